@@ -1,0 +1,68 @@
+"""Checking many designs on many scenarios, one after the other; an interrupt keeps what is known."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from model.check import Result, check, unexplored
+from model.designs import Design
+from model.explore.result import UNLIMITED, Limits, Progress
+from model.scenarios import Scenario
+from model.scenarios.geometry import Geometry, reduce
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to check and how; `geometry` turns a scenario into what is explored."""
+
+    designs: Sequence[Design]
+    scenarios: Sequence[Scenario]
+    properties: Sequence[str]
+    engine: str = "numpy"
+    limits: Limits = UNLIMITED
+    geometry: Callable[[Scenario], Geometry] = reduce
+
+    @property
+    def runs(self) -> int:
+        """How many runs there are."""
+        return len(self.designs) * len(self.scenarios)
+
+
+Watch = Callable[[str, Progress | None], None]
+
+
+def run(plan: Plan, watch: Watch = lambda task, progress: None) -> list[Result]:
+    """Carry the plan out. After Ctrl-C what was not explored is undetermined, and says so.
+
+    Raises `ScenarioError` if a scenario has no geometry of the wanted kind, before anything is explored.
+    """
+    geometries = [plan.geometry(scenario) for scenario in plan.scenarios]
+    results: list[Result] = []
+    interrupted = False
+    for scenario, geometry in zip(plan.scenarios, geometries, strict=True):
+        for design in plan.designs:
+            task = f"{design.name} on '{scenario.name}' ({len(results) + 1} of {plan.runs})"
+
+            def report(progress: Progress, task: str = task) -> None:
+                watch(task, progress)
+
+            try:
+                if interrupted:
+                    raise KeyboardInterrupt
+                watch(task, None)
+                result = check(
+                    design,
+                    scenario,
+                    geometry,
+                    properties=plan.properties,
+                    engine=plan.engine,
+                    limits=plan.limits,
+                    report=report,
+                )
+                interrupted = result.exploration.stopped == "interrupted"
+            except KeyboardInterrupt:
+                interrupted = True
+                result = unexplored(design, scenario, geometry, plan.properties, plan.engine)
+            results.append(result)
+    return results

@@ -1,0 +1,119 @@
+"""Checking: a design on a scenario, every property with its verdict and shortest trace."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from model.designs import Design
+from model.explore.numpy_engine import NumpyEngine
+from model.explore.python_engine import PythonEngine
+from model.explore.result import (
+    DEADLOCK,
+    UNLIMITED,
+    Engine,
+    Exploration,
+    Limits,
+    Question,
+    Report,
+)
+from model.language.domains import narrow
+from model.language.ground import ground
+from model.scenarios import Scenario
+from model.scenarios.geometry import Geometry, reduce
+from model.stack.binding import bind
+from model.stack.properties import STANDARD
+from model.trace.trace import Trace, replay
+from model.verdict import Verdict, worst
+
+ENGINES: dict[str, Engine] = {engine.name: engine for engine in (PythonEngine(), NumpyEngine())}
+
+
+@dataclass(frozen=True)
+class PropertyResult:
+    """The verdict on one property, with the depth and trace of its shortest witness if there is one."""
+
+    verdict: Verdict
+    trace: Trace | None
+
+    @property
+    def depth(self) -> int | None:
+        """Number of steps of the trace."""
+        return None if self.trace is None else len(self.trace.steps)
+
+
+@dataclass(frozen=True)
+class Result:
+    """A design on a scenario."""
+
+    design: str
+    scenario: Scenario
+    geometry: Geometry
+    exploration: Exploration
+    properties: Mapping[str, PropertyResult]
+
+    @property
+    def verdict(self) -> Verdict:
+        """The verdict on all properties together."""
+        return worst(result.verdict for result in self.properties.values())
+
+    @property
+    def violated(self) -> tuple[str, ...]:
+        """Names of the violated properties."""
+        return tuple(name for name, r in self.properties.items() if r.verdict is Verdict.VIOLATED)
+
+
+def check(
+    design: Design,
+    scenario: Scenario,
+    geometry: Geometry | None = None,
+    *,
+    properties: Sequence[str] = STANDARD,
+    engine: str = "numpy",
+    limits: Limits = UNLIMITED,
+    report: Report = lambda progress: None,
+) -> Result:
+    """Explore the design on the scenario (in the reduced geometry unless one is given).
+
+    Every trace in the result has been replayed by the reference semantics. A limit that is hit leaves
+    undetermined what was not decided by then.
+    """
+    geometry = geometry or reduce(scenario)
+    instance = bind(scenario, geometry)
+    narrowed = narrow(ground(design.system, instance))
+    model = narrowed.model
+    wanted = [p for p in design.system.properties if p.name in properties]
+    questions = tuple(
+        Question(p.name, model.terms.negation(model.always[p.name]))
+        if p.kind == "always"
+        else Question(p.name, model.sometimes[p.name])
+        for p in wanted
+    )
+    found = ENGINES[engine].explore(narrowed, questions, limits, report)
+    results = {}
+    kinds = {**{p.name: p.kind for p in wanted}, DEADLOCK: "always"}
+    for name in properties:
+        witness = found.witnesses.get(name)
+        trace = None
+        if witness is not None:
+            path = [(model.commands[n].action, model.commands[n].arguments) for n in witness.path]
+            trace = replay(design.system, instance, scenario.name, name, path)
+        results[name] = PropertyResult(_verdict(kinds[name], witness is not None, found.complete), trace)
+    return Result(design.name, scenario, geometry, found, results)
+
+
+def unexplored(
+    design: Design, scenario: Scenario, geometry: Geometry, properties: Sequence[str], engine: str
+) -> Result:
+    """Return the result of a run that an interrupt kept from beginning: all is undetermined."""
+    nothing = Exploration(engine, 0, 0, 0, 0.0, "interrupted", {})
+    open_ = {name: PropertyResult(Verdict.UNDETERMINED, None) for name in properties}
+    return Result(design.name, scenario, geometry, nothing, open_)
+
+
+def _verdict(kind: str, witnessed: bool, complete: bool) -> Verdict:
+    if witnessed:
+        return Verdict.VIOLATED if kind == "always" else Verdict.HOLDS
+    if not complete:
+        return Verdict.UNDETERMINED
+    return Verdict.HOLDS if kind == "always" else Verdict.VIOLATED

@@ -1,0 +1,13 @@
+"""The designs, by name, in the order in which they came."""
+
+from __future__ import annotations
+
+from model.designs import fleecing_4_0, merged_2_8, rfc_2016, rfc_repaired, unserialised
+from model.designs.design import Design
+
+__all__ = ["DESIGNS", "Design"]
+
+DESIGNS: dict[str, Design] = {
+    module.DESIGN.name: module.DESIGN
+    for module in (unserialised, rfc_2016, merged_2_8, fleecing_4_0, rfc_repaired)
+}

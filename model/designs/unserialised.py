@@ -1,0 +1,39 @@
+"""The secondary of block replication before the RFC: readers and copy-before-write do not know each other."""
+
+from model.designs.design import Design
+from model.language.system import System
+from model.stack import backup, overlay, properties, protocol, replication, world, writes
+
+
+def build() -> System:
+    """Assemble the stack with no protection of readers."""
+    system = world.declare("unserialised")
+    secondary = writes.secondary_node()
+    secondary.declare(system)
+    protocol.declare(system)
+    writes.declare(system, secondary)
+    backup.declare(system, secondary)
+    overlay.declare(system, secondary)
+    replication.admit_plainly(system, "guest-read")
+    replication.admit_plainly(system, "guest-write")
+    replication.checkpoint(system, drains=False)
+    replication.job_end(system, drains=False)
+    properties.declare(system)
+    return system
+
+
+DESIGN = Design(
+    name="unserialised",
+    era="block replication patches v1-v18, 2015 - May 2016; never released",
+    explanation=(
+        "The backup job copies a cluster to the hidden disk before a write overwrites it, and copies exclude "
+        "each other by CowRequests. A guest read takes no part in that: having found a cluster missing from "
+        "the hidden disk, it may reach the secondary disk after the copy and the write are through."
+    ),
+    sources=(
+        "block/backup.c backup_do_cow, backup_before_write_notify, 2.6",
+        "block/io.c bdrv_co_pwritev, wait_serialising_requests, 2.6",
+        "Stefan Hajnoczi's question of 6 May 2016, quoted in the RFC",
+    ),
+    build=build,
+)

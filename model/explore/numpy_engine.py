@@ -1,0 +1,134 @@
+"""The NumPy engine: whole layers at once over packed states; exact, shortest witnesses."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from model.explore.result import (
+    DEADLOCK,
+    Exploration,
+    Limits,
+    Progress,
+    Question,
+    Report,
+    Stop,
+    Witness,
+    enforce,
+)
+from model.explore.state_set import Run, StateSet, distinct
+from model.explore.vector_program import Columns, Mask, VectorProgram
+from model.language.domains import Narrowed
+
+_CHUNK = 1 << 15  # states expanded at once: their columns stay in the cache
+State = tuple[int, ...]
+
+
+class NumpyEngine:
+    """Breadth-first search by sorted arrays of packed states."""
+
+    name = "numpy"
+
+    def explore(
+        self, narrowed: Narrowed, questions: tuple[Question, ...], limits: Limits, report: Report
+    ) -> Exploration:
+        """See `Engine`."""
+        program = VectorProgram(narrowed, questions)
+        began = time.perf_counter()
+        initial = program.packing.pack(narrowed.model.initial)
+        layers = [distinct(tuple(initial.T))]
+        seen = StateSet()
+        seen.add(layers[0])
+        transitions, reported, new_states = 0, began, 0
+        found: dict[str, tuple[int, State]] = {}
+        hits: dict[str, State] = {}
+        stopped = None
+        try:
+            while len(layers[-1]):
+                depth = len(layers) - 1
+                new: list[Run] = []
+                new_states = 0
+                for chunk in _chunks(layers[-1].states):
+                    now = time.perf_counter()
+                    enforce(limits, len(seen) + new_states, now - began)
+                    if now - reported > 0.1:
+                        reported = now
+                        memory = seen.memory + sum(layer.memory for layer in layers)
+                        states = len(seen) + new_states
+                        report(Progress(states, transitions, now - began, len(layers[-1]), depth, memory))
+                    movable = np.zeros((len(narrowed.model.finished), len(chunk[0])), dtype=bool)
+                    successors: list[Columns] = []
+                    for number, which, after in program.expand(chunk):
+                        transitions += len(which)
+                        movable[narrowed.model.commands[number].owner, which] = True
+                        successors.append(after)
+                    for name, question in program.questions.items():
+                        if name not in found:
+                            _note(hits, name, chunk, np.broadcast_to(question(*chunk)[0], len(chunk[0])))
+                    if DEADLOCK not in found:
+                        _note(hits, DEADLOCK, chunk, program.deadlocked(chunk, movable))
+                    if successors:
+                        joined = tuple(np.concatenate(words) for words in zip(*successors, strict=True))
+                        new.append(seen.without_known(distinct(joined)))
+                        new_states += len(new[-1])
+                found.update({name: (depth, state) for name, state in hits.items()})
+                hits = {}
+                layers.append(_union(new, program.packing.words))
+                new_states = 0
+                if len(layers[-1]):
+                    seen.add(layers[-1])
+        except (Stop, KeyboardInterrupt) as stop:
+            stopped = str(stop) or "interrupted"
+            found.update({name: (depth, state) for name, state in hits.items()})
+        seconds = time.perf_counter() - began
+        witnesses = {
+            name: Witness(_shortest_path(program, layers[:at], state)) for name, (at, state) in found.items()
+        }
+        reached = sum(1 for layer in layers if len(layer)) - 1
+        return Exploration(self.name, len(seen), transitions, reached, seconds, stopped, witnesses)
+
+
+def _chunks(states: Columns) -> Iterator[Columns]:
+    for start in range(0, len(states[0]), _CHUNK):
+        yield tuple(column[start : start + _CHUNK] for column in states)
+
+
+def _union(runs: Sequence[Run], words: int) -> Run:
+    if len(runs) == 1:
+        return runs[0]
+    empty = tuple(np.zeros(0, dtype=np.uint64) for _ in range(words))
+    return distinct(
+        tuple(np.concatenate(part) for part in zip(empty, *(r.states for r in runs), strict=True))
+    )
+
+
+def _note(hits: dict[str, State], name: str, states: Columns, mask: Mask) -> None:
+    """Remember the least state of the layer where the mask is set."""
+    which = np.flatnonzero(mask)
+    if len(which):
+        least = _least(tuple(column[which] for column in states))
+        hits[name] = min(hits.get(name, least), least)
+
+
+def _least(states: Columns) -> State:
+    first = np.lexsort(states[::-1])[0]
+    return tuple(int(column[first]) for column in states)
+
+
+def _shortest_path(program: VectorProgram, layers: Sequence[Run], target: State) -> tuple[int, ...]:
+    """Walk back through the layers; of the ways into a state take the least (command, state)."""
+    path: list[int] = []
+    for layer in reversed(layers):
+        ways: list[tuple[int, State]] = []
+        for chunk in _chunks(layer.states):
+            for number, which, after in program.expand(chunk):
+                same = np.ones(len(which), dtype=bool)
+                for column, word in zip(after, target, strict=True):
+                    same &= column == np.uint64(word)
+                if same.any():
+                    ways.append((number, _least(tuple(column[which[same]] for column in chunk))))
+        command, target = min(ways)
+        path.append(command)
+    return tuple(reversed(path))

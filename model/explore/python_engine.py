@@ -1,0 +1,90 @@
+"""The plain-Python engine: the reference that every faster engine must agree with, state for state."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Sequence
+
+from model.explore.program import Program
+from model.explore.result import (
+    DEADLOCK,
+    Exploration,
+    Limits,
+    Progress,
+    Question,
+    Report,
+    Stop,
+    Witness,
+    enforce,
+)
+from model.language.domains import Narrowed
+
+_OVERHEAD = 33 + 8 + 32  # of a byte string, its place in a layer, its share of the set
+
+
+class PythonEngine:
+    """Breadth-first search with a set of byte strings."""
+
+    name = "python"
+
+    def explore(
+        self, narrowed: Narrowed, questions: tuple[Question, ...], limits: Limits, report: Report
+    ) -> Exploration:
+        """See `Engine`."""
+        program = Program(narrowed, questions)
+        began = reported = time.perf_counter()
+        layers = [[program.initial]]
+        seen = {program.initial}
+        transitions = 0
+        found: dict[str, tuple[int, bytes]] = {}
+        stopped = None
+        hits: dict[str, list[bytes]] = {}
+        try:
+            while layers[-1]:
+                depth, new = len(layers) - 1, []
+                for count, state in enumerate(layers[-1]):
+                    if count % 1024 == 0:
+                        now = time.perf_counter()
+                        enforce(limits, len(seen), now - began)
+                        if now - reported > 0.1:
+                            reported = now
+                            memory = len(seen) * (len(state) + _OVERHEAD)
+                            size = len(layers[-1])
+                            report(Progress(len(seen), transitions, now - began, size, depth, memory))
+                    for name in program.answers(state):
+                        if name not in found:
+                            hits.setdefault(name, []).append(state)
+                    successors = program.successors(state)
+                    transitions += len(successors)
+                    if DEADLOCK not in found and program.deadlocked(state, successors):
+                        hits.setdefault(DEADLOCK, []).append(state)
+                    for _, successor in successors:
+                        if successor not in seen:
+                            seen.add(successor)
+                            new.append(successor)
+                found.update({name: (depth, min(states)) for name, states in hits.items()})
+                hits = {}
+                layers.append(new)
+        except (Stop, KeyboardInterrupt) as stop:
+            stopped = str(stop) or "interrupted"
+            found.update({name: (depth, min(states)) for name, states in hits.items()})
+        seconds = time.perf_counter() - began
+        witnesses = {
+            name: Witness(_shortest_path(program, layers[:at], state)) for name, (at, state) in found.items()
+        }
+        reached = sum(1 for layer in layers if layer) - 1
+        return Exploration(self.name, len(seen), transitions, reached, seconds, stopped, witnesses)
+
+
+def _shortest_path(program: Program, layers: Sequence[Iterable[bytes]], target: bytes) -> tuple[int, ...]:
+    """Walk back through the layers; of the ways into a state take the least (command, state)."""
+    path: list[int] = []
+    for layer in reversed(layers):
+        command, target = min(
+            (command, state)
+            for state in layer
+            for command, successor in program.successors(state)
+            if successor == target
+        )
+        path.append(command)
+    return tuple(reversed(path))

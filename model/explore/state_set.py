@@ -1,0 +1,118 @@
+"""An exact set of packed states: sorted runs that are merged as they grow (a log-structured merge).
+
+One-word states are their own sort key. Wider ones are sorted by a 64-bit hash of the words, and states are
+compared whole wherever hashes agree, so a collision costs time and never an answer.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from model.explore.packing import Words
+from model.explore.vector_program import Columns
+
+_MERGE_RATIO = 4
+
+
+@dataclass(frozen=True)
+class Run:
+    """Distinct states in ascending order of their keys."""
+
+    keys: Words
+    states: Columns
+
+    def __len__(self) -> int:
+        return len(self.keys)
+
+    @property
+    def memory(self) -> int:
+        """Bytes held."""
+        columns = self.states if len(self.states) > 1 else ()
+        return self.keys.nbytes + sum(column.nbytes for column in columns)
+
+
+def distinct(states: Columns) -> Run:
+    """Return the states as a run, each once."""
+    if len(states) == 1:
+        keys = np.sort(states[0])
+        keys = keys[_first_of_its_kind((keys,))]
+        return Run(keys, (keys,))
+    keys = _hash(states)
+    order = np.argsort(keys)
+    keys, ordered = keys[order], tuple(column[order] for column in states)
+    new = _first_of_its_kind(ordered)
+    if (new[1:] & (keys[1:] == keys[:-1])).any():  # a collision may have parted equal states
+        order = np.lexsort((*ordered[::-1], keys))
+        keys, ordered = keys[order], tuple(column[order] for column in ordered)
+        new = _first_of_its_kind(ordered)
+    return Run(keys[new], tuple(column[new] for column in ordered))
+
+
+class StateSet:
+    """All states seen so far."""
+
+    def __init__(self) -> None:
+        self.runs: list[Run] = []
+
+    def __len__(self) -> int:
+        return sum(len(run) for run in self.runs)
+
+    @property
+    def memory(self) -> int:
+        """Bytes held by the set."""
+        return sum(run.memory for run in self.runs)
+
+    def add(self, run: Run) -> None:
+        """Add states that are not in the set yet."""
+        self.runs.append(run)
+        while len(self.runs) > 1 and len(self.runs[-2]) < _MERGE_RATIO * len(self.runs[-1]):
+            small, large = self.runs.pop(), self.runs.pop()
+            joined = zip(small.states, large.states, strict=True)
+            self.runs.append(distinct(tuple(np.concatenate(pair) for pair in joined)))
+
+    def without_known(self, run: Run) -> Run:
+        """Return those of the run's states that are not in the set."""
+        for known in self.runs:
+            if not len(run):
+                break
+            new = ~_contains(known, run)
+            run = Run(run.keys[new], tuple(column[new] for column in run.states))
+        return run
+
+
+def _contains(known: Run, run: Run) -> npt.NDArray[np.bool_]:
+    at = np.searchsorted(known.keys, run.keys)
+    found = np.zeros(len(run), dtype=bool)
+    pending = np.arange(len(run))
+    while len(pending):  # more than one round only where hashes collide
+        pending = pending[at[pending] < len(known)]
+        pending = pending[known.keys[at[pending]] == run.keys[pending]]
+        same = np.ones(len(pending), dtype=bool)
+        for have, want in zip(known.states, run.states, strict=True):
+            same &= have[at[pending]] == want[pending]
+        found[pending[same]] = True
+        pending = pending[~same]
+        at[pending] += 1
+    return found
+
+
+def _first_of_its_kind(ordered: Columns) -> npt.NDArray[np.bool_]:
+    new = np.zeros(len(ordered[0]), dtype=bool)
+    new[:1] = True
+    for column in ordered:
+        new[1:] |= column[1:] != column[:-1]
+    return new
+
+
+def _hash(states: Columns) -> Words:
+    """Mix the words (the finaliser of splitmix64, chained)."""
+    mixed = np.zeros_like(states[0])
+    for column in states:
+        mixed = (mixed ^ column) * np.uint64(0x9E3779B97F4A7C15)
+        mixed ^= mixed >> np.uint64(30)
+        mixed *= np.uint64(0xBF58476D1CE4E5B9)
+        mixed ^= mixed >> np.uint64(27)
+    return mixed

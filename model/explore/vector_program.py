@@ -1,0 +1,273 @@
+"""A ground model as generated NumPy functions over columns of packed words.
+
+Commands are grouped by their owner's location, so that a guard is evaluated only on the states in which the
+owner is at that point of its program; terms shared within a group are computed once.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from model.explore.packing import WORD, Packing, Words
+from model.explore.program import wait_matrix
+from model.explore.result import Question
+from model.language.domains import Narrowed
+from model.language.evaluate import OutOfRange
+from model.language.ground import Command, GroundModel
+from model.language.term import Node, Term
+
+Columns = tuple[Words, ...]
+Mask = npt.NDArray[np.bool_]
+Indices = npt.NDArray[np.intp]
+
+
+@dataclass(frozen=True)
+class Group:
+    """Commands of one owner at one location: component `switch` equals `value` (any value if None)."""
+
+    owner: int
+    switch: int | None
+    value: int
+    commands: tuple[int, ...]
+    masks: Callable[..., tuple[Mask | bool, ...]]
+
+
+class VectorProgram:
+    """Functions generated for one ground model; the vectorised twin of `Program`."""
+
+    def __init__(self, narrowed: Narrowed, questions: tuple[Question, ...]) -> None:
+        self.model = model = narrowed.model
+        self.packing = Packing.of(narrowed.values)
+        self.questions = {q.name: self._function([q.term]) for q in questions}
+        self.unfinished = self._function([model.terms.negation(t) for t in model.finished])
+        edges = list(wait_matrix(model))
+        self.edge_ends = [(owner, other) for owner, other, _ in edges]
+        self.edges = self._function([condition for _, _, condition in edges])
+        self.groups = list(self._groups(model))
+        self.apply = [self._successor(n, c, narrowed) for n, c in enumerate(model.commands)]
+
+    def expand(self, states: Columns) -> Iterator[tuple[int, Indices, Columns]]:
+        """Yield (command, which states, their successors) for all commands enabled somewhere."""
+        places: dict[int, Words] = {}
+        for group in self.groups:
+            if group.switch is None:
+                where = np.arange(len(states[0]))
+            else:
+                if group.switch not in places:
+                    field = self.packing.fields[group.switch]
+                    places[group.switch] = (states[field.word] >> field.shift & field.mask).astype(np.uint8)
+                where = np.flatnonzero(places[group.switch] == group.value)
+            if not len(where):
+                continue
+            here = tuple(column[where] for column in states)
+            for number, mask in zip(group.commands, group.masks(*here), strict=True):
+                if mask is True:
+                    yield number, where, self.apply[number](*here)
+                elif mask is not False:
+                    chosen = np.flatnonzero(mask)
+                    if len(chosen):
+                        yield number, where[chosen], self.apply[number](*(c[chosen] for c in here))
+
+    def deadlocked(self, states: Columns, movable: npt.NDArray[np.bool_]) -> Mask:
+        """Tell in which states blocked owners wait in a cycle, or nobody moves and somebody is unfinished.
+
+        `movable[r]` says in which states owner r has an enabled command.
+        """
+        size = len(states[0])
+        unfinished = np.array([np.broadcast_to(m, size) for m in self.unfinished(*states)])
+        blocked = unfinished & ~movable
+        result = np.asarray(blocked.any(axis=0) & ~movable.any(axis=0))
+        candidates = np.flatnonzero((blocked.sum(axis=0) >= 2) & ~result)
+        if not len(candidates) or not self.edge_ends:
+            return result
+        here = tuple(column[candidates] for column in states)
+        stuck = blocked[:, candidates]
+        reach = np.zeros((len(blocked), len(candidates)), dtype=np.uint64)
+        for (owner, other), mask in zip(self.edge_ends, self.edges(*here), strict=True):
+            reach[owner] |= (stuck[owner] & stuck[other] & mask).astype(np.uint64) << np.uint64(other)
+        for middle in range(len(blocked)):  # Warshall's transitive closure, a bit for each owner
+            via = reach >> np.uint64(middle) & np.uint64(1)
+            reach |= via * reach[middle]
+        cyclic = np.zeros(len(candidates), dtype=bool)
+        for owner in range(len(blocked)):
+            cyclic |= (reach[owner] >> np.uint64(owner) & np.uint64(1)).astype(bool)
+        result[candidates] = cyclic
+        return result
+
+    def _groups(self, model: GroundModel) -> Iterator[Group]:
+        by_owner: dict[int, list[int]] = {}
+        for number, command in enumerate(model.commands):
+            by_owner.setdefault(command.owner, []).append(number)
+        for owner, numbers in by_owner.items():
+            tested = Counter(
+                cell
+                for n in numbers
+                for part in _conjuncts(model.commands[n])
+                for cell, _ in [*_tests(part)][:1]
+            )
+            switch = tested.most_common(1)[0][0] if tested else None
+            buckets: dict[int | None, list[tuple[int, Term]]] = {}
+            for number in numbers:
+                parts = _conjuncts(model.commands[number])
+                location = next((p for p in parts if any(c == switch for c, _ in _tests(p))), None)
+                rest = model.terms.conjunction(p for p in parts if p is not location)
+                for value in [v for _, v in _tests(location)] if location is not None else [None]:
+                    buckets.setdefault(value, []).append((number, rest))
+            for value, bucket in buckets.items():
+                masks = self._function([rest for _, rest in bucket])
+                at = None if value is None else switch
+                yield Group(owner, at, value or 0, tuple(number for number, _ in bucket), masks)
+
+    def _function(self, terms: list[Term]) -> Callable[..., tuple[Mask | bool, ...]]:
+        writer = _Writer(self.packing, terms)
+        results = [writer.truth(term) for term in terms]
+        return writer.function(f"({''.join(result + ',' for result in results)})", {})
+
+    def _successor(self, number: int, command: Command, narrowed: Narrowed) -> Callable[..., Columns]:
+        writer = _Writer(self.packing, [value for _, value in command.updates])
+        columns = []
+        for word in range(self.packing.words):
+            cleared, constant, changed = 0, 0, []
+            for cell, value in command.updates:
+                field = self.packing.fields[cell]
+                if field.word != word:
+                    continue
+                cleared |= field.mask << field.shift
+                if isinstance(value, int):
+                    constant |= value << field.shift
+                else:
+                    name = writer.keep(writer.number(value))
+                    if (number, cell) in narrowed.unchecked:
+                        size = self.model.layout.sizes[cell]
+                        writer.lines.append(f"if ({name} >= {size}).any(): outside({number}, {cell})")
+                    changed.append(f"({name} << {field.shift})")
+            source = f"w{word}"
+            if cleared:
+                kept = ~cleared & ((1 << WORD) - 1)
+                source = " | ".join([f"(w{word} & {kept})", *([str(constant)] if constant else []), *changed])
+            columns.append(source)
+        return writer.function(f"({''.join(c + ',' for c in columns)})", {"outside": self._outside})
+
+    def _outside(self, number: int, cell: int) -> None:
+        command = self.model.commands[number]
+        raise OutOfRange(f"{command.action.label} leaves the sort of {self.model.layout.show(cell)}")
+
+
+def _conjuncts(command: Command) -> tuple[Term, ...]:
+    term = command.enabled
+    return term.arguments if isinstance(term, Node) and term.kind == "and" else (term,)
+
+
+def _tests(term: Term) -> Iterator[tuple[int, int]]:
+    """Yield (cell, value) if the term says that one cell equals one of some constants, else nothing."""
+    match term:
+        case Node(kind="eq", arguments=(Node(kind="cell", arguments=(int(cell),)), int(value))):
+            yield cell, value
+        case Node(kind="or", arguments=parts):
+            found = [tuple(_tests(part)) for part in parts]
+            if all(len(tests) == 1 for tests in found) and len({tests[0][0] for tests in found}) == 1:
+                yield from (tests[0] for tests in found)
+
+
+class _Writer:
+    """Writes terms as NumPy source over the columns w0, w1, ...; shared ones go into temporaries."""
+
+    def __init__(self, packing: Packing, terms: list[Term]) -> None:
+        self.packing = packing
+        self.lines: list[str] = []
+        self.names: dict[tuple[Node, bool], str] = {}
+        self.uses: Counter[Node] = Counter()
+        for term in terms:
+            self._count(term)
+
+    def _count(self, term: Term) -> None:
+        if isinstance(term, Node):
+            self.uses[term] += 1
+            if self.uses[term] == 1 and term.kind != "cell":
+                for argument in term.arguments:
+                    self._count(argument)
+
+    def function(self, result: str, space: dict[str, Any]) -> Callable[..., Any]:
+        """Return the compiled function of the columns with what was written so far as its body."""
+        head = ", ".join(f"w{i}" for i in range(self.packing.words))
+        body = "".join(f" {line}\n" for line in self.lines)
+        scope: dict[str, Any] = {"np": np, "u8": np.uint64, **space}
+        exec(compile(f"def f({head}):\n{body} return {result}", "<vector>", "exec"), scope)
+        made: Callable[..., Any] = scope["f"]
+        return made
+
+    def keep(self, source: str) -> str:
+        """Give the value a name."""
+        name = f"t{len(self.lines)}"
+        self.lines.append(f"{name} = {source}")
+        return name
+
+    def truth(self, term: Term) -> str:
+        """Return the term as a boolean array."""
+        return self._shared(term, True)
+
+    def number(self, term: Term) -> str:
+        """Return the term as an array of words."""
+        return self._shared(term, False)
+
+    def _shared(self, term: Term, truth: bool) -> str:
+        if isinstance(term, int):
+            return str(bool(term)) if truth else str(term)
+        key = (term, truth)
+        if key not in self.names:
+            source = self._truth(term) if truth else self._number(term)
+            self.names[key] = self.keep(source) if self.uses[term] > 1 else source
+        return self.names[key]
+
+    def _truth(self, node: Node) -> str:
+        arguments = node.arguments
+        match node.kind:
+            case "cell":
+                field = self.packing.fields[_cell(node)]
+                return f"((w{field.word} & {field.mask << field.shift}) != 0)"
+            case "not":
+                return f"(~{self.truth(arguments[0])})"
+            case "and" | "or":
+                sign = " & " if node.kind == "and" else " | "
+                return f"({sign.join(self.truth(a) for a in arguments)})"
+            case "eq":
+                left, right = arguments
+                if isinstance(left, Node) and left.kind == "cell" and isinstance(right, int):
+                    field = self.packing.fields[_cell(left)]
+                    return f"((w{field.word} & {field.mask << field.shift}) == {right << field.shift})"
+                return f"({self.number(left)} == {self.number(right)})"
+            case "lt":
+                return f"({self.number(arguments[0])} < {self.number(arguments[1])})"
+            case "if":
+                condition, then, other = (self.truth(a) for a in arguments)
+                return f"np.where({condition}, {then}, {other})"
+        raise TypeError(node.kind)
+
+    def _number(self, node: Node) -> str:
+        match node.kind:
+            case "cell":
+                field = self.packing.fields[_cell(node)]
+                return f"((w{field.word} >> {field.shift}) & {field.mask})"
+            case "add":
+                return f"({self.number(node.arguments[0])} + {self.number(node.arguments[1])})"
+            case "sum":
+                return f"({' + '.join(f'{self.truth(a)}.astype(u8)' for a in node.arguments)})"
+            case "if":
+                condition, then, other = node.arguments
+                branches = ", ".join(
+                    f"u8({b})" if isinstance(b, int) else self.number(b) for b in (then, other)
+                )
+                return f"np.where({self.truth(condition)}, {branches})"
+        return f"{self.truth(node)}.astype(u8)"
+
+
+def _cell(node: Node) -> int:
+    cell = node.arguments[0]
+    assert isinstance(cell, int)
+    return cell

@@ -1,0 +1,161 @@
+"""Ground terms: what is left of an expression when the instance is known, folded and shared as it is built.
+
+A term is an int (a constant) or a `Node` over components of the state vector. Equal nodes are one object
+(hash-consing), so engines can share work between guards by identity.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Node:
+    """One of: cell(i), not, and*, or*, eq, lt, add, if, sum*. Arguments are terms (of cell: its number)."""
+
+    kind: str
+    arguments: tuple[Term, ...]
+
+
+Term = int | Node
+
+
+class Terms:
+    """Builds folded, shared terms."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[str, tuple[Term, ...]], Node] = {}
+
+    def _node(self, kind: str, *arguments: Term) -> Node:
+        shape = (kind, arguments)  # nodes compare by identity, and those inside are shared already
+        found = self._known.get(shape)
+        if found is None:
+            found = self._known[shape] = Node(kind, arguments)
+        return found
+
+    def cell(self, number: int) -> Term:
+        """The value of a component of the state."""
+        return self._node("cell", number)
+
+    def negation(self, term: Term) -> Term:
+        """Not."""
+        if isinstance(term, int):
+            return 1 - term
+        if term.kind == "not":
+            return term.arguments[0]
+        return self._node("not", term)
+
+    def conjunction(self, terms: Iterable[Term]) -> Term:
+        """And, flattened; 1 when empty."""
+        return self._junction("and", 0, terms)
+
+    def disjunction(self, terms: Iterable[Term]) -> Term:
+        """Or, flattened; 0 when empty."""
+        return self._junction("or", 1, terms)
+
+    def _junction(self, kind: str, absorbing: int, terms: Iterable[Term]) -> Term:
+        kept: dict[int, Node] = {}
+        for term in terms:
+            if isinstance(term, int):
+                if term == absorbing:
+                    return absorbing
+                continue
+            for part in term.arguments if term.kind == kind else (term,):
+                assert isinstance(part, Node)
+                kept[id(part)] = part
+        for part in kept.values():
+            if part.kind == "not" and id(part.arguments[0]) in kept:
+                return absorbing
+        if not kept:
+            return 1 - absorbing
+        if len(kept) == 1:
+            return next(iter(kept.values()))
+        return self._node(kind, *kept.values())
+
+    def equal(self, left: Term, right: Term) -> Term:
+        """Equality; a constant goes right, and is pushed into the branches of an `if`."""
+        if isinstance(left, int):
+            left, right = right, left
+        if isinstance(left, int):
+            return int(left == right)
+        if left is right:
+            return 1
+        if left.kind == "if" and isinstance(right, int):
+            condition, then, other = left.arguments
+            return self.choice(condition, self.equal(then, right), self.equal(other, right))
+        return self._node("eq", left, right)
+
+    def less(self, left: Term, right: Term) -> Term:
+        """Strict order."""
+        if isinstance(left, int) and isinstance(right, int):
+            return int(left < right)
+        if left is right:
+            return 0
+        return self._node("lt", left, right)
+
+    def total(self, left: Term, right: Term) -> Term:
+        """Sum of two."""
+        if isinstance(left, int) and isinstance(right, int):
+            return left + right
+        if left == 0:
+            return right
+        if right == 0:
+            return left
+        return self._node("add", left, right)
+
+    def choice(self, condition: Term, then: Term, other: Term) -> Term:
+        """If-then-else."""
+        if isinstance(condition, int):
+            return then if condition else other
+        if then is other or (isinstance(then, int) and isinstance(other, int) and then == other):
+            return then
+        if then == 1 and other == 0 and isinstance(then, int) and isinstance(other, int):
+            return condition
+        if then == 0 and other == 1 and isinstance(then, int) and isinstance(other, int):
+            return self.negation(condition)
+        return self._node("if", condition, then, other)
+
+    def counted(self, terms: Iterable[Term]) -> Term:
+        """How many of the terms are true."""
+        constant, kept = 0, []
+        for term in terms:
+            if isinstance(term, int):
+                constant += term
+            else:
+                kept.append(term)
+        if not kept:
+            return constant
+        return self.total(self._node("sum", *kept), constant)
+
+    def rebuild(self, node: Node, arguments: tuple[Term, ...]) -> Term:
+        """Return a node of the same kind over other arguments, folded again."""
+        match node.kind:
+            case "not":
+                return self.negation(arguments[0])
+            case "and":
+                return self.conjunction(arguments)
+            case "or":
+                return self.disjunction(arguments)
+            case "eq":
+                return self.equal(*arguments)
+            case "lt":
+                return self.less(*arguments)
+            case "add":
+                return self.total(*arguments)
+            case "if":
+                return self.choice(*arguments)
+            case "sum":
+                return self.counted(arguments)
+        raise TypeError(node.kind)
+
+
+def cells_of(term: Term) -> Iterator[int]:
+    """Yield the numbers of the components a term reads (some perhaps more than once)."""
+    if isinstance(term, Node):
+        if term.kind == "cell":
+            assert isinstance(term.arguments[0], int)
+            yield term.arguments[0]
+        else:
+            for argument in term.arguments:
+                yield from cells_of(argument)

@@ -1,0 +1,165 @@
+"""Results rendered: the table of verdicts, the details of one run, JSON, and the answer to the RFC."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from rich import box
+from rich.table import Table
+from rich.text import Text
+
+from model.check import PropertyResult, Result
+from model.scenarios.geometry import describe
+from model.stack.properties import MEANING, STANDARD
+from model.trace import record
+from model.trace.text import conclusion
+from model.trace.trace import Trace
+from model.verdict import Verdict
+
+STYLE = {Verdict.HOLDS: "green", Verdict.VIOLATED: "bold red", Verdict.UNDETERMINED: "yellow"}
+
+
+def matrix(results: Sequence[Result]) -> Table:
+    """Return designs x scenarios: "holds", or the properties that fall, each with its trace's length."""
+    designs = list(dict.fromkeys(result.design for result in results))
+    by_cell = {(result.scenario.name, result.design): result for result in results}
+    table = Table(
+        box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, title_justify="left", title_style=""
+    )
+    properties = ", ".join(results[0].properties)
+    table.title = (
+        f"Checked: {properties}.\nA violated property is named with the length of its shortest trace."
+    )
+    table.add_column("scenario")
+    for design in designs:
+        table.add_column(design, overflow="fold")
+    for scenario in dict.fromkeys(result.scenario.name for result in results):
+        table.add_row(scenario, *(_cell(by_cell.get((scenario, design))) for design in designs))
+    return table
+
+
+def _cell(result: Result | None) -> Text:
+    if result is None:
+        return Text("")
+    lines = []
+    for name, outcome in result.properties.items():
+        if outcome.verdict is Verdict.VIOLATED:
+            depth = "" if outcome.depth is None else f" {outcome.depth}"
+            lines.append(Text(f"{name}{depth}", STYLE[Verdict.VIOLATED]))
+    undetermined = [n for n, p in result.properties.items() if p.verdict is Verdict.UNDETERMINED]
+    if undetermined:
+        count = "all" if len(undetermined) == len(result.properties) else str(len(undetermined))
+        lines.append(Text(f"{count} undetermined", STYLE[Verdict.UNDETERMINED]))
+    return Text("\n").join(lines) if lines else Text("holds", STYLE[Verdict.HOLDS])
+
+
+def details(result: Result) -> Iterator[Text | str]:
+    """Yield the lines that say all about one run but the traces."""
+    found = result.exploration
+    yield describe(result.scenario, result.geometry)
+    extent = "all" if found.complete else "the first"
+    yield (
+        f"{result.design}: {extent} {found.states:,} states, {found.transitions:,} transitions, "
+        f"depth {found.depth}, {found.seconds:.2f} s on the {found.engine} engine"
+        + ("" if found.complete else f"; stopped: {found.stopped}")
+    )
+    for name, outcome in result.properties.items():
+        line = Text(f"  {name:<14}")
+        line.append(f"{outcome.verdict.value:<13}", STYLE[outcome.verdict])
+        line.append(MEANING[name])
+        yield line
+
+
+def totals(results: Sequence[Result], seconds: float) -> str:
+    """Return one line on how much was explored."""
+    states = sum(result.exploration.states for result in results)
+    stopped = sum(not result.exploration.complete for result in results)
+    engines = ", ".join(sorted({result.exploration.engine for result in results}))
+    return f"{len(results)} runs, {states:,} states in all, {seconds:.1f} s on the {engines} engine; " + (
+        f"{stopped} stopped by a limit." if stopped else "every reachable state explored."
+    )
+
+
+def telling(results: Sequence[Result]) -> list[Trace]:
+    """Return the traces to show beside a table: the RFC's shortest deadlock, by an unaligned write if any."""
+    dead = [r for r in results if r.design == "rfc-2016" and "deadlock" in r.violated]
+    dead.sort(key=lambda r: (not any(r.geometry.unaligned), r.properties["deadlock"].depth))
+    return [trace for r in dead[:1] if (trace := r.properties["deadlock"].trace) is not None]
+
+
+def surprises(results: Sequence[Result]) -> Iterator[str]:
+    """Yield a line for each verdict or state count that is not what the scenario's file expects."""
+    for result in results:
+        for name, expected in result.scenario.expect.get(result.design, {}).items():
+            got: object = None
+            if name == "states" and result.exploration.complete:
+                got = result.exploration.states
+            elif name in result.properties:
+                got = result.properties[name].verdict.value
+            if got is not None and got != expected:
+                where = f"{result.design} on '{result.scenario.name}'"
+                yield f"{where}: {name} is {got}, its file expects {expected}"
+
+
+def answer(results: Sequence[Result]) -> str | None:
+    """Return the answer to the RFC's question as these results give it; None if they do not bear on it."""
+    rfc = [r for r in results if r.design == "rfc-2016" and set(STANDARD) <= set(r.properties)]
+    if not rfc:
+        return None
+    if not all(result.exploration.complete for result in results):
+        return "The RFC's question is not answered: not every run was explored completely."
+    parts = ['Does the RFC "introduce an unexpected deadlock"?']
+    dead = [r for r in rfc if "deadlock" in r.violated]
+    if dead:
+        (trace,) = telling(dead)
+        words = conclusion(trace, "").removeprefix("deadlock: ")
+        parts.append(
+            f"Yes, in {len(dead)} of {len(rfc)} scenarios. On '{trace.scenario}' it takes "
+            f"{len(trace.steps)} steps: {words}"
+        )
+    else:
+        parts.append(f"Not in any of {len(rfc)} scenarios.")
+    plain = [r for r in rfc if not any(r.geometry.unaligned) and not r.scenario.copy_on_read]
+    if plain and not any("deadlock" in r.violated for r in plain):
+        parts.append(
+            f"In the {len(plain)} where every write is aligned to the notifier's node and that node does not "
+            "copy on read, there is none."
+        )
+    closed = sum("snapshot" not in r.violated for r in rfc)
+    parts.append(f"The race it was written for is closed in {closed} of {len(rfc)} scenarios.")
+    repaired = [r for r in results if r.design == "rfc-repaired"]
+    if repaired:
+        whole = sum(not r.violated for r in repaired)
+        parts.append(
+            f"With the changes of rfc-repaired every property holds in {whole} of {len(repaired)}; "
+            "`cowpath designs rfc-repaired` lists them."
+        )
+    return " ".join(parts)
+
+
+def as_json(result: Result) -> dict[str, Any]:
+    """Return the object that `--json` writes for a result."""
+    found = result.exploration
+    return {
+        "design": result.design,
+        "scenario": result.scenario.name,
+        "verdict": result.verdict.value,
+        "states": found.states,
+        "transitions": found.transitions,
+        "depth": found.depth,
+        "seconds": round(found.seconds, 3),
+        "engine": found.engine,
+        "stopped": found.stopped,
+        "reductions": [f"geometry: {describe(result.scenario, result.geometry)}"],
+        "properties": {name: _property(outcome) for name, outcome in result.properties.items()},
+    }
+
+
+def _property(outcome: PropertyResult) -> dict[str, Any]:
+    written: dict[str, Any] = {"verdict": outcome.verdict.value, "depth": outcome.depth, "trace": None}
+    if outcome.trace is not None:
+        written["trace"] = record.steps(outcome.trace)
+        if outcome.trace.property == "deadlock":
+            written["cycle"] = record.cycle(outcome.trace)
+    return written

@@ -1,0 +1,60 @@
+"""Scenarios: what is submitted to which disk; the bundled ones are the TOML files of this folder."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+
+from model.scenarios.errors import ScenarioError, hint, shown
+from model.scenarios.scenario import Request, Scenario, load, loads
+
+__all__ = ["Request", "Scenario", "ScenarioError", "bundled", "find", "load", "loads"]
+
+_FOLDER = Path(__file__).parent
+_NUMBER = re.compile(r"^[0-9]+-(?=.)")  # "03-name.toml": the number only orders the files
+
+
+def bundled() -> tuple[Scenario, ...]:
+    """Give the bundled scenarios, in the order of their file names; the slug leaves out a leading "NN-".
+
+    Raises ScenarioError when a bundled file is bad or two of them share a slug or a name.
+    """
+    return _read_folder(_FOLDER)
+
+
+def find(name_or_path: str) -> Scenario:
+    """Give the bundled scenario with this slug or name (in any case), else the one in this .toml file.
+
+    Raises ScenarioError when there is no such scenario, or when the file is bad.
+    """
+    wanted = name_or_path.casefold()
+    known = bundled()
+    for scenario in known:
+        if wanted in (scenario.slug.casefold(), scenario.name.casefold()):
+            return scenario
+    if wanted.endswith(".toml"):
+        return load(name_or_path)
+    near = hint(wanted, [word.casefold() for scenario in known for word in (scenario.slug, scenario.name)])
+    names = ", ".join(scenario.slug for scenario in known) or "none is bundled"
+    raise ScenarioError(
+        f"unknown scenario {shown(name_or_path)}{near}; accepted: {names}, or a path ending in .toml"
+    )
+
+
+@cache
+def _read_folder(folder: Path) -> tuple[Scenario, ...]:
+    found: dict[str, Path] = {}
+    scenarios: list[Scenario] = []
+    for path in sorted(folder.glob("*.toml")):
+        scenario = replace(load(path), slug=_NUMBER.sub("", path.stem))
+        for word in {scenario.slug.casefold(), scenario.name.casefold()}:
+            # Otherwise `find` would quietly prefer one of the two.
+            if word in found:
+                raise ScenarioError(
+                    f"{path}: {shown(word)} also names {found[word]}; accepted: a name of its own"
+                )
+            found[word] = path
+        scenarios.append(scenario)
+    return tuple(scenarios)

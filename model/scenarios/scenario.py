@@ -1,0 +1,379 @@
+"""A scenario: one small disk chain, the requests submitted to it, the verdicts expected; and its TOML form.
+
+A scenario says nothing about the order of its requests: all of them may arrive at any time. What is read
+from a file is checked here and nowhere else, so that the rest of the model can rely on it.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from model.scenarios.errors import ScenarioError, hint, shown
+from model.scenarios.sizes import SECTOR, parse_size, show_bytes, show_extent
+from model.verdict import Verdict
+
+IO_KINDS = ("nbd-write", "nbd-zero", "guest-read", "guest-write")
+"""Kinds of request that have an extent (`at`)."""
+NBD_WRITES = ("nbd-write", "nbd-zero")
+"""Kinds of request that enter the secondary disk from the NBD server and write there."""
+KINDS = (*IO_KINDS, "checkpoint", "stop")
+"""Every kind of request."""
+FAULTS = ("none", "cbw-read", "cbw-write", "data-write")
+"""The step of an NBD write that fails; "none" for every other kind."""
+PROPERTIES = (
+    "snapshot", "guest-write", "write-through", "deadlock", "lifetime", "assertion", "concurrency",
+)  # fmt: skip
+"""Properties that `[expect]` may give a verdict for."""
+VERDICTS = tuple(verdict.value for verdict in Verdict)
+"""What `[expect]` may say of a property."""
+LONGEST_DISK = 1 << 40
+"""Bytes; a longer disk is refused as overlong."""
+MOST_REQUESTS = 16
+"""Requests in one scenario, after expanding `count`."""
+
+_TOP_KEYS = ("name", "shows", "sectors", "cluster", "secondary", "options", "request", "expect")
+_SECONDARY_KEYS = ("request_alignment", "protocol_alignment", "copy_on_read")
+_OPTION_KEYS = ("quiesced_checkpoint", "drain_on_stop", "on_cbw_error")
+_REQUEST_KEYS = ("kind", "at", "count", "stream", "fault")
+_BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
+
+
+@dataclass(frozen=True)
+class Request:
+    """One request of a scenario.
+
+    `offset` and `length` are bytes, None for the kinds without an extent. `label` is the kind and the
+    request's place among all requests ("nbd-write 0"). Requests with the same `group` came from one
+    `[[request]]` table and are interchangeable.
+    """
+
+    kind: str
+    offset: int | None
+    length: int | None
+    stream: bool
+    fault: str
+    label: str
+    group: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scenario:
+    """A disk chain, its requests and the verdicts expected of each design; every size is in bytes.
+
+    `cluster` is the backup job's copy unit; `request_alignment` belongs to the secondary disk's own node,
+    `protocol_alignment` to the node below it. `in_bytes` tells that a size was written with a unit, so that
+    positions are best shown in bytes. `slug` is the short name: the file's stem.
+    """
+
+    name: str
+    shows: str = ""
+    size: int
+    cluster: int
+    request_alignment: int = SECTOR
+    protocol_alignment: int = SECTOR
+    copy_on_read: bool = False
+    quiesced_checkpoint: bool = True
+    drain_on_stop: bool = True
+    on_cbw_error: str = "break-guest-write"
+    requests: tuple[Request, ...]
+    # A dict cannot be hashed; leaving it out keeps a scenario usable as a cache key.
+    expect: Mapping[str, Mapping[str, str | int]] = field(default_factory=dict, hash=False)
+    in_bytes: bool = False
+    slug: str = ""
+
+
+def load(path: str | Path, designs: Collection[str] | None = None) -> Scenario:
+    """Read a scenario file; its slug is the file's stem.
+
+    `designs`, when given, are the names that `[expect]` may use. Raises ScenarioError, one line naming the
+    file and the key or line, for anything wrong with the file or in it.
+    """
+    path = Path(path)
+    try:
+        text = path.read_bytes().decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise ScenarioError(
+            f"{path}: byte {error.start} is not UTF-8; accepted: TOML text in UTF-8"
+        ) from None
+    except (OSError, ValueError) as error:  # ValueError: a path with a null byte
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise ScenarioError(f"{path}: cannot read the scenario: {reason}") from None
+    return _parse(text, str(path), path.stem, designs)
+
+
+def loads(text: str, slug: str, designs: Collection[str] | None = None) -> Scenario:
+    """Read a scenario from TOML text; errors name it by `slug`. Otherwise as `load`."""
+    return _parse(text, slug, slug, designs)
+
+
+def _parse(text: str, file: str, slug: str, designs: Collection[str] | None) -> Scenario:
+    try:
+        document = tomllib.loads(text)
+    except RecursionError:
+        raise ScenarioError(f"{file}: nested too deeply; accepted: the tables of a scenario") from None
+    except ValueError as error:  # not only TOMLDecodeError: int() refuses thousands of digits
+        raise ScenarioError(f"{file}: not valid TOML: {error}") from None
+    return _Reader(file, slug, designs).scenario(document)
+
+
+@dataclass(frozen=True)
+class _Where:
+    """A place in a scenario file, as errors name it."""
+
+    file: str
+    path: str = ""
+
+    def key(self, name: str) -> _Where:
+        name = name if _BARE_KEY.fullmatch(name) else shown(name)
+        return _Where(self.file, f"{self.path}.{name}" if self.path else name)
+
+    def item(self, index: int) -> _Where:
+        return _Where(self.file, f"{self.path}[{index}]")
+
+    def error(self, what: str) -> ScenarioError:
+        return ScenarioError(f"{self}: {what}")
+
+    def __str__(self) -> str:
+        return f"{self.file}: {self.path}" if self.path else self.file
+
+
+class _Reader:
+    """Reads one document; keeps what is true of the whole file: its sizes and whether a unit was seen."""
+
+    def __init__(self, file: str, slug: str, designs: Collection[str] | None) -> None:
+        self._top = _Where(file)
+        self._slug = slug
+        self._designs = designs
+        self._in_bytes = False
+        self._size = 0
+
+    def scenario(self, document: dict[str, object]) -> Scenario:
+        """Check a whole document and build its scenario."""
+        top = self._top
+        _table(document, top, _TOP_KEYS)
+        name = _text(document, "name", top)
+        if name is None:
+            raise top.key("name").error("missing; accepted: a text of one line")
+        if not name.strip() or len(name.splitlines()) != 1:
+            raise top.key("name").error(f"{shown(name)} is not a name; accepted: a text of one line")
+        shows = " ".join((_text(document, "shows", top) or "").split())
+        self._size = size = self._disk(document)
+        cluster = self._positive(document, "cluster", top)
+        if cluster % SECTOR:
+            raise top.key("cluster").error(f"{cluster} bytes is not a whole number of sectors (512 bytes)")
+        secondary, where = self._subtable(document, "secondary", _SECONDARY_KEYS)
+        request_alignment = self._alignment(secondary, "request_alignment", where)
+        protocol_alignment = self._alignment(secondary, "protocol_alignment", where)
+        copy_on_read = _flag(secondary, "copy_on_read", where, default=False)
+        options, where = self._subtable(document, "options", _OPTION_KEYS)
+        quiesced_checkpoint = _flag(options, "quiesced_checkpoint", where, default=True)
+        drain_on_stop = _flag(options, "drain_on_stop", where, default=True)
+        on_cbw_error = _cbw_policy(options, where)
+        requests = self._requests(document)
+        expect = self._expect(document)
+        return Scenario(
+            name=name.strip(),
+            shows=shows,
+            size=size,
+            cluster=cluster,
+            request_alignment=request_alignment,
+            protocol_alignment=protocol_alignment,
+            copy_on_read=copy_on_read,
+            quiesced_checkpoint=quiesced_checkpoint,
+            drain_on_stop=drain_on_stop,
+            on_cbw_error=on_cbw_error,
+            requests=requests,
+            expect=expect,
+            in_bytes=self._in_bytes,
+            slug=self._slug,
+        )
+
+    # -- sizes
+
+    def _read_size(self, value: object, where: _Where) -> int:
+        size = parse_size(value, str(where))
+        self._in_bytes = self._in_bytes or isinstance(value, str)
+        return size
+
+    def _positive(self, table: Mapping[str, object], key: str, where: _Where) -> int:
+        if key not in table:
+            raise where.key(key).error('missing; accepted: a size, in sectors (4) or with a unit ("64KiB")')
+        size = self._read_size(table[key], where.key(key))
+        if size == 0:
+            raise where.key(key).error("is 0; accepted: a size of at least 1 sector (512 bytes)")
+        return size
+
+    def _disk(self, document: Mapping[str, object]) -> int:
+        size = self._positive(document, "sectors", self._top)
+        where = self._top.key("sectors")
+        if size % SECTOR:
+            raise where.error(f"{size} bytes is not a whole number of sectors (512 bytes)")
+        if size > LONGEST_DISK:
+            raise where.error(f"a disk of {show_bytes(size)} is overlong; accepted: 512 B to 1 TiB")
+        return size
+
+    def _alignment(self, table: Mapping[str, object], key: str, where: _Where) -> int:
+        if key not in table:
+            return SECTOR
+        size = self._read_size(table[key], where.key(key))
+        if size.bit_count() != 1:
+            raise where.key(key).error(
+                f"{size} bytes is not a power of two; accepted: 1, 2, 4, 8 ... sectors (512 bytes each),"
+                ' or a power of two with a unit ("4096B")'
+            )
+        return size
+
+    # -- tables
+
+    def _subtable(
+        self, document: Mapping[str, object], key: str, keys: Collection[str]
+    ) -> tuple[dict[str, object], _Where]:
+        where = self._top.key(key)
+        return _table(document.get(key, {}), where, keys), where
+
+    # -- requests
+
+    def _requests(self, document: Mapping[str, object]) -> tuple[Request, ...]:
+        where = self._top.key("request")
+        tables = document.get("request", [])
+        if not isinstance(tables, list):
+            raise where.error(
+                f"is {shown(tables)}; accepted: one [[request]] table (double brackets) per request"
+            )
+        if not tables:
+            raise where.error(
+                "the scenario has no request; accepted: 1 to 16 requests, as [[request]] tables"
+            )
+        requests: list[Request] = []
+        for group, table in enumerate(tables):
+            requests += self._group(table, where.item(group), group, len(requests))
+            if len(requests) > MOST_REQUESTS:
+                raise where.item(group).error(
+                    f"makes {len(requests)} requests in all;"
+                    f" accepted: at most {MOST_REQUESTS}, each `count` included"
+                )
+            if sum(request.kind == "stop" for request in requests) > 1:
+                raise where.item(group).error("is a second stop; accepted: at most one stop in a scenario")
+        return tuple(requests)
+
+    def _group(self, raw: object, where: _Where, group: int, before: int) -> list[Request]:
+        table = _table(raw, where, _REQUEST_KEYS)
+        if "kind" not in table:
+            raise where.key("kind").error(f"missing; accepted: {', '.join(KINDS)}")
+        kind = _choice(table["kind"], KINDS, where.key("kind"))
+        offset, length = self._extent(table, kind, where.key("at"))
+        count = _count(table.get("count", 1), where.key("count"))
+        if _flag(table, "stream", where, default=False):
+            raise where.key("stream").error(
+                "true: stream is read by the property `progress`, which this version does not check yet;"
+                " accepted: false"
+            )
+        fault = _choice(table.get("fault", "none"), FAULTS, where.key("fault"))
+        if fault != "none" and kind not in NBD_WRITES:
+            raise where.key("fault").error(
+                f"a {kind} has no step {fault!r} that could fail; accepted: none"
+                f" (only {' and '.join(NBD_WRITES)} take another fault)"
+            )
+        return [
+            Request(kind, offset, length, False, fault, f"{kind} {before + i}", group) for i in range(count)
+        ]
+
+    def _extent(self, table: Mapping[str, object], kind: str, where: _Where) -> tuple[int | None, int | None]:
+        if kind not in IO_KINDS:
+            if "at" in table:
+                raise where.error(
+                    f"a {kind} has no extent; accepted: no `at` ({', '.join(IO_KINDS)} have one)"
+                )
+            return None, None
+        if "at" not in table:
+            raise where.error(f"missing; accepted: for a {kind}, [first sector, number of sectors]")
+        at = table["at"]
+        if not isinstance(at, list) or len(at) != 2:
+            raise where.error(f"{shown(at)} is not an extent; accepted: [first sector, number of sectors]")
+        offset = self._read_size(at[0], where.item(0))
+        length = self._read_size(at[1], where.item(1))
+        if length == 0:
+            raise where.item(1).error("the extent is empty; accepted: a length of at least 1")
+        if offset + length > self._size:
+            extent = show_extent(offset, offset + length, self._in_bytes)
+            disk = show_extent(0, self._size, self._in_bytes)
+            unit = "bytes" if self._in_bytes else "sectors"
+            raise where.error(
+                f"{extent} runs past the end of the disk; accepted: extents within {disk} {unit}"
+            )
+        return offset, length
+
+    # -- expectations
+
+    def _expect(self, document: Mapping[str, object]) -> dict[str, dict[str, str | int]]:
+        where = self._top.key("expect")
+        tables = _table(document.get("expect", {}), where, self._designs, what="design")
+        return {design: _expectations(table, where.key(design)) for design, table in tables.items()}
+
+
+def _expectations(raw: object, where: _Where) -> dict[str, str | int]:
+    expected: dict[str, str | int] = {}
+    for name, value in _table(raw, where, (*PROPERTIES, "states"), what="property").items():
+        if name != "states":
+            expected[name] = _choice(value, VERDICTS, where.key(name))
+        elif isinstance(value, int) and not isinstance(value, bool) and value >= 1:
+            expected[name] = value
+        else:
+            raise where.key(name).error(
+                f"{shown(value)} is not a number of states; accepted: a whole number from 1"
+            )
+    return expected
+
+
+def _table(raw: object, where: _Where, keys: Collection[str] | None, what: str = "key") -> dict[str, object]:
+    """Check that `raw` is a table with no key outside `keys` (None: any key)."""
+    if not isinstance(raw, dict):
+        names = f" with the keys {', '.join(keys)}" if keys else ""
+        raise where.error(f"{shown(raw)} is not a table; accepted: a table{names}")
+    for key in raw:
+        if keys is not None and key not in keys:
+            raise where.key(key).error(f"unknown {what}{hint(key, keys)}; accepted: {', '.join(keys)}")
+    return raw
+
+
+def _text(table: Mapping[str, object], key: str, where: _Where) -> str | None:
+    value = table.get(key)
+    if value is not None and not isinstance(value, str):
+        raise where.key(key).error(f"{shown(value)} is not a text; accepted: a string in quotes")
+    return value
+
+
+def _flag(table: Mapping[str, object], key: str, where: _Where, *, default: bool) -> bool:
+    value = table.get(key, default)
+    if not isinstance(value, bool):
+        raise where.key(key).error(f"{shown(value)} is not a truth value; accepted: true, false")
+    return value
+
+
+def _choice(value: object, accepted: Collection[str], where: _Where) -> str:
+    if not isinstance(value, str) or value not in accepted:
+        near = hint(value, accepted) if isinstance(value, str) else ""
+        raise where.error(f"{shown(value)} is unknown{near}; accepted: {', '.join(accepted)}")
+    return value
+
+
+def _count(value: object, where: _Where) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= MOST_REQUESTS:
+        raise where.error(
+            f"{shown(value)} is not a count; accepted: a whole number from 1 to {MOST_REQUESTS}"
+        )
+    return value
+
+
+def _cbw_policy(options: Mapping[str, object], where: _Where) -> str:
+    policy = options.get("on_cbw_error", "break-guest-write")
+    if policy == "break-snapshot":
+        raise where.key("on_cbw_error").error(
+            "'break-snapshot' belongs to copy-before-write-7.0, which this version does not have yet;"
+            " accepted: break-guest-write"
+        )
+    return _choice(policy, ("break-guest-write",), where.key("on_cbw_error"))

@@ -1,0 +1,64 @@
+"""From a scenario to an instance: the stack's parameter tables, and what each element is called."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from model.language.instance import Instance, Table
+from model.scenarios.geometry import Geometry, show_range
+from model.scenarios.scenario import Scenario
+from model.stack.world import Fault, Kind
+
+
+def bind(scenario: Scenario, geometry: Geometry) -> Instance:
+    """Return the instance that the scenario means in the geometry (reduced or not)."""
+    requests = scenario.requests
+    tables: dict[str, Table] = {
+        "kind": _column([Kind.values.index(request.kind) for request in requests]),
+        "fault": _column([Fault.values.index(request.fault) for request in requests]),
+        "covers": _grid(geometry.covers),
+        "wide": _grid(geometry.wide),
+        "protocol_wide": _grid(geometry.proto_wide),
+        "reads": _grid(geometry.reads),
+        "part": _grid(geometry.part),
+        "parts": _column(geometry.parts),
+        "unaligned": _column(geometry.unaligned),
+        "protocol_unaligned": _column(geometry.proto_unaligned),
+        "whole_sectors": _column(geometry.whole_sectors),
+        "first": _column(geometry.first),
+        "end": _column(geometry.end),
+        "cluster_of": _column([cell.cluster for cell in geometry.cells]),
+        "copy_on_read": {(): int(scenario.copy_on_read)},
+        "quiesced_checkpoint": {(): int(scenario.quiesced_checkpoint)},
+        "drain_on_stop": {(): int(scenario.drain_on_stop)},
+        "protocol_serialises": {(): int(any(geometry.proto_unaligned))},
+    }
+    sectors = tuple("+".join(show_range(scenario, *span) for span in cell.ranges) for cell in geometry.cells)
+    clusters = tuple(f"cluster {show_range(scenario, *span)}" for span in geometry.clusters)
+    return Instance(
+        {"Request": len(requests), "Sector": len(sectors), "Cluster": len(clusters)},
+        tables,
+        {"Request": tuple(request.label for request in requests), "Sector": sectors, "Cluster": clusters},
+        {
+            "range": tuple(
+                show_range(scenario, r.offset, r.offset + r.length)
+                if r.offset is not None and r.length is not None
+                else "nothing"
+                for r in requests
+            ),
+            "clusters": tuple(
+                show_range(scenario, geometry.clusters[first][0], geometry.clusters[end - 1][1])
+                if first < end
+                else "nothing"
+                for first, end in zip(geometry.first, geometry.end, strict=True)
+            ),
+        },
+    )
+
+
+def _column(values: Sequence[int]) -> Table:
+    return {(i,): int(value) for i, value in enumerate(values)}
+
+
+def _grid(rows: Sequence[Sequence[int]]) -> Table:
+    return {(i, j): int(value) for i, row in enumerate(rows) for j, value in enumerate(row)}

@@ -1,0 +1,45 @@
+"""What is claimed of every design."""
+
+from __future__ import annotations
+
+from model.language.expression import Expr, exists, forall
+from model.language.system import State, System
+from model.stack import backup, overlay, protocol, writes
+from model.stack.world import Request, Sector, at, is_write
+
+MEANING = {
+    "snapshot": "a guest read returns, for sectors not in the active disk, the snapshot's value",
+    "guest-write": "a guest write leaves the rest of its cluster as the snapshot has it",
+    "write-through": "a completed write is on the secondary disk, and no write-back undoes another's",
+    "deadlock": "no request waits in a cycle, and nobody is stuck",
+    "lifetime": "the job's memory is not touched after it is freed, nor a job looked for that is gone",
+    "assertion": "QEMU's own assertions hold",
+    "concurrency": "two overlapping guest reads can be inside at the same time (reachability)",
+}
+STANDARD = ("snapshot", "guest-write", "write-through", "deadlock", "lifetime", "assertion")
+
+
+def declare(system: System) -> None:
+    """Add the properties (`deadlock` is the engines' own) and what counts as finished."""
+    system.terminal(Request, lambda s, r: at(s, r, "done", "failed"))
+    system.sometimes("finished", lambda s: forall(Request, lambda r: at(s, r, "done", "failed")))
+    system.always("snapshot", lambda s: forall(Request, lambda r: ~s.wrong_value[r]))
+    system.always("guest-write", lambda s: forall(Request, lambda r: ~s.wrong_fill[r]))
+    system.always("write-through", _write_through)
+    system.always("lifetime", lambda s: forall(Request, lambda r: ~s.use_after_free[r]))
+    system.always("assertion", lambda s: writes.asserts(s) & protocol.asserts(s) & backup.asserts(s))
+    system.sometimes(
+        "concurrency",
+        lambda s: exists(Request, lambda r: exists(Request, lambda q: overlay.both_inside(s, r, q))),
+    )
+
+
+def _write_through(s: State) -> Expr:
+    """No write-back was stale; what a completed write covers holds its data or another writer's."""
+
+    def written(r: Expr, x: Expr) -> Expr:
+        by_another = exists(Request, lambda q: (s.secondary[x] == q) & s.covers[q, x] & is_write(s, q))
+        return by_another | ~(is_write(s, r) & at(s, r, "done") & s.covers[r, x])
+
+    stale = exists(Request, lambda r: s.stale_write_back[r])
+    return ~stale & forall(Request, lambda r: forall(Sector, lambda x: written(r, x)))

@@ -1,0 +1,118 @@
+"""Tracked requests: how a node serialises overlapping requests.
+
+Every request that enters a node stays on the node's tracked list until it ends there, with the range it
+claims. X must wait for Y iff both are on one list, one of them is serialising, their ranges meet, and
+**Y is not itself waiting on this list** (its `waiting_for` is nil). So a newcomer barges past a parked
+request, and no two requests of one list ever wait for each other; waits elsewhere go unseen.
+Source: block/io.c wait_serialising_requests, mark_request_serialising, tracked_request_end (2.8);
+bdrv_find_conflicting_request (10.1).
+
+QEMU clears `waiting_for` when the waiter runs again, not when it is woken. In between it must still count
+as waiting: we let a woken request wait for itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from model.language.expression import Expr, If, Operand, exists, nobody
+from model.language.sorts import Maybe
+from model.language.system import State, System
+from model.stack.world import Request, Sector
+
+SOURCE = "block/io.c wait_serialising_requests, 2.8"
+
+
+@dataclass(frozen=True)
+class Node:
+    """A node's tracked list.
+
+    `claims(s, r, x)`: sector x is in r's range. `also`: r meets another entry of q. `lists_unserialised`:
+    requests that wait for nobody (BDRV_REQ_NO_SERIALISING) are on the list for others to see.
+    """
+
+    name: str
+    called: str
+    claims: Callable[[State, Expr, Expr], Expr]
+    serialising: Callable[[State, Expr], Expr]
+    also: Callable[[State, Expr, Expr], Expr] | None = None
+    lists_unserialised: bool = True
+
+    @property
+    def label(self) -> str:
+        """The list's name in an explanation."""
+        return f"{self.called}'s tracked list"
+
+    def declare(self, system: System) -> None:
+        """Declare the list: who is on it, and whom each waits for."""
+        system.variable(f"{self.name}_tracked", Request, internal=True)
+        system.variable(f"{self.name}_waiting_for", Request, sort=Maybe(Request), internal=True)
+
+    def enter(self, s: State, r: Expr) -> None:
+        """Put r on the list (tracked_request_begin)."""
+        s[f"{self.name}_tracked"][r] = True
+
+    def leave(self, s: State, r: Expr, *, when: Expr | None = None) -> None:
+        """Take r off the list and wake all who wait for it (tracked_request_end)."""
+        listed = s[f"{self.name}_tracked"]
+        listed[r] = False if when is None else listed[r] & ~when
+        self.wake(s, r, when=when)
+
+    def wake(self, s: State, r: Expr, *, when: Expr | None = None) -> None:
+        """Wake all who wait for r."""
+        waiting_for = s[f"{self.name}_waiting_for"]
+        for q in s.each(Request):
+            woken = (q != r) & (waiting_for[q] == r)
+            waiting_for[q] = If(woken if when is None else woken & when, q, waiting_for[q])
+
+    def conflict(self, s: State, r: Expr, q: Expr) -> Expr:
+        """Tell whether r must wait for q."""
+        meets = exists(Sector, lambda x: self.claims(s, r, x) & self.claims(s, q, x))
+        strict = self.serialising(s, r) | self.serialising(s, q)
+        not_waiting = s[f"{self.name}_waiting_for"][q] == nobody(Request)
+        must = s[f"{self.name}_tracked"][q] & strict & meets & not_waiting
+        if self.also is not None:
+            must = must | self.also(s, r, q)
+        return (q != r) & must
+
+    def wait(
+        self,
+        system: System,
+        label: str,
+        *,
+        says: str,
+        arrives: Callable[[State, Expr], Expr],
+        parked: str,
+        then: Callable[[State, Expr], Operand],
+        counter: str = "pc",
+        source: str = SOURCE,
+    ) -> None:
+        """Declare a wait for conflicting requests: on arrival or after a wake-up r scans the list, and parks
+        on a conflicting request or goes on, in one step. `counter` is the program counter that moves.
+        """
+
+        def come(s: State, r: Expr) -> None:
+            here = arrives(s, r) | (s[counter][r] == parked)
+            s.require(here, f"arrives or at {parked}", location=True)
+            waiting_for = s[f"{self.name}_waiting_for"][r]
+            held = f"{{range}} on {self.label}"
+            s.wait_while(Request, lambda q: (q != r) & (waiting_for == q), on=self.label, held=held)
+
+        @system.action(label, r=Request, says=says, source=source)
+        def go(s: State, r: Expr) -> None:
+            come(s, r)
+            s.require(~exists(Request, lambda q: self.conflict(s, r, q)), f"no conflict on {self.label}")
+            self.enter(s, r)
+            s[f"{self.name}_waiting_for"][r] = nobody(Request)
+            s[counter][r] = then(s, r)
+
+        parks = f"waits for {{q}} on {self.label}"
+
+        @system.action(f"{label}.park", r=Request, q=Request, says=parks, source=source)
+        def park(s: State, r: Expr, q: Expr) -> None:
+            come(s, r)
+            s.require(self.conflict(s, r, q), f"conflict on {self.label}")
+            self.enter(s, r)
+            s[f"{self.name}_waiting_for"][r] = q
+            s[counter][r] = parked

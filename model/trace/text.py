@@ -1,0 +1,87 @@
+"""A trace as text: one line a step, then why the last state is the end of the story."""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from collections.abc import Iterator
+
+from model.trace.trace import Change, Seen, Trace, TraceStep, WaitEdge
+
+WIDTH = 100
+_GLUE = "\x00"
+_UNBROKEN = re.compile(r"\[\d+, \d+\)|(nbd-\w+|guest-\w+|checkpoint|stop) \d+")
+
+
+def render(trace: Trace, meaning: str, *, width: int = WIDTH) -> str:
+    """Return the trace in at most `width` columns; `meaning` is the property in words."""
+    who = max((len(step.owner) for step in trace.steps), default=0)
+    rule = max((len(step.action) for step in trace.steps), default=0)
+    lines = [f"{trace.design} on '{trace.scenario}': {trace.property}, shortest trace, {_steps(trace)}"]
+    for step in trace.steps:
+        lead = f"{step.number:>3}  {step.owner:<{who}}  {step.action:<{rule}}  "
+        lines += _wrap(lead + _line(step), width, " " * len(lead))
+    lines += _wrap(conclusion(trace, meaning), width, "  ")
+    return "\n".join(lines) + "\n"
+
+
+def _wrap(line: str, width: int, indent: str) -> list[str]:
+    """Wrap at spaces, but never inside a range such as [0, 512) or between a kind and its number."""
+    glued = _UNBROKEN.sub(lambda match: match[0].replace(" ", _GLUE), line)
+    wrapped = textwrap.wrap(
+        glued, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+    )
+    return [piece.replace(_GLUE, " ") for piece in wrapped]
+
+
+def conclusion(trace: Trace, meaning: str) -> str:
+    """Return what the last state shows: the wait cycle in words, or the property that it decides."""
+    if trace.cycle:
+        return f"deadlock: {'; '.join(describe_cycle(trace.cycle))}."
+    if trace.property == "deadlock":
+        waits = "; ".join(f"{edge.waiter} waits for {edge.holder} on {edge.on}" for edge in trace.stuck)
+        return f"stuck: nobody can move, unfinished are {', '.join(trace.unfinished)}. {waits}"
+    return f"{trace.property}: {meaning}."
+
+
+def describe_cycle(cycle: tuple[WaitEdge, ...]) -> Iterator[str]:
+    """Yield a clause for each request of the cycle: what it holds, whom it waits for and where."""
+    for before, edge in zip((cycle[-1], *cycle[:-1]), cycle, strict=True):
+        yield f"{edge.waiter} holds {before.held}, waits for {edge.holder} on {edge.on}"
+
+
+def _steps(trace: Trace) -> str:
+    return f"{len(trace.steps)} step{'s' if len(trace.steps) != 1 else ''}"
+
+
+def _line(step: TraceStep) -> str:
+    says = step.says.rstrip(".")
+    seen = (_seen(seen) for seen in step.seen)
+    changes = (_change(change) for change in step.changes if not change.internal)
+    details = "; ".join([*seen, *changes])
+    return f"{says[:1].lower()}{says[1:]}" + (f": {details}" if details else "")
+
+
+def _change(change: Change) -> str:
+    if (change.before, change.after) == ("no", "yes"):
+        return f"{change.what} set"
+    if (change.before, change.after) == ("yes", "no"):
+        return f"{change.what} cleared"
+    return f"{change.what} := {change.after}"
+
+
+def _seen(seen: Seen) -> str:
+    if {value for _, value in seen.values} <= {"yes", "no"}:
+        verdicts = {"yes": seen.label, "no": f"not {seen.label}"}
+        return _values(tuple((place, verdicts[value]) for place, value in seen.values), "")
+    return f"{seen.label} {_values(seen.values, 'at ')}"
+
+
+def _values(values: tuple[tuple[str, str], ...], at: str) -> str:
+    """Return the values, each with its places unless all are the same."""
+    grouped: dict[str, list[str]] = {}
+    for place, value in values:
+        grouped.setdefault(value, []).append(place)
+    if len(grouped) == 1:
+        return next(iter(grouped))
+    return ", ".join(f"{value} {at}{' '.join(places)}" for value, places in grouped.items())

@@ -1,0 +1,188 @@
+"""Counterexamples: a path replayed step by step by the reference, with what each step did and saw."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import networkx as nx
+
+from model.language.evaluate import Reference, Vector
+from model.language.instance import Instance
+from model.language.system import Action, Property, System
+
+
+class ReplayError(Exception):
+    """The reference does not follow an engine's trace: an error of cowpath itself, never of the user's."""
+
+
+@dataclass(frozen=True)
+class Change:
+    """A component of the state before and after a step, in words; `internal`: left out of the text."""
+
+    what: str
+    before: str
+    after: str
+    internal: bool
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What a step saw: a label and the values by place, in words."""
+
+    label: str
+    values: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class TraceStep:
+    """One step: who did what, by which rule, what changed and what was seen."""
+
+    number: int
+    action: str
+    says: str
+    source: str
+    owner: str
+    changes: tuple[Change, ...]
+    seen: tuple[Seen, ...]
+
+
+@dataclass(frozen=True)
+class WaitEdge:
+    """`waiter` waits for `holder` on something (`on`), because of what the holder holds."""
+
+    waiter: str
+    holder: str
+    on: str
+    held: str
+
+
+@dataclass(frozen=True)
+class Trace:
+    """A path from the initial state to one that decides the property; `cycle` is set for a deadlock.
+
+    `stuck` lists every wait of the last state when nobody can move there and no cycle is closed.
+    """
+
+    design: str
+    scenario: str
+    property: str
+    steps: tuple[TraceStep, ...]
+    cycle: tuple[WaitEdge, ...]
+    stuck: tuple[WaitEdge, ...]
+    unfinished: tuple[str, ...]
+
+
+def replay(
+    system: System,
+    instance: Instance,
+    scenario: str,
+    name: str,
+    path: Sequence[tuple[Action, tuple[int, ...]]],
+) -> Trace:
+    """Follow the path with the reference semantics and return it as a trace for the property `name`.
+
+    Raises `ReplayError` if a step is not enabled or the last state does not show what it should.
+    """
+    reference = Reference(system, instance)
+    state = reference.initial()
+    steps = []
+    for number, (action, arguments) in enumerate(path, 1):
+        if not reference.enabled(action, arguments, state):
+            raise ReplayError(f"step {number}, {action.label}{arguments}, is not enabled in the reference")
+        after = reference.apply(action, arguments, state)
+        seen = tuple(_seen(reference, action, arguments, state))
+        names = {p.name: instance.show(p.sort, i) for p, i in zip(action.params, arguments, strict=True)}
+        owner, says = names[action.params[0].name], action.says.format(**names)
+        changes = tuple(_changes(reference, state, after))
+        steps.append(TraceStep(number, action.label, says, action.source, owner, changes, seen))
+        state = after
+    cycle: tuple[WaitEdge, ...] = ()
+    stuck: tuple[WaitEdge, ...] = ()
+    unfinished: tuple[str, ...] = ()
+    if name == "deadlock":
+        cycle, stuck, unfinished = explain_deadlock(reference, state)
+    elif not _decides(reference, state, next(p for p in system.properties if p.name == name)):
+        raise ReplayError(f"the last state of the trace does not decide '{name}' in the reference")
+    return Trace(system.name, scenario, name, tuple(steps), cycle, stuck, unfinished)
+
+
+def explain_deadlock(
+    reference: Reference, state: Vector
+) -> tuple[tuple[WaitEdge, ...], tuple[WaitEdge, ...], tuple[str, ...]]:
+    """Return (the shortest wait cycle, all waits if there is none, who is unfinished) of a deadlock.
+
+    Raises `ReplayError` if the state is none.
+    """
+    finished = reference.system.finished
+    assert finished is not None
+    owner, formula = finished
+    owners = range(owner.sort.size(reference.instance.sizes))
+    movable = {step.arguments[0] for step in reference.steps(state)}
+    unfinished = [r for r in owners if not reference.value(formula, state, {owner.number: r})]
+    blocked = [r for r in unfinished if r not in movable]
+    graph: nx.DiGraph[int] = nx.DiGraph()
+    words: dict[tuple[int, int], WaitEdge] = {}
+    for r, q, edge in _waits(reference, state, blocked):
+        graph.add_edge(r, q)
+        words.setdefault((r, q), edge)
+    names = tuple(reference.instance.show(owner.sort, r) for r in unfinished)
+    cycles = sorted(nx.simple_cycles(graph.subgraph(blocked)), key=lambda c: (len(c), min(c)))
+    if cycles:
+        ring = cycles[0]
+        start = ring.index(min(ring))
+        ring = ring[start:] + ring[:start]
+        return tuple(words[r, q] for r, q in zip(ring, ring[1:] + ring[:1], strict=True)), (), names
+    if movable or not unfinished:
+        raise ReplayError("the last state of the trace is no deadlock in the reference")
+    return (), tuple(words.values()), names
+
+
+def _waits(
+    reference: Reference, state: Vector, blocked: Sequence[int]
+) -> Iterator[tuple[int, int, WaitEdge]]:
+    instance = reference.instance
+    for action in reference.system.actions:
+        if not action.waits:
+            continue
+        for arguments in reference.arguments(action):
+            bound = reference.bind(action, arguments)
+            here = (reference.value(g.condition, state, bound) for g in action.guards if g.location)
+            if arguments[0] not in blocked or not all(here):
+                continue
+            for number, other in reference.waits(action, arguments, state):
+                wait = action.waits[number]
+                words = {word: table[other] for word, table in instance.phrases.items()}
+                waiter, holder = (instance.show(wait.bound.sort, i) for i in (arguments[0], other))
+                yield arguments[0], other, WaitEdge(waiter, holder, wait.on, wait.held.format(**words))
+
+
+def _decides(reference: Reference, state: Vector, claim: Property) -> bool:
+    return bool(reference.value(claim.formula, state, {})) == (claim.kind == "sometimes")
+
+
+def _changes(reference: Reference, before: Vector, after: Vector) -> Iterator[Change]:
+    layout = reference.layout
+    for position, (old, new) in enumerate(zip(before, after, strict=True)):
+        if old != new:
+            variable = reference.system.variables[layout.cells[position].variable]
+            yield Change(
+                layout.show(position),
+                layout.show_value(position, old),
+                layout.show_value(position, new),
+                variable.internal,
+            )
+
+
+def _seen(reference: Reference, action: Action, arguments: tuple[int, ...], state: Vector) -> Iterator[Seen]:
+    instance = reference.instance
+    for observation in action.observations:
+        values = []
+        for i in range(observation.bound.sort.size(instance.sizes)):
+            bound = {**reference.bind(action, arguments), observation.bound.number: i}
+            if reference.value(observation.condition, state, bound):
+                value = reference.value(observation.value, state, bound)
+                shown = instance.show(observation.value.sort, value, observation.unset)
+                values.append((instance.show(observation.bound.sort, i), shown))
+        if values:
+            yield Seen(observation.label, tuple(values))
