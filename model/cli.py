@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import os
 import tempfile
@@ -17,7 +16,10 @@ from rich.table import Table
 from model import campaign, report
 from model.check import ENGINES, Result
 from model.designs import DESIGNS, Design
+from model.designs.loading import DesignError
+from model.designs.loading import find as load_design
 from model.explore.result import Limits, Progress
+from model.guards import audit
 from model.scenarios import Scenario, ScenarioError, bundled, find
 from model.scenarios.geometry import describe, reduce, unreduced
 from model.stack.properties import MEANING, STANDARD
@@ -41,12 +43,15 @@ def _console() -> Console:
 
 
 def _find_designs(names: Sequence[str]) -> list[Design]:
-    for name in names:
-        if name not in DESIGNS:
-            near = difflib.get_close_matches(name, DESIGNS, 1)
-            meant = f" (did you mean '{near[0]}'?)" if near else ""
-            raise BadInput(f"unknown design '{name}'{meant}; accepted: {', '.join(DESIGNS)}")
-    return [DESIGNS[name] for name in dict.fromkeys(names)] or list(DESIGNS.values())
+    try:
+        found = {name: load_design(name, DESIGNS) for name in names}
+    except DesignError as error:
+        raise BadInput(str(error)) from None
+    by_name: dict[str, Design] = {}
+    for design in found.values() if names else DESIGNS.values():
+        if by_name.setdefault(design.name, design) is not design:
+            raise BadInput(f"two of the designs are named '{design.name}'; give each a name of its own")
+    return list(by_name.values())
 
 
 def _find_scenarios(names: Sequence[str]) -> list[Scenario]:
@@ -62,9 +67,17 @@ def _find_scenarios(names: Sequence[str]) -> list[Scenario]:
 
 
 @click.command()
-@click.argument("design", required=False)
-def designs(design: str | None) -> None:
+@click.argument("design", required=False, metavar="[NAME|FILE.py]")
+@click.option(
+    "--guards", is_flag=True, help="Delete each of its guards in turn and say what falls (a minute)."
+)
+def designs(design: str | None, guards: bool) -> None:
     """List the designs, or tell all about one: its history, its rules and their sources."""
+    if guards:
+        if design is None:
+            raise BadInput("--guards: name the design whose guards are to be deleted")
+        _print_guards(*_find_designs([design]))
+        return
     console = _console()
     for each in _find_designs([design] if design else []):
         console.print(f"[bold]{each.name}[/]  {each.era}")
@@ -85,6 +98,18 @@ def designs(design: str | None) -> None:
                 table.add_row(action.label, action.says.rstrip("."), action.source)
             console.print(table)
         console.print()
+
+
+def _print_guards(design: Design) -> None:
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    for column in ("step", "without", "falls", "on"):
+        table.add_column(column)
+    with Console(stderr=True).status("") as status:
+        for each in audit(design, bundled()):
+            status.update(f"{each.action}: {each.guard}")
+            falls = ", ".join(each.falls) or "nothing: not needed on the bundled scenarios"
+            table.add_row(each.action, each.guard, falls, each.scenario or "")
+    _console().print(table)
 
 
 @click.command()
@@ -118,7 +143,7 @@ _REDUCE = click.option(
 
 
 @click.command()
-@click.argument("names", metavar="[DESIGN]...", nargs=-1)
+@click.argument("names", metavar="[DESIGN|FILE.py]...", nargs=-1)
 @click.option("--scenario", "wanted", multiple=True, metavar="NAME|FILE.toml", help="Default: all bundled.")
 @click.option(
     "--property",
@@ -173,7 +198,7 @@ def check(
 
 
 @click.command()
-@click.argument("name", metavar="DESIGN")
+@click.argument("name", metavar="DESIGN|FILE.py")
 @click.option("--scenario", "wanted", required=True, metavar="NAME|FILE.toml", help="Where to look.")
 @click.option(
     "--property",

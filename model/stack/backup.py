@@ -69,6 +69,7 @@ def declare(system: System, secondary: Node, *, hidden: Node | None = None) -> N
         come_to(s, r, "notify", "cow-wait")
         s.require((s.job == "running") | at(s, r, "cow-wait"), "the notifier is there")
         wait_for_overlapping(s, r)
+        _touch_job(s, r, s.job == "freed")
         s.rwlock_read[r] = True
         s.cow_request[r] = True
         s.pc[r] = "cow-loop"
@@ -153,6 +154,7 @@ def declare(system: System, secondary: Node, *, hidden: Node | None = None) -> N
         """Marks the cluster done. Source: block/backup.c backup_do_cow, 2.8"""
         come_to(s, r, "copied")
         s.require(s.at[r] == k, "at its cluster", location=True)
+        _touch_job(s, r, (s.job == "ended") | (s.job == "freed"))  # the bitmap goes first
         s.done[k] = True
         s.at[r] = k + 1
         s.pc[r] = "cow-loop"
@@ -194,7 +196,12 @@ def asserts(s: State) -> Expr:
     return ~exists(Request, lambda r: at(s, r, "cow-wait", "cow-loop") & ~s.whole_sectors[r])
 
 
+def _touch_job(s: State, r: Expr, gone: Expr) -> None:
+    s.use_after_free[r] = s.use_after_free[r] | gone
+
+
 def _release(s: State, r: Expr) -> None:
+    _touch_job(s, r, s.job == "freed")
     s.cow_request[r] = False
     s.rwlock_read[r] = False
     s.at[r] = s.first[r]

@@ -133,13 +133,18 @@ def declare(system: System, secondary: Node, *, hidden: Node | None = None, read
         """
         come_to(s, r, "active-write")
         s.require(s.at[r] == k, "at its cluster", location=True)
+        new = s.allocating[r]  # it links a cluster of its own, filled with what it copied
         fills = exists(
-            Sector, lambda x: (s.cluster_of[x] == k) & ~s.covers[r, x] & (s.copied[r, x] != s.epoch[x])
+            Sector,
+            lambda x: (
+                (s.cluster_of[x] == k)
+                & ~s.covers[r, x]
+                & (s.copied[r, x] != If(s.in_active[k], s.active[x], s.epoch[x]))
+            ),
         )
-        s.wrong_fill[r] = s.wrong_fill[r] | ((s.job == "running") & ~s.in_active[k] & fills)
+        s.wrong_fill[r] = s.wrong_fill[r] | ((s.job == "running") & new & fills)
         for x in s.each(Sector):
-            filled = If(s.in_active[k], s.active[x], s.copied[r, x])
-            written = If(s.covers[r, x], r, filled)
+            written = If(s.covers[r, x], r, If(new, s.copied[r, x], s.active[x]))
             s.active[x] = If(s.cluster_of[x] == k, written, s.active[x])
             s.copied[r, x] = nobody(Request)
         s.in_active[k] = True

@@ -92,16 +92,14 @@ class Node:
         on a conflicting request or goes on, in one step. `counter` is the program counter that moves.
         """
 
-        def come(s: State, r: Expr) -> None:
-            here = arrives(s, r) | (s[counter][r] == parked)
-            s.require(here, f"arrives or at {parked}", location=True)
-            waiting_for = s[f"{self.name}_waiting_for"][r]
-            held = f"{{range}} on {self.label}"
-            s.wait_while(Request, lambda q: (q != r) & (waiting_for == q), on=self.label, held=held)
+        def waiting_for(s: State, r: Expr) -> Expr:
+            return s[f"{self.name}_waiting_for"][r]
 
         @system.action(label, r=Request, says=says, source=source)
         def go(s: State, r: Expr) -> None:
-            come(s, r)
+            s.require(arrives(s, r) | (s[counter][r] == parked), f"arrives or at {parked}", location=True)
+            held = f"{{range}} on {self.label}"
+            s.wait_while(Request, lambda q: (q != r) & (waiting_for(s, r) == q), on=self.label, held=held)
             s.require(~exists(Request, lambda q: self.conflict(s, r, q)), f"no conflict on {self.label}")
             self.enter(s, r)
             s[f"{self.name}_waiting_for"][r] = nobody(Request)
@@ -111,7 +109,8 @@ class Node:
 
         @system.action(f"{label}.park", r=Request, q=Request, says=parks, source=source)
         def park(s: State, r: Expr, q: Expr) -> None:
-            come(s, r)
+            woken = (s[counter][r] == parked) & (waiting_for(s, r) == r)
+            s.require(arrives(s, r) | woken, f"arrives or woken at {parked}", location=True)
             s.require(self.conflict(s, r, q), f"conflict on {self.label}")
             self.enter(s, r)
             s[f"{self.name}_waiting_for"][r] = q

@@ -74,7 +74,8 @@ def _seen(seen: Seen) -> str:
     if {value for _, value in seen.values} <= {"yes", "no"}:
         verdicts = {"yes": seen.label, "no": f"not {seen.label}"}
         return _values(tuple((place, verdicts[value]) for place, value in seen.values), "")
-    return f"{seen.label} {_values(seen.values, 'at ')}"
+    values = _values(seen.values, "at ")
+    return values if seen.label == "reads" else f"{seen.label} {values}"
 
 
 def _values(values: tuple[tuple[str, str], ...], at: str) -> str:

@@ -1,0 +1,64 @@
+"""Is every guard of a design needed? Delete each in turn and see what falls on the given scenarios."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from model.check import check
+from model.designs import Design
+from model.explore.result import Limits
+from model.language.evaluate import OutOfRange
+from model.scenarios import Scenario
+
+_LIMITS = Limits(max_states=60_000)  # a design without a guard may run wild; what falls, falls early
+
+
+@dataclass(frozen=True)
+class GuardReport:
+    """What falls without a guard: properties that held with it, on the first scenario where any does.
+
+    `scenario` is None when nothing falls: the guard is not needed on these scenarios.
+    """
+
+    action: str
+    guard: str
+    scenario: str | None
+    falls: tuple[str, ...]
+
+
+def audit(design: Design, scenarios: Sequence[Scenario], engine: str = "python") -> Iterator[GuardReport]:
+    """Yield a report for each guard and wait of each action, in order.
+
+    Program order (`location`) is left out: it is not a guard that a developer could drop. A step that
+    leaves a variable's sort counts as a fall, too.
+    """
+    baseline = [check(design, scenario, engine=engine) for scenario in scenarios]
+    order = sorted(range(len(scenarios)), key=lambda i: baseline[i].exploration.states)
+    for action in design.system.actions:
+        locations = {guard.name for guard in action.guards if guard.location}
+        for guard in action.guard_names:
+            if guard in locations:
+                continue
+            without = _without(design, action.label, guard)
+            scenario: str | None = None
+            falls: tuple[str, ...] = ()
+            for i in order:
+                fallen = _falls(without, scenarios[i], set(baseline[i].violated), engine)
+                if fallen:
+                    scenario, falls = scenarios[i].slug, fallen
+                    break
+            yield GuardReport(action.label, guard, scenario, falls)
+
+
+def _without(design: Design, action: str, guard: str) -> Design:
+    system = design.system.without(action, guard)
+    return replace(design, build=lambda: system)
+
+
+def _falls(design: Design, scenario: Scenario, already: set[str], engine: str) -> tuple[str, ...]:
+    try:
+        result = check(design, scenario, engine=engine, limits=_LIMITS)
+    except OutOfRange as error:
+        return (f"out of range: {error}",)
+    return tuple(name for name in result.violated if name not in already)

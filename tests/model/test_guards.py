@@ -1,0 +1,74 @@
+"""No guard is decoration: without it some property falls, or it is listed here with the reason why not."""
+
+import pytest
+
+from model.designs import DESIGNS
+from model.guards import audit
+from model.scenarios import bundled
+
+PARKED = "nobody comes to wait twice on one list, so who looks again too early finds the same conflict"
+PASSED = "nobody gets past a serialising request of the protocol node, where every request may be waited for"
+BRANCH = "decides only whether the request waits before it goes on"
+NO_JOB = "decides only between an error and a checkpoint that nobody uses"
+UNHELD = "in this design no reader holds anything of the job's"
+FALLEN = "`snapshot` has fallen on every scenario with a reader and a write before this guard comes to bear"
+EXCLUDED = "overlapping guest writes exclude each other by CowRequests in this design"
+LOCKED = "what it waits for is a writer's CowRequest, and those are gone before the job is"
+
+EVERYWHERE = {
+    ("protocol.begin", "wait on the protocol node's tracked list"): PARKED,
+    ("protocol.settle", "wait on the protocol node's tracked list"): PARKED,
+    ("protocol.settle", "no conflict on the protocol node's tracked list"): PASSED,
+    ("write.begin", "wait on the secondary's tracked list"): PARKED,
+    ("write.settle", "wait on the secondary's tracked list"): PARKED,
+    ("cow.wait", "overlapping CowRequest"): BRANCH,
+    ("checkpoint.refused", "there is no job"): NO_JOB,
+    ("checkpoint", "there is a job"): NO_JOB,
+    ("checkpoint.clear-done", "there is a job"): NO_JOB,
+}
+READS_SERIALISE = {("read.enter-secondary", "wait on the secondary's tracked list"): PARKED}
+READER_BRANCHES = {("read.wait", "there is a job"): BRANCH, ("read.wait", "overlapping CowRequest"): BRANCH}
+NOT_NEEDED: dict[str, dict[tuple[str, str], str]] = {
+    "unserialised": {
+        **EVERYWHERE,
+        **READS_SERIALISE,
+        ("cow.skip", "the notifier is gone"): FALLEN,
+        ("cow.wait", "the notifier is there"): LOCKED,
+        ("cow.begin", "wait on the job's CowRequest list"): FALLEN,
+        ("cow.copy", "the cluster is not done"): FALLEN,
+        ("cow.end", "every cluster is done"): FALLEN,
+        ("checkpoint", "wait on requests in flight (drain)"): FALLEN,
+        ("stop.free", "wait on requests in flight (drain)"): UNHELD,
+    },
+    "rfc-2016": {**EVERYWHERE, **READS_SERIALISE, **READER_BRANCHES},
+    "merged-2.8": {**EVERYWHERE, **READS_SERIALISE, **READER_BRANCHES},
+    "fleecing-4.0": {
+        **EVERYWHERE,
+        **READS_SERIALISE,
+        ("cow.serialise", "wait on the hidden disk's tracked list"): PARKED,
+        ("read.enter-hidden", "wait on the hidden disk's tracked list"): PARKED,
+        ("cow.wait", "the notifier is there"): LOCKED,
+        ("stop.free", "wait on requests in flight (drain)"): UNHELD,
+    },
+    "rfc-repaired": {
+        **EVERYWHERE,
+        **READER_BRANCHES,
+        ("guest.wait", "there is a job"): BRANCH,
+        ("guest.wait", "overlapping CowRequest"): BRANCH,
+        ("guest.allocate", "wait on the active disk's in-flight allocations"): EXCLUDED,
+    },
+}
+
+
+@pytest.mark.parametrize("name", DESIGNS)
+def test_each_guard_is_needed_or_known_not_to_be(name: str) -> None:
+    reports = list(audit(DESIGNS[name], bundled()))
+    assert {(r.action, r.guard) for r in reports if r.scenario is None} == set(NOT_NEEDED[name])
+    assert all(report.falls for report in reports if report.scenario is not None)
+    assert len(reports) > 25
+
+
+def test_what_is_masked_in_the_broken_design_is_needed_in_the_next() -> None:
+    masked = {guard for guard, reason in NOT_NEEDED["unserialised"].items() if reason is FALLEN}
+    assert masked
+    assert masked.isdisjoint(NOT_NEEDED["rfc-2016"])
