@@ -24,9 +24,9 @@ class Plan:
     geometry: Callable[[Scenario], Geometry] = reduce
 
     @property
-    def runs(self) -> int:
-        """How many runs there are."""
-        return len(self.designs) * len(self.scenarios)
+    def runs(self) -> list[tuple[Scenario, Design]]:
+        """What to explore: every design on every scenario of which it has all."""
+        return [(s, d) for s in self.scenarios for d in self.designs if d.misses(s) is None]
 
 
 Watch = Callable[[str, Progress | None], None]
@@ -37,32 +37,33 @@ def run(plan: Plan, watch: Watch = lambda task, progress: None) -> list[Result]:
 
     Raises `ScenarioError` if a scenario has no geometry of the wanted kind, before anything is explored.
     """
-    geometries = [plan.geometry(scenario) for scenario in plan.scenarios]
+    geometries = {scenario.name: plan.geometry(scenario) for scenario in plan.scenarios}
     results: list[Result] = []
     interrupted = False
-    for scenario, geometry in zip(plan.scenarios, geometries, strict=True):
-        for design in plan.designs:
-            task = f"{design.name} on '{scenario.name}' ({len(results) + 1} of {plan.runs})"
+    runs = plan.runs
+    for scenario, design in runs:
+        task = f"{design.name} on '{scenario.name}' ({len(results) + 1} of {len(runs)})"
+        geometry = geometries[scenario.name]
 
-            def report(progress: Progress, task: str = task) -> None:
-                watch(task, progress)
+        def report(progress: Progress, task: str = task) -> None:
+            watch(task, progress)
 
-            try:
-                if interrupted:
-                    raise KeyboardInterrupt
-                watch(task, None)
-                result = check(
-                    design,
-                    scenario,
-                    geometry,
-                    properties=plan.properties,
-                    engine=plan.engine,
-                    limits=plan.limits,
-                    report=report,
-                )
-                interrupted = result.exploration.stopped == "interrupted"
-            except KeyboardInterrupt:
-                interrupted = True
-                result = unexplored(design, scenario, geometry, plan.properties, plan.engine)
-            results.append(result)
+        try:
+            if interrupted:
+                raise KeyboardInterrupt
+            watch(task, None)
+            result = check(
+                design,
+                scenario,
+                geometry,
+                properties=plan.properties,
+                engine=plan.engine,
+                limits=plan.limits,
+                report=report,
+            )
+            interrupted = result.exploration.stopped == "interrupted"
+        except KeyboardInterrupt:
+            interrupted = True
+            result = unexplored(design, scenario, geometry, plan.properties, plan.engine)
+        results.append(result)
     return results

@@ -271,6 +271,9 @@ def _run(
     limits: Limits,
     reduced: bool,
 ) -> list[Result]:
+    if not any(design.misses(scenario) is None for design in chosen for scenario in on):
+        design, scenario = chosen[0], on[0]
+        raise BadInput(f"{design.name} has no {design.misses(scenario)}: '{scenario.name}' does not fit it")
     console = Console(stderr=True)
     plan = campaign.Plan(chosen, on, properties, engine, limits, reduce if reduced else unreduced)
     try:
@@ -298,7 +301,8 @@ def _show(results: Sequence[Result], seconds: float) -> None:
         for line in report.details(results[0]):
             console.print(line)
     else:
-        console.print(report.matrix(results))
+        for table in report.matrices(results):
+            console.print(table)
         console.print(report.totals(results, seconds))
     outcomes = results[0].properties.values() if len(results) == 1 else ()
     traces = [outcome.trace for outcome in outcomes if outcome.trace is not None]

@@ -28,11 +28,12 @@ class GuardReport:
 
 
 def audit(design: Design, scenarios: Sequence[Scenario], engine: str = "python") -> Iterator[GuardReport]:
-    """Yield a report for each guard and wait of each action, in order.
+    """Yield a report for each guard and wait of each action, in order, on the scenarios that fit the design.
 
     Program order (`location`) is left out: it is not a guard that a developer could drop. A step that
     leaves a variable's sort counts as a fall, too.
     """
+    scenarios = [scenario for scenario in scenarios if design.misses(scenario) is None]
     baseline = [check(design, scenario, engine=engine) for scenario in scenarios]
     order = sorted(range(len(scenarios)), key=lambda i: baseline[i].exploration.states)
     for action in design.system.actions:

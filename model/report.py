@@ -17,31 +17,38 @@ from model.trace.text import conclusion
 from model.trace.trace import Trace
 from model.verdict import Verdict
 
+_ABREAST = 5
 STYLE = {Verdict.HOLDS: "green", Verdict.VIOLATED: "bold red", Verdict.UNDETERMINED: "yellow"}
 
 
-def matrix(results: Sequence[Result]) -> Table:
-    """Return designs x scenarios: "holds", or the properties that fall, each with its trace's length."""
+def matrices(results: Sequence[Result]) -> Iterator[Table | str]:
+    """Yield what the table means, then designs x scenarios: "holds", or the properties that fall.
+
+    As many designs stand side by side as 100 columns take.
+    """
+    yield f"Checked: {', '.join(results[0].properties)}."
+    yield "A violated property is named with the length of its shortest trace."
     designs = list(dict.fromkeys(result.design for result in results))
+    scenarios = list(dict.fromkeys(result.scenario.name for result in results))
     by_cell = {(result.scenario.name, result.design): result for result in results}
-    table = Table(
-        box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, title_justify="left", title_style=""
-    )
-    properties = ", ".join(results[0].properties)
-    table.title = (
-        f"Checked: {properties}.\nA violated property is named with the length of its shortest trace."
-    )
-    table.add_column("scenario")
-    for design in designs:
-        table.add_column(design, overflow="fold")
-    for scenario in dict.fromkeys(result.scenario.name for result in results):
-        table.add_row(scenario, *(_cell(by_cell.get((scenario, design))) for design in designs))
-    return table
+    if len(by_cell) < len(designs) * len(scenarios):
+        yield "\N{EN DASH}: the design has no such request or option."
+    rows = -(-len(designs) // _ABREAST)
+    width = -(-len(designs) // rows)
+    for start in range(0, len(designs), width):
+        table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+        table.add_column("scenario")
+        for design in designs[start : start + width]:
+            table.add_column(design, overflow="fold", min_width=14)
+        for scenario in scenarios:
+            cells = (_cell(by_cell.get((scenario, d))) for d in designs[start : start + width])
+            table.add_row(scenario, *cells)
+        yield table
 
 
 def _cell(result: Result | None) -> Text:
     if result is None:
-        return Text("")
+        return Text("\N{EN DASH}", "dim")
     lines = []
     for name, outcome in result.properties.items():
         if outcome.verdict is Verdict.VIOLATED:

@@ -2,12 +2,30 @@
 
 from __future__ import annotations
 
-from model.designs import fleecing_4_0, merged_2_8, rfc_2016, rfc_repaired, unserialised
+from model.designs import (
+    block_copy_4_2,
+    block_copy_5_0,
+    copy_before_write_7_0,
+    fleecing_4_0,
+    merged_2_8,
+    rfc_2016,
+    rfc_repaired,
+    unserialised,
+)
 from model.designs.design import Design
 
 __all__ = ["DESIGNS", "Design"]
 
 DESIGNS: dict[str, Design] = {
     module.DESIGN.name: module.DESIGN
-    for module in (unserialised, rfc_2016, merged_2_8, fleecing_4_0, rfc_repaired)
+    for module in (
+        unserialised,
+        rfc_2016,
+        merged_2_8,
+        fleecing_4_0,
+        block_copy_4_2,
+        block_copy_5_0,
+        copy_before_write_7_0,
+        rfc_repaired,
+    )
 }

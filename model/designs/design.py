@@ -7,13 +7,15 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from model.language.system import System
+from model.scenarios.scenario import Scenario
 
 
 @dataclass(frozen=True)
 class Design:
     """One way of keeping readers of the backup target and copy-before-write apart.
 
-    `changes`: for a repair, each change it makes and what falls without it.
+    `changes`: for a repair, each change it makes and what falls without it. `lacks`: kinds of request that
+    it has no place for. `breaks_snapshot`: it has the option on-cbw-error.
     """
 
     name: str
@@ -22,6 +24,16 @@ class Design:
     sources: tuple[str, ...]
     build: Callable[[], System]
     changes: tuple[tuple[str, str], ...] = ()
+    lacks: tuple[str, ...] = ()
+    breaks_snapshot: bool = False
+
+    def misses(self, scenario: Scenario) -> str | None:
+        """Return what of the scenario the design does not have, in words; None if it has all."""
+        kinds = {request.kind for request in scenario.requests}
+        missing = [kind for kind in self.lacks if kind in kinds]
+        if scenario.on_cbw_error == "break-snapshot" and not self.breaks_snapshot:
+            missing.append("on_cbw_error")
+        return ", ".join(missing) or None
 
     @cached_property
     def system(self) -> System:

@@ -2,7 +2,7 @@
 
 from model.designs.design import Design
 from model.language.system import System
-from model.stack import backup, overlay, properties, protocol, replication, world, writes
+from model.stack import backup, copying, overlay, properties, protocol, replication, world, writes
 
 
 def build() -> System:
@@ -14,13 +14,13 @@ def build() -> System:
     writes.declare(system, secondary)
     # A reader's entry on the hidden disk's list spans its look-up there and its read of the secondary disk
     # below; a copy's write to the hidden disk waits for that whole span, and the data write comes after it.
-    backup.declare(system, secondary, hidden=backup.HIDDEN)
-    overlay.declare(system, secondary, hidden=backup.HIDDEN)
+    backup.declare(system, secondary, hidden=copying.HIDDEN)
+    overlay.declare(system, secondary, hidden=copying.HIDDEN)
     replication.admit_plainly(system, "guest-read")
     replication.admit_plainly(system, "guest-write")
     replication.checkpoint(system, drains=False)
     replication.job_end(system, drains=False)
-    properties.declare(system)
+    properties.declare(system, backup.asserts)
     return system
 
 

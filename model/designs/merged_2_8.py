@@ -22,7 +22,7 @@ def build() -> System:
     replication.admit_plainly(system, "guest-write")  # replication_co_writev takes no CowRequest
     replication.checkpoint(system, drains=False)
     replication.job_end(system, drains=False)
-    properties.declare(system)
+    properties.declare(system, backup.asserts)
     return system
 
 

@@ -32,7 +32,7 @@ def build(
         replication.admit_plainly(system, "guest-write")
     replication.checkpoint(system, drains=checkpoint_drains)
     replication.job_end(system, drains=end_drains)
-    properties.declare(system)
+    properties.declare(system, backup.asserts)
     return system
 
 

@@ -18,7 +18,7 @@ def build() -> System:
     replication.admit_plainly(system, "guest-write")
     replication.checkpoint(system, drains=False)
     replication.job_end(system, drains=False)
-    properties.declare(system)
+    properties.declare(system, backup.asserts)
     return system
 
 

@@ -24,6 +24,8 @@ KINDS = (*IO_KINDS, "checkpoint", "stop")
 """Every kind of request."""
 FAULTS = ("none", "cbw-read", "cbw-write", "data-write")
 """The step of an NBD write that fails; "none" for every other kind."""
+CBW_POLICIES = ("break-guest-write", "break-snapshot")
+"""What a failed copy breaks: the write that wanted it, or the snapshot (copy-before-write-7.0 only)."""
 PROPERTIES = (
     "snapshot", "guest-write", "write-through", "deadlock", "lifetime", "assertion", "concurrency",
 )  # fmt: skip
@@ -172,7 +174,9 @@ class _Reader:
         options, where = self._subtable(document, "options", _OPTION_KEYS)
         quiesced_checkpoint = _flag(options, "quiesced_checkpoint", where, default=True)
         drain_on_stop = _flag(options, "drain_on_stop", where, default=True)
-        on_cbw_error = _cbw_policy(options, where)
+        on_cbw_error = _choice(
+            options.get("on_cbw_error", CBW_POLICIES[0]), CBW_POLICIES, where.key("on_cbw_error")
+        )
         requests = self._requests(document)
         expect = self._expect(document)
         return Scenario(
@@ -367,13 +371,3 @@ def _count(value: object, where: _Where) -> int:
             f"{shown(value)} is not a count; accepted: a whole number from 1 to {MOST_REQUESTS}"
         )
     return value
-
-
-def _cbw_policy(options: Mapping[str, object], where: _Where) -> str:
-    policy = options.get("on_cbw_error", "break-guest-write")
-    if policy == "break-snapshot":
-        raise where.key("on_cbw_error").error(
-            "'break-snapshot' belongs to copy-before-write-7.0, which this version does not have yet;"
-            " accepted: break-guest-write"
-        )
-    return _choice(policy, ("break-guest-write",), where.key("on_cbw_error"))

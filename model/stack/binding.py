@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from model.language.instance import Instance, Table
 from model.scenarios.geometry import Geometry, show_range
-from model.scenarios.scenario import Scenario
+from model.scenarios.scenario import Request, Scenario
 from model.stack.world import Fault, Kind
 
 
@@ -27,9 +27,15 @@ def bind(scenario: Scenario, geometry: Geometry) -> Instance:
         "whole_sectors": _column(geometry.whole_sectors),
         "first": _column(geometry.first),
         "end": _column(geometry.end),
+        "notices": {
+            (i, j): int(_notices(scenario, one, other))
+            for i, one in enumerate(requests)
+            for j, other in enumerate(requests)
+        },
         "cluster_of": _column([cell.cluster for cell in geometry.cells]),
         "copy_on_read": {(): int(scenario.copy_on_read)},
         "quiesced_checkpoint": {(): int(scenario.quiesced_checkpoint)},
+        "break_snapshot": {(): int(scenario.on_cbw_error == "break-snapshot")},
         "drain_on_stop": {(): int(scenario.drain_on_stop)},
         "protocol_serialises": {(): int(any(geometry.proto_unaligned))},
     }
@@ -54,6 +60,25 @@ def bind(scenario: Scenario, geometry: Geometry) -> Instance:
             ),
         },
     )
+
+
+def _notices(scenario: Scenario, one: Request, other: Request) -> bool:
+    """Tell whether the wait for copies in flight, as called in 4.2, sees the other.
+
+    It is given (start, length) where (start, end) is expected, so it takes its own length, in bytes from
+    the start of the disk, for its end. Source: block/block-copy.c block_copy_wait_inflight_reqs (4.2).
+    """
+    if one.offset is None or one.length is None or other.offset is None or other.length is None:
+        return False
+    start, end = _clusters(scenario, one.offset, one.length)
+    other_start, other_end = _clusters(scenario, other.offset, other.length)
+    return other_end > start and other_start < end - start
+
+
+def _clusters(scenario: Scenario, offset: int, length: int) -> tuple[int, int]:
+    """Return the covering range of clusters, in bytes."""
+    size = scenario.cluster
+    return offset // size * size, -(-(offset + length) // size) * size
 
 
 def _column(values: Sequence[int]) -> Table:

@@ -72,7 +72,7 @@ def declare(system: System, secondary: Node, *, hidden: Node | None = None, read
     def hidden_transfer(s: State, r: Expr) -> None:
         """Reads from the hidden disk. Source: block/qcow2.c qcow2_co_preadv, 2.8"""
         come_to(s, r, "hidden-read")
-        _take(s, r, lambda x: s.hidden[x])
+        take(s, r, lambda x: s.hidden[x])
         _next_extent(s, r, hidden)
 
     if not reads_wait:
@@ -100,7 +100,7 @@ def declare(system: System, secondary: Node, *, hidden: Node | None = None, read
         """Reads from the secondary disk. Source: block/io.c bdrv_aligned_preadv, 2.8"""
         come_to(s, r, "secondary-read")
         protocol.come_through(s, r)
-        _take(s, r, lambda x: s.secondary[x])
+        take(s, r, lambda x: s.secondary[x])
         _next_extent(s, r, hidden)
         protocol.come_back(s, r)
         secondary.leave(s, r)
@@ -174,7 +174,7 @@ def _tell(s: State, r: Expr, e: Expr, mapped: Callable[[Expr], Expr]) -> None:
     s.observe("mapped", Cluster, lambda k: (s.at[r] <= k) & (k <= e), mapped, unset="")
 
 
-def _take(s: State, r: Expr, source: Callable[[Expr], Expr]) -> None:
+def take(s: State, r: Expr, source: Callable[[Expr], Expr]) -> None:
     """Transfer the extent's data: a read is judged now, a guest write keeps them for its cluster."""
     wanted: Callable[[Expr], Expr] = lambda x: s.reads[r, x] & in_extent(s, r, x)  # noqa: E731
     judged = is_kind(s, r, "guest-read") & (s.job == "running") & ~s.overtaken[r]

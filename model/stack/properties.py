@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from model.language.expression import Expr, exists, forall
 from model.language.system import State, System
-from model.stack import backup, overlay, protocol, writes
+from model.stack import overlay, protocol, writes
 from model.stack.world import Request, Sector, at, is_write
 
 MEANING = {
@@ -19,19 +21,32 @@ MEANING = {
 STANDARD = ("snapshot", "guest-write", "write-through", "deadlock", "lifetime", "assertion")
 
 
-def declare(system: System) -> None:
-    """Add the properties (`deadlock` is the engines' own) and what counts as finished."""
+def declare(system: System, *asserts: Callable[[State], Expr]) -> None:
+    """Add the properties (`deadlock` is the engines' own) and what counts as finished.
+
+    `asserts`: what the design's own parts assert, beside the tracked lists.
+    """
     system.terminal(Request, lambda s, r: at(s, r, "done", "failed"))
     system.sometimes("finished", lambda s: forall(Request, lambda r: at(s, r, "done", "failed")))
     system.always("snapshot", lambda s: forall(Request, lambda r: ~s.wrong_value[r]))
     system.always("guest-write", lambda s: forall(Request, lambda r: ~s.wrong_fill[r]))
     system.always("write-through", _write_through)
     system.always("lifetime", lambda s: forall(Request, lambda r: ~s.use_after_free[r]))
-    system.always("assertion", lambda s: writes.asserts(s) & protocol.asserts(s) & backup.asserts(s))
+    system.always("assertion", _together(writes.asserts, protocol.asserts, *asserts))
     system.sometimes(
         "concurrency",
         lambda s: exists(Request, lambda r: exists(Request, lambda q: overlay.both_inside(s, r, q))),
     )
+
+
+def _together(*claims: Callable[[State], Expr]) -> Callable[[State], Expr]:
+    def claim(s: State) -> Expr:
+        first, *others = (claim(s) for claim in claims)
+        for other in others:
+            first = first & other
+        return first
+
+    return claim
 
 
 def _write_through(s: State) -> Expr:

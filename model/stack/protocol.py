@@ -24,7 +24,7 @@ def _claims(s: State, r: Expr, x: Expr) -> Expr:
     return (
         (at(s, r, "write") & written)
         | (at(s, r, "rmw") & s.wide[r, x])
-        | (at(s, r, "copy-read") & (s.at[r] == s.cluster_of[x]))
+        | (at(s, r, "copy-read") & in_extent(s, r, x))
         | (at(s, r, "secondary-read") & s.reads[r, x] & in_extent(s, r, x))
     )
 

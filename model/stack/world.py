@@ -47,12 +47,26 @@ Place = Enum(
         # the notifier's copy-before-write (backup.py)
         "cow-wait",  # for overlapping CowRequests
         "cow-loop",  # its CowRequest is in the list; the next cluster is next
-        "copy-read",  # a cluster's read from the secondary disk is in flight
+        # a write in the filter above the secondary's node (block_copy.py)
+        "copy-wait",  # for a copy in flight
+        "copy-loop",  # the next dirty extent is next
+        "copy-status",  # asking for its block status
+        "enter",  # the secondary's node is next
+        # the same with snapshot-access (snapshot_access.py)
+        "copy-returned",
+        "copy-broken",
+        "thaw-wait",  # for frozen reads
+        "snapshot-loop",
+        "thaw",  # a frozen read's data are back
+        # the copy of one extent (copying.py)
+        "copy-enter",  # about to enter the secondary's node (block-copy)
+        "copy-enter-parked",
+        "copy-read",  # the read from the secondary disk is in flight
         "copy-buffered",  # it is back
         "copy-parked",  # waiting on the hidden disk's tracked list (fleecing)
-        "copy-write",  # the cluster's write to the hidden disk is in flight
+        "copy-write",  # the write to the hidden disk is in flight
         "copied",  # it is back
-        "cow-failed",
+        "copy-failed",
         # a request of the guest (overlay.py, replication.py)
         "cow-request-wait",  # for overlapping CowRequests
         "lookup-active",
@@ -92,9 +106,11 @@ def declare(name: str) -> System:
     system.parameter("first", Request, sort=Position(Cluster))  # the clusters it touches: first ...
     system.parameter("end", Request, sort=Position(Cluster))  # ... up to, not including, end
     system.parameter("cluster_of", Sector, sort=Cluster)
+    system.parameter("notices", Request, Request)  # r's wait for copies in flight sees q, in 4.2
     system.parameter("copy_on_read")  # of the secondary disk's node
     system.parameter("quiesced_checkpoint")
     system.parameter("drain_on_stop")
+    system.parameter("break_snapshot")  # on-cbw-error: a failed copy breaks the snapshot, not the write
     system.parameter("protocol_serialises")  # some request is unaligned at the protocol node
 
     def data(name: str, *indices: Index, internal: bool = False) -> None:
@@ -162,6 +178,11 @@ def in_flight(s: State, r: Expr) -> Expr:
 def in_extent(s: State, r: Expr, x: Expr) -> Expr:
     """Tell whether sector x lies in the clusters [at, upto) that request r has looked up."""
     return (s.at[r] <= s.cluster_of[x]) & (s.cluster_of[x] < s.upto[r])
+
+
+def touch_job(s: State, r: Expr, gone: Expr) -> None:
+    """Note that r touches the job's memory, which is a use after free where it is gone."""
+    s.use_after_free[r] = s.use_after_free[r] | gone
 
 
 def clusters_meet(s: State, r: Expr, q: Expr) -> Expr:

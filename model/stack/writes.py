@@ -20,11 +20,14 @@ from model.stack.tracked import Node
 from model.stack.world import Request, Sector, at, come_to, in_extent, is_write, place
 
 
-def secondary_node(*, guest_reads_wait: bool = True, lists_unserialised: bool = True) -> Node:
+def secondary_node(
+    *, guest_reads_wait: bool = True, lists_unserialised: bool = True, copies_inside: bool = True
+) -> Node:
     """Return the secondary disk's node. A read is serialising where copy-on-read is on, as it may write.
 
     A NO_SERIALISING read (the job's own always is; the guest's if not `guest_reads_wait`) neither waits nor
-    copies on read, but is on the list for others to see, unless `lists_unserialised` is off.
+    copies on read, but is on the list for others to see, unless `lists_unserialised` is off. Where copies
+    are not made inside the write (`copies_inside` off), their reads are ordinary requests.
     Source: block/io.c bdrv_co_preadv, bdrv_aligned_preadv (2.8).
     """
 
@@ -34,27 +37,37 @@ def secondary_node(*, guest_reads_wait: bool = True, lists_unserialised: bool = 
     def claims(s: State, r: Expr, x: Expr) -> Expr:
         written = If(s.unaligned[r], s.wide[r, x], s.covers[r, x])
         read = If(copies_on_read(s), s.wide[r, x], s.reads[r, x]) & in_extent(s, r, x)
+        if not copies_inside:
+            written = If(copies(s, r), in_extent(s, r, x), written)
         return If(is_write(s, r), written, read)
 
     def serialising(s: State, r: Expr) -> Expr:
-        return If(is_write(s, r), s.unaligned[r], copies_on_read(s))
+        if copies_inside:
+            return If(is_write(s, r), s.unaligned[r], copies_on_read(s))
+        return If(is_write(s, r) & ~copies(s, r), s.unaligned[r], copies_on_read(s))
+
+    def copies(s: State, r: Expr) -> Expr:
+        return at(s, r, "copy-enter", "copy-enter-parked", "copy-read")
 
     def meets_copy(s: State, r: Expr, q: Expr) -> Expr:
         # The job's read runs inside q, whose write has an entry of its own, and covers one cluster.
-        meets = exists(Sector, lambda x: claims(s, r, x) & (s.cluster_of[x] == s.at[q]))
+        meets = exists(Sector, lambda x: claims(s, r, x) & in_extent(s, q, x))
         return serialising(s, r) & at(s, q, "copy-read") & meets
 
-    also = meets_copy if lists_unserialised else None
+    also = meets_copy if lists_unserialised and copies_inside else None
     return Node("secondary", "the secondary", claims, serialising, also, lists_unserialised)
 
 
-def declare(system: System, node: Node) -> None:
-    """Add the steps of a write, except the notifier's between `notify` and `write`."""
+def declare(system: System, node: Node, *, begins: str = "idle", then: str = "notify") -> None:
+    """Add the steps of a write from where it `begins` on; after its last wait it comes to `then`.
+
+    The place `notify` is left to the before-write notifier, which goes on to `write`.
+    """
     node.wait(
         system,
         "write.begin",
         says="enters the secondary's node, serialising",
-        arrives=lambda s, r: at(s, r, "idle") & is_write(s, r) & s.unaligned[r],
+        arrives=lambda s, r: at(s, r, begins) & is_write(s, r) & s.unaligned[r],
         parked="write-parked",
         then=lambda s, r: place("rmw"),
         source="block/io.c bdrv_co_pwritev, mark_request_serialising, 2.8",
@@ -76,10 +89,10 @@ def declare(system: System, node: Node) -> None:
     node.wait(
         system,
         "write.settle",
-        says="passes the last wait before the notifier",
-        arrives=lambda s, r: (at(s, r, "idle") & is_write(s, r) & ~s.unaligned[r]) | at(s, r, "settle"),
+        says="passes the last wait",
+        arrives=lambda s, r: (at(s, r, begins) & is_write(s, r) & ~s.unaligned[r]) | at(s, r, "settle"),
         parked="final-parked",
-        then=lambda s, r: place("notify"),
+        then=lambda s, r: place(then),
         source="block/io.c bdrv_aligned_pwritev, 2.8; bdrv_co_write_req_prepare, 3.0",
     )
 

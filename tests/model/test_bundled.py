@@ -8,7 +8,7 @@ from model.scenarios import Scenario, bundled
 from model.stack.properties import STANDARD
 from model.verdict import Verdict
 
-RUNS = [(design, scenario) for scenario in bundled() for design in DESIGNS]
+RUNS = [(n, scenario) for scenario in bundled() for n, d in DESIGNS.items() if d.misses(scenario) is None]
 
 
 def outcome(result: Result) -> tuple[object, ...]:
@@ -36,7 +36,9 @@ def test_engines_agree_and_the_file_expects_it(name: str, scenario: Scenario) ->
 def test_there_are_enough_scenarios_and_each_says_what_it_shows() -> None:
     assert len(bundled()) >= 12
     assert all(len(scenario.shows) > 40 for scenario in bundled())
-    assert all(set(scenario.expect) == set(DESIGNS) for scenario in bundled())
+    for scenario in bundled():
+        fitting = {name for name, design in DESIGNS.items() if design.misses(scenario) is None}
+        assert set(scenario.expect) == fitting
 
 
 def test_every_property_falls_somewhere() -> None:

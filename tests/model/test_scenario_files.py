@@ -238,8 +238,6 @@ MISTAKES: list[tuple[str, str, str]] = [
     (also("[options]\ndrain = true"), "options.drain: unknown key", "drain_on_stop"),
     (also('[options]\ndrain_on_stop = "no"'), "options.drain_on_stop: 'no' is not", "true, false"),
     (also("[options]\nquiesced_checkpoint = 0"), "options.quiesced_checkpoint: 0 is not", "true, false"),
-    (also('[options]\non_cbw_error = "break-snapshot"'), "options.on_cbw_error: 'break-snapshot' belongs",
-     "accepted: break-guest-write"),
     (also('[options]\non_cbw_error = "ignore"'), "options.on_cbw_error: 'ignore' is unknown",
      "accepted: break-guest-write"),
     (also("[options]\non_cbw_error = 1"), "options.on_cbw_error: 1 is unknown", "break-guest-write"),

@@ -1,0 +1,42 @@
+"""QEMU 4.2: a filter above the secondary disk copies before the write enters it."""
+
+from model.designs.design import Design
+from model.language.system import System
+from model.stack import block_copy, copying, overlay, properties, protocol, replication, world, writes
+
+
+def build() -> System:
+    """Assemble the stack with a filter in place of the notifier."""
+    system = world.declare("block-copy-4.2")
+    secondary = writes.secondary_node(copies_inside=False)
+    secondary.declare(system)
+    protocol.declare(system)
+    block_copy.declare(system, secondary, hidden=copying.HIDDEN, shrinks=False)
+    writes.declare(system, secondary, begins="enter", then="write")
+    overlay.declare(system, secondary, hidden=copying.HIDDEN)
+    replication.admit_plainly(system, "guest-read")
+    replication.admit_plainly(system, "guest-write")
+    replication.checkpoint(system, drains=False)
+    block_copy.end_of_filter(system, frees_first=True)
+    properties.declare(system)
+    return system
+
+
+DESIGN = Design(
+    name="block-copy-4.2",
+    era="QEMU 4.2",
+    explanation=(
+        "The copy moves into a filter node above the secondary disk and is made before the write enters "
+        "that node. Target writes stay serialising, so readers are kept out as in 4.0. Copies exclude "
+        "each other by one list entry for the whole request; but the wait for others is called with a "
+        "length where an end is expected, so it sees only requests that start below the new one's length: "
+        "two writes to any cluster but the first miss each other. The engine's state is freed before the "
+        "filter is drained."
+    ),
+    sources=(
+        '00e30f05de "block/backup: use backup-top instead of write notifiers", 4.2',
+        "block/block-copy.c block_copy, block_copy_wait_inflight_reqs, 4.2",
+        "503ca1262b (5.0) for the end of the job",
+    ),
+    build=build,
+)
