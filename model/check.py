@@ -19,7 +19,7 @@ from model.explore.result import (
 )
 from model.language.domains import narrow
 from model.language.ground import ground
-from model.scenarios import Scenario
+from model.scenarios import Scenario, ScenarioError
 from model.scenarios.geometry import Geometry, reduce
 from model.stack.binding import bind
 from model.stack.properties import STANDARD
@@ -76,8 +76,10 @@ def check(
     """Explore the design on the scenario (in the reduced geometry unless one is given).
 
     Every trace in the result has been replayed by the reference semantics. A limit that is hit leaves
-    undetermined what was not decided by then.
+    undetermined what was not decided by then. Raises `ScenarioError` if the scenario does not fit the design.
     """
+    if (missing := design.misses(scenario)) is not None:
+        raise ScenarioError(f"{design.name} has no {missing}: '{scenario.name}' does not fit it")
     geometry = geometry or reduce(scenario)
     instance = bind(scenario, geometry)
     narrowed = narrow(ground(design.system, instance))

@@ -271,7 +271,8 @@ def _run(
     limits: Limits,
     reduced: bool,
 ) -> list[Result]:
-    if not any(design.misses(scenario) is None for design in chosen for scenario in on):
+    fitting = [(design, scenario) for design in chosen for scenario in on if not design.misses(scenario)]
+    if not fitting:
         design, scenario = chosen[0], on[0]
         raise BadInput(f"{design.name} has no {design.misses(scenario)}: '{scenario.name}' does not fit it")
     console = Console(stderr=True)

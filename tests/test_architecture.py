@@ -24,7 +24,7 @@ ROOMS = {
     "explore": {"language"},
     "trace": {"language"},
     "stack": {"language", "scenarios"},
-    "designs": {"stack", "language"},
+    "designs": {"stack", "language", "scenarios"},
 }
 # What stands above the rooms: each may import all rooms and, of its own kind, those named.
 ABOVE = {

@@ -23,9 +23,13 @@ from model.explore.vector_program import VectorProgram
 from model.language.domains import Narrowed, narrow
 from model.language.evaluate import OutOfRange, Reference, Vector
 from model.language.expression import (
+    Const,
     Expr,
     If,
+    Local,
+    Param,
     Quantified,
+    Read,
     Size,
     coerce,
     constant,
@@ -67,16 +71,41 @@ VARIABLES: dict[str, tuple[tuple[Index, ...], Sort]] = {
 }
 
 
+def shown(expr: Expr) -> str:
+    match expr:
+        case Const():
+            return str(expr.value)
+        case Local():
+            return expr.name
+        case Read() | Param():
+            return f"{expr.name}[{', '.join(map(shown, expr.indices))}]"
+        case Quantified():
+            return f"{expr.kind} {expr.bound.name}: ({shown(expr.body)})"
+    parts = (getattr(expr, field.name) for field in fields(expr))
+    return f"{type(expr).__name__}({', '.join(shown(part) for part in parts if isinstance(part, Expr))})"
+
+
 class Case:
     """A random system on a random instance, and what a search over the reference finds there."""
 
     def __init__(self, choices: bytes, wild: bool) -> None:
         rest = iter(choices)
         self.system, self.instance = write_case(lambda n: next(rest, 0) % n, wild)
-        self.choices = choices.rstrip(b"\0")
 
     def __repr__(self) -> str:
-        return f"<{self.choices!r}>"
+        lines = [str(dict(self.instance.sizes))]
+        lines += [f"{name}: {[*table.values()]}" for name, table in self.instance.tables.items()]
+        for action in self.system.actions:
+            lines.append(f"{action.label}({', '.join(p.name for p in action.params)}):")
+            lines += [f"  require {shown(g.condition)}{' (location)' * g.location}" for g in action.guards]
+            lines += [f"  wait while some {w.bound.name}: {shown(w.condition)}" for w in action.waits]
+            for u in action.updates:
+                each = "".join(f"each {bound.name}: " for bound in u.bound)
+                lines.append(f"  {each}{u.variable}[{', '.join(map(shown, u.indices))}] = {shown(u.value)}")
+        assert self.system.finished is not None
+        lines.append(f"finished owner: {shown(self.system.finished[1])}")
+        lines += [f"{p.kind}: {shown(p.formula)}" for p in self.system.properties]
+        return "\n".join(lines)
 
     @cached_property
     def reference(self) -> Reference:
@@ -384,9 +413,10 @@ def write_case(below: Callable[[int], int], wild: bool) -> tuple[System, Instanc
     return system, instance(sizes, **tables)
 
 
-def cases(wild: bool = False) -> st.SearchStrategy[Case]:
+@st.composite
+def cases(draw: st.DrawFn, wild: bool = False) -> Case:
     """One draw of bytes for all choices: with a draw for each, most examples hardly differ."""
-    return st.binary(min_size=CHOICES, max_size=CHOICES).map(lambda choices: Case(choices, wild))
+    return Case(draw(st.binary(min_size=CHOICES, max_size=CHOICES)), wild)
 
 
 class Naive:
@@ -495,6 +525,7 @@ def random_cases(number: int) -> settings:
         derandomize=True,
         deadline=None,
         database=None,
+        phases=[Phase.generate, Phase.shrink],
         suppress_health_check=[HealthCheck.too_slow],
     )
 
@@ -520,7 +551,7 @@ def test_successors_are_those_of_the_reference(case: Case) -> None:
             assert by_vectors(narrowed, states) == wanted
 
 
-@random_cases(120)
+@random_cases(100)
 @given(cases())
 def test_engines_agree_with_a_naive_search_narrowed_or_not(case: Case) -> None:
     naive = case.naive
@@ -569,7 +600,7 @@ def leaves_a_sort(look: Callable[[], Naive | Exploration]) -> bool | None:
 
 
 @pytest.mark.xfail(strict=True, reason="narrow drops some such updates, the NumPy engine misses constants")
-@settings(random_cases(100), phases=[Phase.generate])
+@settings(random_cases(100), phases=[Phase.generate])  # no shrinking while it is known to fail
 @given(cases(wild=True))
 def test_a_value_outside_its_sort_is_found_by_all(case: Case) -> None:
     wanted = leaves_a_sort(lambda: case.naive)
