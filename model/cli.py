@@ -95,7 +95,8 @@ def designs(design: str | None, guards: bool) -> None:
             for column in ("step", "what", "rule"):
                 table.add_column(column)
             for action in each.system.actions:
-                table.add_row(action.label, action.says.rstrip("."), action.source)
+                others = {param.name: "another request" for param in action.params}
+                table.add_row(action.label, action.says.format(**others).rstrip("."), action.source)
             console.print(table)
         console.print()
 

@@ -127,7 +127,7 @@ def on_terminal(
 ) -> Watched:
     """Run with stderr, and stdout unless it goes elsewhere, on a terminal of 200 columns.
 
-    With `interrupt_at`, press Ctrl-C as soon as the terminal shows that.
+    With `interrupt_at`, a pattern, press Ctrl-C as soon as the terminal shows that.
     """
     keyboard, screen = pty.openpty()
     fcntl.ioctl(screen, termios.TIOCSWINSZ, struct.pack("HHHH", 50, 200, 0, 0))
@@ -146,7 +146,7 @@ def on_terminal(
     try:
         for piece in _pieces(keyboard):
             shown += piece
-            if interrupt_at is not None and interrupt_at in shown:
+            if interrupt_at is not None and re.search(interrupt_at, shown):
                 interrupt_at = None
                 process.send_signal(signal.SIGINT)
                 interrupted = time.monotonic()
@@ -736,6 +736,24 @@ def test_ctrl_c_keeps_what_was_found_before_and_leaves_the_rest_undetermined(tmp
         ("long", "rfc-2016", "undetermined", "interrupted"),
     ]
     assert results[3]["states"] == 0
+
+
+@pytest.mark.parametrize("engine", ["numpy", "python"])
+def test_ctrl_c_keeps_what_the_interrupted_run_has_found(tmp_path: Path, engine: str) -> None:
+    unaligned = LONG.replace("cluster = 2\n", "cluster = 2\n[secondary]\nrequest_alignment = 2\n")
+    (tmp_path / "long.toml").write_text(unaligned)
+    command = ("check", "rfc-2016", "--scenario", "long.toml", "--engine", engine)
+    with (tmp_path / "report").open("wb") as report:
+        # The shortest deadlock takes 8 steps.
+        watched = on_terminal(tmp_path, *command, stdout=report, interrupt_at=rb"depth (9|1\d),")
+    assert watched.status == 1
+    assert watched.seconds < 10
+    said = (tmp_path / "report").read_text()
+    assert "Traceback" not in watched.shown + said
+    assert "stopped: interrupted" in " ".join(said.split())
+    verdicts = dict(re.findall(r"^  ([\w-]+) +(holds|violated|undetermined) ", said, re.M))
+    assert verdicts == dict.fromkeys(STANDARD, "undetermined") | {"deadlock": "violated"}
+    assert "rfc-2016 on 'long': deadlock, shortest trace, 8 steps" in said
 
 
 def test_ctrl_c_of_a_trace_writes_no_file(tmp_path: Path) -> None:

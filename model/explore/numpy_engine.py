@@ -41,22 +41,21 @@ class NumpyEngine:
         layers = [distinct(tuple(initial.T))]
         seen = StateSet()
         seen.add(layers[0])
-        transitions, reported, new_states = 0, began, 0
+        transitions, reported = 0, began
         found: dict[str, tuple[int, State]] = {}
         hits: dict[str, State] = {}
         stopped = None
         try:
             while len(layers[-1]):
                 depth = len(layers) - 1
-                new: list[Run] = []
-                new_states = 0
+                new = StateSet()
                 for chunk in _chunks(layers[-1].states):
                     now = time.perf_counter()
-                    enforce(limits, len(seen) + new_states, now - began)
+                    states = len(seen) + len(new)
+                    enforce(limits, states, now - began)
                     if now - reported > 0.1:
                         reported = now
-                        memory = seen.memory + sum(layer.memory for layer in layers)
-                        states = len(seen) + new_states
+                        memory = seen.memory + new.memory + sum(layer.memory for layer in layers)
                         report(Progress(states, transitions, now - began, len(layers[-1]), depth, memory))
                     movable = np.zeros((len(narrowed.model.finished), len(chunk[0])), dtype=bool)
                     successors: list[Columns] = []
@@ -71,12 +70,11 @@ class NumpyEngine:
                         _note(hits, DEADLOCK, chunk, program.deadlocked(chunk, movable))
                     if successors:
                         joined = tuple(np.concatenate(words) for words in zip(*successors, strict=True))
-                        new.append(seen.without_known(distinct(joined)))
-                        new_states += len(new[-1])
+                        found_here = seen.without_known(distinct(joined))
+                        new.add(new.without_known(found_here))
                 found.update({name: (depth, state) for name, state in hits.items()})
                 hits = {}
-                layers.append(_union(new, program.packing.words))
-                new_states = 0
+                layers.append(_union(new.runs, program.packing.words))
                 if len(layers[-1]):
                     seen.add(layers[-1])
         except (Stop, KeyboardInterrupt) as stop:

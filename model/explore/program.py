@@ -34,8 +34,7 @@ class Program:
             lines.append(f" if {emit(command.enabled)}:")
             lines.extend(
                 f"  if ({emit(value)}) >= {model.layout.sizes[cell]}: outside({number}, {cell})"
-                for cell, value in command.updates
-                if (number, cell) in narrowed.unchecked
+                for cell, value in narrowed.unproved.get(number, ())
             )
             lines.append(f"  out.append(({number}, {self._built(dict(command.updates))}))")
         lines += [" return out", "def answers(s):", unpack, " out = []"]

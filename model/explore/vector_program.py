@@ -130,7 +130,11 @@ class VectorProgram:
         return writer.function(f"({''.join(result + ',' for result in results)})", {})
 
     def _successor(self, number: int, command: Command, narrowed: Narrowed) -> Callable[..., Columns]:
-        writer = _Writer(self.packing, [value for _, value in command.updates])
+        unproved = narrowed.unproved.get(number, ())
+        writer = _Writer(self.packing, [value for _, value in (*command.updates, *unproved)])
+        for cell, value in unproved:
+            beyond = f"np.any({writer.number(value)} >= {self.model.layout.sizes[cell]})"
+            writer.lines.append(f"if {beyond}: outside({number}, {cell})")
         columns = []
         for word in range(self.packing.words):
             cleared, constant, changed = 0, 0, []
@@ -142,11 +146,7 @@ class VectorProgram:
                 if isinstance(value, int):
                     constant |= value << field.shift
                 else:
-                    name = writer.keep(writer.number(value))
-                    if (number, cell) in narrowed.unchecked:
-                        size = self.model.layout.sizes[cell]
-                        writer.lines.append(f"if ({name} >= {size}).any(): outside({number}, {cell})")
-                    changed.append(f"({name} << {field.shift})")
+                    changed.append(f"({writer.number(value)} << {field.shift})")
             source = f"w{word}"
             if cleared:
                 kept = ~cleared & ((1 << WORD) - 1)

@@ -8,7 +8,7 @@ every reachable state, so dropping the rest changes no verdict and no count.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from model.language.ground import Command, GroundModel, WaitFor
@@ -21,12 +21,13 @@ _BOTH = 0b11
 class Narrowed:
     """A ground model over fewer values. `values[i]`: what component i can take, ascending.
 
-    `unchecked`: (command, cell) pairs whose new value may lie outside the sort, so engines must look.
+    `unproved[n]`: the (cell, new value) pairs of command n that may leave the cell's sort, so engines must
+    look whenever the command happens.
     """
 
     model: GroundModel
     values: tuple[tuple[int, ...], ...]
-    unchecked: frozenset[tuple[int, int]]
+    unproved: Mapping[int, tuple[tuple[int, Term], ...]]
 
 
 def narrow(model: GroundModel) -> Narrowed:
@@ -67,7 +68,7 @@ def narrow(model: GroundModel) -> Narrowed:
 def _rebuilt(model: GroundModel, masks: list[int], outside: dict[int, set[int]]) -> Narrowed:
     simple = _Simplifier(model.terms, masks)
     commands: list[Command] = []
-    unchecked = set()
+    unproved: dict[int, tuple[tuple[int, Term], ...]] = {}
     for number, command in enumerate(model.commands):
         if _refine(command.enabled, masks) is None and _refine(command.here, masks) is None:
             continue
@@ -78,7 +79,9 @@ def _rebuilt(model: GroundModel, masks: list[int], outside: dict[int, set[int]])
         )
         enabled, here = simple(command.enabled), simple(command.here)
         updates = tuple((cell, simple(value)) for cell, value in command.updates if _many(masks[cell]))
-        unchecked |= {(len(commands), cell) for cell in outside.get(number, ())}
+        if number in outside:
+            values = dict(command.updates)
+            unproved[len(commands)] = tuple((cell, simple(values[cell])) for cell in sorted(outside[number]))
         commands.append(replace(command, enabled=enabled, here=here, waits=waits, updates=updates))
     narrowed = replace(
         model,
@@ -87,7 +90,7 @@ def _rebuilt(model: GroundModel, masks: list[int], outside: dict[int, set[int]])
         sometimes={name: simple(term) for name, term in model.sometimes.items()},
         finished=tuple(simple(term) for term in model.finished),
     )
-    return Narrowed(narrowed, tuple(tuple(_members(mask)) for mask in masks), frozenset(unchecked))
+    return Narrowed(narrowed, tuple(tuple(_members(mask)) for mask in masks), unproved)
 
 
 def _members(mask: int) -> Iterable[int]:

@@ -185,7 +185,6 @@ def test_a_limit_that_is_not_passed_stops_nothing(engine: Engine, toy: Toy) -> N
     assert run(engine, toy, Limits(max_states=toy.states)).complete
 
 
-@pytest.mark.xfail(strict=True, reason="states that two chunks of a layer both find are counted twice")
 def test_a_limit_that_is_not_passed_stops_no_chunk(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(numpy_engine, "_CHUNK", 1)
     toy = mutex(5, locked=False)
@@ -269,7 +268,6 @@ def test_progress_is_monotone_and_well_formed(engine: Engine, toy: Toy, slow: No
     assert (seen[0].states, seen[0].transitions, seen[0].frontier) == (1, 0, 1)
 
 
-@pytest.mark.xfail(strict=True, reason="states that two chunks of a layer both find are counted twice")
 def test_progress_is_monotone_over_chunks(slow: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(numpy_engine, "_CHUNK", 1)
     seen, found = reports(numpy_engine.NumpyEngine(), mutex(5, locked=False))
@@ -306,18 +304,11 @@ def test_a_counter_that_leaves_its_sort_is_an_error(engine: Engine) -> None:
 
 
 @both
-@pytest.mark.xfail(strict=True, reason="narrow drops an update whose every value is outside the sort")
 def test_a_counter_that_can_only_leave_its_sort_is_an_error(engine: Engine) -> None:
     assert outside(engine, *overflow(2)) == "add leaves the sort of total"
 
 
-NUMPY_MISSES_CONSTANTS = pytest.mark.xfail(strict=True, reason="the NumPy engine does not check constants")
-
-
-@pytest.mark.parametrize(
-    "engine",
-    [pytest.param(e, id=e.name, marks=[NUMPY_MISSES_CONSTANTS] * (e.name == "numpy")) for e in ENGINES],
-)
+@both
 @pytest.mark.parametrize("sort", [Int(2), Position(Cell)], ids=str)
 def test_a_constant_outside_the_sort_is_an_error(engine: Engine, sort: Int | Position) -> None:
     """The value becomes a constant only by grounding: a parameter's entry, or an element plus two."""
