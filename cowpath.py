@@ -2,34 +2,54 @@
 
 from __future__ import annotations
 
+import os
 import sys
-
-import click
-
-import model.cli
+from collections.abc import Sequence
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="cowpath")
-def cowpath() -> None:
-    """Check copy-before-write designs for races, deadlocks and lost updates."""
+def run(arguments: Sequence[str]) -> int:
+    """Run a command and return the exit status; bad input of any kind is one line on stderr and status 2."""
+    import click
 
+    from model.cli import COMMANDS
 
-for command in model.cli.COMMANDS:
-    cowpath.add_command(command)
+    group = click.Group(
+        "cowpath",
+        commands={str(command.name): command for command in COMMANDS},
+        help="Check copy-before-write designs for races, deadlocks and lost updates.",
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    click.version_option(package_name="cowpath")(group)
+    try:
+        status = group.main(list(arguments) or ["--help"], prog_name="cowpath", standalone_mode=False)
+    except click.ClickException as error:
+        sys.stderr.write(f"cowpath: {' '.join(error.format_message().split())}\n")
+        return 2
+    except click.Abort:
+        raise KeyboardInterrupt from None
+    return status if isinstance(status, int) else 0
 
 
 def main() -> None:
-    """Run; bad input of any kind is one line on stderr and exit status 2."""
+    """Run the command that was given; Ctrl-C outside an exploration leaves everything undetermined."""
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # text streams have it
     try:
-        status = cowpath.main(standalone_mode=False)
-    except click.ClickException as error:
-        sys.stderr.write(f"cowpath: {' '.join(error.format_message().split())}\n")
-        status = 2
-    except click.Abort:
+        status = run(sys.argv[1:])
+        sys.stdout.flush()
+    except KeyboardInterrupt:
         sys.stderr.write("cowpath: interrupted\n")
         status = 3
-    sys.exit(status if isinstance(status, int) else 0)
+    except BrokenPipeError:
+        status = 1
+    except OSError as error:
+        sys.stderr.write(f"cowpath: the output cannot be written: {error.strerror}\n")
+        status = 2
+    try:
+        sys.stdout.flush()
+    except OSError:  # said already; Python must not try once more at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    sys.exit(status)
 
 
 if __name__ == "__main__":

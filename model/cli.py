@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
+import math
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,8 +11,9 @@ from pathlib import Path
 import click
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
-from model import campaign, report
+from model import campaign, output, report
 from model.check import ENGINES, Result
 from model.designs import DESIGNS, Design
 from model.designs.loading import DesignError
@@ -59,11 +59,12 @@ def _find_scenarios(names: Sequence[str]) -> list[Scenario]:
         found = [find(name) for name in names] or list(bundled())
     except ScenarioError as error:
         raise BadInput(str(error)) from None
-    by_name: dict[str, Scenario] = {}
-    for scenario in found:
-        if by_name.setdefault(scenario.name, scenario) != scenario:
-            raise BadInput(f"two of the scenarios are named '{scenario.name}'; give each a name of its own")
-    return list(by_name.values())
+    different = list(dict.fromkeys(found))
+    for words in ([s.name for s in different], [s.slug for s in different]):
+        twice = [word for word in words if words.count(word) > 1]
+        if twice:
+            raise BadInput(f"two of the scenarios are named '{twice[0]}'; give each a name of its own")
+    return different
 
 
 @click.command()
@@ -79,8 +80,8 @@ def designs(design: str | None, guards: bool) -> None:
         _print_guards(*_find_designs([design]))
         return
     console = _console()
-    for each in _find_designs([design] if design else []):
-        console.print(f"[bold]{each.name}[/]  {each.era}")
+    for each in _find_designs([] if design is None else [design]):
+        console.print(Text.assemble((each.name, "bold"), f"  {each.era}"))
         console.print(each.explanation, markup=False)
         if design:
             for title, lines in (
@@ -96,7 +97,8 @@ def designs(design: str | None, guards: bool) -> None:
                 table.add_column(column)
             for action in each.system.actions:
                 others = {param.name: "another request" for param in action.params}
-                table.add_row(action.label, action.says.format(**others).rstrip("."), action.source)
+                says = action.says.format(**others).rstrip(".")
+                table.add_row(action.label, Text(says[:1].lower() + says[1:]), Text(action.source))
             console.print(table)
         console.print()
 
@@ -118,9 +120,9 @@ def _print_guards(design: Design) -> None:
 def scenarios(scenario: str | None) -> None:
     """List the bundled scenarios, or show one: what it is about, its requests and reduced geometry."""
     console = _console()
-    for each in _find_scenarios([scenario] if scenario else []):
+    for each in _find_scenarios([] if scenario is None else [scenario]):
         requests = ", ".join(request.label for request in each.requests)
-        console.print(f"[bold]{each.slug}[/]  {each.name}: {requests}")
+        console.print(Text.assemble((each.slug, "bold"), f"  {each.name}: {requests}"))
         console.print(" ".join(each.shows.split()), markup=False)
         if scenario:
             console.print(describe(each, reduce(each)), markup=False)
@@ -133,8 +135,17 @@ _ENGINE = click.option(
 _MAX_STATES = click.option(
     "--max-states", type=click.IntRange(min=1), help="Stop a run after so many states: undetermined."
 )
+
+
+def _finite(_: click.Context, __: click.Parameter, value: float | None) -> float | None:
+    if value is not None and not math.isfinite(value):
+        raise click.BadParameter(f"{value} is not a number of seconds.")
+    return value
+
+
 _MAX_SECONDS = click.option(
     "--max-seconds",
+    callback=_finite,
     type=click.FloatRange(min=0, min_open=True),
     help="Stop a run after so long: undetermined.",
 )
@@ -177,24 +188,26 @@ def check(
     violated, 3 if something is undetermined, 2 for bad input.
     """
     chosen, on = _find_designs(names), _find_scenarios(wanted)
-    if json_path not in (None, "-"):
-        _must_be_writable(Path(str(json_path)).parent, "--json")
-    if folder is not None:
-        _make_folder(Path(folder))
-    began = time.perf_counter()
     limits = Limits(max_states, max_seconds)
-    results = _run(chosen, on, tuple(dict.fromkeys(properties)) or STANDARD, engine, limits, reduce)
-    seconds = time.perf_counter() - began
-    if folder is not None:
-        for result in results:
-            for name, outcome in result.properties.items():
-                if outcome.trace is not None:
-                    path = Path(folder) / f"{result.scenario.slug}--{result.design}--{name}.txt"
-                    _write(path, text.render(outcome.trace, MEANING[name]))
-    if json_path is not None:
-        _write(json_path, json.dumps([report.as_json(result) for result in results], indent=1) + "\n")
-    if json_path != "-":
-        _show(results, seconds)
+    plan = _plan(chosen, on, tuple(dict.fromkeys(properties)) or STANDARD, engine, limits, reduce)
+    try:
+        if json_path not in (None, "-"):
+            output.check_file(str(json_path), "--json")
+        traces = None if folder is None else output.make_folder(folder, "--traces")
+        began = time.perf_counter()
+        results = _run(plan)
+        seconds = time.perf_counter() - began
+        if traces is not None:
+            _write_traces(results, traces)
+        written = json.dumps([report.as_json(result) for result in results], indent=1) + "\n"
+        if json_path == "-":
+            click.echo(written, nl=False)
+        else:
+            if json_path is not None:
+                output.write(json_path, written)
+            _show(results, seconds)
+    except output.OutputError as error:
+        raise BadInput(str(error)) from None
     raise SystemExit(worst(result.verdict for result in results).exit_status)
 
 
@@ -209,7 +222,7 @@ def check(
     help="Default: the violated one with the shortest trace.",
 )
 @click.option("--format", "form", type=click.Choice(FORMATS), default="text", show_default=True)
-@click.option("-o", "output", metavar="OUT", help="Write it there instead of to stdout.")
+@click.option("-o", "path", metavar="OUT", help="Write it there instead of to stdout.")
 @_ENGINE
 @_MAX_STATES
 @_MAX_SECONDS
@@ -219,7 +232,7 @@ def trace(
     wanted: str,
     wanted_property: str | None,
     form: str,
-    output: str | None,
+    path: str | None,
     engine: str,
     max_states: int | None,
     max_seconds: float | None,
@@ -230,24 +243,39 @@ def trace(
     Exit status 0 if the property holds, 1 if it is violated, 3 if it is undetermined, 2 for bad input.
     """
     chosen, on = _find_designs([name]), _find_scenarios([wanted])
-    if output is not None:
-        _must_be_writable(Path(output).parent, "-o")
     properties = (wanted_property,) if wanted_property else STANDARD
-    (result,) = _run(chosen, on, properties, engine, Limits(max_states, max_seconds), reduce)
+    plan = _plan(chosen, on, properties, engine, Limits(max_states, max_seconds), reduce)
+    try:
+        if path is not None:
+            output.check_file(path, "-o")
+        (result,) = _run(plan)
+        _print_trace(result, form, path)
+    except output.OutputError as error:
+        raise BadInput(str(error)) from None
+    raise SystemExit(result.verdict.exit_status)
+
+
+def _print_trace(result: Result, form: str, path: str | None) -> None:
     traces = [outcome.trace for outcome in result.properties.values() if outcome.trace is not None]
     if traces:
         shortest = min(traces, key=lambda each: len(each.steps))
         content = _formatted(shortest, form)
-        if output is None:
+        if path is None:
             click.echo(content, nl=False)
         else:
-            _write(output, content)
+            output.write(path, content)
+        return
+    if form == "json":
+        nothing = {**report.as_json(result), "trace": None}
+        content = json.dumps(nothing, indent=1) + "\n"
     else:
-        console = Console(stderr=True, width=WIDTH, highlight=False)
-        console.print(f"no trace: {', '.join(properties)} on '{result.scenario.name}':")
-        for line in report.details(result):
-            console.print(line)
-    raise SystemExit(result.verdict.exit_status)
+        asked = ", ".join(result.properties)
+        lines = [f"no trace: {asked} on '{result.scenario.name}':", *map(str, report.details(result))]
+        content = "\n".join(lines) + "\n"
+    if path is not None:
+        output.write(path, content)
+    else:
+        click.echo(content, nl=False, err=form == "text")
 
 
 def _formatted(shortest: Trace, form: str) -> str:
@@ -264,27 +292,45 @@ def _formatted(shortest: Trace, form: str) -> str:
     return json.dumps(written, indent=1) + "\n"
 
 
-def _run(
+def _plan(
     chosen: Sequence[Design],
     on: Sequence[Scenario],
     properties: Sequence[str],
     engine: str,
     limits: Limits,
     reduced: bool,
-) -> list[Result]:
-    fitting = [(design, scenario) for design in chosen for scenario in on if not design.misses(scenario)]
-    if not fitting:
+) -> campaign.Plan:
+    if all(design.misses(scenario) for design in chosen for scenario in on):
         design, scenario = chosen[0], on[0]
         raise BadInput(f"{design.name} has no {design.misses(scenario)}: '{scenario.name}' does not fit it")
-    console = Console(stderr=True)
+    known = {*DESIGNS, *(design.name for design in chosen)}
     plan = campaign.Plan(chosen, on, properties, engine, limits, reduce if reduced else unreduced)
-    try:
-        if not console.is_terminal:
-            return campaign.run(plan)
-        with console.status("") as status:
-            return campaign.run(plan, lambda task, progress: status.update(_progress(task, progress)))
-    except ScenarioError as error:
-        raise BadInput(str(error)) from None
+    for scenario in on:
+        unknown = sorted(set(scenario.expect) - known)
+        if unknown:
+            accepted = ", ".join(sorted(known))
+            raise BadInput(f"{scenario.slug}: expect: unknown design '{unknown[0]}'; accepted: {accepted}")
+        try:
+            plan.geometry(scenario)
+        except ScenarioError as error:
+            raise BadInput(str(error)) from None
+    return plan
+
+
+def _run(plan: campaign.Plan) -> list[Result]:
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        return campaign.run(plan)
+    with console.status("") as status:
+        return campaign.run(plan, lambda task, progress: status.update(Text(_progress(task, progress))))
+
+
+def _write_traces(results: Sequence[Result], folder: Path) -> None:
+    for result in results:
+        for name, outcome in result.properties.items():
+            if outcome.trace is not None:
+                path = folder / f"{result.scenario.slug}--{result.design}--{name}.txt"
+                output.write(path, text.render(outcome.trace, MEANING[name]))
 
 
 def _progress(task: str, progress: Progress | None) -> str:
@@ -301,11 +347,11 @@ def _show(results: Sequence[Result], seconds: float) -> None:
     console = _console()
     if len(results) == 1:
         for line in report.details(results[0]):
-            console.print(line)
+            console.print(line, markup=False)
     else:
         for table in report.matrices(results):
-            console.print(table)
-        console.print(report.totals(results, seconds))
+            console.print(table, markup=False)
+        console.print(report.totals(results, seconds), markup=False)
     outcomes = results[0].properties.values() if len(results) == 1 else ()
     traces = [outcome.trace for outcome in outcomes if outcome.trace is not None]
     for each in traces or report.telling(results):
@@ -313,38 +359,9 @@ def _show(results: Sequence[Result], seconds: float) -> None:
         console.print(text.render(each, MEANING[each.property]), end="", markup=False, soft_wrap=True)
     for line in report.surprises(results):
         console.print(f"Not as expected: {line}", style="bold red", markup=False)
-    if answer := report.answer(results):
+    if len(results) > 1 and (answer := report.answer(results)):
         console.print()
         console.print(answer, markup=False)
-
-
-def _must_be_writable(folder: Path, option: str) -> None:
-    if not folder.is_dir() or not os.access(folder, os.W_OK):
-        raise BadInput(f"{option}: '{folder}' is not a folder that can be written to")
-
-
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise BadInput(f"--traces: '{folder}' cannot be made a folder: {error.strerror}") from None
-    _must_be_writable(folder, "--traces")
-
-
-def _write(path: str | Path, content: str) -> None:
-    """Write a whole file or none: to a temporary file beside it, then renamed."""
-    if path == "-":
-        click.echo(content, nl=False)
-        return
-    target = Path(path)
-    try:
-        with tempfile.NamedTemporaryFile(
-            "w", dir=target.parent, prefix=f".{target.name}.", delete=False, encoding="utf-8"
-        ) as file:
-            file.write(content)
-        Path(file.name).replace(target)
-    except OSError as error:
-        raise BadInput(f"'{target}' cannot be written: {error.strerror}") from None
 
 
 COMMANDS = (designs, scenarios, check, trace)

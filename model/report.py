@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from model.check import PropertyResult, Result
-from model.scenarios.geometry import describe
+from model.scenarios.geometry import describe, reduce
 from model.stack.properties import MEANING, STANDARD
 from model.trace import record
 from model.trace.text import conclusion
@@ -39,10 +39,10 @@ def matrices(results: Sequence[Result]) -> Iterator[Table | str]:
         table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
         table.add_column("scenario")
         for design in designs[start : start + width]:
-            table.add_column(design, overflow="fold", min_width=14)
+            table.add_column(Text(design), overflow="fold", min_width=14)
         for scenario in scenarios:
             cells = (_cell(by_cell.get((scenario, d))) for d in designs[start : start + width])
-            table.add_row(scenario, *cells)
+            table.add_row(Text(scenario), *cells)
         yield table
 
 
@@ -64,7 +64,7 @@ def _cell(result: Result | None) -> Text:
 def details(result: Result) -> Iterator[Text | str]:
     """Yield the lines that say all about one run but the traces."""
     found = result.exploration
-    yield describe(result.scenario, result.geometry)
+    yield _reduction(result) or f"The disk is explored whole, in {len(result.geometry.cells)} cells."
     extent = "all" if found.complete else "the first"
     yield (
         f"{result.design}: {extent} {found.states:,} states, {found.transitions:,} transitions, "
@@ -78,13 +78,19 @@ def details(result: Result) -> Iterator[Text | str]:
         yield line
 
 
+def _reduction(result: Result) -> str | None:
+    """Return how the disk was reduced; None where it was explored as it is."""
+    reduced = result.geometry == reduce(result.scenario)
+    return describe(result.scenario, result.geometry) if reduced else None
+
+
 def totals(results: Sequence[Result], seconds: float) -> str:
     """Return one line on how much was explored."""
     states = sum(result.exploration.states for result in results)
     stopped = sum(not result.exploration.complete for result in results)
     engines = ", ".join(sorted({result.exploration.engine for result in results}))
     return f"{len(results)} runs, {states:,} states in all, {seconds:.1f} s on the {engines} engine; " + (
-        f"{stopped} stopped by a limit." if stopped else "every reachable state explored."
+        f"{stopped} not explored completely." if stopped else "every reachable state explored."
     )
 
 
@@ -104,15 +110,16 @@ def surprises(results: Sequence[Result]) -> Iterator[str]:
                 got = result.exploration.states
             elif name in result.properties:
                 got = result.properties[name].verdict.value
+                got = None if got == Verdict.UNDETERMINED.value else got
             if got is not None and got != expected:
                 where = f"{result.design} on '{result.scenario.name}'"
                 yield f"{where}: {name} is {got}, its file expects {expected}"
 
 
 def answer(results: Sequence[Result]) -> str | None:
-    """Return the answer to the RFC's question as these results give it; None if they do not bear on it."""
+    """Return the answer to the RFC's question as the results give it; None if they bear on it too little."""
     rfc = [r for r in results if r.design == "rfc-2016" and set(STANDARD) <= set(r.properties)]
-    if not rfc:
+    if len(rfc) < 2:
         return None
     if not all(result.exploration.complete for result in results):
         return "The RFC's question is not answered: not every run was explored completely."
@@ -158,7 +165,7 @@ def as_json(result: Result) -> dict[str, Any]:
         "seconds": round(found.seconds, 3),
         "engine": found.engine,
         "stopped": found.stopped,
-        "reductions": [f"geometry: {describe(result.scenario, result.geometry)}"],
+        "reductions": [f"geometry: {line}"] if (line := _reduction(result)) else [],
         "properties": {name: _property(outcome) for name, outcome in result.properties.items()},
     }
 

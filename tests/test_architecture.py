@@ -32,7 +32,8 @@ ABOVE = {
     "guards": {"check"},
     "campaign": {"check"},
     "report": {"check", "campaign"},
-    "cli": {"check", "guards", "campaign", "report"},
+    "cli": {"check", "guards", "campaign", "output", "report"},
+    "output": set[str](),
 }
 # What a package may import of the others.
 ARROWS = {

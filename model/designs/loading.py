@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 import runpy
 import traceback
 from pathlib import Path
@@ -42,11 +43,18 @@ def find(name: str, known: dict[str, Design]) -> Design:
     except ModelError as error:
         raise DesignError(f"{name}: {error}") from None
     except SyntaxError as error:
-        raise DesignError(f"{name}: line {error.lineno}: {error.msg}") from None
-    except Exception as error:  # the user's own code: whatever it raises is bad input
+        line = f"line {error.lineno}: " if error.lineno else ""
+        raise DesignError(f"{name}: {line}{error.msg}") from None
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # the user's own code: whatever it raises, exits included, is bad input
         lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == name]
         where = f" line {lines[-1]}:" if lines else ""
         raise DesignError(f"{name}:{where} {type(error).__name__}: {error}") from None
+    if not re.fullmatch(r"[\w.-]+", design.name):
+        raise DesignError(f"{name}: '{design.name}' is no name; accepted: letters, digits, '.', '_' and '-'")
+    if design.system.name != design.name:
+        raise DesignError(f"{name}: its system is named '{design.system.name}'; accepted: '{design.name}'")
     if design.name in known:
         raise DesignError(f"{name}: '{design.name}' is a bundled design; accepted: a name of its own")
     return design

@@ -41,6 +41,7 @@ class NumpyEngine:
         layers = [distinct(tuple(initial.T))]
         seen = StateSet()
         seen.add(layers[0])
+        new = StateSet()  # of the layer that is being found
         transitions, reported = 0, began
         found: dict[str, tuple[int, State]] = {}
         hits: dict[str, State] = {}
@@ -48,7 +49,6 @@ class NumpyEngine:
         try:
             while len(layers[-1]):
                 depth = len(layers) - 1
-                new = StateSet()
                 for chunk in _chunks(layers[-1].states):
                     now = time.perf_counter()
                     states = len(seen) + len(new)
@@ -75,6 +75,7 @@ class NumpyEngine:
                 found.update({name: (depth, state) for name, state in hits.items()})
                 hits = {}
                 layers.append(_union(new.runs, program.packing.words))
+                new = StateSet()
                 if len(layers[-1]):
                     seen.add(layers[-1])
         except (Stop, KeyboardInterrupt) as stop:
@@ -85,7 +86,8 @@ class NumpyEngine:
             name: Witness(_shortest_path(program, layers[:at], state)) for name, (at, state) in found.items()
         }
         reached = sum(1 for layer in layers if len(layer)) - 1
-        return Exploration(self.name, len(seen), transitions, reached, seconds, stopped, witnesses)
+        states = len(seen) + len(new)
+        return Exploration(self.name, states, transitions, reached, seconds, stopped, witnesses)
 
 
 def _chunks(states: Columns) -> Iterator[Columns]:

@@ -69,9 +69,9 @@ class StateSet:
         """Add states that are not in the set yet."""
         self.runs.append(run)
         while len(self.runs) > 1 and len(self.runs[-2]) < _MERGE_RATIO * len(self.runs[-1]):
-            small, large = self.runs.pop(), self.runs.pop()
-            joined = zip(small.states, large.states, strict=True)
-            self.runs.append(distinct(tuple(np.concatenate(pair) for pair in joined)))
+            joined = zip(self.runs[-2].states, self.runs[-1].states, strict=True)
+            merged = distinct(tuple(np.concatenate(pair) for pair in joined))
+            self.runs[-2:] = [merged]  # in one step: an interrupt finds the set whole
 
     def without_known(self, run: Run) -> Run:
         """Return those of the run's states that are not in the set."""

@@ -10,11 +10,11 @@ from model.stack import overlay, protocol, writes
 from model.stack.world import Request, Sector, at, is_write
 
 MEANING = {
-    "snapshot": "a guest read returns, for sectors not in the active disk, the snapshot's value",
+    "snapshot": "a guest read returns the snapshot's value, or the guest's own data",
     "guest-write": "a guest write leaves the rest of its cluster as the snapshot has it",
-    "write-through": "a completed write is on the secondary disk, and no write-back undoes another's",
+    "write-through": "a completed write is on the disk, and no write-back undoes another's",
     "deadlock": "no request waits in a cycle, and nobody is stuck",
-    "lifetime": "the job's memory is not touched after it is freed, nor a job looked for that is gone",
+    "lifetime": "the job is not used after it is freed, nor looked for when it is gone",
     "assertion": "QEMU's own assertions hold",
     "concurrency": "two overlapping guest reads can be inside at the same time (reachability)",
 }

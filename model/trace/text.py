@@ -17,7 +17,11 @@ def render(trace: Trace, meaning: str, *, width: int = WIDTH) -> str:
     """Return the trace in at most `width` columns; `meaning` is the property in words."""
     who = max((len(step.owner) for step in trace.steps), default=0)
     rule = max((len(step.action) for step in trace.steps), default=0)
-    lines = [f"{trace.design} on '{trace.scenario}': {trace.property}, shortest trace, {_steps(trace)}"]
+    lines = _wrap(
+        f"{trace.design} on '{trace.scenario}': {trace.property}, shortest trace, {_steps(trace)}",
+        width,
+        "  ",
+    )
     for step in trace.steps:
         lead = f"{step.number:>3}  {step.owner:<{who}}  {step.action:<{rule}}  "
         lines += _wrap(lead + _line(step), width, " " * len(lead))
@@ -28,9 +32,7 @@ def render(trace: Trace, meaning: str, *, width: int = WIDTH) -> str:
 def _wrap(line: str, width: int, indent: str) -> list[str]:
     """Wrap at spaces, but never inside a range such as [0, 512) or between a kind and its number."""
     glued = _UNBROKEN.sub(lambda match: match[0].replace(" ", _GLUE), line)
-    wrapped = textwrap.wrap(
-        glued, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
-    )
+    wrapped = textwrap.wrap(glued, width, subsequent_indent=indent, break_on_hyphens=False)
     return [piece.replace(_GLUE, " ") for piece in wrapped]
 
 
@@ -41,7 +43,9 @@ def conclusion(trace: Trace, meaning: str) -> str:
     if trace.property == "deadlock":
         waits = "; ".join(f"{edge.waiter} waits for {edge.holder} on {edge.on}" for edge in trace.stuck)
         return f"stuck: nobody can move, unfinished are {', '.join(trace.unfinished)}. {waits}"
-    return f"{trace.property}: {meaning}."
+    if trace.property == "concurrency":
+        return f"concurrency: {meaning}."
+    return f"{trace.property} is violated; it says that {meaning}."
 
 
 def describe_cycle(cycle: tuple[WaitEdge, ...]) -> Iterator[str]:

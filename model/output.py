@@ -1,0 +1,67 @@
+"""Files that are written whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+
+class OutputError(ValueError):
+    """There is nowhere to write; the message is one line."""
+
+
+def check_file(path: str, option: str) -> None:
+    """Raise `OutputError` unless a file can be written at the path."""
+    target = Path(path)
+    if not path or target.is_dir():
+        raise OutputError(f"{option}: '{path}' is not a file's path")
+    if not target.parent.is_dir() or not os.access(target.parent, os.W_OK):
+        raise OutputError(f"{option}: '{target.parent}' is not a folder that can be written to")
+
+
+def make_folder(path: str, option: str) -> Path:
+    """Return the folder, made if need be; raises `OutputError` if it cannot be written to."""
+    if not path:
+        raise OutputError(f"{option}: '' is not a folder's path")
+    folder = Path(path)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{option}: '{folder}' cannot be made a folder: {error.strerror}") from None
+    if not os.access(folder, os.W_OK):
+        raise OutputError(f"{option}: '{folder}' is not a folder that can be written to")
+    return folder
+
+
+def write(path: str | Path, content: str) -> None:
+    """Write the file: to a temporary one beside it, then renamed. Links are followed, devices written to.
+
+    Raises `OutputError`; nothing is left behind then.
+    """
+    target = Path(path)
+    try:
+        if target.exists() and not target.is_file():
+            target.write_text(content, encoding="utf-8")
+            return
+        target = target.resolve()
+        with tempfile.NamedTemporaryFile(
+            "w", dir=target.parent, prefix=f".{target.name}.", delete=False, encoding="utf-8"
+        ) as file:
+            temporary = Path(file.name)
+            try:
+                file.write(content)
+                file.flush()
+                temporary.chmod(target.stat().st_mode if target.exists() else 0o666 & ~_umask())
+                temporary.replace(target)
+            except BaseException:
+                temporary.unlink(missing_ok=True)
+                raise
+    except OSError as error:
+        raise OutputError(f"'{path}' cannot be written: {error.strerror}") from None
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
