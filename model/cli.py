@@ -272,10 +272,10 @@ def _print_trace(result: Result, form: str, path: str | None) -> None:
         asked = ", ".join(result.properties)
         lines = [f"no trace: {asked} on '{result.scenario.name}':", *map(str, report.details(result))]
         content = "\n".join(lines) + "\n"
-    if path is not None:
+    if path is not None and result.exploration.complete:
         output.write(path, content)
-    else:
-        click.echo(content, nl=False, err=form == "text")
+    else:  # what a limit or an interrupt left open is no outcome to keep in a file
+        click.echo(content, nl=False, err=form == "text" or path is not None)
 
 
 def _formatted(shortest: Trace, form: str) -> str:
