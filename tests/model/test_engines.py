@@ -23,6 +23,7 @@ from tests.model.toys import (
     Cell,
     Owner,
     Toy,
+    column,
     dining,
     explore,
     instance,
@@ -131,6 +132,56 @@ def test_a_cycle_is_a_deadlock_though_somebody_can_move(engine: Engine) -> None:
 
 
 @both
+def test_an_owner_waits_where_it_has_come_to_whatever_its_other_guards_say(engine: Engine) -> None:
+    """Two owners wait for each other in every state, though only a lamp, lit by the third, would let them."""
+    system = System("lamp")
+    system.parameter("lights", Owner)
+    system.variable("lamp")
+
+    @system.action("go", r=Owner)
+    def go(s: State, r: Expr) -> None:
+        s.require(~s.lights[r], "at the start", location=True)
+        s.require(s.lamp, "there is light")
+        s.wait_while(Owner, lambda q: (q != r) & ~s.lights[q], on="the other", held="its place")
+
+    @system.action("light", r=Owner)
+    def light(s: State, r: Expr) -> None:
+        s.require(s.lights[r], "lights", location=True)
+        s.lamp = ~s.lamp
+
+    system.terminal(Owner, lambda s, r: s.lights[r])
+    found = explore(engine, system, instance({"Owner": 3}, lights=column(0, 0, 1)))
+    assert numbers(found) == (2, 2, 1)
+    assert depths(found) == {DEADLOCK: 0}
+
+
+@both
+def test_a_value_that_comes_to_be_later_is_passed_on(engine: Engine) -> None:
+    """Each action reads what only the next one assigns: narrowing must go round until nothing is new."""
+    system = System("backwards")
+    for name in ("a", "b", "c"):
+        system.variable(name, sort=Int(7), initial=0)
+
+    @system.action("third", r=Owner)
+    def third(s: State, r: Expr) -> None:
+        s.a = s.b
+
+    @system.action("second", r=Owner)
+    def second(s: State, r: Expr) -> None:
+        s.b = s.c
+
+    @system.action("first", r=Owner)
+    def first(s: State, r: Expr) -> None:
+        s.c = 5
+
+    system.terminal(Owner, lambda s, r: s.a == 5)
+    system.sometimes("arrived", lambda s: s.a == 5)
+    found = explore(engine, system, instance({"Owner": 1}))
+    assert numbers(found) == (4, 12, 3)  # none of them is 5, c, c and b, all; three steps from each
+    assert depths(found) == {"arrived": 3}
+
+
+@both
 def test_a_stuck_whole_is_a_deadlock_without_a_cycle(engine: Engine) -> None:
     toy = leak(3)
     model = narrow(ground(toy.system, toy.instance)).model
@@ -189,6 +240,17 @@ def test_a_limit_that_is_not_passed_stops_no_chunk(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(numpy_engine, "_CHUNK", 1)
     toy = mutex(5, locked=False)
     assert run(numpy_engine.NumpyEngine(), toy, Limits(max_states=toy.states)).complete
+
+
+def test_a_limit_is_looked_at_before_each_chunk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A chunk of one state finds five at most."""
+    monkeypatch.setattr(numpy_engine, "_CHUNK", 1)
+    toy = mutex(5, locked=False)
+    for most in range(1, toy.states, 11):
+        found = run(numpy_engine.NumpyEngine(), toy, Limits(max_states=most))
+        assert found.stopped == f"--max-states {most} was reached"
+        assert most < found.states <= most + 5
+        assert depths(found).items() <= toy.witnesses.items()
 
 
 @both

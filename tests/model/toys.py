@@ -115,7 +115,7 @@ def mutex(n: int, *, locked: bool = True) -> Toy:
     return Toy(f"race-{n}", system, where, 3**n, 2 * many, 2 * n, {**depths, "exclusive": 2})
 
 
-def dining(n: int) -> Toy:
+def dining(n: int, *, polite: bool = False) -> Toy:
     """N owners round a table of n locks, each taking its left and then its right one; one more owner ticks.
 
     For n = 2: two locks in opposite order. An owner is idle, holds its left lock, both, or is done; one with
@@ -124,11 +124,14 @@ def dining(n: int) -> Toy:
     and both in 2 or 6. It comes to each of these by one step, and leaves each of the latter by one: 14 or
     69 steps. The tick doubles states and steps, adds a step to each state, and one to the depth. It can
     always happen, so nothing but the wait cycle of all with their left locks is a deadlock: n steps away.
+    Polite: the first owner may also put its left lock back, 2 * 3 or 2 * 11 steps more, and there is no
+    deadlock, though it waits in the same cycle as before.
     """
     system = System("dining")
     system.parameter("left", Owner, sort=Lock)
     system.parameter("right", Owner, sort=Lock)
     system.parameter("ticks", Owner)
+    system.parameter("polite", Owner)
     system.variable("pc", Owner, sort=Place, initial="idle")
     system.variable("holder", Lock, sort=Maybe(Owner))
     system.variable("tick")
@@ -154,6 +157,13 @@ def dining(n: int) -> Toy:
         s.holder[s.right[r]] = nobody(Owner)
         s.pc[r] = "done"
 
+    @system.action("put back", r=Owner)
+    def put_back(s: State, r: Expr) -> None:
+        s.require(s.polite[r], "polite", location=True)
+        s.require(s.pc[r] == "one", "at one", location=True)
+        s.holder[s.left[r]] = nobody(Owner)
+        s.pc[r] = "idle"
+
     @system.action("tick", r=Owner)
     def tick(s: State, r: Expr) -> None:
         s.require(s.ticks[r], "ticks", location=True)
@@ -166,10 +176,42 @@ def dining(n: int) -> Toy:
         left=column(*range(n), 0),
         right=column(*((i + 1) % n for i in range(n)), 1),
         ticks=column(*[0] * n, 1),
+        polite=column(int(polite), *[0] * n),
     )
-    states, transitions = {2: (13, 14), 3: (45, 69)}[n]
-    depths = {DEADLOCK: n, "finished": 3 * n}
-    return Toy(f"dining-{n}", system, where, 2 * states, 2 * transitions + 2 * states, 3 * n + 1, depths)
+    states, transitions, put_back_from = {2: (13, 14, 3), 3: (45, 69, 11)}[n]
+    depths = {"finished": 3 * n}
+    if polite:
+        transitions += put_back_from
+    else:
+        depths[DEADLOCK] = n
+    name = f"dining-{n}{'-polite' * polite}"
+    return Toy(name, system, where, 2 * states, 2 * transitions + 2 * states, 3 * n + 1, depths)
+
+
+def relay(n: int) -> Toy:
+    """N owners: one starts when nobody has, the others follow when somebody has.
+
+    Any set of them has started: 2^n states. From the empty one n steps, from one of k others n - k: all in
+    all as many as if each could start when it likes.
+    """
+    system = System("relay")
+    system.variable("pc", Owner, sort=Place, initial="idle")
+
+    @system.action("start", r=Owner)
+    def start(s: State, r: Expr) -> None:
+        s.require(forall(Owner, lambda q: s.pc[q] == "idle"), "nobody has started")
+        s.pc[r] = "one"
+
+    @system.action("follow", r=Owner)
+    def follow(s: State, r: Expr) -> None:
+        s.require(exists(Owner, lambda q: s.pc[q] == "one"), "somebody has started")
+        s.require(s.pc[r] == "idle", "at idle", location=True)
+        s.pc[r] = "one"
+
+    system.terminal(Owner, lambda s, r: s.pc[r] == "one")
+    system.sometimes("finished", lambda s: forall(Owner, lambda r: s.pc[r] == "one"))
+    where = instance({"Owner": n})
+    return Toy(f"relay-{n}", system, where, 2**n, n * 2 ** (n - 1), n, {"finished": n})
 
 
 def leak(n: int) -> Toy:
@@ -264,6 +306,9 @@ TOYS = (
     mutex(5, locked=False),
     dining(2),
     dining(3),
+    dining(2, polite=True),
+    dining(3, polite=True),
+    relay(3),
     leak(2),
     leak(3),
     stillborn(),
