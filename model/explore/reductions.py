@@ -10,7 +10,7 @@ from model.language.term import Term
 
 @dataclass(frozen=True)
 class Permutation:
-    """A renaming under which the model is the same: the value v of component i becomes values[i][v] of to[i]."""
+    """A renaming under which the model is the same: value v of component i becomes values[i][v] of to[i]."""
 
     to: tuple[int, ...]
     values: tuple[tuple[int, ...], ...]
