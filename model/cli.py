@@ -21,6 +21,7 @@ from model.designs.loading import find as load_design
 from model.explore.engines import ENGINES
 from model.explore.result import Limits, Progress
 from model.guards import audit
+from model.reduce.choice import NAMES
 from model.scenarios import Scenario, ScenarioError, bundled, find
 from model.scenarios.geometry import describe, reduce, unreduced
 from model.stack.properties import MEANING, STANDARD
@@ -154,6 +155,13 @@ _MAX_SECONDS = click.option(
     type=click.FloatRange(min=0, min_open=True),
     help="Stop a run after so long: undetermined.",
 )
+_REDUCTION = click.option(
+    "--reduction",
+    "reductions",
+    multiple=True,
+    type=click.Choice(NAMES),
+    help="Leave out of the search what it makes superfluous; several may be given. Default: none.",
+)
 _REDUCE = click.option(
     "--reduce/--no-reduce", default=True, help="Reduce the disk to the smallest equivalent one (the default)."
 )
@@ -175,6 +183,7 @@ _REDUCE = click.option(
 @_ENGINE
 @_MAX_STATES
 @_MAX_SECONDS
+@_REDUCTION
 @_REDUCE
 def check(
     names: tuple[str, ...],
@@ -185,6 +194,7 @@ def check(
     engine: str,
     max_states: int | None,
     max_seconds: float | None,
+    reductions: tuple[str, ...],
     reduce: bool,
 ) -> None:
     """Explore designs on scenarios and print the verdicts.
@@ -194,7 +204,7 @@ def check(
     """
     chosen, on = _find_designs(names), _find_scenarios(wanted)
     limits = Limits(max_states, max_seconds)
-    plan = _plan(chosen, on, tuple(dict.fromkeys(properties)) or STANDARD, engine, limits, reduce)
+    plan = _plan(chosen, on, tuple(dict.fromkeys(properties)) or STANDARD, engine, limits, reductions, reduce)
     try:
         if json_path not in (None, "-"):
             output.check_file(str(json_path), "--json")
@@ -231,6 +241,7 @@ def check(
 @_ENGINE
 @_MAX_STATES
 @_MAX_SECONDS
+@_REDUCTION
 @_REDUCE
 def trace(
     name: str,
@@ -241,6 +252,7 @@ def trace(
     engine: str,
     max_states: int | None,
     max_seconds: float | None,
+    reductions: tuple[str, ...],
     reduce: bool,
 ) -> None:
     """Print the shortest trace that decides a property: a counterexample, or a witness for `concurrency`.
@@ -249,7 +261,7 @@ def trace(
     """
     chosen, on = _find_designs([name]), _find_scenarios([wanted])
     properties = (wanted_property,) if wanted_property else STANDARD
-    plan = _plan(chosen, on, properties, engine, Limits(max_states, max_seconds), reduce)
+    plan = _plan(chosen, on, properties, engine, Limits(max_states, max_seconds), reductions, reduce)
     try:
         if path is not None:
             output.check_file(path, "-o")
@@ -303,13 +315,16 @@ def _plan(
     properties: Sequence[str],
     engine: str,
     limits: Limits,
+    reductions: Sequence[str],
     reduced: bool,
 ) -> campaign.Plan:
     if all(design.misses(scenario) for design in chosen for scenario in on):
         design, scenario = chosen[0], on[0]
         raise BadInput(f"{design.name} has no {design.misses(scenario)}: '{scenario.name}' does not fit it")
     known = {*DESIGNS, *(design.name for design in chosen)}
-    plan = campaign.Plan(chosen, on, properties, engine, limits, reduce if reduced else unreduced)
+    plan = campaign.Plan(
+        chosen, on, properties, engine, limits, tuple(reductions), reduce if reduced else unreduced
+    )
     for scenario in on:
         unknown = sorted(set(scenario.expect) - known)
         if unknown:
