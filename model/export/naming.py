@@ -77,7 +77,7 @@ def told(model: GroundModel, command: Command) -> str:
     action = command.action
     names = dict(zip((p.name for p in action.params), arguments_of(model, command), strict=True))
     says = action.says.format(**names).rstrip(".")
-    return f"{action.label}: {says[:1].lower()}{says[1:]}"
+    return f"{action.label}: {says[:1].lower()}{says[1:]}".rstrip(": ")
 
 
 def claim_of(model: GroundModel, question: Question) -> tuple[str, ...]:

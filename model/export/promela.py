@@ -123,8 +123,9 @@ class _Writer:
         sizes = self.model.layout.sizes
         does = [f"assert({self._text(value)} < {sizes[cell]})" for cell, value in outside]
         does += self._assignments(dict(step.updates))
-        if not does:
+        if not does and step.guard != 1:
             return guard
+        does = does or ["skip"]
         return f"d_step {{ {'' if step.guard == 1 else f'{guard} -> '}{'; '.join(does)} }}"
 
     def _assignments(self, updates: Mapping[int, Term]) -> Iterator[str]:
