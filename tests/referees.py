@@ -95,7 +95,8 @@ def spin(model: str, folder: Path, *, reduced: bool, optimise: str = "-O0", hash
 def tlc(module: str, configuration: str, folder: Path, *, workers: int = 1) -> Found:
     """Explore the module `M`; after an error again without the invariant that fell, until all are known.
 
-    Raises `ValueError` if the module is not accepted.
+    A value outside its sort ends it: there may be more and more of them. Raises `ValueError` if the module
+    is not accepted.
     """
     (folder / "M.tla").write_text(module)
     command = ["java", "-XX:+UseParallelGC", "-cp", os.environ[JAR], "tlc2.TLC", "-noGenerateSpecTE"]
@@ -107,14 +108,16 @@ def tlc(module: str, configuration: str, folder: Path, *, workers: int = 1) -> F
         whole += searched.seconds
         if "No error has been found" in searched.text:
             break
-        fallen = re.search(r"Invariant (\w+) is violated", searched.text)
+        fallen = re.search(r"[Ii]nvariant (?:of )?(\w+) is (?:violated|equal to FALSE)", searched.text)
         if fallen is None:
             raise ValueError(searched.text)
         violated.add(fallen[1])
+        if fallen[1] == "TypeOK":
+            return Found(0, 0, frozenset(violated), 1, searched.seconds, whole, searched.peak)
         configuration = configuration.replace(f" {fallen[1]}", "")
     return Found(
-        _number(r"(\d+) distinct states found", searched.text),
-        _number(r"(\d+) states generated", searched.text),
+        _number(r"(\S+) distinct states found, 0 states left", searched.text),
+        _number(r"(\S+) states generated, \S+ distinct states found, 0 states left", searched.text),
         frozenset(violated),
         len(violated),
         searched.seconds,
@@ -127,4 +130,4 @@ def _number(pattern: str, text: str) -> int:
     found = re.search(pattern, text)
     if found is None:
         raise ValueError(text)
-    return int(float(found[1]))
+    return int(float(found[1].replace(",", "")))

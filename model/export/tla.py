@@ -133,7 +133,7 @@ class _Writer:
         changes: dict[str, dict[str, str]] = {}
         for cell, value in command.updates:
             if value is not self.model.terms.cell(cell):
-                new = self._text(value, self._variable(cell))
+                new = self._atom(value, self._variable(cell))
                 changes.setdefault(self.model.layout.cells[cell].variable, {})[self.keys[cell]] = new
         for name, news in changes.items():
             variable = self.variables[name]

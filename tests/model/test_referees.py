@@ -111,14 +111,14 @@ def assert_spin_agrees(narrowed: Narrowed) -> None:
     assert found.errors == answers(narrowed)
 
 
-def assert_tlc_agrees(narrowed: Narrowed) -> None:
+def assert_tlc_agrees(narrowed: Narrowed) -> referees.Found:
     ours = explore(narrowed)
     sought = questions(narrowed.model, everything(narrowed))
     with TemporaryDirectory() as folder:
         found = referees.tlc(*tla(narrowed, "M", ["test"], sought, deadlock=True), Path(folder))
     assert found.states == ours.states
-    assert found.transitions == ours.transitions + 1  # the initial state is generated, too
     assert {plain(name) for name in found.violated} == fallen(narrowed, ours.witnesses)
+    return found
 
 
 def toy(which: Toy) -> Narrowed:
@@ -212,7 +212,8 @@ def test_tlc_on_random_systems(case: Case) -> None:
 @pytest.mark.usefixtures("with_tlc")
 @each_row
 def test_tlc_on_the_cow_request_model(row: Row) -> None:
-    assert_tlc_agrees(cow_request(row))
+    """No guard there is a disjunction, each part of which would count as a transition to TLC."""
+    assert assert_tlc_agrees(cow_request(row)).transitions == 1 + row.transitions
 
 
 @pytest.mark.usefixtures("with_tlc")
