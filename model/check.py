@@ -13,10 +13,10 @@ from model.explore.result import (
     UNLIMITED,
     Exploration,
     Limits,
-    Question,
     Report,
+    questions,
 )
-from model.language.domains import narrow
+from model.language.domains import Narrowed, narrow
 from model.language.ground import ground
 from model.reduce.choice import choose
 from model.scenarios import Scenario, ScenarioError
@@ -78,33 +78,34 @@ def check(
     Every trace in the result has been replayed by the reference semantics. A limit that is hit leaves
     undetermined what was not decided by then. Raises `ScenarioError` if the scenario does not fit the design.
     """
-    if (missing := design.misses(scenario)) is not None:
-        raise ScenarioError(f"{design.name} has no {missing}: '{scenario.name}' does not fit it")
     geometry = geometry or reduce(scenario)
-    instance = bind(scenario, geometry)
-    narrowed = narrow(ground(design.system, instance))
+    narrowed = finite(design, scenario, geometry)
     model = narrowed.model
-    wanted = [p for p in design.system.properties if p.name in properties]
-    questions = tuple(
-        Question(p.name, model.terms.negation(model.always[p.name]))
-        if p.kind == "always"
-        else Question(p.name, model.sometimes[p.name])
-        for p in wanted
-    )
     chosen, said = choose(narrowed, reductions)
-    found = reduced.explore(ENGINES[engine], narrowed, questions, limits, report, chosen)
+    asked = questions(model, properties)
+    found = reduced.explore(ENGINES[engine], narrowed, asked, limits, report, chosen)
     results = {}
-    kinds = {**{p.name: p.kind for p in wanted}, DEADLOCK: "always"}
+    kinds = {**{p.name: p.kind for p in design.system.properties}, DEADLOCK: "always"}
     for name in properties:
         witness = found.witnesses.get(name)
         trace = None
         if witness is not None:
             path = [(model.commands[n].action, model.commands[n].arguments) for n in witness.path]
-            trace = replay(design.system, instance, scenario.name, name, path)
+            trace = replay(design.system, model.instance, scenario.name, name, path)
         unshown = name in found.depths and witness is None
         complete = found.complete and not unshown
         results[name] = PropertyResult(_verdict(kinds[name], witness is not None, complete), trace)
     return Result(design.name, scenario, geometry, found, said, results)
+
+
+def finite(design: Design, scenario: Scenario, geometry: Geometry) -> Narrowed:
+    """Return the finite model of the design on the scenario in the geometry.
+
+    Raises `ScenarioError` if the scenario does not fit the design.
+    """
+    if (missing := design.misses(scenario)) is not None:
+        raise ScenarioError(f"{design.name} has no {missing}: '{scenario.name}' does not fit it")
+    return narrow(ground(design.system, bind(scenario, geometry)))
 
 
 def unexplored(

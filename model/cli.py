@@ -1,11 +1,11 @@
-"""The commands of the model: designs, scenarios, check, trace."""
+"""The commands of the model: designs, scenarios, check, trace, export."""
 
 from __future__ import annotations
 
 import json
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import click
@@ -14,12 +14,15 @@ from rich.table import Table
 from rich.text import Text
 
 from model import campaign, output, report
-from model.check import Result
+from model.check import Result, finite
 from model.designs import DESIGNS, Design
 from model.designs.loading import DesignError
 from model.designs.loading import find as load_design
 from model.explore.engines import ENGINES
-from model.explore.result import Limits, Progress
+from model.explore.result import DEADLOCK, Limits, Progress, questions
+from model.export.naming import identifier
+from model.export.promela import promela
+from model.export.tla import tla
 from model.guards import audit
 from model.reduce.choice import NAMES
 from model.scenarios import Scenario, ScenarioError, bundled, find
@@ -162,6 +165,14 @@ _REDUCTION = click.option(
     type=click.Choice(NAMES),
     help="Leave out of the search what it makes superfluous; several may be given. Default: none.",
 )
+_PROPERTIES = click.option(
+    "--property",
+    "properties",
+    multiple=True,
+    metavar="P",
+    type=click.Choice(list(MEANING)),
+    help=f"One of {', '.join(MEANING)}. Default: all but concurrency.",
+)
 _REDUCE = click.option(
     "--reduce/--no-reduce", default=True, help="Reduce the disk to the smallest equivalent one (the default)."
 )
@@ -170,14 +181,7 @@ _REDUCE = click.option(
 @click.command()
 @click.argument("names", metavar="[DESIGN|FILE.py]...", nargs=-1)
 @click.option("--scenario", "wanted", multiple=True, metavar="NAME|FILE.toml", help="Default: all bundled.")
-@click.option(
-    "--property",
-    "properties",
-    multiple=True,
-    metavar="P",
-    type=click.Choice(list(MEANING)),
-    help=f"One of {', '.join(MEANING)}. Default: all but concurrency.",
-)
+@_PROPERTIES
 @click.option("--json", "json_path", metavar="OUT", help="Write the results there as JSON ('-': to stdout).")
 @click.option("--traces", "folder", metavar="DIR", help="Write every trace there as text.")
 @_ENGINE
@@ -384,4 +388,53 @@ def _show(results: Sequence[Result], seconds: float) -> None:
         console.print(answer, markup=False)
 
 
-COMMANDS = (designs, scenarios, check, trace)
+@click.command()
+@click.argument("name", metavar="DESIGN|FILE.py")
+@click.option("--scenario", "wanted", required=True, metavar="NAME|FILE.toml", help="On what.")
+@click.option("--to", "form", required=True, type=click.Choice(["promela", "tla"]), help="For SPIN, or TLC.")
+@_PROPERTIES
+@click.option("-o", "path", metavar="OUT", help="Write it there (of OUT.tla: OUT.cfg, too), not to stdout.")
+@_REDUCE
+def export(
+    name: str, wanted: str, form: str, properties: tuple[str, ...], path: str | None, reduce: bool
+) -> None:
+    """Write a design on a scenario, with its properties, as a model for another checker.
+
+    What is written is the finite model that `check` explores, with the same steps and states.
+    """
+    (design,), (scenario,) = _find_designs([name]), _find_scenarios([wanted])
+    asked = tuple(dict.fromkeys(properties)) or STANDARD
+    geometry = _plan([design], [scenario], asked, "", Limits(), (), reduce).geometry(scenario)
+    narrowed = finite(design, scenario, geometry)
+    sought, deadlock = questions(narrowed.model, asked), DEADLOCK in asked
+    heading = [f"{design.name} on '{scenario.name}'", *(f"{each}: {MEANING[each]}" for each in asked)]
+    if reduce:
+        heading.insert(1, describe(scenario, geometry))
+    if form == "promela":
+        _put({path: promela(narrowed, heading, sought, deadlock)})
+        return
+    module = identifier(design.name, scenario.slug) if path is None else Path(path).stem
+    if path is not None and Path(path).name != f"{identifier(module)}.tla":
+        raise BadInput(f"-o: '{path}' is no module's file; accepted: letters, digits and '_', then .tla")
+    text, configuration = tla(narrowed, module, heading, sought, deadlock)
+    if path is None:  # what follows a module is no part of it
+        _put({None: f"{text}\n{module}.cfg:\n{configuration}"})
+    else:
+        _put({path: text, str(Path(path).with_suffix(".cfg")): configuration})
+
+
+def _put(files: Mapping[str | None, str]) -> None:
+    """Write the files if all of them can be written; None is stdout."""
+    try:
+        for target in filter(None, files):
+            output.check_file(target, "-o")
+        for path, content in files.items():
+            if path is None:
+                click.echo(content, nl=False)
+            else:
+                output.write(path, content)
+    except output.OutputError as error:
+        raise BadInput(str(error)) from None
+
+
+COMMANDS = (designs, scenarios, check, trace, export)

@@ -23,6 +23,7 @@ ROOMS = {
     "scenarios": {"verdict"},
     "explore": {"language"},
     "reduce": {"explore", "language"},
+    "export": {"language", "explore"},
     "trace": {"language"},
     "stack": {"language", "scenarios"},
     "designs": {"stack", "language", "scenarios"},

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
 from model.explore.reductions import UNREDUCED, Reductions
 from model.language.domains import Narrowed
+from model.language.ground import GroundModel
 from model.language.term import Term
 
 
@@ -80,6 +81,20 @@ class Question:
 
     name: str
     term: Term
+
+
+def questions(model: GroundModel, properties: Collection[str]) -> tuple[Question, ...]:
+    """Return what decides the properties: the states that violate an `always`, or satisfy a `sometimes`.
+
+    Names the model does not have, such as `DEADLOCK`, are passed over.
+    """
+    return tuple(
+        Question(p.name, model.terms.negation(model.always[p.name]))
+        if p.kind == "always"
+        else Question(p.name, model.sometimes[p.name])
+        for p in model.system.properties
+        if p.name in properties
+    )
 
 
 DEADLOCK = "deadlock"
