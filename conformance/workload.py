@@ -2,44 +2,87 @@
 
 from __future__ import annotations
 
+import errno
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import cached_property, partial
+from typing import Any, NamedTuple
 
-from conformance.scheduler.kernel import Access, Failure, Kernel, Strategy
+from conformance.scheduler.kernel import Failure, Kernel, Strategy
+from conformance.scheduler.schedule import Schedule
 from conformance.scheduler.sync import ScheduledSync
-from impl.context import AioContext, Request
-from impl.design import Design, Files, Geometry
+from impl.context import AioContext, Request, Trace
+from impl.design import Design, Disks, Geometry
 from impl.designs import DESIGNS
+from impl.disk import Disk
 from impl.extent import Extent
-from model.scenarios import Scenario
-from model.scenarios.geometry import reduce
+from impl.reqlist import Wait
+from model.designs import DESIGNS as MODELS
+from model.scenarios import Scenario, ScenarioError
+from model.scenarios.geometry import reduce, show_range
 from model.scenarios.scenario import Request as Submitted
+from model.trace.text import describe_cycle
+from model.trace.trace import WaitEdge
 
 ORIGINAL = 0xFF
-"""What every byte of the secondary disk is at the start; a request writes its number, a zero-write 0."""
+"""What every byte of the secondary disk is at the start; a request writes its number + 1, a zero-write 0."""
+_CALLS = {
+    "nbd-write": "nbd_write",
+    "nbd-zero": "nbd_write",
+    "guest-read": "guest_read",
+    "guest-write": "guest_write",
+    "checkpoint": "checkpoint",
+    "stop": "stop",
+}
+_FAULTS = {"cow.read": "cbw-read", "cow.write": "cbw-write", "write.data": "data-write"}
 
 
-@dataclass(frozen=True)
-class Event:
-    """A step that has taken effect."""
+class Event(NamedTuple):
+    """A step that has taken effect: its label, whose it was, and what the stack tells about it."""
 
     label: str
     request: str
-    facts: dict[str, Any]
+    facts: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Run:
+    """What happened: every step in order, what each request returned, and how it ended if not well.
+
+    `cycle` is that of a deadlock, in the scenario's own units.
+    """
+
+    events: Sequence[Event]
+    results: Mapping[str, object]
+    failure: Failure | None
+    cycle: tuple[WaitEdge, ...]
+    values: Sequence[int]
+    seen: Sequence[tuple[str, tuple[int, ...]]]
+
+    @property
+    def reason(self) -> str:
+        """How it ended, in words; a deadlock in those of the model's traces."""
+        if self.failure is None:
+            return "all requests end"
+        return "; ".join(describe_cycle(self.cycle)) if self.cycle else self.failure.reason
+
+    @cached_property
+    def schedule(self) -> Schedule:
+        """The choices that replay it."""
+        return Schedule.of(self.values, self.seen)
 
 
 class Workload:
     """A design and a scenario's requests, on three files that live in memory.
 
-    The requests are submitted at once, and arrive as the scheduler lets them. A scenario's fault is that of its
-    request's step.
+    The requests are submitted at once, and arrive as the scheduler lets them; a fault fails its step. Raises ScenarioError if the scenario has what the design does not.
     """
 
-    def __init__(self, design: str, scenario: Scenario) -> None:
+    def __init__(self, design: str, scenario: Scenario, kernel: Kernel) -> None:
         self.design = DESIGNS[design]
         self.scenario = scenario
+        self.kernel = kernel
         reduced = reduce(scenario)
         self.geometry = Geometry(
             scenario.size,
@@ -50,60 +93,105 @@ class Workload:
             scenario.copy_on_read,
             scenario.on_cbw_error == "break-snapshot",
         )
-        self.files = Files(*(os.memfd_create(disk) for disk in ("secondary", "hidden", "active")))
+        if (missing := MODELS[design].misses(scenario)) is not None:
+            raise ScenarioError(f"{design} has no {missing}: '{scenario.name}' does not fit it")
+        self._files = [os.memfd_create(disk) for disk in ("secondary", "hidden", "active")]
+        for file in self._files:
+            os.ftruncate(file, scenario.size)
         self._baseline = [(start, bytes([ORIGINAL]) * (end - start)) for start, end in reduced.clusters]
-        self._faults = {r.label: r.fault for r in scenario.requests if r.fault != "none"}
-        self.events: list[Event] = []
-
-    def run(self, kernel: Kernel, strategy: Strategy) -> Failure | None:
-        """Run all requests once; `events` then has the steps that were made."""
-        self.events = []; self.kernel=kernel
-        for start, data in self._baseline:
-            os.pwrite(self.files.secondary, data, start)
-        context = AioContext(ScheduledSync(kernel))
-        context.trace_hook = self._trace(strategy)
-        if self._faults:
-            context.fault_hook = self._fault
-        if strategy.footprints:
-            context.touch_hook = touching(kernel)
-        design = self.design(context, self.files, self.geometry)
-        design.active.disk.empty()
-        design.hidden.disk.empty()
-        return kernel.run([(r.label, self._body(design, r, i)) for i, r in enumerate(self.scenario.requests)], strategy)
-
-    def _trace(self, strategy):
-        events = self.events
-        kernel = self.kernel
-        def trace(label, request, facts):
-            if not kernel.ending: events.append((label, request.name, facts)); strategy.labelled(label, request.name)
-        return trace
-
-    def _body(self, design: Design, request: Submitted, number: int) -> Callable[[], None]:
-        """Return what the request does; an I/O error is its result, not the run's."""
-        extent = Extent(request.offset or 0, (request.offset or 0) + (request.length or 0))
-        data = bytes([number + 1]) * extent.length
-        calls: dict[str, Callable[[], object]] = {
-            "nbd-write": lambda: design.nbd_write(Request(request.label, extent, data)),
-            "nbd-zero": lambda: design.nbd_write(Request(request.label, extent)),
-            "guest-read": lambda: design.guest_read(Request(request.label, extent)),
-            "guest-write": lambda: design.guest_write(Request(request.label, extent, data)),
-            "checkpoint": lambda: design.checkpoint(
-                Request(request.label), quiesced=self.scenario.quiesced_checkpoint
-            ),
-            "stop": lambda: design.stop(Request(request.label), drained=self.scenario.drain_on_stop),
+        self._options = {
+            "checkpoint": {"quiesced": scenario.quiesced_checkpoint},
+            "stop": {"drained": scenario.drain_on_stop},
         }
-        call = calls[request.kind]
-        def body():
+        self._faults = {r.label: r.fault for r in scenario.requests if r.fault != "none"}
+
+    def close(self) -> None:
+        """Give the files back."""
+        for file in self._files:
+            os.close(file)
+
+    def run(self, strategy: Strategy) -> Run:
+        """Run all requests once, on fresh disks, under the strategy."""
+        kernel = self.kernel
+        for start, data in self._baseline:
+            os.pwrite(self._files[0], data, start)
+        events: list[Event] = []
+        results: dict[str, object] = {}
+        context = AioContext(ScheduledSync(kernel))
+        context.trace_hook = _recording(kernel, strategy, events)
+        if self._faults:
+            context.fault_hook = self._fail
+        if strategy.footprints:
+            context.touch_hook = lambda *access: kernel.accesses.append(access)
+        secondary, hidden, active = self._files
+        size = self.scenario.size
+        disks = Disks(
+            _FickleDisk(context, "the secondary disk", secondary, size, self.kernel, self.scenario.cluster),
+            Disk(context, "the hidden disk", hidden, size),
+            Disk(context, "the active disk", active, size),
+        )
+        design = self.design(context, disks, self.geometry)
+        design.active.empty()
+        design.hidden.empty()
+        requests = self.scenario.requests
+        names = [request.label for request in requests]
+        bodies = [self._body(design, request, i, results) for i, request in enumerate(requests)]
+        failure = kernel.run(zip(names, bodies, strict=True), strategy)
+        edges = [self._edge(wait) for wait in failure.cycle] if failure else []
+        first = min(range(len(edges)), key=lambda i: names.index(edges[i].waiter), default=0)
+        cycle = tuple(edges[first:] + edges[:first])
+        return Run(events, results, failure, cycle, kernel.values, kernel.seen)
+
+    def _edge(self, wait: Wait) -> WaitEdge:
+        entry = wait.entry
+        held = entry.held.format(show_range(self.scenario, *entry.extent))
+        return WaitEdge(wait.waiter.name, entry.owner.name, wait.on, held)
+
+    def _body(
+        self, design: Design, submitted: Submitted, number: int, results: dict[str, object]
+    ) -> Callable[[], None]:
+        """Return what the request does; an I/O error is its result, not the run's."""
+        offset, length = submitted.offset or 0, submitted.length or 0
+        data = bytes([number + 1]) * length if submitted.kind in ("nbd-write", "guest-write") else None
+        request = Request(submitted.label, Extent(offset, offset + length), data)
+        call = partial(
+            getattr(design, _CALLS[submitted.kind]), request, **self._options.get(submitted.kind, {})
+        )
+
+        def body() -> None:
             try:
-                call()
-            except OSError:
-                pass
+                results[submitted.label] = call()
+            except OSError as error:
+                results[submitted.label] = error
+
         return body
 
-    _STEPS = {"cow.read": "cbw-read", "cow.write": "cbw-write", "write.data": "data-write"}
-    def _fault(self, label: str, request: Request) -> None:
-        if label in self._STEPS and self._faults.get(request.name) == self._STEPS[label]:
-            raise OSError(5, "injected")
-def touching(kernel): 
-    def touch(what, extent, write): kernel.accesses.append((what, extent, write))
-    return touch
+    def _fail(self, label: str, request: Request) -> None:
+        if self._faults.get(request.name, "") == _FAULTS.get(label):
+            raise OSError(errno.EIO, f"{label} of {request} is made to fail")
+
+
+class _FickleDisk(Disk):
+    """A disk whose block status is up to the scheduler: by default all of it is the same."""
+
+    def __init__(
+        self, context: AioContext, called: str, file: int, size: int, kernel: Kernel, cluster: int
+    ) -> None:
+        super().__init__(context, called, file, size)
+        self.kernel = kernel
+        self.cluster = cluster
+
+    def same_status(self, extent: Extent) -> Extent:
+        """Return the beginning of the extent, in whole clusters."""
+        clusters = extent.units(self.cluster)
+        less = self.kernel.choose(len(clusters), "block status") if len(clusters) > 1 else 0
+        return Extent(extent.start, min((clusters.stop - less) * self.cluster, extent.end))
+
+
+def _recording(kernel: Kernel, strategy: Strategy, events: list[Event]) -> Trace:
+    def trace(label: str, request: Request, facts: dict[str, Any]) -> None:
+        if not kernel.ending:  # else it is unwinding
+            events.append(Event(label, request.name, facts))
+            strategy.labelled(label, request.name)
+
+    return trace

@@ -4,8 +4,8 @@
     NBD server ------------------------------------------------^
     backup job, sync=none: source the secondary disk, target the hidden disk
 
-A design is a subclass: how a write is copied before it is made, how a guest's request is admitted, and how the
-job ends.
+A design is a subclass: how a write is copied before it is made, how a guest's request is admitted, and how
+the job ends.
 """
 
 from __future__ import annotations
@@ -49,19 +49,19 @@ class Geometry:
 
 
 @dataclass(frozen=True)
-class Files:
-    """The three files of a chain, open for reading and writing."""
+class Disks:
+    """The three disks of a chain."""
 
-    secondary: int
-    hidden: int
-    active: int
+    secondary: Disk
+    hidden: Disk
+    active: Disk
 
 
 class Design(ABC):
     """A secondary, from its NBD server to its guest. What fails raises OSError, what must not be `Crash`.
 
-    `target_serialises`: the job's writes to the hidden disk are serialising there. `guest_reads_wait`: without
-    it a guest's read of the secondary disk carries NO_SERIALISING. `lists_unserialised`: such reads, and the
+    `target_serialises`: the job's writes to the hidden disk are serialising there. `guest_reads_wait`: if not,
+    a guest's read of the secondary disk carries NO_SERIALISING. `lists_unserialised`: such reads, and the
     job's own, are on the tracked list for others to see.
     """
 
@@ -71,30 +71,26 @@ class Design(ABC):
     lists_unserialised = True
     checkpoint_drains = False
 
-    def __init__(self, context: AioContext, files: Files, geometry: Geometry) -> None:
+    def __init__(self, context: AioContext, disks: Disks, geometry: Geometry) -> None:
         self.context = context
         self.geometry = geometry
-        size, cluster = geometry.size, geometry.cluster
-        disk = Disk(context, "the secondary disk", files.secondary, size)
-        aligned = geometry.protocol_alignment > 1
+        file = disks.secondary
         self.secondary = Secondary(
             context,
-            Protocol(context, disk, geometry.protocol_alignment) if aligned else disk,
+            Protocol(context, file, geometry.protocol_alignment) if geometry.protocol_alignment > 1 else file,
             alignment=geometry.request_alignment,
             copy_on_read=geometry.copy_on_read,
             lists_unserialised=self.lists_unserialised,
         )
         self.hidden = Hidden(
             context,
-            Disk(context, "the hidden disk", files.hidden, size),
-            cluster,
+            disks.hidden,
+            geometry.cluster,
             self.secondary,
             serialises=self.target_serialises,
             reads_wait=self.guest_reads_wait,
         )
-        self.active = Active(
-            context, Disk(context, "the active disk", files.active, size), cluster, self.hidden
-        )
+        self.active = Active(context, disks.active, geometry.cluster, self.hidden)
         self.whole = Extent(0, sys.maxsize)
         self.places = itertools.count()
         self.in_flight = ReqList(context, "requests in flight (drain)", "its place in flight")

@@ -15,12 +15,11 @@ class Disk:
     """A file of a fixed size, or the lowest node of a chain. A transfer that is cut short is an error."""
 
     def __init__(self, context: AioContext, called: str, file: int, size: int) -> None:
-        """`file` is a file descriptor, which stays the caller's own; the file is given its size."""
+        """`file` is a file descriptor of a file of that size; closing it is up to the caller."""
         self.context = context
         self.called = called
         self.file = file
         self.size = size
-        os.ftruncate(file, size)
 
     def read(self, label: str, request: Request, pieces: Sequence[Extent]) -> list[bytes]:
         """Read the pieces as part of the step `label`. Raises OSError."""
@@ -67,6 +66,8 @@ def _seek(file: int, offset: int, whence: int, size: int) -> int:
         return size
 
 
-def open_file(path: Path) -> int:
-    """Open a file for a disk, which is made if it is not there; what it holds stays. Raises OSError."""
-    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+def open_file(path: Path, size: int) -> int:
+    """Open a file for a disk and give it its size; what it holds stays. Raises OSError."""
+    file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    os.ftruncate(file, size)
+    return file

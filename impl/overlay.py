@@ -1,8 +1,9 @@
 """The overlays: a map that says which clusters are allocated, and a file with their data.
 
-A look-up and the use of its answer are separate steps: nobody holds the map meanwhile, as nobody holds qcow2's
-lock while data are transferred. One extent is a longest run of clusters with the same answer.
-Source: block/qcow2.c qcow2_co_preadv, qcow2_co_pwritev; qcow2-cluster.c handle_dependencies, perform_cow (2.8).
+A look-up and the use of its answer are separate steps: nobody holds the map meanwhile, as nobody holds
+qcow2's lock while data are transferred. One extent is a longest run of clusters with the same answer.
+Source: block/qcow2.c qcow2_co_preadv, qcow2_co_pwritev; qcow2-cluster.c handle_dependencies, perform_cow
+(2.8).
 """
 
 from __future__ import annotations

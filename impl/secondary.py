@@ -70,7 +70,7 @@ class Secondary:
                 self.tracked.end(entry)
 
     def write(self, request: Request, before_write: Notifier | None) -> None:
-        """Write the request's data, all in one or, zeroes with ragged ends, piece by piece. Raises OSError."""
+        """Write the request's data; zeroes with ragged ends piece by piece. Raises OSError."""
         extent, blocks = request.extent, request.extent.widened(self.alignment, self.size)
         zeroes = request.data is None
         data = bytes(extent.length) if request.data is None else request.data

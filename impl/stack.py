@@ -1,6 +1,6 @@
 """A block stack in a folder of the user's: the three disks as files, and the calls that a user makes.
 
-    with Stack.open("disks", "rfc-repaired", Geometry(size=1 << 20, cluster=65536)) as stack:
+    with Stack("disks", "rfc-repaired", Geometry(size=1 << 20, cluster=65536)) as stack:
         stack.nbd_write(512, b"new")
         assert stack.guest_read(512, 3) == bytes(3)
         stack.checkpoint()
@@ -18,38 +18,39 @@ from pathlib import Path
 from types import TracebackType
 
 from impl.context import AioContext, Request
-from impl.design import Design, Files, Geometry
+from impl.design import Disks, Geometry
 from impl.designs import DESIGNS
-from impl.disk import open_file
+from impl.disk import Disk, open_file
 from impl.extent import Extent
+from impl.sync import Threads
 
 
 class Stack:
     """A design at work. Calls raise ValueError for what does not fit on the disk, OSError for what fails."""
 
-    def __init__(self, design: Design, files: Files) -> None:
-        """`files` become the stack's own: `close` closes them."""
-        self.design = design
-        self._files = files
-        self._numbers = itertools.count()
+    def __init__(
+        self, folder: str | Path, design: str, geometry: Geometry, context: AioContext | None = None
+    ) -> None:
+        """Open or make the folder's files secondary.img, hidden.img and active.img.
 
-    @classmethod
-    def open(cls, folder: str | Path, name: str, geometry: Geometry, context: AioContext) -> Stack:
-        """Open or make the files secondary.img, hidden.img and active.img. Raises OSError, ValueError."""
+        Raises OSError, and ValueError for sizes that no disk has. `context`: other threads than Python's own,
+        or hooks.
+        """
         geometry.check()
-        paths = [Path(folder) / f"{disk}.img" for disk in ("secondary", "hidden", "active")]
-        opened: list[int] = []
+        context = context or AioContext(Threads())
+        self._numbers = itertools.count()
+        self._files: list[int] = []
+        disks = []
         try:
-            opened.extend(open_file(path) for path in paths)
-            files = Files(*opened)
-            design = DESIGNS[name](context, files, geometry)
-            for overlay in (design.active, design.hidden):
-                overlay.empty()
+            for disk in ("secondary", "hidden", "active"):
+                self._files.append(open_file(Path(folder) / f"{disk}.img", geometry.size))
+                disks.append(Disk(context, f"the {disk} disk", self._files[-1], geometry.size))
+            self.design = DESIGNS[design](context, Disks(*disks), geometry)
+            self.design.active.empty()
+            self.design.hidden.empty()
         except BaseException:
-            for file in opened:
-                os.close(file)
+            self.close()
             raise
-        return cls(design, files)
 
     def nbd_write(self, offset: int, data: bytes) -> None:
         """Write what the primary has written."""
@@ -81,12 +82,12 @@ class Stack:
 
     def flush(self) -> None:
         """Put everything on stable storage."""
-        for file in (self._files.secondary, self._files.hidden, self._files.active):
+        for file in self._files:
             os.fdatasync(file)
 
     def close(self) -> None:
         """Close the files; no call may be under way."""
-        for file in (self._files.secondary, self._files.hidden, self._files.active):
+        for file in self._files:
             os.close(file)
 
     def __enter__(self) -> Stack:

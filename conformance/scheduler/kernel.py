@@ -15,10 +15,13 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from conformance.scheduler.waits import WaitEdge, describe, wait_cycle
+from conformance.scheduler.waits import wait_cycle
+from impl.reqlist import Wait
 
 Access = tuple[str, tuple[int, int] | None, bool]
 """What a step accessed, where (None: everywhere), and whether it wrote there."""
+PRUNE = -1
+"""What a strategy chooses to give up a run that needs not be made."""
 SWITCH = "switch"
 """The label of a choice of who runs next."""
 
@@ -41,12 +44,15 @@ class Task:
 
 @dataclass(frozen=True)
 class Failure:
-    """Why a run ended early, in the step of `task`: one word, a sentence, and what there is beside."""
+    """Why a run ended early, in the step of `task`: one word, a sentence, and what there is beside.
+
+    `cycle` has the waits of a deadlock, each for the next one's waiter.
+    """
 
     kind: str
     task: str
     reason: str
-    cycle: tuple[WaitEdge, ...] = ()
+    cycle: tuple[Wait, ...] = field(default=(), compare=False)
     error: BaseException | None = field(default=None, compare=False)
 
 
@@ -63,7 +69,7 @@ class Strategy:
         """Prepare for a run of these tasks."""
 
     def choose(self, n: int, label: str, tasks: Sequence[Task]) -> int:
-        """Return one of 0 ... n - 1; at a switch `tasks` are the candidates, else it is empty."""
+        """Return one of 0 ... n - 1, or PRUNE; at a switch `tasks` are the candidates, else it is empty."""
         raise NotImplementedError
 
     def stepped(self, task: Task, accesses: Sequence[Access]) -> None:
@@ -158,7 +164,8 @@ class Kernel:
         if len(self.parked) > 1:
             cycle = wait_cycle({each.name: each.waits for each in self.parked if each.waits}, task.name)
             if cycle:
-                self.give_up(Failure("deadlock", task.name, describe(cycle), cycle))
+                names = " waits for ".join(wait.waiter.name for wait in (*cycle, cycle[0]))
+                self.give_up(Failure("deadlock", task.name, names, cycle))
         self._stepped(task)
         self._switch(self._next())
 
@@ -180,6 +187,8 @@ class Kernel:
     def choose(self, n: int, label: str, tasks: Sequence[Task] = ()) -> int:
         """Return one of 0 ... n - 1, 0 being the default, as the strategy says."""
         value = self.strategy.choose(n, label, tasks)
+        if value == PRUNE:
+            self.give_up(Failure("pruned", tasks[0].name, "the run would repeat another one"))
         self.values.append(value)
         self.seen.append((label, tuple([task.index for task in tasks]) or (n,)))
         return value
@@ -187,6 +196,8 @@ class Kernel:
     def give_up(self, failure: Failure) -> None:
         """End the run here. Raises Abandoned."""
         if not self.ending:
+            if self.accesses and self.current is not None:
+                self.strategy.stepped(self.current, self.accesses)
             self.failure, self.ending = failure, True
         raise Abandoned
 
@@ -215,14 +226,12 @@ class Kernel:
         if self.steps > self.limit:
             self.give_up(Failure("limit", task.name, f"the run takes more than {self.limit} steps"))
         if self.strategy.footprints:
-            self.strategy.stepped(task, self.accesses)
-            self.accesses = []
-        if self.parked:
-            for parked in self.parked:
-                if parked.waits is not None and parked.waits():
-                    reason = f"{parked.name} could go on after this step of {task.name}, but nobody wakes it"
-                    self.give_up(Failure("lost wake-up", task.name, reason))
-            self.accesses = []
+            accesses, self.accesses = self.accesses, []
+            self.strategy.stepped(task, accesses)
+        for parked in self.parked:
+            if parked.waits is not None and parked.waits():
+                reason = f"{parked.name} could go on after this step of {task.name}, but nobody wakes it"
+                self.give_up(Failure("lost wake-up", task.name, reason))
 
     def _next(self) -> Task | None:
         """Take a task from those ready; None if all have ended."""

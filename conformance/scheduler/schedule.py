@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from conformance.scheduler.kernel import Failure, Kernel, Strategy, Task
+from conformance.scheduler.kernel import Failure, Strategy, Task
 
 _DIGITS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 _TOKEN = re.compile(r"((?:\d+:\d+)(?:,\d+:\d+)*)?~([\w-]*)", re.ASCII)
@@ -29,17 +29,19 @@ class Schedule:
     digests: str
 
     @classmethod
-    def of(cls, kernel: Kernel) -> Schedule:
-        """Return the schedule of the kernel's last run."""
-        deviations = {i: value for i, value in enumerate(kernel.values) if value}
-        return cls(deviations, "".join(_digest(*seen) for seen in kernel.seen))
+    def of(cls, values: Sequence[int], seen: Sequence[tuple[str, tuple[int, ...]]]) -> Schedule:
+        """Return the schedule of a run, from what the kernel has recorded."""
+        deviations = {i: value for i, value in enumerate(values) if value}
+        return cls(deviations, "".join(_digest(*each) for each in seen))
 
     @classmethod
     def parse(cls, token: str) -> Schedule:
         """Read a token. Raises ReplayError."""
         match = _TOKEN.fullmatch(token)
         if match is None:
-            raise ReplayError(f"'{token}' is no token; accepted: decision:value,... ~ and digests, as printed")
+            raise ReplayError(
+                f"'{token}' is no token; accepted: decision:value,... ~ and digests, as printed"
+            )
         pairs = (pair.split(":") for pair in (match[1] or "").split(",") if pair)
         return cls({int(decision): int(value) for decision, value in pairs}, match[2])
 

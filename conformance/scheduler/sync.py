@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import cast
 
 from conformance.scheduler.kernel import Abandoned, Failure, Kernel, Task
+from impl.sync import Lock
 
 
 class ScheduledLock:
@@ -99,9 +101,9 @@ class ScheduledSync:
         """Return a lock."""
         return ScheduledLock(self.kernel)
 
-    def condition(self, lock: ScheduledLock) -> ScheduledCondition:
-        """Return a condition of the lock."""
-        return ScheduledCondition(lock)
+    def condition(self, lock: Lock) -> ScheduledCondition:
+        """Return a condition of the lock, which must come from `lock`."""
+        return ScheduledCondition(cast(ScheduledLock, lock))
 
     def spawn(self, target: Callable[[], None], name: str) -> ScheduledThread:
         """Start a thread."""

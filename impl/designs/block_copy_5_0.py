@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from impl.block_copy import BlockCopy
 from impl.context import AioContext, Request
-from impl.design import Design, Files, Geometry
+from impl.design import Design, Disks, Geometry
 
 
 class BlockCopy50(Design):
@@ -18,8 +18,8 @@ class BlockCopy50(Design):
     engine = BlockCopy
     job: BlockCopy
 
-    def __init__(self, context: AioContext, files: Files, geometry: Geometry) -> None:
-        super().__init__(context, files, geometry)
+    def __init__(self, context: AioContext, disks: Disks, geometry: Geometry) -> None:
+        super().__init__(context, disks, geometry)
         self.job = self.engine(context, self.secondary, self.hidden, geometry.cluster)
 
     def _write(self, request: Request) -> None:

@@ -6,7 +6,7 @@ import errno
 
 from impl.context import AioContext, Request
 from impl.copy_before_write import CopyBeforeWrite
-from impl.design import Design, Files, Geometry
+from impl.design import Design, Disks, Geometry
 
 
 class CopyBeforeWrite70(Design):
@@ -15,8 +15,8 @@ class CopyBeforeWrite70(Design):
     name = "copy-before-write-7.0"
     job: CopyBeforeWrite
 
-    def __init__(self, context: AioContext, files: Files, geometry: Geometry) -> None:
-        super().__init__(context, files, geometry)
+    def __init__(self, context: AioContext, disks: Disks, geometry: Geometry) -> None:
+        super().__init__(context, disks, geometry)
         self.job = CopyBeforeWrite(
             context,
             self.secondary,

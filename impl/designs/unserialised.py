@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from impl.backup import BackupJob
 from impl.context import AioContext, Request
-from impl.design import Design, Files, Geometry
+from impl.design import Design, Disks, Geometry
 
 
 class Unserialised(Design):
@@ -18,8 +18,8 @@ class Unserialised(Design):
     stop_drains = False
     job: BackupJob
 
-    def __init__(self, context: AioContext, files: Files, geometry: Geometry) -> None:
-        super().__init__(context, files, geometry)
+    def __init__(self, context: AioContext, disks: Disks, geometry: Geometry) -> None:
+        super().__init__(context, disks, geometry)
         self.job = BackupJob(context, self.secondary, self.hidden, geometry.cluster)
 
     def _write(self, request: Request) -> None:
