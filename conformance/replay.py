@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from conformance.strategies.simple import Guided
@@ -10,7 +9,7 @@ from conformance.workload import ORIGINAL, Event, Run, Workload
 from impl.errors import Crash
 from model.scenarios.geometry import reduce
 from model.stack.binding import bind
-from model.trace.trace import Trace, TraceStep
+from model.trace.trace import Trace
 
 
 @dataclass(frozen=True)
@@ -83,13 +82,3 @@ def _values(event: Event, cells: dict[str, int], workload: Workload) -> dict[str
         for name, byte in cells.items()
         if extent.start <= byte < extent.end
     }
-
-
-def side_by_side(confirmation: Confirmation) -> list[tuple[TraceStep | None, Event | None]]:
-    """Return the steps of both in order, beside each other as long as there are any."""
-    steps: Sequence[TraceStep] = confirmation.trace.steps
-    events = confirmation.run.events
-    return [
-        (steps[i] if i < len(steps) else None, events[i] if i < len(events) else None)
-        for i in range(max(len(steps), len(events)))
-    ]

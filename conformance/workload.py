@@ -76,7 +76,8 @@ class Run:
 class Workload:
     """A design and a scenario's requests, on three files that live in memory.
 
-    The requests are submitted at once, and arrive as the scheduler lets them; a fault fails its step. Raises ScenarioError if the scenario has what the design does not.
+    The requests are submitted at once, and arrive as the scheduler lets them; a fault fails its step. Raises
+    ScenarioError if the scenario has what the design does not.
     """
 
     def __init__(self, design: str, scenario: Scenario, kernel: Kernel) -> None:

@@ -60,8 +60,8 @@ class Disks:
 class Design(ABC):
     """A secondary, from its NBD server to its guest. What fails raises OSError, what must not be `Crash`.
 
-    `target_serialises`: the job's writes to the hidden disk are serialising there. `guest_reads_wait`: if not,
-    a guest's read of the secondary disk carries NO_SERIALISING. `lists_unserialised`: such reads, and the
+    `target_serialises`: the job's writes to the hidden disk are serialising. `guest_reads_wait`: if not, a
+    guest's read of the secondary disk carries NO_SERIALISING. `lists_unserialised`: such reads, and the
     job's own, are on the tracked list for others to see.
     """
 

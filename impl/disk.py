@@ -66,8 +66,15 @@ def _seek(file: int, offset: int, whence: int, size: int) -> int:
         return size
 
 
-def open_file(path: Path, size: int) -> int:
-    """Open a file for a disk and give it its size; what it holds stays. Raises OSError."""
-    file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+def open_file(path: Path, size: int, *, keep: bool) -> int:
+    """Open a file for a disk of that size; it is made if it is not there, and emptied unless `keep`.
+
+    Raises OSError, and ValueError for a file to keep that has another size.
+    """
+    file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | (0 if keep else os.O_TRUNC), 0o644)
+    found = os.fstat(file).st_size
+    if found not in (0, size):
+        os.close(file)
+        raise ValueError(f"{path} has {found} bytes; accepted: {size} bytes, or no such file")
     os.ftruncate(file, size)
     return file

@@ -43,11 +43,10 @@ class Stack:
         disks = []
         try:
             for disk in ("secondary", "hidden", "active"):
-                self._files.append(open_file(Path(folder) / f"{disk}.img", geometry.size))
+                path = Path(folder) / f"{disk}.img"
+                self._files.append(open_file(path, geometry.size, keep=disk == "secondary"))
                 disks.append(Disk(context, f"the {disk} disk", self._files[-1], geometry.size))
             self.design = DESIGNS[design](context, Disks(*disks), geometry)
-            self.design.active.empty()
-            self.design.hidden.empty()
         except BaseException:
             self.close()
             raise

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import random
 import threading
 import time
 from collections.abc import Callable
@@ -58,7 +59,13 @@ class Sync(Protocol):
 
 
 class Threads:
-    """Python's own threads. A pause is a moment without the lock, no more."""
+    """Python's own threads. A pause is a moment without the lock.
+
+    With a `delay` it is up to so many seconds long, as if disks took time: then requests really overlap.
+    """
+
+    def __init__(self, delay: float = 0.0) -> None:
+        self.delay = delay
 
     def lock(self) -> Lock:
         """Return a `threading.Lock`."""
@@ -69,7 +76,9 @@ class Threads:
         return threading.Condition(lock)  # type: ignore[arg-type]  # it is a threading.Lock
 
     def pause(self) -> None:
-        """Do nothing: the lock is free at this moment."""
+        """Sleep for a random part of the delay; even without one the lock is free at this moment."""
+        if self.delay:
+            time.sleep(self.delay * random.random())
 
     def spawn(self, target: Callable[[], None], name: str) -> Thread:
         """Start a daemon thread, so that a deadlock cannot keep the process from ending."""

@@ -15,8 +15,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from conformance.scheduler.waits import wait_cycle
 from impl.reqlist import Wait
+from impl.waits import wait_cycle
 
 Access = tuple[str, tuple[int, int] | None, bool]
 """What a step accessed, where (None: everywhere), and whether it wrote there."""
