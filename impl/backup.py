@@ -37,8 +37,8 @@ class Job:
         self.context.touch("the job", None, False)
         return self._state
 
-    @state.setter
-    def state(self, state: str) -> None:
+    def become(self, state: str) -> None:
+        """Come a step nearer to the end."""
         self.context.touch("the job", None, True)
         self._state = state
 

@@ -17,6 +17,6 @@ class BlockCopy42Design(BlockCopy50):
     engine = BlockCopy42
 
     def _stop(self, request: Request, drained: bool) -> None:
-        self.job.state = "ended"
+        self.job.become("ended")
         self.context.step("stop.free", request)
         super()._stop(request, drained)

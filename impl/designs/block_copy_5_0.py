@@ -35,5 +35,5 @@ class BlockCopy50(Design):
 
     def _stop(self, request: Request, drained: bool) -> None:
         self.in_flight.wait_all(request, self.whole)
-        self.job.state = "freed"
+        self.job.become("freed")
         self.context.trace("stop.remove", request)

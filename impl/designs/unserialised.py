@@ -26,12 +26,12 @@ class Unserialised(Design):
         self.secondary.write(request, self.job.before_write_notify)
 
     def _stop(self, request: Request, drained: bool) -> None:
-        self.job.state = "ending"  # its notifier is removed
+        self.job.become("ending")  # its notifier is removed
         self.context.step("stop.cancel", request)
         self.job.copies.wait_all(request, self.whole)  # flush_rwlock, for writing
-        self.job.state = "ended"
+        self.job.become("ended")
         self.context.step("stop.lock", request)
         if drained or self.stop_drains:
             self.in_flight.wait_all(request, self.whole)
-        self.job.state = "freed"
+        self.job.become("freed")
         self.context.trace("stop.free", request)
