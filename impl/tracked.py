@@ -78,7 +78,7 @@ class TrackedRequests:
         while (other := self.find_conflict(entry)) is not None:
             entry.waiting_for = other
             self.touch(entry, write=True)
-            self.context.trace(f"{label}.park", entry.owner, waits_for=other.owner)
+            self.context.trace(f"{label}.park", entry.owner, waits_for=other.owner.name)
             other.wait_queue.wait_for(Wait(entry.owner, self.called, other, other.extent))
             entry.waiting_for = None
             self.touch(entry, write=True)

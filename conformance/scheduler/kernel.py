@@ -12,8 +12,9 @@ move, a wake-up that nobody sends, a lock misused, an exception.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import NoReturn, Protocol
 
 from impl.reqlist import Wait
 from impl.waits import wait_cycle
@@ -60,7 +61,7 @@ class Strategy:
     """Decides. One object guides many runs, one after the other, and may remember what it has seen."""
 
     footprints = False
-    """Whether it wants to know what each step accessed."""
+    """Whether it wants to know what each step accessed, and to be asked where there is no choice."""
 
     exhausted = False
     """Whether there is nothing left to try."""
@@ -111,21 +112,27 @@ class Kernel:
         self.seen: list[tuple[str, tuple[int, ...]]] = []
 
     def run(self, bodies: Iterable[tuple[str, Callable[[], None]]], strategy: Strategy) -> Failure | None:
-        """Run the bodies, each as a task of that name, to the end or to the first failure."""
+        """Run the bodies, each as a task of that name, to the end or to the first failure.
+
+        What the strategy raises comes out here, when all have unwound.
+        """
         self.tasks = [Task(index, name, body) for index, (name, body) in enumerate(bodies)]
         self.ready, self.parked, self.accesses = list(self.tasks), [], []
         self.strategy, self.failure, self.steps, self.ending = strategy, None, 0, False
         self.values, self.seen = [], []
         strategy.begin(self.tasks)
         self.substrate.start(self._run_task, self.tasks)
-        if self.tasks:
+        with suppress(Abandoned):
             self.current = self._next()
-            self.substrate.switch(self.current)
+            if self.current is not None:
+                self.substrate.switch(self.current)
         self.ending = True
         for task in self.tasks:
             if task.started and not task.ended:
                 self.current = task
                 self.substrate.switch(task)
+        if self.failure is not None and self.failure.kind == "strategy" and self.failure.error is not None:
+            raise self.failure.error
         strategy.end(self.failure)
         return self.failure
 
@@ -155,6 +162,8 @@ class Kernel:
                 following = self.ready.pop(chosen - 1)
                 self.ready.append(task)
                 self._switch(following)
+        else:
+            self._only(task)
 
     def park(self, predicate: Callable[[], bool]) -> None:
         """Wait until `wake` has been called for this task and it has been chosen."""
@@ -186,14 +195,12 @@ class Kernel:
 
     def choose(self, n: int, label: str, tasks: Sequence[Task] = ()) -> int:
         """Return one of 0 ... n - 1, 0 being the default, as the strategy says."""
-        value = self.strategy.choose(n, label, tasks)
-        if value == PRUNE:
-            self.give_up(Failure("pruned", tasks[0].name, "the run would repeat another one"))
+        value = self._ask(n, label, tasks)
         self.values.append(value)
         self.seen.append((label, tuple([task.index for task in tasks]) or (n,)))
         return value
 
-    def give_up(self, failure: Failure) -> None:
+    def give_up(self, failure: Failure) -> NoReturn:
         """End the run here. Raises Abandoned."""
         if not self.ending:
             if self.accesses and self.current is not None:
@@ -202,6 +209,22 @@ class Kernel:
         raise Abandoned
 
     # -- between two steps
+
+    def _ask(self, n: int, label: str, tasks: Sequence[Task]) -> int:
+        who = self.current.name if self.current else ""
+        try:
+            value = self.strategy.choose(n, label, tasks)
+        except Exception as error:
+            self.give_up(Failure("strategy", who, str(error), error=error))
+        if value == PRUNE:
+            self.give_up(Failure("pruned", who, "the run would repeat another one"))
+        return value
+
+    def _only(self, task: Task) -> Task:
+        """Go on with the only task that can: no decision, but a strategy may know that it needs not be."""
+        if self.strategy.footprints:
+            self._ask(1, SWITCH, [task])
+        return task
 
     def _run_task(self, task: Task) -> Task | None:
         task.started = True
@@ -238,7 +261,7 @@ class Kernel:
         if len(self.ready) > 1:
             return self.ready.pop(self.choose(len(self.ready), SWITCH, self.ready))
         if self.ready:
-            return self.ready.pop()
+            return self._only(self.ready.pop())
         stuck = [task.name for task in self.tasks if not task.ended]
         if stuck:
             self.give_up(Failure("stuck", stuck[0], f"nobody can move, unfinished are {', '.join(stuck)}"))

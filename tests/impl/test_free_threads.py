@@ -55,7 +55,9 @@ def test_readers_see_the_snapshot_while_it_is_overwritten(design: str, tmp_path:
                 if stack.guest_read(here.start, here.stop - here.start) != disk[here]:
                     wrong.append(f"{here}")
 
-        threads = _threads(*(lambda s=s: write(s) for s in range(3)), *(lambda s=s: read(s) for s in range(3)))
+        threads = _threads(
+            *(lambda s=s: write(s) for s in range(3)), *(lambda s=s: read(s) for s in range(3))
+        )
         for thread in threads:
             thread.join(60)
         assert not any(thread.is_alive() for thread in threads), [describe(cycle) for cycle in cycles]
@@ -106,8 +108,9 @@ def test_the_unaligned_write_hangs_real_threads_and_the_cycle_is_told(design: st
     assert reader.is_alive()
     (cycle,) = cycles
     assert {wait.waiter.name for wait in cycle} == {"guest-read 0", "nbd-write 1"}
-    assert "nbd-write 1 holds [512, 1024) on the secondary's tracked list, waits for guest-read 0 on " in describe(
-        cycle
+    assert (
+        "nbd-write 1 holds [512, 1024) on the secondary's tracked list, waits for guest-read 0 on "
+        in describe(cycle)
     )
 
 
