@@ -23,9 +23,8 @@ each_design = pytest.mark.parametrize("design", list(DESIGNS))
 NEVER = {"protocol.settle.park"}  # it is what an assertion says never happens
 NEVER_IN = {
     "copy-before-write-7.0": {"filter.gone"},  # there is no stop
-    "rfc-repaired": {
-        f"checkpoint.{part}" for part in ("clear-done", "empty-active", "empty-hidden")
-    },  # it drains
+    # Its checkpoint drains, so it is one step.
+    "rfc-repaired": {f"checkpoint.{part}" for part in ("clear-done", "empty-active", "empty-hidden")},
 }
 
 
@@ -54,8 +53,9 @@ def test_the_labels_of_the_steps_are_the_models(design: str) -> None:
     assert seen == expected
 
 
-@each_design
+@pytest.mark.parametrize("design", [name for name in DESIGNS if name != "rfc-repaired"])  # it has none
 def test_every_counterexample_happens_on_real_threads(design: str) -> None:
+    followed = 0
     for slug in _fitting(design):
         scenario = find(slug)
         for outcome in check(DESIGNS[design], scenario).properties.values():
@@ -65,6 +65,8 @@ def test_every_counterexample_happens_on_real_threads(design: str) -> None:
                     confirmation = confirm(outcome.trace, workload)
                     workload.close()
                     assert confirmation.departure is None, (slug, outcome.trace.property)
+                    followed += 1
+    assert followed
 
 
 @pytest.fixture(scope="module")
@@ -122,13 +124,12 @@ def test_the_race_returns_new_data_on_real_threads() -> None:
 
 def test_the_bug_of_4_2_is_in_the_second_cluster_only() -> None:
     """The wait for copies in flight takes an end and is given a length; see the model's `notices`."""
-    workload = Workload("block-copy-4.2", find("second-cluster"), Kernel(Greenlets()))
-    wrong = sum(
-        workload.run(RandomWalk(seed)).results["guest-read 2"] != b"\xff" * 1024 for seed in range(200)
-    )
-    assert wrong
-    good = Workload("block-copy-5.0", find("second-cluster"), Kernel(Greenlets()))
-    assert all(good.run(RandomWalk(seed)).results["guest-read 2"] == b"\xff" * 1024 for seed in range(200))
+    wrong = {}
+    for design in ("block-copy-4.2", "block-copy-5.0"):
+        workload = Workload(design, find("second-cluster"), Kernel(Greenlets()))
+        reads = [workload.run(RandomWalk(seed)).results["guest-read 2"] for seed in range(200)]
+        wrong[design] = sum(data != b"\xff" * 1024 for data in reads)
+    assert wrong["block-copy-4.2"] > 0 == wrong["block-copy-5.0"]
 
 
 def test_faults_are_those_of_the_scenario() -> None:

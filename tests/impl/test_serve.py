@@ -42,7 +42,7 @@ def qemu_io(uri: str, *commands: str) -> str:
 
 
 @pytest.mark.parametrize("design", list(DESIGNS))
-def test_qemu_io_writes_on_one_export_and_reads_the_snapshot_on_the_other(
+def test_qemu_io_writes_to_one_export_and_reads_the_snapshot_from_another(
     design: str, tmp_path: Path
 ) -> None:
     session = " && ".join(
@@ -93,16 +93,18 @@ def test_nbdcopy_fills_the_disk_and_reads_back_what_it_was(tmp_path: Path) -> No
     assert now.read_bytes() == (disks / "secondary.img").read_bytes() == new.read_bytes()
 
 
-FIO = (
-    "fio --thread --ioengine=nbd --size=4M --runtime=2 --time_based "
-    "--name=writer --rw=randwrite --bs=512 --iodepth=1 --uri=$uri "
-    f"--name=reader --rw=randread --bs=64k --iodepth=8 --uri={GUEST}"
-)
+def fio(size: str, seconds: int) -> str:
+    """Return a session of two jobs: one writes sectors, the other reads whole clusters at the same time."""
+    return (
+        f"timeout -s KILL 60 fio --thread --ioengine=nbd --size={size} --runtime={seconds} --time_based "
+        "--name=writer --rw=randwrite --bs=512 --iodepth=1 --uri=$uri "
+        f"--name=reader --rw=randread --bs=64k --iodepth=8 --uri={GUEST}"
+    )
 
 
 @pytest.mark.parametrize("design", ["rfc-repaired", "copy-before-write-7.0"])
 def test_fio_reads_and_writes_at_once(design: str, tmp_path: Path) -> None:
-    done = serve(tmp_path, design, "--size", "4MiB", "--request-alignment", "4KiB", run=FIO)
+    done = serve(tmp_path, design, "--size", "4MiB", "--request-alignment", "4KiB", run=fio("4M", 1))
     assert (done.returncode, done.stderr) == (0, "")
     assert "READ:" in done.stdout
     assert "WRITE:" in done.stdout
@@ -110,9 +112,9 @@ def test_fio_reads_and_writes_at_once(design: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("design", ["rfc-2016", "fleecing-4.0"])
 def test_fio_runs_into_the_deadlock_and_the_server_says_so(design: str, tmp_path: Path) -> None:
-    """On a disk that takes time; fio's two jobs are a reader of whole clusters and an unaligned writer."""
+    """On a disk that takes time, and where a sector is less than a block: the session ends with the server."""
     slow = ("--request-alignment", "4KiB", "--delay", "0.001")
-    done = serve(tmp_path, design, "--size", "4MiB", *slow, run=f"timeout -s KILL 20 {FIO}")
+    done = serve(tmp_path, design, "--size", "64MiB", *slow, run=fio("64M", 50))
     assert "cowpath: QEMU would hang here for ever, in a deadlock: " in done.stderr
     assert "on the secondary's tracked list, waits for guest-read" in done.stderr
 
