@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import Any, NamedTuple
 
-from conformance.scheduler.kernel import Failure, Kernel, Strategy
+from conformance.scheduler.kernel import Failure, Kernel, Strategy, Task
 from conformance.scheduler.schedule import Schedule
 from conformance.scheduler.sync import ScheduledSync
 from impl.context import AioContext, Request, Trace
@@ -48,17 +48,22 @@ class Event(NamedTuple):
 
 @dataclass(frozen=True)
 class Run:
-    """What happened: every step in order, what each request returned, and how it ended if not well.
+    """What happened: every step made, what each request returned, and how it ended if not well.
 
-    `cycle` is that of a deadlock, in the scenario's own units.
+    `cycle` is that of a deadlock, in the scenario's own units. `values` and `seen` are the kernel's.
     """
 
-    events: Sequence[Event]
+    made: Sequence[tuple[str, str, Mapping[str, Any]]]
     results: Mapping[str, object]
     failure: Failure | None
     cycle: tuple[WaitEdge, ...]
     values: Sequence[int]
-    seen: Sequence[tuple[str, tuple[int, ...]]]
+    seen: Sequence[tuple[str, Sequence[Task | int]]]
+
+    @cached_property
+    def events(self) -> list[Event]:
+        """Every step, in order."""
+        return [Event(*each) for each in self.made]
 
     @property
     def reason(self) -> str:
@@ -116,10 +121,10 @@ class Workload:
         kernel = self.kernel
         for start, data in self._baseline:
             os.pwrite(self._files[0], data, start)
-        events: list[Event] = []
+        made: list[tuple[str, str, Mapping[str, Any]]] = []
         results: dict[str, object] = {}
         context = AioContext(ScheduledSync(kernel))
-        context.trace_hook = _recording(kernel, strategy, events)
+        context.trace_hook = _recording(kernel, strategy, made)
         if self._faults:
             context.fault_hook = self._fail
         if strategy.footprints:
@@ -141,7 +146,7 @@ class Workload:
         edges = [self._edge(wait) for wait in failure.cycle] if failure else []
         first = min(range(len(edges)), key=lambda i: names.index(edges[i].waiter), default=0)
         cycle = tuple(edges[first:] + edges[:first])
-        return Run(events, results, failure, cycle, kernel.values, kernel.seen)
+        return Run(made, results, failure, cycle, kernel.values, kernel.seen)
 
     def _edge(self, wait: Wait) -> WaitEdge:
         entry = wait.entry
@@ -189,10 +194,10 @@ class _FickleDisk(Disk):
         return Extent(extent.start, min((clusters.stop - less) * self.cluster, extent.end))
 
 
-def _recording(kernel: Kernel, strategy: Strategy, events: list[Event]) -> Trace:
+def _recording(kernel: Kernel, strategy: Strategy, made: list[tuple[str, str, Mapping[str, Any]]]) -> Trace:
     def trace(label: str, request: Request, facts: dict[str, Any]) -> None:
         if not kernel.ending:  # else it is unwinding
-            events.append(Event(label, request.name, facts))
+            made.append((label, request.name, facts))
             strategy.labelled(label, request.name)
 
     return trace

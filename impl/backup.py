@@ -83,16 +83,15 @@ class BackupJob(Job):
         self.requests = ReqList(context, "the job's CowRequest list", "CowRequest {}")
         self.copies = ReqList(context, "the job's flush_rwlock", "the flush_rwlock for reading")
 
-    def wait_for_overlapping_requests(self, request: Request, label: str) -> None:
+    def wait_for_overlapping_requests(self, request: Request, extent: Extent, label: str) -> None:
         """Wait until no overlapping CowRequest is in the list; `label` says so if it has to."""
-        extent = self.clusters(request)
         if self.requests.find_conflict(extent) is not None:
             self.context.trace(label, request)
             self.requests.wait_all(request, extent)
 
-    def cow_request_begin(self, request: Request) -> Entry:
+    def cow_request_begin(self, request: Request, extent: Extent) -> Entry:
         """Enter the list; the caller has looked for conflicts in the same step."""
-        return self.requests.add(request, self.clusters(request))
+        return self.requests.add(request, extent)
 
     def cow_request_end(self, cow_request: Entry) -> None:
         """Leave the list and wake all waiters. Raises LifetimeError if there is no list any more."""
@@ -108,8 +107,8 @@ class BackupJob(Job):
             raise AssertionFailed(f"the notifier is given {request.extent}, which is not in whole sectors")
         whole = self.clusters(request)
         reading = self.copies.add(request, Extent(0, self.source.size))
-        self.wait_for_overlapping_requests(request, "cow.wait")
-        cow_request = self.cow_request_begin(request)
+        self.wait_for_overlapping_requests(request, whole, "cow.wait")
+        cow_request = self.cow_request_begin(request, whole)
         self.context.step("cow.begin", request)
         try:
             for start in range(whole.start, whole.end, self.cluster):

@@ -84,9 +84,7 @@ class AioContext:
         """Say that the request's step has taken effect, and yield."""
         if self.trace_hook is not None:
             self.trace_hook(label, request, facts)
-        self.lock.release()
-        self.sync.pause()
-        self.lock.acquire()
+        self.sync.pause(self.lock)
 
     def touch(self, what: str, extent: Extent | None, write: bool) -> None:
         """Say that the step reads or writes a shared object."""

@@ -16,13 +16,27 @@ from impl.sync import Condition
 
 @dataclass(eq=False, slots=True)
 class Entry:
-    """A request's place on a list. `held` is what it holds, in words, with the range to be filled in."""
+    """A request's place on a list. `held` is what it holds, in words, with the range to be filled in.
+
+    It has a wait queue from the first waiter on.
+    """
 
     owner: Request
     extent: Extent
     held: str
-    wait_queue: Condition
     listed: bool = True
+    wait_queue: Condition | None = None
+
+    def wait(self, context: AioContext, waiter: Request, on: str, extent: Extent) -> None:
+        """Wait until the entry has left its list, or has shrunk away from the extent."""
+        if self.wait_queue is None:
+            self.wait_queue = context.condition()
+        self.wait_queue.wait_for(Wait(waiter, on, self, extent))
+
+    def wake(self) -> None:
+        """Let all waiters look again."""
+        if self.wait_queue is not None:
+            self.wait_queue.notify_all()
 
     def __str__(self) -> str:
         return self.held.format(self.extent)
@@ -54,7 +68,7 @@ class ReqList:
     def add(self, owner: Request, extent: Extent) -> Entry:
         """Enter the list (reqlist_init_req)."""
         self.context.touch(self.called, extent, True)
-        entry = Entry(owner, extent, self.held, self.context.condition())
+        entry = Entry(owner, extent, self.held)
         self.entries.insert(0, entry)
         return entry
 
@@ -68,7 +82,7 @@ class ReqList:
 
     def wait_one(self, waiter: Request, entry: Entry, extent: Extent) -> None:
         """Wait until the entry has left the list, or has shrunk away from the extent (reqlist_wait_one)."""
-        entry.wait_queue.wait_for(Wait(waiter, self.called, entry, extent))
+        entry.wait(self.context, waiter, self.called, extent)
         self.context.touch(self.called, extent, False)
 
     def wait_all(self, waiter: Request, extent: Extent) -> None:
@@ -80,11 +94,11 @@ class ReqList:
         """Give up what is beyond the new extent; who waits looks again (reqlist_shrink_req)."""
         self.context.touch(self.called, entry.extent, True)
         entry.extent = extent
-        entry.wait_queue.notify_all()
+        entry.wake()
 
     def remove(self, entry: Entry) -> None:
         """Leave the list and wake all who wait for that (reqlist_remove_req)."""
         self.context.touch(self.called, entry.extent, True)
         self.entries.remove(entry)
         entry.listed = False
-        entry.wait_queue.notify_all()
+        entry.wake()

@@ -48,8 +48,8 @@ class Sync(Protocol):
     def condition(self, lock: Lock) -> Condition:
         """Return a new condition that belongs to the lock."""
 
-    def pause(self) -> None:
-        """Let others run; called between two atomic steps, without the lock."""
+    def pause(self, lock: Lock) -> None:
+        """Let others run between two atomic steps: give up the lock, which the caller has, for a moment."""
 
     def spawn(self, target: Callable[[], None], name: str) -> Thread:
         """Start a thread."""
@@ -59,10 +59,7 @@ class Sync(Protocol):
 
 
 class Threads:
-    """Python's own threads. A pause is a moment without the lock.
-
-    With a `delay` it is up to so many seconds long, as if disks took time: then requests really overlap.
-    """
+    """Python's own threads. With a `delay`, every step takes up to so many seconds, as on a slow disk."""
 
     def __init__(self, delay: float = 0.0) -> None:
         self.delay = delay
@@ -75,10 +72,12 @@ class Threads:
         """Return a `threading.Condition`; the lock must come from `lock`."""
         return threading.Condition(lock)  # type: ignore[arg-type]  # it is a threading.Lock
 
-    def pause(self) -> None:
-        """Sleep for a random part of the delay; even without one the lock is free at this moment."""
+    def pause(self, lock: Lock) -> None:
+        """Be without the lock for a random part of the delay."""
+        lock.release()
         if self.delay:
             time.sleep(self.delay * random.random())
+        lock.acquire()
 
     def spawn(self, target: Callable[[], None], name: str) -> Thread:
         """Start a daemon thread, so that a deadlock cannot keep the process from ending."""

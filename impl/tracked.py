@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from impl.context import AioContext, Request
 from impl.errors import AssertionFailed
 from impl.extent import Extent
-from impl.reqlist import Entry, Wait
+from impl.reqlist import Entry
 
 
 @dataclass(eq=False, slots=True)
@@ -39,14 +39,7 @@ class TrackedRequests:
 
     def begin(self, owner: Request, claims: Sequence[Extent], *, serialising: bool = False) -> TrackedRequest:
         """Enter the node (tracked_request_begin)."""
-        entry = TrackedRequest(
-            owner,
-            owner.extent,
-            self.held,
-            self.context.condition(),
-            claims=claims,
-            serialising=serialising,
-        )
+        entry = TrackedRequest(owner, owner.extent, self.held, claims=claims, serialising=serialising)
         self.touch(entry, write=True)
         self.entries.insert(0, entry)
         return entry
@@ -79,7 +72,7 @@ class TrackedRequests:
             entry.waiting_for = other
             self.touch(entry, write=True)
             self.context.trace(f"{label}.park", entry.owner, waits_for=other.owner.name)
-            other.wait_queue.wait_for(Wait(entry.owner, self.called, other, other.extent))
+            other.wait(self.context, entry.owner, self.called, other.extent)
             entry.waiting_for = None
             self.touch(entry, write=True)
             waited = True
@@ -90,7 +83,7 @@ class TrackedRequests:
         self.touch(entry, write=True)
         self.entries.remove(entry)
         entry.listed = False
-        entry.wait_queue.notify_all()
+        entry.wake()
 
     def touch(self, entry: TrackedRequest, *, write: bool) -> None:
         """Say that the list is read or written where the entry is."""

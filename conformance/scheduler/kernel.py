@@ -109,7 +109,7 @@ class Kernel:
         self.steps = 0
         self.accesses: list[Access] = []
         self.values: list[int] = []
-        self.seen: list[tuple[str, tuple[int, ...]]] = []
+        self.seen: list[tuple[str, Sequence[Task | int]]] = []
 
     def run(self, bodies: Iterable[tuple[str, Callable[[], None]]], strategy: Strategy) -> Failure | None:
         """Run the bodies, each as a task of that name, to the end or to the first failure.
@@ -197,7 +197,7 @@ class Kernel:
         """Return one of 0 ... n - 1, 0 being the default, as the strategy says."""
         value = self._ask(n, label, tasks)
         self.values.append(value)
-        self.seen.append((label, tuple([task.index for task in tasks]) or (n,)))
+        self.seen.append((label, tasks or range(n)))
         return value
 
     def give_up(self, failure: Failure) -> NoReturn:
@@ -259,7 +259,7 @@ class Kernel:
     def _next(self) -> Task | None:
         """Take a task from those ready; None if all have ended."""
         if len(self.ready) > 1:
-            return self.ready.pop(self.choose(len(self.ready), SWITCH, self.ready))
+            return self.ready.pop(self.choose(len(self.ready), SWITCH, list(self.ready)))
         if self.ready:
             return self._only(self.ready.pop())
         stuck = [task.name for task in self.tasks if not task.ended]

@@ -29,8 +29,8 @@ class Schedule:
     digests: str
 
     @classmethod
-    def of(cls, values: Sequence[int], seen: Sequence[tuple[str, tuple[int, ...]]]) -> Schedule:
-        """Return the schedule of a run, from what the kernel has recorded."""
+    def of(cls, values: Sequence[int], seen: Sequence[tuple[str, Sequence[Task | int]]]) -> Schedule:
+        """Return the schedule of a run: the kernel's choices, and the alternatives that each of them had."""
         deviations = {i: value for i, value in enumerate(values) if value}
         return cls(deviations, "".join(_digest(*each) for each in seen))
 
@@ -66,7 +66,7 @@ class Replay(Strategy):
         value = self.schedule.deviations.get(i, 0)
         if i >= len(digests):
             raise ReplayError(f"decision {i}: the recorded run had ended here")
-        if digests[i] != _digest(label, alternatives(n, tasks)) or value >= n:
+        if digests[i] != _digest(label, tasks or range(n)) or value >= n:
             names = ", ".join(task.name for task in tasks) or f"{label}, {n} values"
             raise ReplayError(f"decision {i}: the recorded run had another choice than this one: {names}")
         return value
@@ -77,13 +77,8 @@ class Replay(Strategy):
             raise ReplayError(f"decision {self.decision}: the recorded run had not ended here")
 
 
-def alternatives(n: int, tasks: Sequence[Task]) -> tuple[int, ...]:
-    """Return what identifies the alternatives of a decision."""
-    return tuple(task.index for task in tasks) or (n,)
-
-
-def _digest(label: str, among: tuple[int, ...]) -> str:
+def _digest(label: str, among: Sequence[Task | int]) -> str:
     value = len(label)
-    for index in among:
-        value = (value * 31 + index + 1) % 61_001
+    for each in among:
+        value = (value * 31 + (each.index if isinstance(each, Task) else each) + 1) % 61_001
     return _DIGITS[value % 64]

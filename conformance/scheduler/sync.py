@@ -95,7 +95,12 @@ class ScheduledSync:
 
     def __init__(self, kernel: Kernel) -> None:
         self.kernel = kernel
-        self.pause = kernel.pause
+
+    def pause(self, lock: Lock) -> None:
+        """Give up the lock and let another task go on."""
+        lock.release()
+        self.kernel.pause()
+        lock.acquire()
 
     def lock(self) -> ScheduledLock:
         """Return a lock."""

@@ -24,9 +24,10 @@ class Rfc2016(Unserialised):
         if self.freed:
             self.context.step(f"{verb}.unprotected", request)
             return None
-        self.job.wait_for_overlapping_requests(request, f"{verb}.wait")
+        clusters = self.job.clusters(request)
+        self.job.wait_for_overlapping_requests(request, clusters, f"{verb}.wait")
         self._check_after_wait()
-        cow_request = self.job.cow_request_begin(request)
+        cow_request = self.job.cow_request_begin(request, clusters)
         self.context.step(f"{verb}.begin", request)
         return cow_request
 

@@ -84,9 +84,9 @@ def test_a_wake_up_that_nobody_sends_is_reported_at_the_step_that_owes_it(substr
         condition.wait_for(lambda: bool(here))
 
     def forget() -> None:
-        sync.pause()
+        kernel.pause()
         here.append(1)
-        sync.pause()
+        kernel.pause()
         raise AssertionError("it is reported before")
 
     failure = _fail(kernel, wait, forget)
@@ -129,12 +129,12 @@ def test_a_lock_misused_is_reported(substrate: MakeSubstrate, misuse: str, reaso
 @each_substrate
 def test_an_exception_ends_the_run_and_the_others_unwind(substrate: MakeSubstrate) -> None:
     kernel, unwound = Kernel(substrate()), []
-    sync = ScheduledSync(kernel)
+    ScheduledSync(kernel)
 
     def other() -> None:
         try:
-            sync.pause()
-            sync.pause()
+            kernel.pause()
+            kernel.pause()
         finally:
             unwound.append("other")
 
@@ -153,11 +153,11 @@ def test_an_exception_ends_the_run_and_the_others_unwind(substrate: MakeSubstrat
 @each_substrate
 def test_a_run_without_end_is_given_up(substrate: MakeSubstrate) -> None:
     kernel = Kernel(substrate(), limit=50)
-    sync = ScheduledSync(kernel)
+    ScheduledSync(kernel)
 
     def forever() -> None:
         while True:
-            sync.pause()
+            kernel.pause()
 
     assert _fail(kernel, forever, forever).kind == "limit"
 

@@ -25,13 +25,13 @@ class Toy:
 
     def run(self, kernel: Kernel, strategy: Strategy) -> Failure | None:
         self.log = ""
-        sync = ScheduledSync(kernel)
+        ScheduledSync(kernel)
 
         def body(name: str, count: int) -> Body:
             def run() -> None:
                 for step in range(count):
                     if step:
-                        sync.pause()
+                        kernel.pause()
                     self.log += name
                     kernel.accesses.append((name if self.apart else "the log", None, True))
                     strategy.labelled("step", name)
@@ -49,7 +49,7 @@ def locking(kernel: Kernel, order: Iterable[tuple[str, str]]) -> list[tuple[str,
     def body(first: str, second: str) -> Body:
         def run() -> None:
             locks[first].acquire()
-            sync.pause()
+            kernel.pause()
             locks[second].acquire()
             locks[second].release()
             locks[first].release()

@@ -14,6 +14,7 @@ from impl.designs import DESIGNS
 from impl.errors import AssertionFailed
 from impl.reqlist import Wait
 from impl.stack import Stack
+from impl.sync import Lock
 from impl.waits import WatchedThreads, describe
 
 SECTORS, CLUSTER = 64, 8 * 512
@@ -84,9 +85,11 @@ def test_the_unaligned_write_hangs_real_threads_and_the_cycle_is_told(design: st
         told.set()
 
     class Held(WatchedThreads):
-        def pause(self) -> None:
+        def pause(self, lock: Lock) -> None:
+            lock.release()
             if threading.current_thread().name == "reader" and reached.is_set():
                 writing.wait(10)
+            lock.acquire()
 
     reached = threading.Event()
 

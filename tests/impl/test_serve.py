@@ -112,7 +112,7 @@ def test_fio_reads_and_writes_at_once(design: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("design", ["rfc-2016", "fleecing-4.0"])
 def test_fio_runs_into_the_deadlock_and_the_server_says_so(design: str, tmp_path: Path) -> None:
-    """On a disk that takes time, and where a sector is less than a block: the session ends with the server."""
+    """On a disk that takes time, where a sector is part of a block: the session ends with the server."""
     slow = ("--request-alignment", "4KiB", "--delay", "0.001")
     done = serve(tmp_path, design, "--size", "64MiB", *slow, run=fio("64M", 50))
     assert "cowpath: QEMU would hang here for ever, in a deadlock: " in done.stderr
