@@ -1,10 +1,10 @@
 """A block stack in a folder of the user's: the three disks as files, and the calls that a user makes.
 
-    with Stack("disks", "rfc-repaired", Geometry(size=1 << 20, cluster=65536)) as stack:
-        stack.nbd_write(512, b"new")
-        assert stack.guest_read(512, 3) == bytes(3)
+    with Stack("disks", "rfc-repaired", Geometry(1 << 20, 65536)) as stack:
+        stack.nbd_write(512, b"new." * 128)
+        assert stack.guest_read(512, 4) == bytes(4)
         stack.checkpoint()
-        assert stack.guest_read(512, 3) == b"new"
+        assert stack.guest_read(512, 4) == b"new."
 
 Any number of threads may call. What the secondary disk's file holds stays; the overlays begin empty, as after
 a checkpoint.
