@@ -2,7 +2,7 @@
 
     python tests/benchmarks/schedules.py
 
-frontrun (from PyPI, no dependency of ours) schedules threads at every bytecode, with no change to the code; if
+frontrun (from PyPI, no dependency of ours) schedules threads at every bytecode, the code unchanged; if
 it is installed it is run here on the same stack and requests, under its own command. Every figure is the best
 of many batches on one core, since machines are shared; a loop of plain Python tells how fast this one is now.
 """
