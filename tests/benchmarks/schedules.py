@@ -2,9 +2,9 @@
 
     python tests/benchmarks/schedules.py
 
-frontrun (from PyPI, no dependency of ours) schedules threads at every bytecode, with no change to the code;
-if it is installed it is run here on the same stack and requests, under its own command. Every figure is the
-best of many batches on one core, since machines are shared; a loop of plain Python tells how fast this one is now.
+frontrun (from PyPI, no dependency of ours) schedules threads at every bytecode, the code unchanged; if
+it is installed it is run here on the same stack and requests, under its own command. Every figure is the best
+of many batches on one core, since machines are shared; a loop of plain Python tells how fast this one is now.
 """
 
 from __future__ import annotations

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import random
 import threading
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -26,8 +28,8 @@ def _disk(epoch: int) -> bytes:
     return b"".join(bytes([epoch, sector]) * 256 for sector in range(SECTORS))
 
 
-def _threads(*bodies: object) -> list[threading.Thread]:
-    started = [threading.Thread(target=body, daemon=True) for body in bodies]  # type: ignore[arg-type]
+def _threads(*bodies: Callable[[], object]) -> list[threading.Thread]:
+    started = [threading.Thread(target=body, daemon=True) for body in bodies]
     for thread in started:
         thread.start()
     return started
@@ -56,9 +58,7 @@ def test_readers_see_the_snapshot_while_it_is_overwritten(design: str, tmp_path:
                 if stack.guest_read(here.start, here.stop - here.start) != disk[here]:
                     wrong.append(f"{here}")
 
-        threads = _threads(
-            *(lambda s=s: write(s) for s in range(3)), *(lambda s=s: read(s) for s in range(3))
-        )
+        threads = _threads(*(partial(body, seed) for body in (write, read) for seed in range(3)))
         for thread in threads:
             thread.join(60)
         assert not any(thread.is_alive() for thread in threads), [describe(cycle) for cycle in cycles]
