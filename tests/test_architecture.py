@@ -22,6 +22,7 @@ ROOMS = {
     "verdict": set[str](),
     "scenarios": {"verdict"},
     "explore": {"language"},
+    "symbolic": {"language"},
     "trace": {"language"},
     "stack": {"language", "scenarios"},
     "designs": {"stack", "language", "scenarios"},
