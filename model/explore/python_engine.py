@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterable, Sequence
 
 from model.explore.program import Program
+from model.explore.reductions import UNREDUCED, Reductions
 from model.explore.result import (
     DEADLOCK,
     Exploration,
@@ -28,10 +29,15 @@ class PythonEngine:
     name = "python"
 
     def explore(
-        self, narrowed: Narrowed, questions: tuple[Question, ...], limits: Limits, report: Report
+        self,
+        narrowed: Narrowed,
+        questions: tuple[Question, ...],
+        limits: Limits,
+        report: Report,
+        reductions: Reductions = UNREDUCED,
     ) -> Exploration:
         """See `Engine`."""
-        program = Program(narrowed, questions)
+        program = Program(narrowed, questions, reductions)
         began = reported = time.perf_counter()
         layers = [[program.initial]]
         seen = {program.initial}
@@ -41,7 +47,7 @@ class PythonEngine:
         hits: dict[str, list[bytes]] = {}
         try:
             while layers[-1]:
-                depth, new = len(layers) - 1, []
+                depth, new = len(layers) - 1, dict[bytes, None]()
                 for count, state in enumerate(layers[-1]):
                     if count % 1024 == 0:
                         now = time.perf_counter()
@@ -55,16 +61,20 @@ class PythonEngine:
                         if name not in found:
                             hits.setdefault(name, []).append(state)
                     successors = program.successors(state)
-                    transitions += len(successors)
                     if DEADLOCK not in found and program.deadlocked(state, successors):
                         hits.setdefault(DEADLOCK, []).append(state)
+                    if reductions.needs:
+                        few = program.enough(state, successors)
+                        if any(successor in new or successor not in seen for _, successor in few):
+                            successors = few
+                    transitions += len(successors)
                     for _, successor in successors:
                         if successor not in seen:
                             seen.add(successor)
-                            new.append(successor)
+                            new[successor] = None
                 found.update({name: (depth, min(states)) for name, states in hits.items()})
                 hits = {}
-                layers.append(new)
+                layers.append(list(new))
         except (Stop, KeyboardInterrupt) as stop:
             stopped = str(stop) or "interrupted"
             found.update({name: (depth, min(states)) for name, states in hits.items()})
