@@ -23,6 +23,7 @@ ROOMS = {
     "scenarios": {"verdict"},
     "explore": {"language"},
     "symbolic": {"language"},
+    "reduce": {"language", "explore", "symbolic"},
     "trace": {"language"},
     "stack": {"language", "scenarios"},
     "designs": {"stack", "language", "scenarios"},

@@ -79,7 +79,7 @@ class Program:
         return bool(edges) and not nx.is_directed_acyclic_graph(nx.DiGraph(edges))
 
     def enough(self, state: bytes, successors: list[tuple[int, bytes]]) -> list[tuple[int, bytes]]:
-        """Return those of the successors that a reduced search needs, provided that one of them is new."""
+        """Return those of the successors that a reduced search needs, if it may leave any out at all."""
         enabled = {command for command, _ in successors}
         weight = [0] * len(self.model.finished)
         barred = 0

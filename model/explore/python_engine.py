@@ -65,7 +65,7 @@ class PythonEngine:
                         hits.setdefault(DEADLOCK, []).append(state)
                     if reductions.needs:
                         few = program.enough(state, successors)
-                        if any(successor in new or successor not in seen for _, successor in few):
+                        if reductions.terminates or any(s in new or s not in seen for _, s in few):
                             successors = few
                     transitions += len(successors)
                     for _, successor in successors:

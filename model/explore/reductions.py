@@ -11,7 +11,7 @@ from model.language.term import Term
 
 @dataclass(frozen=True)
 class Permutation:
-    """A renaming under which the model is the same: the value v of component i becomes values[i][v] of to[i]."""
+    """A renaming that leaves the model as it is: the value v of component i becomes values[i][v] of to[i]."""
 
     to: tuple[int, ...]
     values: tuple[tuple[int, ...], ...]
@@ -46,14 +46,15 @@ class Reductions:
     is enough.
 
     `needs[n]`: whom command n needs (empty: no partial-order reduction). A set of owners is closed in a state
-    if it contains whom the commands of its members need there. The enabled commands of a closed set are enough
-    (see `alone`) if there are any, if none of them is `visible`, and if one of them leads to a state that is
-    not expanded yet: in a breadth-first search, to a state of the next layer.
+    if it contains whom the commands of its members need there. The enabled commands of a closed set are
+    enough (see `alone`) if there are any, if none of them is `visible`, and, unless the model `terminates`,
+    if one of them leads to a state that is not expanded yet: breadth first, to a state of the next layer.
     """
 
     symmetry: tuple[Permutation, ...] = ()
     needs: tuple[tuple[Need, ...], ...] = ()
     visible: frozenset[int] = frozenset()
+    terminates: bool = False
 
 
 UNREDUCED = Reductions()
@@ -62,8 +63,9 @@ UNREDUCED = Reductions()
 def alone(needed: Sequence[int], weight: Sequence[int], barred: int) -> int:
     """Return the closed set of owners (a bit mask) with the fewest enabled commands, but some; 0: none.
 
-    `needed[r]`: whom the commands of r need (a bit mask); `weight[r]`: how many of them are enabled; `barred`:
-    owners with an enabled command that is visible. Of several the one grown from the least owner is taken.
+    `needed[r]`: whom the commands of r need (a bit mask); `weight[r]`: how many of them are enabled;
+    `barred`: owners with an enabled command that is visible. Of several the one grown from the least owner
+    is taken.
     """
     best, least = 0, sum(weight)
     for owner, enabled in enumerate(weight):

@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from model.explore.reductions import UNREDUCED, Reductions
 from model.language.domains import Narrowed
 from model.language.term import Term
 
@@ -89,18 +88,9 @@ class Engine(Protocol):
     name: str
 
     def explore(
-        self,
-        narrowed: Narrowed,
-        questions: tuple[Question, ...],
-        limits: Limits,
-        report: Report,
-        reductions: Reductions = UNREDUCED,
+        self, narrowed: Narrowed, questions: tuple[Question, ...], limits: Limits, report: Report
     ) -> Exploration:
-        """Explore until nothing is new or a limit is hit; Ctrl-C counts as a limit.
-
-        Reduced, every verdict is the same, but counts are of what was visited and witnesses need not be the
-        shortest.
-        """
+        """Explore until nothing is new or a limit is hit; Ctrl-C counts as a limit."""
         ...
 
 

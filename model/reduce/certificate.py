@@ -1,38 +1,40 @@
 """A partial-order reduction, certified by z3.
 
-**What is claimed.** Let s be a state and P a closed set of owners (`Reductions.needs`), T their enabled
-commands. (i) T is a persistent set: no sequence of other commands from s contains one that clashes with a
-command of T (is enabled or disabled by it, or gives another state in the other order), or one of an owner of
-P. (ii) Let v be any state that others' commands reach from s; no command of T makes an asked question false
-that is true in v, nor breaks a wait cycle there (`visible`).
+Let s be a reachable state, P a closed set of owners there (see `Reductions`), T their enabled commands.
 
-Proof of (i). Let d1 d2 ... be others' commands from s, by owners outside P first. The owners of P stay at
-their places. Let q own d1, outside P. For each command c of P that is disabled in s, c's `disabled` term for q
-is false; by obligation 2 it stays false whatever q does, and no command of q enables c then; a command of
-a third owner changes neither r's nor q's own components, so not the term. So c stays disabled, and no d is
-c. For each c of T likewise with `enabled` and obligation 1: no d clashes with c, c stays enabled.
+**Lemma.** Let d1 ... dn be commands outside T that lead from s to v. None of them is of an owner of P; every
+t in T is enabled in v; and t can as well go first: t d1 ... dn leads from s to where d1 ... dn t does.
 
-**Theorem.** If every state is expanded fully or by the enabled commands of a closed set none of which is
-visible and one of which leads to a state not yet expanded, then every question that is true in some reachable
-state is true in some state that is visited; so is a wait cycle, and every reachable state without successors
-is visited.
+Proof, by induction on n: so far the owners of P have stayed at their places. Let d be next, of owner q, c a
+command of some r in P, and first q outside P. If c was disabled in s, its `disabled` term for q was false; it
+still is (z3: q's commands keep it false while c is disabled; no third owner changes what it reads), so d does
+not enable c (z3). If c is in T, its `enabled` term for q is false likewise, so c and d do not disable each
+other and both orders give the same state (z3). So no command of P but those of T is ever enabled, and d,
+which is not in T, is not of an owner of P.
 
-Proof. Let d1 ... dn lead from a visited state s to v, where the question is true. By induction on n, then on
-how many states are yet to be expanded when s is. n = 0: v is visited. If s is expanded fully, d1 leads to a
-visited state, n - 1 steps from v. Else let T be the commands taken. If some d is in T, the first such di
-can go first, by (i): its state is visited, and the others lead from there to v in n - 1 steps. If none is,
-take t in T to a state that is expanded later. By (i), d1 ... dn lead from there to a state v' to which t leads
-from v. The question is true in v', as t is not visible. (If v has no successors this case cannot be: t
-would be enabled in v.)
+**Theorem.** Let every visited state be expanded fully, or by the enabled commands of a closed set, none of
+them visible and one of them to a state that is expanded later. Then each question that is true in some
+reachable state is true in a visited one; so is there a wait cycle of owners that cannot move; and every
+reachable state without successors is visited.
 
-Visibility needs only this one direction, and the last condition takes the place of a cycle proviso and of
-termination. A state outside its sort must be an error: where that is not excluded, nothing is certified.
+Proof. Let d1 ... dn lead from a visited s to v, where the question is true: by induction on n, then on how
+many states are expanded after s. If n = 0, v is visited. If s is expanded fully, d1 leads to a visited state.
+Else let T be the commands taken. If one of the path is in T, the first such can go first (lemma), and from
+where it leads, which is visited, the others lead to v. If none is, take t in T to a state that is expanded
+later: the path leads from there to where t leads from v, and there the question is true, too, as t is not
+visible (z3: t does not falsify it, in whatever state). A v without successors has no such t.
+
+Where every run ends (termination.py) the condition on what is expanded later is not needed: take instead the
+length of the longest run from s. Elsewhere it is the cycle proviso. A step that leaves a
+variable's sort is an error that a reduced search might not come to: where z3 cannot exclude it, nothing is
+certified. Of the rest what z3 does not confirm (within a fixed amount of work) is given up one by one: the
+command then needs the other owner always, or is visible.
 
 Sources: P. Godefroid, Partial-order methods for the verification of concurrent systems, LNCS 1032, 1996
-(persistent sets; a process that may conflict later must come along); A. Valmari, Stubborn sets for reduced
-state space generation, 1991 (disabled commands need only who may enable them); D. Peled, All from one, one for
-all, CAV 1993 (visibility); D. Bosnacki and G. Holzmann, Improving Spin's partial-order reduction for
-breadth-first search, SPIN 2005 (a successor that is not expanded yet).
+(persistent sets; conflicts that a process may come to); A. Valmari, Stubborn sets for reduced state space
+generation, 1991 (disabled commands need only who may enable them); D. Peled, All from one, one for all,
+CAV 1993 (visibility); D. Bosnacki and G. J. Holzmann, Improving Spin's partial-order reduction for
+breadth-first search, SPIN 2005 (the proviso).
 """
 
 from __future__ import annotations
@@ -48,8 +50,10 @@ from model.explore.reductions import Need
 from model.explore.result import Question
 from model.language.domains import Narrowed
 from model.language.term import Term
-from model.reduce.clashes import Commutation, propose
+from model.reduce.commutation import Commutation
 from model.reduce.places import Places, TooMany, among, places_of
+from model.reduce.proposal import propose
+from model.reduce.termination import terminates
 from model.symbolic.finite import FiniteState
 
 _MOST_VALUATIONS = 2_000
@@ -58,10 +62,11 @@ _RLIMIT = 2_000_000  # of one query; z3's own count of work, the same on every m
 
 @dataclass(frozen=True)
 class Certificate:
-    """What partial-order reduction may use (see `Reductions`), and why not, or what for it may not."""
+    """What partial-order reduction may use (see `Reductions`), and why not all, or nothing."""
 
     needs: tuple[tuple[Need, ...], ...]
     visible: frozenset[int]
+    terminates: bool
     refused: tuple[str, ...]
 
 
@@ -75,7 +80,7 @@ def certify(narrowed: Narrowed, questions: tuple[Question, ...]) -> Certificate:
 
 
 def _nothing(why: str) -> Certificate:
-    return Certificate((), frozenset(), (f"partial order: {why}",))
+    return Certificate((), frozenset(), False, (f"partial order: {why}",))
 
 
 class _Certifier:
@@ -100,18 +105,28 @@ class _Certifier:
         self.solver.add([self.state.boolean(invariant) for invariant in self.invariants])
         if not all(self._keeps_places(number) for number in range(len(self.model.commands))):
             return _nothing("where owners can be is not confirmed")
-        outside = sorted({self.model.commands[n].action.label for n in self.narrowed.unproved if self._leaves(n)})
+        outside = sorted(
+            {self.model.commands[n].action.label for n in self.narrowed.unproved if self._leaves(n)}
+        )
         if outside:
-            return _nothing(f"{', '.join(outside)} may leave a variable's sort: every state must be looked at")
+            return _nothing(
+                f"{', '.join(outside)} may leave a variable's sort: every state must be looked at"
+            )
         proposed = propose(self.narrowed, self.of, self.places)
         needs = tuple(tuple(self._certified(n, given)) for n, given in enumerate(proposed))
-        refused = tuple(
-            f"partial order: {self.model.commands[n].action.label}, not confirmed"
+        doubted = {
+            self.model.commands[n].action.label
             for n, given in enumerate(needs)
             if any(need not in proposed[n] for need in given)
+        }
+        refused = (
+            (f"partial order: whom {', '.join(sorted(doubted))} need is not confirmed: everybody",)
+            if doubted
+            else ()
         )
         visible = (n for n in range(len(self.model.commands)) if self._is_visible(n, questions))
-        return Certificate(needs, frozenset(visible), refused)
+        ends = terminates(self.model, self.of, self.places, self._never)
+        return Certificate(needs, frozenset(visible), ends, refused)
 
     def _never(self, *cases: Term) -> bool:
         """Tell whether z3 shows that none of the cases can be. Not knowing is no."""

@@ -1,21 +1,23 @@
 """Where an owner can be in its program: an abstract interpretation of each owner alone, all others arbitrary.
 
-An owner's *own* components are those that some guard reads and only its own commands change: while it does
-not move, they stay. A *place* is a valuation of them. What others change of an owner (who it waits for, until
+An owner's *own* components are those that guards read, directly or by way of others, and only its own commands
+change: while it does not move, they stay. A *place* is a valuation of them. What others change of an owner (who it waits for, until
 somebody wakes it) is followed along with its places, as far as that tells what it can be there.
 """
 
 from __future__ import annotations
 
 import itertools
+import math
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from model.language.domains import Narrowed, members, possible_values, refine
 from model.language.term import Node, Term, Terms, cells_of
 
 Valuation = tuple[int, ...]
+_MOST_CASES = 64
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,7 @@ def places_of(narrowed: Narrowed, most: int) -> list[Places]:
     for command in model.commands:
         for cell, _ in command.updates:
             writers[cell].add(command.owner)
-    read = {cell for command in model.commands for cell in cells_of(command.enabled)}
+    read = _control(narrowed)
     masks = [sum(1 << value for value in values) for values in narrowed.values]
     assert model.system.finished is not None
     sort = model.system.finished[0].sort
@@ -70,6 +72,23 @@ def places_of(narrowed: Narrowed, most: int) -> list[Places]:
         )
         found.append(_Search(narrowed, masks, owner, own, [*own, *of_owner], most).result())
     return found
+
+
+def _control(narrowed: Narrowed) -> set[int]:
+    """Return the components that guards read, and those that these depend on."""
+    commands = narrowed.model.commands
+    depends: dict[int, set[int]] = defaultdict(set)
+    for command in commands:
+        for cell, value in command.updates:
+            depends[cell].update(cells_of(value))
+    todo = [cell for command in commands for cell in cells_of(command.enabled)]
+    read: set[int] = set()
+    while todo:
+        cell = todo.pop()
+        if cell not in read:
+            read.add(cell)
+            todo += depends[cell]
+    return read
 
 
 class _Search:
@@ -110,17 +129,34 @@ class _Search:
     def _after(
         self, here: list[int], at: Valuation, enabled: Term, updates: Mapping[int, Term]
     ) -> Iterable[Valuation]:
+        changed = [updates[cell] for cell in self.group if cell in updates]
+        for case in self._cases(here, enabled, changed):
+            seen = refine(enabled, case)
+            if seen is not None:
+                yield from itertools.product(
+                    *(
+                        members(possible_values(updates[cell], seen, case) & self.masks[cell])
+                        if cell in updates
+                        else (value,)
+                        for cell, value in zip(self.group, at, strict=True)
+                    )
+                )
+
+    def _cases(self, here: list[int], enabled: Term, changed: Iterable[Term]) -> Iterator[list[int]]:
+        """Split by the values of what several changes depend on, so that they are seen together."""
         seen = refine(enabled, here)
         if seen is None:
-            return ()
-        return itertools.product(
-            *(
-                members(possible_values(updates[cell], seen, here) & self.masks[cell])
-                if cell in updates
-                else (value,)
-                for cell, value in zip(self.group, at, strict=True)
-            )
-        )
+            return
+        cells = sorted({cell for term in changed for cell in cells_of(term)})
+        choices = [tuple(members(seen.get(cell, here[cell]))) for cell in cells]
+        if math.prod(map(len, choices)) > _MOST_CASES:
+            yield here
+            return
+        for values in itertools.product(*choices):
+            case = list(here)
+            for cell, value in zip(cells, values, strict=True):
+                case[cell] = 1 << value
+            yield case
 
     def result(self) -> Places:
         """Return what was found."""

@@ -146,4 +146,6 @@ def _widened(number: z3.BitVecRef, bits: int) -> z3.BitVecRef:
 def _joined(make: Callable[..., z3.Ast], parts: Sequence[z3.BoolRef]) -> z3.BoolRef:
     """Do what z3.And and z3.Or do, without their search for a common sort: it takes most of the time."""
     context = parts[0].ctx
-    return z3.BoolRef(make(context.ref(), len(parts), (z3.Ast * len(parts))(*(p.as_ast() for p in parts))), context)
+    return z3.BoolRef(
+        make(context.ref(), len(parts), (z3.Ast * len(parts))(*(p.as_ast() for p in parts))), context
+    )

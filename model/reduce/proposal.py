@@ -1,8 +1,8 @@
 """Whom a command needs: a proposal, made by folding terms place by place. Nothing here need be right.
 
-For a command c of r and another owner q, with r at a place l: q's places from which it can come, r staying
-where it is, to a step that clashes with c (or enables it). What cannot happen while r is at l is not followed:
-that is how a lock that r holds keeps q's later steps out of account.
+For a command c of r and another owner q, with r at a place p: q's places from which it can come, r staying
+where it is, to a step that clashes with c (or enables it). What cannot happen while r is at p is not
+followed: that is how a lock that r holds keeps q's later steps out of account.
 """
 
 from __future__ import annotations
@@ -14,59 +14,19 @@ from dataclasses import dataclass
 
 from model.explore.reductions import Need
 from model.language.domains import Narrowed, Simplifier, refine
-from model.language.term import Node, Term, Terms, cells_of
-from model.reduce.places import Move, Places, among
+from model.language.term import Node, Term, Terms
+from model.reduce.commutation import Commutation
+from model.reduce.places import Move, Places, Valuation, among
+
+_At = tuple[tuple[int, int], tuple[int, int]]  # two owners, each at one of its places
 
 
 @dataclass(frozen=True)
 class _Meeting:
     """Where two commands clash, or one enables the other: the common condition, with one of the others."""
 
-    common: Term
+    common: tuple[Term, ...]
     cases: tuple[Term, ...]
-
-
-class Commutation:
-    """Terms about two commands one after the other."""
-
-    def __init__(self, narrowed: Narrowed) -> None:
-        self.terms = narrowed.model.terms
-        self.commands = narrowed.model.commands
-        self.updates = [dict(command.updates) for command in self.commands]
-        self._after: list[dict[Node, Term]] = [{} for _ in self.commands]
-        self._cells: dict[Node, frozenset[int]] = {}
-        self.touched = [
-            self.cells(c.enabled).union(u, *map(self.cells, u.values()))
-            for c, u in zip(self.commands, self.updates, strict=True)
-        ]
-
-    def cells(self, term: Term) -> frozenset[int]:
-        """Return the components that a term reads."""
-        if isinstance(term, int):
-            return frozenset()
-        if term not in self._cells:
-            self._cells[term] = frozenset(cells_of(term))
-        return self._cells[term]
-
-    def after(self, number: int, term: Term) -> Term:
-        """Return what the term is worth after the command, as a term over the state before it."""
-        updates = self.updates[number]
-        if self.cells(term).isdisjoint(updates):
-            return term
-        return self.terms.substituted(term, updates, self._after[number])
-
-    def apart(self, c: int, d: int) -> bool:
-        """Tell whether neither command changes what the other reads or changes."""
-        return self.touched[c].isdisjoint(self.updates[d]) and self.touched[d].isdisjoint(self.updates[c])
-
-    def differences(self, c: int, d: int) -> Iterator[Term]:
-        """Yield for each component that either changes whether the order matters to it."""
-        for cell in sorted({*self.updates[c], *self.updates[d]}):
-            old = self.terms.cell(cell)
-            first = self.after(c, self.updates[d].get(cell, old))
-            second = self.after(d, self.updates[c].get(cell, old))
-            if first is not second:
-                yield self.terms.negation(self.terms.equal(first, second))
 
 
 def propose(narrowed: Narrowed, commutation: Commutation, places: Sequence[Places]) -> list[list[Need]]:
@@ -81,7 +41,8 @@ class _Proposal:
         self.masks = [sum(1 << value for value in values) for values in narrowed.values]
         self.commutation = commutation
         self.places = places
-        self._folded: dict[tuple[Term, tuple[int, ...], tuple[int, ...]], bool] = {}
+        self.parts = [_conjuncts(self.terms, command.enabled) for command in self.model.commands]
+        self._folded: dict[tuple[Term, tuple[tuple[int, int], ...]], Term] = {}
         self._relevant: dict[tuple[Term, int], tuple[int, ...]] = {}
 
     def needs(self) -> list[list[Need]]:
@@ -101,9 +62,9 @@ class _Proposal:
             frozenset(
                 i
                 for i, move in enumerate(moves)
-                if self._possible(self.model.commands[move.command].enabled, (r, l), (q, move.start))
+                if self._possible(self.parts[move.command], ((r, p), (q, move.start)))
             )
-            for l in range(len(mine.places))
+            for p in range(len(mine.places))
         ]
         reach: dict[tuple[frozenset[int], int], int] = {}
         for c, at in starts.items():
@@ -127,36 +88,38 @@ class _Proposal:
         r, q = pair
         moves = self.places[q].moves
         hindered = {}
-        for l in at:
+        for p in at:
             bad = 0
-            for i in free[l]:
+            for i in free[p]:
                 m, meeting = moves[i].start, meetings[moves[i].command]
                 if (
                     meeting.cases
                     and not bad >> m & 1
-                    and self._possible(meeting.common, (r, l), (q, m))
-                    and any(self._possible(case, (r, l), (q, m)) for case in meeting.cases)
+                    and self._possible(meeting.common, ((r, p), (q, m)))
+                    and any(
+                        self._possible((*meeting.common, case), ((r, p), (q, m))) for case in meeting.cases
+                    )
                 ):
                     bad |= 1 << m
             if bad:
-                key = (free[l], bad)
+                key = (free[p], bad)
                 if key not in reach:
-                    reach[key] = _backwards([moves[i] for i in free[l]], bad)
-                hindered[l] = reach[key]
+                    reach[key] = _backwards([moves[i] for i in free[p]], bad)
+                hindered[p] = reach[key]
         return hindered
 
     def _term(self, r: int, q: int, hindered: Mapping[int, int], of: Sequence[int] | None) -> Term:
         """Return a term for pairs of places; places of r not in `of` do not matter."""
         mine, its = self.places[r], self.places[q]
-        universe = mine.places if of is None else [mine.places[l] for l in of]
+        universe = mine.places if of is None else [mine.places[p] for p in of]
         groups: dict[int, list[int]] = defaultdict(list)
-        for l, mask in hindered.items():
-            groups[mask].append(l)
+        for p, mask in hindered.items():
+            groups[mask].append(p)
         return self.terms.disjunction(
             self.terms.conjunction(
                 [
-                    among(self.terms, mine.own, [mine.places[l] for l in group], universe),
-                    among(self.terms, its.own, [p for m, p in enumerate(its.places) if mask >> m & 1], its.places),
+                    among(self.terms, mine.own, [mine.places[p] for p in group], universe),
+                    among(self.terms, its.own, _chosen(its.places, mask), its.places),
                 ]
             )
             for mask, group in groups.items()
@@ -165,49 +128,60 @@ class _Proposal:
     def _clash(self, c: int, d: int) -> _Meeting:
         of, terms = self.commutation, self.terms
         if of.apart(c, d):
-            return _Meeting(0, ())
-        mine, its = (_conjuncts(terms, self.model.commands[n].enabled) for n in (c, d))
+            return _Meeting((), ())
+        mine, its = self.parts[c], self.parts[d]
         lost = [terms.negation(of.after(d, part)) for part in mine if of.after(d, part) is not part]
         lost += [terms.negation(of.after(c, part)) for part in its if of.after(c, part) is not part]
-        return self._meeting([*mine, *its], [*lost, *of.differences(c, d)])
+        return _Meeting((*mine, *its), (*lost, *of.differences(c, d)))
 
     def _enabling(self, c: int, d: int) -> _Meeting:
         of, terms = self.commutation, self.terms
-        mine, its = (_conjuncts(terms, self.model.commands[n].enabled) for n in (c, d))
+        mine, its = self.parts[c], self.parts[d]
         then = [of.after(d, part) for part in mine]
-        changed = [terms.negation(part) for part, new in zip(mine, then, strict=True) if new is not part]
-        return self._meeting([*its, *then], changed)
+        was = (terms.negation(part) for part, new in zip(mine, then, strict=True) if new is not part)
+        return _Meeting((*its, *then), tuple(was))
 
-    def _meeting(self, common: Sequence[Term], cases: Sequence[Term]) -> _Meeting:
-        """The common part is in every case, too: folding finds what contradicts itself."""
-        together = (self.terms.conjunction([*common, case]) for case in cases)
-        possible = tuple(case for case in together if isinstance(case, Node) or case)
-        return _Meeting(self.terms.conjunction(common), possible)
+    def _possible(self, parts: Sequence[Term], at: _At) -> bool:
+        """Tell whether the parts may all be true with owners at these places."""
+        folded: list[Term] = []
+        for part in parts:
+            term = self._fold(part, at)
+            if isinstance(term, Node):
+                folded.append(term)
+            elif not term:
+                return False
+        together = self.terms.conjunction(folded)
+        if isinstance(together, int):
+            return bool(together)
+        here = list(self.masks)
+        for owner, place in at:
+            for cell, mask in self.places[owner].known[place].items():
+                here[cell] = mask
+        return refine(together, here) is not None
 
-    def _possible(self, term: Term, *at: tuple[int, int]) -> bool:
-        """Tell whether the term may be true with owners at these places."""
+    def _fold(self, term: Term, at: _At) -> Term:
+        """Return the term as it is with owners at these places."""
         if isinstance(term, int):
-            return bool(term)
-        cells: list[int] = []
-        masks: list[int] = []
+            return term
+        known: list[tuple[int, int]] = []
         for owner, place in at:
             key = (term, owner)
             if key not in self._relevant:
                 read = self.commutation.cells(term)
                 self._relevant[key] = tuple(cell for cell in self.places[owner].group if cell in read)
-            known = self.places[owner].known[place]
-            cells += self._relevant[key]
-            masks += [known[cell] for cell in self._relevant[key]]
-        case = (term, tuple(cells), tuple(masks))
+            masks = self.places[owner].known[place]
+            known += [(cell, masks[cell]) for cell in self._relevant[key]]
+        case = (term, tuple(known))
         if case not in self._folded:
             here = list(self.masks)
-            for cell, mask in zip(cells, masks, strict=True):
+            for cell, mask in known:
                 here[cell] = mask
-            self._folded[case] = (
-                refine(term, here) is not None
-                and refine(Simplifier(self.terms, here)(term), here) is not None
-            )
+            self._folded[case] = Simplifier(self.terms, here)(term)
         return self._folded[case]
+
+
+def _chosen(places: Sequence[Valuation], mask: int) -> list[Valuation]:
+    return [place for number, place in enumerate(places) if mask >> number & 1]
 
 
 def _conjuncts(terms: Terms, term: Term) -> list[Term]:
