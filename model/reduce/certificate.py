@@ -39,9 +39,10 @@ breadth-first search, SPIN 2005 (the proviso).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TypeVar
 
 import z3
 
@@ -56,6 +57,7 @@ from model.reduce.proposal import propose
 from model.reduce.termination import terminates
 from model.symbolic.finite import FiniteState
 
+_Key = TypeVar("_Key")
 _MOST_VALUATIONS = 2_000
 _RLIMIT = 2_000_000  # of one query; z3's own count of work, the same on every machine
 
@@ -101,42 +103,68 @@ class _Certifier:
         for cell, values in enumerate(self.narrowed.values):
             here = (self.terms.equal(self.terms.cell(cell), value) for value in values)
             if len(values) > 1:
-                self.solver.add(self.state.boolean(self.terms.disjunction(here)))
+                self.solver.add(self.state.boolean(self._any(here)))
         self.solver.add([self.state.boolean(invariant) for invariant in self.invariants])
-        if not all(self._keeps_places(number) for number in range(len(self.model.commands))):
+        numbers = range(len(self.model.commands))
+        initial = self.terms.substituted(self._all(*self.invariants), dict(enumerate(self.model.initial)), {})
+        if initial != 1 or self._doubtful({n: self._strays(n) for n in numbers}):
             return _nothing("where owners can be is not confirmed")
-        outside = sorted(
-            {self.model.commands[n].action.label for n in self.narrowed.unproved if self._leaves(n)}
-        )
-        if outside:
-            return _nothing(
-                f"{', '.join(outside)} may leave a variable's sort: every state must be looked at"
-            )
-        proposed = propose(self.narrowed, self.of, self.places)
-        needs = tuple(tuple(self._certified(n, given)) for n, given in enumerate(proposed))
-        doubted = {
-            self.model.commands[n].action.label
-            for n, given in enumerate(needs)
-            if any(need not in proposed[n] for need in given)
-        }
-        refused = (
-            (f"partial order: whom {', '.join(sorted(doubted))} need is not confirmed: everybody",)
+        if outside := self._doubtful({n: self._leaves(n) for n in self.narrowed.unproved}):
+            why = "may leave a variable's sort: every state must be looked at"
+            return _nothing(f"{self._labels(outside)} {why}")
+        proposed = self._proposed()
+        doubted = self._doubtful({(n, q): self._objection(n, need) for (n, q), need in proposed.items()})
+        needs = {**proposed, **{(n, q): Need(q, 1, 1) for n, q in doubted}}
+        return Certificate(
+            tuple(
+                tuple(
+                    need
+                    for (c, _), need in needs.items()
+                    if c == n and (need.enabled, need.disabled) != (0, 0)
+                )
+                for n in numbers
+            ),
+            frozenset(self._doubtful({n: self._shows(n, questions) for n in numbers})),
+            terminates(self.model, self.of, self.places, self._never),
+            (f"partial order: whom {self._labels({n for n, _ in doubted})} need is not confirmed: everybody",)
             if doubted
-            else ()
+            else (),
         )
-        visible = (n for n in range(len(self.model.commands)) if self._is_visible(n, questions))
-        ends = terminates(self.model, self.of, self.places, self._never)
-        return Certificate(needs, frozenset(visible), ends, refused)
 
-    def _never(self, *cases: Term) -> bool:
-        """Tell whether z3 shows that none of the cases can be. Not knowing is no."""
-        if all(isinstance(case, int) and not case for case in cases):
-            return True
+    def _proposed(self) -> dict[tuple[int, int], Need]:
+        """Return for each command and each other owner what is proposed."""
+        found = {
+            (n, q): Need(q, 0, 0)
+            for n, command in enumerate(self.model.commands)
+            for q in range(len(self.places))
+            if q != command.owner
+        }
+        for n, needs in enumerate(propose(self.narrowed, self.of, self.places)):
+            found |= {(n, need.other): need for need in needs}
+        return found
+
+    def _labels(self, numbers: Iterable[int]) -> str:
+        return ", ".join(sorted({self.model.commands[number].action.label for number in numbers}))
+
+    def _never(self, case: Term) -> bool:
+        """Tell whether z3 shows that the case cannot be. Not knowing is no."""
+        if isinstance(case, int):
+            return not case
         self.solver.push()
-        self.solver.add(self.state.boolean(self.terms.disjunction(cases)))
+        self.solver.add(self.state.boolean(case))
         answer = self.solver.check()
         self.solver.pop()
         return bool(answer == z3.unsat)
+
+    def _doubtful(self, cases: Mapping[_Key, Term]) -> set[_Key]:
+        """Return the cases that z3 does not show to be impossible; it is asked of many at a time."""
+        if self._never(self._any(cases.values())):
+            return set()
+        if len(cases) == 1:
+            return set(cases)
+        items = list(cases.items())
+        half = len(items) // 2
+        return self._doubtful(dict(items[:half])) | self._doubtful(dict(items[half:]))
 
     def _all(self, *terms: Term) -> Term:
         return self.terms.conjunction(terms)
@@ -147,58 +175,48 @@ class _Certifier:
     def _not(self, term: Term) -> Term:
         return self.terms.negation(term)
 
-    def _keeps_places(self, d: int) -> bool:
-        """Tell whether the command leaves every owner in one of its places."""
+    def _strays(self, d: int) -> Term:
+        """Return when the command brings an owner to where none of its places is."""
         left = (self._not(self.of.after(d, i)) for i in self.invariants if self.of.after(d, i) is not i)
-        return self._never(self._all(self.model.commands[d].enabled, self._any(left)))
+        return self._all(self.model.commands[d].enabled, self._any(left))
 
-    def _leaves(self, number: int) -> bool:
-        """Tell whether the command may set a component to a value outside its sort."""
-        outside = (
-            self.terms.less(self.model.layout.sizes[cell] - 1, value)
-            for cell, value in self.narrowed.unproved[number]
-        )
-        return not self._never(self._all(self.model.commands[number].enabled, self._any(outside)))
+    def _leaves(self, d: int) -> Term:
+        """Return when the command sets a component to a value outside its sort."""
+        sizes = self.model.layout.sizes
+        outside = (self.terms.less(sizes[cell] - 1, value) for cell, value in self.narrowed.unproved[d])
+        return self._all(self.model.commands[d].enabled, self._any(outside))
 
-    def _certified(self, c: int, proposed: Sequence[Need]) -> Iterator[Need]:
-        """Yield what command c needs: as proposed where that is proved, else always."""
-        given = {need.other: need for need in proposed}
-        for q in range(len(self.places)):
-            if q != self.model.commands[c].owner:
-                need = given.get(q, Need(q, 0, 0))
-                if not self._never(*self._objections(c, need)):
-                    yield Need(q, 1, 1)
-                elif q in given:
-                    yield need
-
-    def _objections(self, c: int, need: Need) -> Iterator[Term]:
-        """Yield what must not be for the need to be right: obligations 1 (enabled) and 2 (disabled)."""
+    def _objection(self, c: int, need: Need) -> Term:
+        """Return when command c needs the other owner though this is not said: what the lemma excludes."""
         enabled = self.model.commands[c].enabled
-        free = self._all(enabled, self._not(need.enabled))
-        shut = self._all(self._not(enabled), self._not(need.disabled))
+        clashes, wakes = [], []
         for d, other in enumerate(self.model.commands):
             if other.owner != need.other:
                 continue
             # A term that d does not change is false after it, as it is before.
             clash = [then] if (then := self.of.after(d, need.enabled)) is not need.enabled else []
-            wakes = [then] if (then := self.of.after(d, need.disabled)) is not need.disabled else []
+            wake = [then] if (then := self.of.after(d, need.disabled)) is not need.disabled else []
             if not self.of.apart(c, d):
                 clash += [self._not(self.of.after(d, enabled)), self._not(self.of.after(c, other.enabled))]
                 clash += self.of.differences(c, d)
-                wakes.append(self.of.after(d, enabled))
-            yield self._all(free, other.enabled, self._any(clash))
-            yield self._all(shut, other.enabled, self._any(wakes))
+                wake.append(self.of.after(d, enabled))
+            clashes.append(self._all(other.enabled, self._any(clash)))
+            wakes.append(self._all(other.enabled, self._any(wake)))
+        return self._any(
+            [
+                self._all(enabled, self._not(need.enabled), self._any(clashes)),
+                self._all(self._not(enabled), self._not(need.disabled), self._any(wakes)),
+            ]
+        )
 
-    def _is_visible(self, t: int, questions: tuple[Question, ...]) -> bool:
-        """Tell whether the command may falsify a question, or break a wait cycle of others."""
+    def _shows(self, t: int, questions: tuple[Question, ...]) -> Term:
+        """Return when the command falsifies a question, or breaks a wait cycle of others."""
         falsified = (
             self._all(question.term, self._not(after))
             for question in questions
             if (after := self.of.after(t, question.term)) is not question.term
         )
-        return not self._never(
-            self._all(self.model.commands[t].enabled, self._any([*falsified, *self._broken(t)]))
-        )
+        return self._all(self.model.commands[t].enabled, self._any([*falsified, *self._broken(t)]))
 
     def _broken(self, t: int) -> Iterator[Term]:
         """Yield for each two owners that are stuck, one waiting for the other, that t changes that.

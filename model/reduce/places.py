@@ -1,8 +1,9 @@
 """Where an owner can be in its program: an abstract interpretation of each owner alone, all others arbitrary.
 
-An owner's *own* components are those that guards read, directly or by way of others, and only its own commands
-change: while it does not move, they stay. A *place* is a valuation of them. What others change of an owner (who it waits for, until
-somebody wakes it) is followed along with its places, as far as that tells what it can be there.
+An owner's *own* components are those that only its own commands change, of those that guards read, directly
+or by way of others: while it does not move, they stay. A *place* is a valuation of them. What others change
+of an owner (who it waits for, until somebody wakes it) is followed along with its places, as far as that
+tells what it can be there.
 """
 
 from __future__ import annotations

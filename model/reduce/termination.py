@@ -1,9 +1,9 @@
 """Does every run end? Then no cycle proviso is needed.
 
 Each owner's places are ranked along its moves. Certified: no step lowers its owner's rank, and of the steps
-that leave it as it is (who was woken waits again, in the same place) no two follow each other without one that
-raises a rank in between: such a step disables all of its kind of its owner, and enables none of another's.
-So between two steps that raise a rank there are at most as many others as there are owners.
+that leave it as it is (who was woken waits again, in the same place) no two of one owner follow each other
+without one that raises a rank in between: such a step disables all of its kind of its owner, and enables
+none of another's. So between two steps that raise a rank there are at most as many others as owners.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from model.language.term import Term
 from model.reduce.commutation import Commutation
 from model.reduce.places import Places, among
 
-Never = Callable[..., bool]
+Never = Callable[[Term], bool]
 
 
 def terminates(model: GroundModel, of: Commutation, places: Sequence[Places], never: Never) -> bool:
@@ -34,10 +34,12 @@ def terminates(model: GroundModel, of: Commutation, places: Sequence[Places], ne
             idle[number] = terms.conjunction([command.enabled, terms.equal(rank, after)])
             if not never(terms.conjunction([command.enabled, terms.less(after, rank)])):
                 return False
-    return all(
-        never(terms.conjunction([idle[d], of.after(d, idle[c]), *_unless(model, c, d, idle[c])]))
-        for c in idle
-        for d in idle
+    return never(
+        terms.disjunction(
+            terms.conjunction([idle[d], of.after(d, idle[c]), *_unless(model, c, d, idle[c])])
+            for c in idle
+            for d in idle
+        )
     )
 
 

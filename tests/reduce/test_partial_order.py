@@ -25,7 +25,6 @@ from model.reduce.certificate import Certificate, certify
 from model.reduce.places import Places
 from model.scenarios import Scenario, find
 from model.scenarios.geometry import reduce
-from model.scenarios.scenario import NBD_WRITES
 from model.stack.binding import bind
 from tests.benchmarks import cow_request
 from tests.model.test_reduction import scenarios
@@ -296,7 +295,11 @@ def test_termination_is_certified_only_where_no_run_is_endless(toy: Toy) -> None
     assert certified.terminates == (not endless)
 
 
-ROUND = {"block-copy-5.0", "copy-before-write-7.0"}  # who finds a cluster dirty again copies again
+ROUND = {  # who finds a cluster dirty again copies again: that this ends does not follow from places
+    ("block-copy-5.0", "checkpoint-unquiesced"),
+    ("block-copy-5.0", "failing-copies"),
+    ("copy-before-write-7.0", "failing-copies"),
+}
 
 
 @pytest.mark.parametrize("scenario", ["unaligned-write", "checkpoint-unquiesced", "failing-copies", "stop"])
@@ -306,8 +309,7 @@ def test_designs_terminate_though_a_request_may_wait_again(design: str, scenario
     if DESIGNS[design].misses(drawn):
         pytest.skip("does not fit")
     narrowed, asked, certified = prepared(DESIGNS[design].system, bind(drawn, reduce(drawn)))
-    writes = sum(request.kind in NBD_WRITES for request in drawn.requests)
-    assert certified.terminates == (design not in ROUND or writes < 2)
+    assert certified.terminates == ((design, scenario) not in ROUND)
     assert longest_run(Program(narrowed, asked)) is not None
 
 
@@ -362,11 +364,17 @@ def test_what_is_proposed_wrongly_is_not_believed(toy: Toy, monkeypatch: pytest.
     assert_same(toy.system, toy.instance)
 
 
-def test_places_that_are_not_all_are_not_believed(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("lacking", [0, 1, 2])  # the first is where it starts
+def test_places_that_are_not_all_are_not_believed(monkeypatch: pytest.MonkeyPatch, lacking: int) -> None:
     def fewer(narrowed: Narrowed, most: int) -> list[Places]:
-        return [replace(p, valuations=frozenset(sorted(p.valuations)[:-1])) for p in honest(narrowed, most)]
+        return [
+            replace(p, valuations=p.valuations - {sorted(p.valuations)[lacking]})
+            for p in honest(narrowed, most)
+        ]
 
     honest = certificate.places_of
+    honest_places = honest(narrow(ground(mutex(3).system, mutex(3).instance)), 100)
+    assert all(len(p.valuations) == 3 for p in honest_places)
     monkeypatch.setattr(certificate, "places_of", fewer)
     toy = mutex(3)
     assert prepared(toy.system, toy.instance)[2] == Certificate(
