@@ -51,7 +51,7 @@ def _unless(model: GroundModel, c: int, d: int, idle: Term) -> list[Term]:
 
 def _rank(model: GroundModel, places: Places) -> Term | None:
     """Return how far the owner has come, as a term; None if its moves go round."""
-    graph = nx.DiGraph()
+    graph: nx.DiGraph[int] = nx.DiGraph()
     graph.add_nodes_from(range(len(places.places)))
     graph.add_edges_from((move.start, end) for move in places.moves for end in move.ends if end != move.start)
     if not nx.is_directed_acyclic_graph(graph):
