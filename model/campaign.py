@@ -19,7 +19,7 @@ class Plan:
     designs: Sequence[Design]
     scenarios: Sequence[Scenario]
     properties: Sequence[str]
-    engine: str = "numpy"
+    engine: str = "auto"
     limits: Limits = UNLIMITED
     geometry: Callable[[Scenario], Geometry] = reduce
 

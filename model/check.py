@@ -6,12 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from model.designs import Design
-from model.explore.numpy_engine import NumpyEngine
-from model.explore.python_engine import PythonEngine
+from model.explore.engines import ENGINES
 from model.explore.result import (
     DEADLOCK,
     UNLIMITED,
-    Engine,
     Exploration,
     Limits,
     Question,
@@ -25,8 +23,6 @@ from model.stack.binding import bind
 from model.stack.properties import STANDARD
 from model.trace.trace import Trace, replay
 from model.verdict import Verdict, worst
-
-ENGINES: dict[str, Engine] = {engine.name: engine for engine in (PythonEngine(), NumpyEngine())}
 
 
 @dataclass(frozen=True)
@@ -69,7 +65,7 @@ def check(
     geometry: Geometry | None = None,
     *,
     properties: Sequence[str] = STANDARD,
-    engine: str = "numpy",
+    engine: str = "auto",
     limits: Limits = UNLIMITED,
     report: Report = lambda progress: None,
 ) -> Result:

@@ -14,10 +14,11 @@ from rich.table import Table
 from rich.text import Text
 
 from model import campaign, output, report
-from model.check import ENGINES, Result
+from model.check import Result
 from model.designs import DESIGNS, Design
 from model.designs.loading import DesignError
 from model.designs.loading import find as load_design
+from model.explore.engines import ENGINES
 from model.explore.result import Limits, Progress
 from model.guards import audit
 from model.scenarios import Scenario, ScenarioError, bundled, find
@@ -130,7 +131,11 @@ def scenarios(scenario: str | None) -> None:
 
 
 _ENGINE = click.option(
-    "--engine", type=click.Choice(list(ENGINES)), default="numpy", show_default=True, help="Who explores."
+    "--engine",
+    type=click.Choice(list(ENGINES)),
+    default="auto",
+    show_default=True,
+    help="Who explores; auto: NumPy, and machine code where there are more than some 100,000 states.",
 )
 _MAX_STATES = click.option(
     "--max-states", type=click.IntRange(min=1), help="Stop a run after so many states: undetermined."

@@ -71,6 +71,7 @@ def details(result: Result) -> Iterator[Text | str]:
         f"depth {found.depth}, {found.seconds:.2f} s on the {found.engine} engine"
         + ("" if found.complete else f"; stopped: {found.stopped}")
     )
+    yield from found.remarks
     for name, outcome in result.properties.items():
         line = Text(f"  {name:<14}")
         line.append(f"{outcome.verdict.value:<13}", STYLE[outcome.verdict])
@@ -89,9 +90,10 @@ def totals(results: Sequence[Result], seconds: float) -> str:
     states = sum(result.exploration.states for result in results)
     stopped = sum(not result.exploration.complete for result in results)
     engines = ", ".join(sorted({result.exploration.engine for result in results}))
-    return f"{len(results)} runs, {states:,} states in all, {seconds:.1f} s on the {engines} engine; " + (
-        f"{stopped} not explored completely." if stopped else "every reachable state explored."
-    )
+    remarks = dict.fromkeys(remark for result in results for remark in result.exploration.remarks)
+    line = f"{len(results)} runs, {states:,} states in all, {seconds:.1f} s on the {engines} engine; "
+    line += f"{stopped} not explored completely." if stopped else "every reachable state explored."
+    return "\n".join([line, *remarks])
 
 
 def telling(results: Sequence[Result]) -> list[Trace]:

@@ -83,7 +83,8 @@ class NumpyEngine:
             found.update({name: (depth, state) for name, state in hits.items()})
         seconds = time.perf_counter() - began
         witnesses = {
-            name: Witness(_shortest_path(program, layers[:at], state)) for name, (at, state) in found.items()
+            name: Witness(shortest_path(program, [layer.states for layer in layers[:at]], state))
+            for name, (at, state) in found.items()
         }
         reached = sum(1 for layer in layers if len(layer)) - 1
         states = len(seen) + len(new)
@@ -108,27 +109,28 @@ def _note(hits: dict[str, State], name: str, states: Columns, mask: Mask) -> Non
     """Remember the least state of the layer where the mask is set."""
     which = np.flatnonzero(mask)
     if len(which):
-        least = _least(tuple(column[which] for column in states))
-        hits[name] = min(hits.get(name, least), least)
+        first = least(tuple(column[which] for column in states))
+        hits[name] = min(hits.get(name, first), first)
 
 
-def _least(states: Columns) -> State:
+def least(states: Columns) -> State:
+    """Return the least of some states."""
     first = np.lexsort(states[::-1])[0]
     return tuple(int(column[first]) for column in states)
 
 
-def _shortest_path(program: VectorProgram, layers: Sequence[Run], target: State) -> tuple[int, ...]:
+def shortest_path(program: VectorProgram, layers: Sequence[Columns], target: State) -> tuple[int, ...]:
     """Walk back through the layers; of the ways into a state take the least (command, state)."""
     path: list[int] = []
     for layer in reversed(layers):
         ways: list[tuple[int, State]] = []
-        for chunk in _chunks(layer.states):
+        for chunk in _chunks(layer):
             for number, which, after in program.expand(chunk):
                 same = np.ones(len(which), dtype=bool)
                 for column, word in zip(after, target, strict=True):
                     same &= column == np.uint64(word)
                 if same.any():
-                    ways.append((number, _least(tuple(column[which[same]] for column in chunk))))
+                    ways.append((number, least(tuple(column[which[same]] for column in chunk))))
         command, target = min(ways)
         path.append(command)
     return tuple(reversed(path))

@@ -11,7 +11,7 @@ from model.language.term import Term
 
 @dataclass(frozen=True)
 class Permutation:
-    """A renaming that leaves the model as it is: the value v of component i becomes values[i][v] of to[i]."""
+    """A renaming under which the model is the same: value v of component i becomes values[i][v] of to[i]."""
 
     to: tuple[int, ...]
     values: tuple[tuple[int, ...], ...]

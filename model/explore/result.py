@@ -50,7 +50,10 @@ class Witness:
 
 @dataclass(frozen=True)
 class Exploration:
-    """The outcome. `stopped` is None when every reachable state was seen, else why not."""
+    """The outcome. `stopped` is None when every reachable state was seen, else why not.
+
+    `remarks`: what a user should know of how the search was done.
+    """
 
     engine: str
     states: int
@@ -59,6 +62,7 @@ class Exploration:
     seconds: float
     stopped: str | None
     witnesses: Mapping[str, Witness]
+    remarks: tuple[str, ...] = ()
 
     @property
     def complete(self) -> bool:

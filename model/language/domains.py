@@ -94,7 +94,7 @@ def _rebuilt(model: GroundModel, masks: list[int], outside: dict[int, set[int]])
 
 
 def members(mask: int) -> Iterable[int]:
-    """Return the values that a mask stands for, ascending."""
+    """Yield the values in a mask, ascending."""
     return (value for value in range(mask.bit_length()) if mask >> value & 1)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from model.explore.native.engine import NativeEngine
 from model.explore.numpy_engine import NumpyEngine
 from model.explore.python_engine import PythonEngine
 from model.explore.result import DEADLOCK, UNLIMITED, Engine, Exploration, Limits, Question, Report
@@ -20,7 +21,7 @@ Lock = Index("Lock", ordered=False)
 Cell = Index("Cell", ordered=True)
 Place = Enum("Place", ("idle", "one", "both", "done"))
 
-ENGINES: tuple[Engine, ...] = (PythonEngine(), NumpyEngine())
+ENGINES: tuple[Engine, ...] = (PythonEngine(), NumpyEngine(), NativeEngine(threads=2))
 
 Step = tuple[str, tuple[int, ...]]
 
