@@ -71,7 +71,7 @@ def details(result: Result) -> Iterator[Text | str]:
         f"depth {found.depth}, {found.seconds:.2f} s on the {found.engine} engine"
         + ("" if found.complete else f"; stopped: {found.stopped}")
     )
-    yield from found.remarks
+    yield from (*result.reductions, *found.remarks)
     for name, outcome in result.properties.items():
         line = Text(f"  {name:<14}")
         line.append(f"{outcome.verdict.value:<13}", STYLE[outcome.verdict])
@@ -167,7 +167,7 @@ def as_json(result: Result) -> dict[str, Any]:
         "seconds": round(found.seconds, 3),
         "engine": found.engine,
         "stopped": found.stopped,
-        "reductions": [f"geometry: {line}"] if (line := _reduction(result)) else [],
+        "reductions": [*([f"geometry: {line}"] if (line := _reduction(result)) else []), *result.reductions],
         "properties": {name: _property(outcome) for name, outcome in result.properties.items()},
     }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Sequence
 
+from model.explore import renaming
 from model.explore.program import Program
 from model.explore.reductions import UNREDUCED, Reductions
 from model.explore.result import (
@@ -38,6 +39,7 @@ class PythonEngine:
     ) -> Exploration:
         """See `Engine`."""
         program = Program(narrowed, questions, reductions)
+        canonical = renaming.of_bytes(narrowed, reductions.symmetry)
         began = reported = time.perf_counter()
         layers = [[program.initial]]
         seen = {program.initial}
@@ -51,7 +53,7 @@ class PythonEngine:
                 for count, state in enumerate(layers[-1]):
                     if count % 1024 == 0:
                         now = time.perf_counter()
-                        enforce(limits, len(seen), now - began)
+                        enforce(limits, len(seen), now - began, depth)
                         if now - reported > 0.1:
                             reported = now
                             memory = len(seen) * (len(state) + _OVERHEAD)
@@ -63,6 +65,8 @@ class PythonEngine:
                     successors = program.successors(state)
                     if DEADLOCK not in found and program.deadlocked(state, successors):
                         hits.setdefault(DEADLOCK, []).append(state)
+                    if canonical is not None:
+                        successors = [(command, canonical(s)) for command, s in successors]
                     if reductions.needs:
                         few = program.enough(state, successors)
                         if reductions.terminates or any(s in new or s not in seen for _, s in few):
@@ -79,11 +83,14 @@ class PythonEngine:
             stopped = str(stop) or "interrupted"
             found.update({name: (depth, min(states)) for name, states in hits.items()})
         seconds = time.perf_counter() - began
+        depths = {name: depth for name, (depth, _) in found.items()}
         witnesses = {
-            name: Witness(_shortest_path(program, layers[:at], state)) for name, (at, state) in found.items()
+            name: Witness(_shortest_path(program, layers[:at], state))
+            for name, (at, state) in found.items()
+            if reductions == UNREDUCED
         }
         reached = sum(1 for layer in layers if layer) - 1
-        return Exploration(self.name, len(seen), transitions, reached, seconds, stopped, witnesses)
+        return Exploration(self.name, len(seen), transitions, reached, seconds, stopped, depths, witnesses)
 
 
 def _shortest_path(program: Program, layers: Sequence[Iterable[bytes]], target: bytes) -> tuple[int, ...]:

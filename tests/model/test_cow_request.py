@@ -6,11 +6,11 @@ import pytest
 
 from model.check import ENGINES
 from model.explore.program import Program
-from model.explore.result import DEADLOCK
+from model.explore.result import DEADLOCK, questions
 from model.language.domains import narrow
 from model.language.ground import ground
 from tests.benchmarks.cow_request import TABLE, Row, build, instance
-from tests.model.toys import explore, questions
+from tests.model.toys import explore
 
 SYSTEM = build()
 SMALL = [row for row in TABLE if row.states < 10_000]
@@ -49,7 +49,7 @@ def test_counts_of_a_million_states(engine: str) -> None:
 def test_deadlocks_and_bad_states(row: Row) -> None:
     """A walk over all states counts those where nobody can move though somebody is not done."""
     narrowed = narrow(ground(SYSTEM, instance(row)))
-    program = Program(narrowed, questions(SYSTEM, narrowed.model))
+    program = Program(narrowed, questions(narrowed.model, ["snapshot"]))
     seen, stack = {program.initial}, [program.initial]
     stuck = bad = 0
     while stack:

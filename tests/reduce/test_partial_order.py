@@ -14,7 +14,7 @@ from model.designs import DESIGNS
 from model.explore.program import Program
 from model.explore.python_engine import PythonEngine
 from model.explore.reductions import Need, Reductions, alone
-from model.explore.result import DEADLOCK, UNLIMITED, Limits, Question
+from model.explore.result import DEADLOCK, UNLIMITED, Limits, Question, questions
 from model.language.domains import Narrowed, narrow
 from model.language.expression import Expr
 from model.language.ground import ground
@@ -38,7 +38,6 @@ from tests.model.toys import (
     leak,
     mutex,
     overflow,
-    questions,
     relay,
 )
 
@@ -48,7 +47,7 @@ SMALL = ("unaligned-write", "race", "neighbours", "stop", "aligned-meets-unalign
 
 def prepared(system: System, where: Instance) -> tuple[Narrowed, tuple[Question, ...], Certificate]:
     narrowed = narrow(ground(system, where))
-    asked = questions(system, narrowed.model)
+    asked = questions(narrowed.model, [p.name for p in system.properties])
     return narrowed, asked, certify(narrowed, asked)
 
 
@@ -90,15 +89,15 @@ def assert_same(system: System, where: Instance, most: int = 30_000) -> float | 
     if not whole.complete:
         return None
     small = PythonEngine().explore(narrowed, asked, UNLIMITED, lambda p: None, reductions(certified))
-    assert set(small.witnesses) == set(whole.witnesses)
-    assert all(small.witnesses[name].depth >= w.depth for name, w in whole.witnesses.items())
+    assert small.depths.keys() == whole.depths.keys()
+    assert all(small.depths[name] >= depth for name, depth in whole.depths.items())
     program = Program(narrowed, asked, reductions(certified))
     every = visit(program, reduced=False)
     some = visit(program, reduced=True, terminates=certified.terminates)
     assert len(every) == whole.states
     assert some <= every
     assert final(program, some) == final(program, every)
-    assert found(program, some) == found(program, every) == set(whole.witnesses)
+    assert found(program, some) == found(program, every) == set(whole.depths)
     return len(every) / len(some)
 
 
