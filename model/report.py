@@ -104,11 +104,14 @@ def telling(results: Sequence[Result]) -> list[Trace]:
 
 
 def surprises(results: Sequence[Result]) -> Iterator[str]:
-    """Yield a line for each verdict or state count that is not what the scenario's file expects."""
+    """Yield a line for each verdict or state count that is not what the scenario's file expects.
+
+    It expects the count of a search that leaves nothing out.
+    """
     for result in results:
         for name, expected in result.scenario.expect.get(result.design, {}).items():
             got: object = None
-            if name == "states" and result.exploration.complete:
+            if name == "states" and result.exploration.complete and not result.reductions:
                 got = result.exploration.states
             elif name in result.properties:
                 got = result.properties[name].verdict.value

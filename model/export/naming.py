@@ -12,6 +12,9 @@ from model.language.sorts import BOOL, Bool, Enum, Index, Maybe
 from model.language.system import Variable
 from model.language.term import Term
 
+EXCLUDED = "the values that can occur at all do not violate it"
+"""Said of a claim that narrowing has decided, for there is nothing to look for."""
+
 
 def identifier(*words: str) -> str:
     """Return the words as one: letters, digits and underscores, a letter first."""

@@ -16,6 +16,7 @@ from textwrap import wrap
 from model.explore.program import wait_matrix
 from model.explore.result import Question
 from model.export.naming import (
+    EXCLUDED,
     Identifiers,
     arguments_of,
     claim_of,
@@ -147,8 +148,10 @@ class _Writer:
     def claims(self, questions: Sequence[Question], deadlock: bool) -> Iterator[str]:
         """Yield the invariants."""
         for question in questions:
-            if question.term != 0:  # else the values that can occur at all exclude it
-                name = self.identifiers.new(_capital("-".join(claim_of(self.model, question))))
+            name = self.identifiers.new(_capital("-".join(claim_of(self.model, question))))
+            if question.term == 0:
+                yield from ["", *_comment(f"{name}: {EXCLUDED}")]
+            else:
                 self.invariants.append(name)
                 claim = self._text(self.model.terms.negation(question.term), BOOL)
                 yield from ["", *_wrapped(f"{name} == {claim}", "")]
