@@ -38,7 +38,7 @@ class PythonEngine:
         reductions: Reductions = UNREDUCED,
     ) -> Exploration:
         """See `Engine`."""
-        program = Program(narrowed, questions)
+        program = Program(narrowed, questions, reductions)
         canonical = renaming.of_bytes(narrowed, reductions.symmetry)
         began = reported = time.perf_counter()
         layers = [[program.initial]]
@@ -49,7 +49,7 @@ class PythonEngine:
         hits: dict[str, list[bytes]] = {}
         try:
             while layers[-1]:
-                depth, new = len(layers) - 1, []
+                depth, new = len(layers) - 1, dict[bytes, None]()
                 for count, state in enumerate(layers[-1]):
                     if count % 1024 == 0:
                         now = time.perf_counter()
@@ -63,18 +63,22 @@ class PythonEngine:
                         if name not in found:
                             hits.setdefault(name, []).append(state)
                     successors = program.successors(state)
-                    transitions += len(successors)
                     if DEADLOCK not in found and program.deadlocked(state, successors):
                         hits.setdefault(DEADLOCK, []).append(state)
+                    if canonical is not None:
+                        successors = [(command, canonical(s)) for command, s in successors]
+                    if reductions.needs:
+                        few = program.enough(state, successors)
+                        if reductions.terminates or any(s in new or s not in seen for _, s in few):
+                            successors = few
+                    transitions += len(successors)
                     for _, successor in successors:
-                        if canonical is not None:
-                            successor = canonical(successor)
                         if successor not in seen:
                             seen.add(successor)
-                            new.append(successor)
+                            new[successor] = None
                 found.update({name: (depth, min(states)) for name, states in hits.items()})
                 hits = {}
-                layers.append(new)
+                layers.append(list(new))
         except (Stop, KeyboardInterrupt) as stop:
             stopped = str(stop) or "interrupted"
             found.update({name: (depth, min(states)) for name, states in hits.items()})
