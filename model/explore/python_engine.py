@@ -28,6 +28,7 @@ class PythonEngine:
     """Breadth-first search with a set of byte strings."""
 
     name = "python"
+    partial_order = True
 
     def explore(
         self,
@@ -65,14 +66,13 @@ class PythonEngine:
                     successors = program.successors(state)
                     if DEADLOCK not in found and program.deadlocked(state, successors):
                         hits.setdefault(DEADLOCK, []).append(state)
-                    if canonical is not None:
-                        successors = [(command, canonical(s)) for command, s in successors]
-                    if reductions.needs:
-                        few = program.enough(state, successors)
-                        if reductions.terminates or any(s in new or s not in seen for _, s in few):
-                            successors = few
-                    transitions += len(successors)
-                    for _, successor in successors:
+                    few = program.enough(state, successors) if reductions.needs else successors
+                    after = [canonical(s) for _, s in few] if canonical else [s for _, s in few]
+                    left_out = len(few) < len(successors) and not reductions.terminates
+                    if left_out and not any(s in new or s not in seen for s in after):
+                        after = [canonical(s) if canonical else s for _, s in successors]
+                    transitions += len(after)
+                    for successor in after:
                         if successor not in seen:
                             seen.add(successor)
                             new[successor] = None
