@@ -29,8 +29,8 @@ from model.export.naming import (
     identifier,
     indices_of,
     owners_of,
-    takes_from,
     told,
+    values_of,
     word_for,
 )
 from model.export.processes import Process, Step, processes
@@ -273,8 +273,7 @@ class _Writer:
         raise TypeError(term.kind)
 
     def _compared(self, sign: str, node: Node) -> str:
-        taken = (takes_from(self.model, side) for side in node.arguments)
-        values = next((each for each in taken if each is not None), None)
+        values = values_of(self.model, *node.arguments)
         left, right = (self._atom(side, values) for side in node.arguments)
         return f"{left} {sign} {right}"
 

@@ -190,9 +190,8 @@ def test_spin_sees_a_value_leave_its_sort(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("with_tlc")
-@pytest.mark.parametrize("which", [t for t in TOYS if t.transitions], ids=lambda toy: toy.name)
+@each_toy
 def test_tlc_on_toys(which: Toy) -> None:
-    """TLC takes no model in which nothing can happen."""
     assert_tlc_agrees(toy(which))
 
 
