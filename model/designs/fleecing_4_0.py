@@ -1,8 +1,11 @@
 """QEMU 4.0 and 4.1: the job's writes to its target are serialising, and readers need nothing extra."""
 
 from model.designs.design import Design
+from model.language.claim import Argument, Level
 from model.language.system import System
-from model.stack import backup, copying, overlay, properties, protocol, replication, world, writes
+from model.stack import backup, claims, copying, overlay, properties, protocol, replication, world, writes
+from model.stack.wellformed import GIVEN
+from model.stack.world import at
 
 
 def build() -> System:
@@ -24,6 +27,37 @@ def build() -> System:
     return system
 
 
+ARGUMENT = Argument(
+    given=GIVEN,
+    scope=(claims.ALIGNED, claims.NO_COPY_ON_READ, claims.QUIESCED),
+    invariants=(
+        *claims.extents(),
+        *claims.no_list(),
+        *claims.protocol_node(),
+        *claims.cow_requests(),
+        *claims.notifier(),
+        *claims.reading(),
+        *claims.serialised_readers(),
+        *claims.allocations(),
+        *claims.whole_checkpoint(),
+        *claims.job_end(),
+    ),
+    levels=(
+        claims.CHECKPOINT,
+        claims.STOP,
+        Level(
+            "CowRequests",
+            "who copies waits for who holds a CowRequest; no holder waits for a CowRequest",
+            lambda s, r: at(s, r, "notify", "cow-wait"),
+        ),
+        claims.ALLOCATIONS,
+        claims.HIDDEN_LIST,
+        claims.PROTOCOL,
+    ),
+    landmarks=claims.LANDMARKS[:3],
+    theorems=("snapshot",),
+)
+
 DESIGN = Design(
     name="fleecing-4.0",
     era="QEMU 4.0 - 4.1; beside the RFC's scheme already in 3.0 and 3.1",
@@ -39,4 +73,5 @@ DESIGN = Design(
         'e4f9752c4a "block/replication: drop extra synchronization", 4.0',
     ),
     build=build,
+    argument=ARGUMENT,
 )

@@ -1,11 +1,11 @@
 """The smallest change to the RFC with which every property holds on every bundled scenario."""
 
 from model.designs.design import Design
-from model.language.claim import Argument, Level, claim
+from model.language.claim import Argument, Level
 from model.language.system import System
 from model.stack import backup, claims, overlay, properties, protocol, replication, world, writes
 from model.stack.wellformed import GIVEN
-from model.stack.world import Request, at
+from model.stack.world import at
 
 _PROPOSED = "proposed here; after the RFC's xxx_co_readv"
 
@@ -51,15 +51,10 @@ ARGUMENT = Argument(
             lambda s, r: at(s, r, "write-parked", "final-parked"),
             lambda s, r: at(s, r, *claims.INSIDE_WRITE),
         ),
-        claim("a serialising write does not wait again", Request)(
-            lambda s, r: at(s, r, "final-parked").implies(~s.unaligned[r])
-        ),
-        claim("only unaligned writes wait and read before they settle", Request)(
-            lambda s, r: at(s, r, "write-parked", "rmw", "settle").implies(s.unaligned[r])
-        ),
+        *claims.settled(),
         *claims.protocol_node(),
-        *claims.blocks(),
-        *claims.cow_requests(),
+        *claims.blocks(*claims.IN_NOTIFIER),
+        *claims.cow_requests("guest-read", "guest-write"),
         *claims.notifier(),
         *claims.reading(),
         *claims.protected_readers(),

@@ -11,8 +11,23 @@ from functools import cached_property
 import z3
 
 from model.language.claim import Argument, Claim
-from model.language.expression import And, Expr, IfThenElse, Local, Not, Or, Quantified, Read
-from model.language.expression import Add, Const, Eq, Less, Param, _fresh, local
+from model.language.expression import (
+    Add,
+    And,
+    Const,
+    Eq,
+    Expr,
+    IfThenElse,
+    Less,
+    Local,
+    Not,
+    Or,
+    Param,
+    Quantified,
+    Read,
+    _fresh,
+    local,
+)
 from model.language.sorts import Enum, Index, Maybe, Position
 from model.language.system import Action, State, System
 from model.symbolic.universe import Bindings, Look, Universe
@@ -57,9 +72,7 @@ class Theory:
 
     def conjuncts(self, look: Look) -> dict[str, z3.BoolRef]:
         """Everything that is claimed of every reachable state, in one state."""
-        found = {
-            f"sort of {n}": f for n, f in self.universe.ranges(look, list(self.system.variables))
-        }
+        found = {f"sort of {n}": f for n, f in self.universe.ranges(look, list(self.system.variables))}
         found |= {name: self._at(f, look) for name, f in {**self.claims, **self.theorems}.items()}
         return found
 
@@ -100,7 +113,6 @@ class Theory:
                 if reads & written:
                     yield Obligation(action.label, name, {**hypotheses, **own}, goal)
 
-
     # -- freedom from deadlock
 
     def level(self, owner: z3.ExprRef) -> z3.ExprRef:
@@ -136,8 +148,12 @@ class Theory:
                 own["waits"] = self._at(wait.condition, u.now, {**bound, wait.bound.number: other})
                 me = bound[action.params[0].number]
                 goal = z3.And(z3.Not(self.is_finished(other)), self.level(other) < self.level(me))
-                yield Obligation(action.label, f"who waits on {wait.on} waits for a lower level",
-                    {**self.background, **self.invariants, **own}, goal)
+                yield Obligation(
+                    action.label,
+                    f"who waits on {wait.on} waits for a lower level",
+                    {**self.background, **self.invariants, **own},
+                    goal,
+                )
 
     def progress(self) -> Iterator[Obligation]:
         u = self.universe
@@ -149,10 +165,10 @@ class Theory:
             owner, place = local(self.owner, "owner"), Local(Position(mark.index), "place", next(_fresh))
             here = mark.here(state, owner, place)
             at = lambda k: self._at(here, u.now, {owner.number: me, place.number: k})
-            facts = [0 <= first, first <= u.size(mark.index)]
+            facts = [first >= 0, first <= u.size(mark.index)]
             for offset in (0, 1):
                 v = first - offset
-                facts.append(z3.Implies(z3.And(0 <= v, v < u.size(mark.index)), u.known(mark.index)(v)))
+                facts.append(z3.Implies(z3.And(v >= 0, v < u.size(mark.index)), u.known(mark.index)(v)))
             k = u.element(mark.index, "k")
             least = lambda k: z3.Implies(at(k), z3.And(at(first), first <= k))
             facts.append(u.forall([(k, mark.index)], lambda _: least(k)))
@@ -165,7 +181,10 @@ class Theory:
                 v = u.now(d.name, (me,))
                 own[f"{d.name} of me"] = z3.Implies(v != u.size(self.owner), u.known(self.owner)(v))
         other = u.element(self.owner, "other")
-        own["nobody unfinished is lower"] = u.forall([(other, self.owner)], lambda _: z3.Or(self.is_finished(other), self.level(other) >= self.level(me)))
+        own["nobody unfinished is lower"] = u.forall(
+            [(other, self.owner)],
+            lambda _: z3.Or(self.is_finished(other), self.level(other) >= self.level(me)),
+        )
         for action in self.system.actions:
             others = [(u.element(p.sort, p.name), p.sort) for p in action.params[1:]]
             bound = {p.number: e for p, (e, _) in zip(action.params[1:], others)}
@@ -177,23 +196,37 @@ class Theory:
                 body = self._at(w.condition, u.now, {**bound, w.bound.number: e})
                 parts.append(u.forall([(e, w.bound.sort)], lambda _: z3.Not(body)))
                 here = [self._at(g.condition, u.now, bound) for g in action.guards if g.location]
-                own[f"not waiting {w.on} {action.label}"] = u.forall([*others, (e, w.bound.sort)], lambda _: z3.Not(z3.And(*here, body)))
+                own[f"not waiting {w.on} {action.label}"] = u.forall(
+                    [*others, (e, w.bound.sort)], lambda _: z3.Not(z3.And(*here, body))
+                )
             own[f"no {action.label}"] = u.forall(others, lambda _: z3.Not(z3.And(parts)))
-        yield Obligation(None, "who is unfinished can move, or waits", {**self.background, **self.invariants, **own}, z3.BoolVal(False))
+        yield Obligation(
+            None,
+            "who is unfinished can move, or waits",
+            {**self.background, **self.invariants, **own},
+            z3.BoolVal(False),
+        )
 
 
 def assigned(system: System) -> Iterator[Claim]:
     """Yield, for each variable of an enum sort, that its value is one that some step assigns."""
     for variable in system.variables.values():
         if isinstance(variable.sort, Enum):
-            values = [variable.initial, *(u.value for a in system.actions for u in a.updates if u.variable == variable.name)]
+            values = [
+                variable.initial,
+                *(u.value for a in system.actions for u in a.updates if u.variable == variable.name),
+            ]
             constants = sorted(set().union(*map(_constants, values)))
             if len(constants) < len(variable.sort.values):
+
                 def body(s: State, *indices: Expr, variable=variable, constants=constants) -> Expr:
                     cell = Read(variable.sort, variable.name, indices)
                     parts = [cell == Const(variable.sort, c) for c in constants]
                     return functools.reduce(operator.or_, parts)
-                yield Claim(f"{variable.name} has one of the values that steps assign", variable.indices, body)
+
+                yield Claim(
+                    f"{variable.name} has one of the values that steps assign", variable.indices, body
+                )
 
 
 def _constants(value: Expr) -> set[int]:

@@ -103,7 +103,7 @@ class Universe:
     def belongs(self, term: z3.ExprRef, sort: Sort) -> z3.BoolRef:
         """Return that the term's value is one of the sort's."""
         if isinstance(sort, Int):
-            return z3.And(0 <= term, term <= sort.high)
+            return z3.And(term >= 0, term <= sort.high)
         if isinstance(sort, Bool | Enum):
             return z3.BoolVal(True)
         index = sort if isinstance(sort, Index) else sort.index
@@ -112,7 +112,7 @@ class Universe:
         if isinstance(sort, Index) and self.sizes is None:
             parts.append(self.known(index)(term))
         if self.is_number(sort):
-            parts += [0 <= term, term < end if isinstance(sort, Index) else term <= end]
+            parts += [term >= 0, term < end if isinstance(sort, Index) else term <= end]
         elif isinstance(sort, Index) and index.name in self._nobody:
             parts.append(term != end)
         return z3.And(parts)
@@ -186,7 +186,9 @@ class Universe:
                 elements = [self.element(i, i.name.lower()) for i in declared.indices]
                 value = self.now(declared.name, tuple(elements))
                 inside = z3.Implies(value < self.size(index), self.known(index)(value))
-                found.append(self.forall(list(zip(elements, declared.indices, strict=True)), lambda _: inside))
+                found.append(
+                    self.forall(list(zip(elements, declared.indices, strict=True)), lambda _: inside)
+                )
         return z3.And(found)
 
     # -- formulas
