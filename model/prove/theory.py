@@ -1,255 +1,260 @@
-"""A system and its argument in z3: hypotheses by name, and the obligations that the theorems come down to."""
+"""A system and its argument in z3: hypotheses by name, and the obligations that theorems come down to.
+
+An inductive proof has one obligation for each action and conjunct: from all that is claimed of a state and
+the action's guards follows the conjunct in the state after it. A conjunct that reads nothing the action
+writes is kept trivially and makes none.
+Freedom from deadlock follows from what is claimed of every state by levels: (1) whoever waits, waits for an
+unfinished owner on a lower level, so no wait cycle can close; (2) whoever is unfinished can move, or waits,
+or somebody unfinished is on a lower level, so an unfinished owner on the lowest level can move.
+"""
 
 from __future__ import annotations
 
-import functools
-import operator
-from collections.abc import Iterator, Mapping
+import itertools
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
 import z3
 
-from model.language.claim import Argument, Claim
-from model.language.expression import (
-    Add,
-    And,
-    Const,
-    Eq,
-    Expr,
-    IfThenElse,
-    Less,
-    Local,
-    Not,
-    Or,
-    Param,
-    Quantified,
-    Read,
-    _fresh,
-    local,
-)
+from model.language.claim import Argument
+from model.language.expression import Expr, Local, local
 from model.language.sorts import Enum, Index, Maybe, Position
-from model.language.system import Action, State, System
+from model.language.system import Action, State, System, Wait
+from model.prove.templates import assigned_values, reads_of
 from model.symbolic.universe import Bindings, Look, Universe
+
+DEADLOCK = "deadlock"
+_RANGE = "a value of its sort is in "
 
 
 @dataclass(frozen=True)
 class Obligation:
-    """`goal` follows from the named hypotheses. `step`: the action that must keep `claim`, if it is about one."""
+    """`goal` follows from what is known of the instance, of the state and from `own` (all by name).
 
+    `about` is the conjunct, or the theorem, that needs it; `step` the action in question. `initial`: it
+    is about the initial state, of which nothing else is known.
+    """
+
+    about: str
     step: str | None
-    claim: str
-    hypotheses: Mapping[str, z3.BoolRef]
+    own: Mapping[str, z3.BoolRef]
     goal: z3.BoolRef
+    initial: bool = False
 
     @property
     def name(self) -> str:
-        return f"{self.step or 'state'}: {self.claim}"
+        """What has to be shown, in words."""
+        return f"{'initially' if self.initial else self.step or 'in every state'}: {self.about}"
 
 
 class Theory:
+    """All that is claimed of a system, translated. `sizes`: in a universe of so many elements."""
+
     def __init__(self, system: System, argument: Argument, sizes: Mapping[str, int] | None = None) -> None:
+        if system.finished is None:
+            raise ValueError(f"{system.name}: terminal is not declared")
         self.system = system
         self.argument = argument
-        self.universe = universe = Universe(system, sizes)
-        self.claims = {c.name: c.formula(system) for c in (*assigned(system), *argument.invariants)}
-        self.theorems = {p.name: p.formula for p in system.properties if p.name in argument.theorems}
+        self.universe = Universe(system, sizes)
+        self._finished_owner, self._finished = system.finished
+        self.owner: Index = self._finished_owner.sort
+        self.formulas: dict[str, Expr] = {
+            **{claim.name: claim.formula(system) for claim in assigned_values(system)},
+            **{claim.name: claim.formula(system) for claim in argument.invariants},
+            **{p.name: p.formula for p in system.properties if p.name in argument.theorems},
+        }
+        self._reads = {name: reads_of(formula) for name, formula in self.formulas.items()}
 
-    def _at(self, expr: Expr, look: Look, bound: Bindings | None = None) -> z3.BoolRef:
+    def _in(self, look: Look, expr: Expr, bound: Bindings | None = None) -> z3.BoolRef:
         return self.universe.translate(expr, bound or {}, look)
 
-    @cached_property
-    def background(self) -> dict[str, z3.BoolRef]:
-        """What holds of the instance."""
-        u = self.universe
-        found = {"size of " + i.name: u.size(i) >= 0 for i in u.indices.values() if u.is_number(i)}
-        found |= {f"sort of {n}": f for n, f in u.ranges(u.now, list(self.system.parameters))}
-        if u.sizes is None:
-            found["elements"] = u.landings()
-        for c in (*self.argument.given, *self.argument.scope):
-            found[c.name] = self._at(c.formula(self.system), u.now)
-        return found
+    def _now(self, expr: Expr, bound: Bindings | None = None) -> z3.BoolRef:
+        return self._in(self.universe.now, expr, bound)
 
-    def conjuncts(self, look: Look) -> dict[str, z3.BoolRef]:
-        """Everything that is claimed of every reachable state, in one state."""
-        found = {f"sort of {n}": f for n, f in self.universe.ranges(look, list(self.system.variables))}
-        found |= {name: self._at(f, look) for name, f in {**self.claims, **self.theorems}.items()}
-        return found
+    # -- what is known
 
     @cached_property
-    def invariants(self) -> dict[str, z3.BoolRef]:
+    def instance(self) -> dict[str, z3.BoolRef]:
+        """What holds of the instance, by name."""
+        universe = self.universe
+        sizes = [universe.size(i) >= 0 for i in universe.indices.values() if universe.is_number(i)]
+        found = {"sizes": z3.And(sizes)}
+        found |= {f"{_RANGE}{n}": f for n, f in universe.ranges(universe.now, self.system.parameters)}
+        for claim in (*self.argument.given, *self.argument.scope):
+            found[claim.name] = self._now(claim.formula(self.system))
+        if universe.sizes is None:
+            found["elements"] = universe.landings()
+        return found
+
+    def conjuncts(self, look: Look, written: Collection[str] | None = None) -> dict[str, z3.BoolRef]:
+        """What is claimed of every reachable state, by name, in the state that `look` reads.
+
+        With `written`, only what reads one of these variables.
+        """
+        names = [n for n in self.system.variables if written is None or n in written]
+        found = {f"{_RANGE}{n}": f for n, f in self.universe.ranges(look, names)}
+        for name, formula in self.formulas.items():
+            if written is None or not self._reads[name].isdisjoint(written):
+                found[name] = self._in(look, formula)
+        return found
+
+    @cached_property
+    def state(self) -> dict[str, z3.BoolRef]:
+        """The conjuncts in the state before a step."""
         return self.conjuncts(self.universe.now)
 
-    def step(self, action: Action) -> tuple[Bindings, dict[str, z3.BoolRef]]:
-        """Fresh elements for the action's parameters, and what lets it happen."""
-        u = self.universe
-        bound = {p.number: u.element(p.sort, p.name) for p in action.params}
-        needs = {f"{p.name} exists": u.belongs(bound[p.number], p.sort) for p in action.params}
-        for g in action.guards:
-            needs[g.name] = self._at(g.condition, u.now, bound)
-        for w in action.waits:
-            e = u.element(w.bound.sort, w.bound.name)
-            body = self._at(w.condition, u.now, {**bound, w.bound.number: e})
-            needs[f"wait on {w.on}"] = u.forall([(e, w.bound.sort)], lambda _: z3.Not(body))
-        return bound, needs
+    def bind(self, action: Action) -> dict[int, z3.ExprRef]:
+        """Return fresh constants for the action's parameters."""
+        return {p.number: self.universe.element(p.sort, p.name) for p in action.params}
+
+    def enabling(self, action: Action, bound: Bindings) -> dict[str, z3.BoolRef]:
+        """What must hold for the action to happen, by the names of its guards and waits."""
+        found = {}
+        for p in action.params:
+            found[f"{p.name} exists"] = self.universe.is_element(bound[p.number], p.sort)
+        for guard in action.guards:
+            found[guard.name] = self._now(guard.condition, bound)
+        for wait in action.waits:
+            other = self.universe.element(wait.bound.sort, wait.bound.name)
+            waits = self._now(wait.condition, {**bound, wait.bound.number: other})
+            found[f"wait on {wait.on}"] = self.universe.forall([(other, wait.bound.sort)], z3.Not(waits))
+        return found
+
+    # -- invariants
 
     def initiation(self) -> Iterator[Obligation]:
+        """Yield that every conjunct holds initially."""
+        nothing: dict[str, z3.BoolRef] = {}
         for name, goal in self.conjuncts(self.universe.initial).items():
-            yield Obligation(None, name, self.background, goal)
+            yield Obligation(name, None, nothing, goal, initial=True)
 
     def consecution(self) -> Iterator[Obligation]:
-        hypotheses = {**self.background, **self.invariants}
+        """Yield that every action keeps every conjunct."""
         for action in self.system.actions:
-            bound, needs = self.step(action)
-            look = self.universe.after(action, bound)
-            own = {f"{action.label}: {n}": f for n, f in needs.items()}
-            written = {u.variable for u in action.updates}
-            for name, goal in self.conjuncts(look).items():
-                reads = (
-                    {name.removeprefix("sort of ")}
-                    if name.startswith("sort of ")
-                    else reads_of({**self.claims, **self.theorems}[name])
-                )
-                if reads & written:
-                    yield Obligation(action.label, name, {**hypotheses, **own}, goal)
+            yield from self.kept_by(action)
+
+    def kept_by(self, action: Action) -> Iterator[Obligation]:
+        """Yield that the action keeps every conjunct that reads what it writes."""
+        bound = self.bind(action)
+        own = {f"{action.label}: {name}": f for name, f in self.enabling(action, bound).items()}
+        look = self.universe.after(action, bound)
+        written = {update.variable for update in action.updates}
+        for name, goal in self.conjuncts(look, written).items():
+            yield Obligation(name, action.label, own, goal)
 
     # -- freedom from deadlock
 
-    def level(self, owner: z3.ExprRef) -> z3.ExprRef:
-        """The number of the level that the owner is on; 0 for none."""
-        u, number = self.universe, z3.IntVal(0)
-        for height, each in enumerate(reversed(self.argument.levels), 1):
-            bound = local(self.owner, "owner")
-            here = each.here(State(self.system, None), bound)
-            number = z3.If(self._at(here, u.now, {bound.number: owner}), z3.IntVal(height), number)
-        return number
-
-    @property
-    def owner(self) -> Index:
-        assert self.system.finished is not None
-        return self.system.finished[0].sort
-
-    def is_finished(self, owner: z3.ExprRef) -> z3.BoolRef:
-        bound, formula = self.system.finished
-        return self._at(formula, self.universe.now, {bound.number: owner})
-
-    def edges(self) -> Iterator[Obligation]:
-        """Whoever waits, waits for an unfinished one on a lower level."""
-        u = self.universe
+    def deadlock(self) -> Iterator[Obligation]:
+        """Yield what freedom from deadlock comes down to."""
         for action in self.system.actions:
             for wait in action.waits:
-                bound = {p.number: u.element(p.sort, p.name) for p in action.params}
-                other = u.element(wait.bound.sort, wait.bound.name)
-                own = {f"{p.name} exists": u.belongs(bound[p.number], p.sort) for p in action.params}
-                own["other exists"] = u.belongs(other, wait.bound.sort)
-                for g in action.guards:
-                    if g.location:
-                        own[g.name] = self._at(g.condition, u.now, bound)
-                own["waits"] = self._at(wait.condition, u.now, {**bound, wait.bound.number: other})
-                me = bound[action.params[0].number]
-                goal = z3.And(z3.Not(self.is_finished(other)), self.level(other) < self.level(me))
-                yield Obligation(
-                    action.label,
-                    f"who waits on {wait.on} waits for a lower level",
-                    {**self.background, **self.invariants, **own},
-                    goal,
-                )
+                yield self._descends(action, wait)
+        yield from self._moves()
 
-    def progress(self) -> Iterator[Obligation]:
-        u = self.universe
-        me = u.element(self.owner, "me")
-        own = {"me exists": u.belongs(me, self.owner), "unfinished": z3.Not(self.is_finished(me))}
-        state = State(self.system, None)
-        for mark in self.argument.landmarks:
-            first = u.element(mark.index, "first")
-            owner, place = local(self.owner, "owner"), Local(Position(mark.index), "place", next(_fresh))
-            here = mark.here(state, owner, place)
-            at = lambda k: self._at(here, u.now, {owner.number: me, place.number: k})
-            facts = [first >= 0, first <= u.size(mark.index)]
-            for offset in (0, 1):
-                v = first - offset
-                facts.append(z3.Implies(z3.And(v >= 0, v < u.size(mark.index)), u.known(mark.index)(v)))
-            k = u.element(mark.index, "k")
-            least = lambda k: z3.Implies(at(k), z3.And(at(first), first <= k))
-            facts.append(u.forall([(k, mark.index)], lambda _: least(k)))
-            for d in (*self.system.variables.values(), *self.system.parameters.values()):
-                if d.sort == Position(mark.index) and d.indices == (self.owner,):
-                    facts.append(least(u.now(d.name, (me,))))
-            own[mark.name] = z3.And(facts)
-        for d in self.system.variables.values():
-            if d.sort == Maybe(self.owner) and d.indices == (self.owner,):
-                v = u.now(d.name, (me,))
-                own[f"{d.name} of me"] = z3.Implies(v != u.size(self.owner), u.known(self.owner)(v))
-        other = u.element(self.owner, "other")
-        own["nobody unfinished is lower"] = u.forall(
-            [(other, self.owner)],
-            lambda _: z3.Or(self.is_finished(other), self.level(other) >= self.level(me)),
-        )
+    def level(self, owner: z3.ExprRef) -> z3.ExprRef:
+        """Return the number of the owner's level; 0 for none."""
+        bound = local(self.owner, "owner")
+        number = z3.IntVal(0)
+        for height, level in enumerate(reversed(self.argument.levels), 1):
+            here = level.here(State(self.system, None), bound)
+            number = z3.If(self._now(here, {bound.number: owner}), z3.IntVal(height), number)
+        return number
+
+    def finished(self, owner: z3.ExprRef) -> z3.BoolRef:
+        """Return that the owner is finished."""
+        return self._now(self._finished, {self._finished_owner.number: owner})
+
+    def _descends(self, action: Action, wait: Wait) -> Obligation:
+        bound = self.bind(action)
+        other = self.universe.element(wait.bound.sort, wait.bound.name)
+        own = self._waits(action, wait, bound, other)
+        me = bound[action.params[0].number]
+        goal = z3.And(z3.Not(self.finished(other)), self.level(other) < self.level(me))
+        return Obligation(f"who waits on {wait.on} waits for a lower level", action.label, own, goal)
+
+    def _waits(
+        self, action: Action, wait: Wait, bound: Bindings, other: z3.ExprRef
+    ) -> dict[str, z3.BoolRef]:
+        """What makes a wait-for edge, by name: program order alone, as for the explorer."""
+        found = {
+            f"{p.name} exists": self.universe.is_element(bound[p.number], p.sort) for p in action.params
+        }
+        found["the other exists"] = self.universe.is_element(other, wait.bound.sort)
+        found |= {g.name: self._now(g.condition, bound) for g in action.guards if g.location}
+        found[f"wait on {wait.on}"] = self._now(wait.condition, {**bound, wait.bound.number: other})
+        return {f"{action.label}: {name}": f for name, f in found.items()}
+
+    def _moves(self) -> Iterator[Obligation]:
+        """Yield, for each place of the program, that who is there can move, or waits, or is not lowest."""
+        universe = self.universe
+        me, other = (universe.element(self.owner, name) for name in ("me", "other"))
+        lower = z3.Or(self.finished(other), self.level(other) >= self.level(me))
+        own = {
+            "it exists": universe.is_element(me, self.owner),
+            "it is unfinished": z3.Not(self.finished(me)),
+            "whom it waits for exists": z3.And(
+                [
+                    universe.landing(universe.now(v.name, (me,)), v.sort)
+                    for v in self.system.variables.values()
+                    if v.sort == Maybe(self.owner) and v.indices == (self.owner,)
+                ]
+            ),
+            "nobody unfinished is lower": universe.forall([(other, self.owner)], lower),
+            **{mark.name: fact for mark, fact in self._landmarks(me)},
+        }
         for action in self.system.actions:
-            others = [(u.element(p.sort, p.name), p.sort) for p in action.params[1:]]
-            bound = {p.number: e for p, (e, _) in zip(action.params[1:], others)}
-            bound[action.params[0].number] = me
-            parts = [self._at(g.condition, u.now, bound) for g in action.guards]
-            waits = []
-            for w in action.waits:
-                e = u.element(w.bound.sort, w.bound.name)
-                body = self._at(w.condition, u.now, {**bound, w.bound.number: e})
-                parts.append(u.forall([(e, w.bound.sort)], lambda _: z3.Not(body)))
-                here = [self._at(g.condition, u.now, bound) for g in action.guards if g.location]
-                own[f"not waiting {w.on} {action.label}"] = u.forall(
-                    [*others, (e, w.bound.sort)], lambda _: z3.Not(z3.And(*here, body))
+            others = [(universe.element(p.sort, p.name), p.sort) for p in action.params[1:]]
+            bound = {p.number: e for p, e in zip(action.params, (me, *(e for e, _ in others)), strict=True)}
+            happens = z3.And(list(self.enabling(action, bound).values()))
+            own[f"{action.label} is disabled"] = universe.forall(others, z3.Not(happens))
+            for wait in action.waits:
+                holder = universe.element(wait.bound.sort, wait.bound.name)
+                edge = z3.And(list(self._waits(action, wait, bound, holder).values()))
+                own[f"{action.label} does not wait on {wait.on}"] = universe.forall(
+                    [*others, (holder, wait.bound.sort)], z3.Not(edge)
                 )
-            own[f"no {action.label}"] = u.forall(others, lambda _: z3.Not(z3.And(parts)))
-        yield Obligation(
-            None,
-            "who is unfinished can move, or waits",
-            {**self.background, **self.invariants, **own},
-            z3.BoolVal(False),
-        )
+        counters = (v for v in self.system.variables.values() if v.indices == (self.owner,))
+        places = [v for v in counters if isinstance(v.sort, Enum)]
+        program = max(places, key=lambda v: v.sort.size({}))
+        assert isinstance(program.sort, Enum)
+        for number, place in enumerate(program.sort.values):
+            here = universe.now(program.name, (me,)) == universe.value(program.sort, number)
+            yield Obligation(
+                f"who is at {place} can move, or waits, or is not on the lowest level",
+                None,
+                own,
+                z3.Not(here),
+            )
 
+    def _landmarks(self, me: z3.ExprRef) -> Iterator[tuple[Expr, z3.BoolRef]]:
+        """Yield for each landmark that there is a first place where its condition holds, if there is any.
 
-def assigned(system: System) -> Iterator[Claim]:
-    """Yield, for each variable of an enum sort, that its value is one that some step assigns."""
-    for variable in system.variables.values():
-        if isinstance(variable.sort, Enum):
-            values = [
-                variable.initial,
-                *(u.value for a in system.actions for u in a.updates if u.variable == variable.name),
-            ]
-            constants = sorted(set().union(*map(_constants, values)))
-            if len(constants) < len(variable.sort.values):
+        The condition is tried at every position that the state or the instance has for the owner.
+        """
+        universe = self.universe
+        for mark in self.argument.landmarks:
+            owner = local(self.owner, "owner")
+            place = Local(Position(mark.index), "place", -1)
+            here = mark.here(State(self.system, None), owner, place)
+            first = universe.element(mark.index, "first")
 
-                def body(s: State, *indices: Expr, variable=variable, constants=constants) -> Expr:
-                    cell = Read(variable.sort, variable.name, indices)
-                    parts = [cell == Const(variable.sort, c) for c in constants]
-                    return functools.reduce(operator.or_, parts)
+            def least(
+                at: z3.ExprRef,
+                here: Expr = here,
+                first: z3.ExprRef = first,
+                numbers: tuple[int, int] = (owner.number, place.number),
+            ) -> z3.BoolRef:
+                holds, found = (self._now(here, dict(zip(numbers, (me, k), strict=True))) for k in (at, first))
+                return z3.Implies(holds, z3.And(found, first <= at))
 
-                yield Claim(
-                    f"{variable.name} has one of the values that steps assign", variable.indices, body
-                )
-
-
-def _constants(value: Expr) -> set[int]:
-    match value:
-        case Const():
-            return {value.value}
-        case IfThenElse():
-            return _constants(value.then) | _constants(value.other)
-    return set()
-
-
-def reads_of(expr: Expr) -> set[str]:
-    match expr:
-        case Read():
-            return {expr.name}.union(*map(reads_of, expr.indices))
-        case Param():
-            return set().union(*map(reads_of, expr.indices))
-        case Not():
-            return reads_of(expr.operand)
-        case And() | Or() | Eq() | Less() | Add():
-            return reads_of(expr.left) | reads_of(expr.right)
-        case IfThenElse():
-            return reads_of(expr.condition) | reads_of(expr.then) | reads_of(expr.other)
-        case Quantified():
-            return reads_of(expr.body)
-    return set()
+            anywhere = universe.element(mark.index, "place")
+            declared = itertools.chain(self.system.variables.values(), self.system.parameters.values())
+            positions = (d.name for d in declared if (d.sort, d.indices) == (place.sort, (self.owner,)))
+            yield mark, z3.And(
+                universe.belongs(first, place.sort),
+                universe.landing(first, place.sort),
+                universe.landing(first - 1, place.sort),
+                universe.forall([(anywhere, mark.index)], least(anywhere)),
+                *(least(universe.now(name, (me,))) for name in positions),
+            )

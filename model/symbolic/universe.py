@@ -8,8 +8,8 @@ a universe of given sizes all of them are small integers, and quantifiers are wr
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import cached_property
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import cache
 
 import z3
 
@@ -30,7 +30,7 @@ from model.language.expression import (
     Size,
 )
 from model.language.sorts import Bool, Enum, Index, Int, Maybe, Position, Sort
-from model.language.system import Action, System, Update
+from model.language.system import Action, Parameter, System, Update, Variable
 
 Look = Callable[[str, tuple[z3.ExprRef, ...]], z3.ExprRef]
 """The value of a variable at some indices, in one state."""
@@ -64,21 +64,12 @@ class Universe:
             return self.sizes is not None or index.name in self._counted
         return isinstance(sort, Int)
 
-    @cached_property
-    def _enums(self) -> dict[str, list[z3.ExprRef]]:
-        found = {}
-        for declared in (*self.system.variables.values(), *self.system.parameters.values()):
-            if isinstance(declared.sort, Enum):
-                names = [f"{declared.sort.name}.{value}" for value in declared.sort.values]
-                found[declared.sort.name] = z3.EnumSort(declared.sort.name, names)[1]
-        return found
-
     def sort(self, sort: Sort) -> z3.SortRef:
         """Return the z3 sort."""
         if isinstance(sort, Bool):
             return z3.BoolSort()
         if isinstance(sort, Enum):
-            return self._enums[sort.name][0].sort()
+            return _constants(sort)[0].sort()
         if self.is_number(sort):
             return z3.IntSort()
         index = sort.index if isinstance(sort, Maybe) else sort
@@ -97,7 +88,7 @@ class Universe:
         if isinstance(sort, Bool):
             return z3.BoolVal(bool(value))
         if isinstance(sort, Enum):
-            return self._enums[sort.name][value]
+            return _constants(sort)[value]
         return z3.IntVal(value)
 
     def belongs(self, term: z3.ExprRef, sort: Sort) -> z3.BoolRef:
@@ -108,20 +99,23 @@ class Universe:
             return z3.BoolVal(True)
         index = sort if isinstance(sort, Index) else sort.index
         end = self.size(index)
-        parts = []
-        if isinstance(sort, Index) and self.sizes is None:
-            parts.append(self.known(index)(term))
         if self.is_number(sort):
-            parts += [term >= 0, term < end if isinstance(sort, Index) else term <= end]
-        elif isinstance(sort, Index) and index.name in self._nobody:
-            parts.append(term != end)
-        return z3.And(parts)
+            return z3.And(term >= 0, term < end if isinstance(sort, Index) else term <= end)
+        return term != end if isinstance(sort, Index) and index.name in self._nobody else z3.BoolVal(True)
 
-    def known(self, index):
-        return z3.Function(f"known {index.name}", self.sort(index), z3.BoolSort())
+    def is_element(self, term: z3.ExprRef, index: Index) -> z3.BoolRef:
+        """Return that the term is an element, and one that quantified hypotheses are to be applied to.
+
+        "Known" is an uninterpreted predicate. Quantifiers range over known elements only, and it is what
+        triggers their instances; as it may well be true of every element, nothing is lost in a proof.
+        """
+        return z3.And(self._known(index, term), self.belongs(term, index))
+
+    def _known(self, index: Index, term: z3.ExprRef) -> z3.BoolRef:
+        return z3.Function(f"known {index.name}", self.sort(index), z3.BoolSort())(term)
 
     def element(self, index: Sort, name: str) -> z3.ExprRef:
-        """Return a fresh constant of the sort; `belongs` says that it is an element."""
+        """Return a fresh constant of the sort; `is_element` says that it is an element."""
         return z3.Const(f"{name}!{next(self._fresh)}", self.sort(index))
 
     def _function(self, name: str, indices: tuple[Index, ...], sort: Sort) -> Callable[..., z3.ExprRef]:
@@ -167,54 +161,57 @@ class Universe:
         bound = {b.number: i for b, i in zip(variable.bound, indices, strict=True)}
         return self.translate(variable.initial, bound, self.now)
 
-    def ranges(self, look: Look, names: Sequence[str]) -> Iterator[tuple[str, z3.BoolRef]]:
+    def ranges(self, look: Look, names: Iterable[str]) -> Iterator[tuple[str, z3.BoolRef]]:
         """Yield, for each of the variables or parameters that needs it, that its values are of its sort."""
         for name in names:
-            declared = self.system.variables.get(name) or self.system.parameters[name]
-            elements = [self.element(index, index.name.lower()) for index in declared.indices]
-            value = look(name, tuple(elements))
-            fits = self.belongs(value, declared.sort)
+            declared = self._declared(name)
+            elements = self._elements(declared.indices)
+            fits = self.belongs(look(name, tuple(e for e, _ in elements)), declared.sort)
             if fits.num_args():
-                yield name, self.forall(list(zip(elements, declared.indices, strict=True)), lambda _: fits)
+                yield name, self.forall(elements, fits)
 
     def landings(self) -> z3.BoolRef:
-        """Return that a position before the end is an element that quantifiers look at."""
+        """Return that positions and elements in the state are known, where they are not the end."""
         found = []
-        for declared in (*self.system.variables.values(), *self.system.parameters.values()):
+        for name in self.functions:
+            declared = self._declared(name)
             if isinstance(declared.sort, Position | Index):
-                index = declared.sort if isinstance(declared.sort, Index) else declared.sort.index
-                elements = [self.element(i, i.name.lower()) for i in declared.indices]
-                value = self.now(declared.name, tuple(elements))
-                inside = z3.Implies(value < self.size(index), self.known(index)(value))
-                found.append(
-                    self.forall(list(zip(elements, declared.indices, strict=True)), lambda _: inside)
-                )
+                elements = self._elements(declared.indices)
+                value = self.now(name, tuple(e for e, _ in elements))
+                found.append(self.forall(elements, self.landing(value, declared.sort)))
         return z3.And(found)
+
+    def landing(self, value: z3.ExprRef, sort: Sort) -> z3.BoolRef:
+        """Return that the value is known if it is an element."""
+        index = sort.index if isinstance(sort, Position | Maybe) else sort
+        assert isinstance(index, Index)
+        return z3.Implies(self.belongs(value, index), self._known(index, value))
+
+    def _declared(self, name: str) -> Variable | Parameter:
+        return self.system.variables.get(name) or self.system.parameters[name]
+
+    def _elements(self, indices: Iterable[Index]) -> list[tuple[z3.ExprRef, Index]]:
+        return [(self.element(index, index.name.lower()), index) for index in indices]
 
     # -- formulas
 
-    def forall(
-        self,
-        elements: list[tuple[z3.ExprRef, Sort]],
-        body: Callable[[Sequence[z3.ExprRef]], z3.BoolRef],
-    ) -> z3.BoolRef:
-        """Return the body for all elements."""
+    def forall(self, elements: Sequence[tuple[z3.ExprRef, Index]], body: z3.BoolRef) -> z3.BoolRef:
+        """Return the body for all values of the given constants."""
         if not elements:
-            return body([])
-        if self.sizes is not None:
-            ranges = [range(sort.size(self.sizes)) for _, sort in elements]
-            constants = [e for e, _ in elements]
-            parts = []
-            for values in itertools.product(*ranges):
-                chosen = [z3.IntVal(v) for v in values]
-                parts.append(z3.substitute(body(constants), *zip(constants, chosen, strict=True)))
-            return z3.And(parts)
+            return body
         constants = [e for e, _ in elements]
-        inside = [self.belongs(e, sort) for e, sort in elements]
-        matrix = body(constants)
-        triggers = [self.known(sort)(e) for e, sort in elements]
+        if self.sizes is not None:
+            choices = itertools.product(*(range(self.sizes[index.name]) for _, index in elements))
+            return z3.And(
+                [
+                    z3.substitute(body, *zip(constants, map(z3.IntVal, values), strict=True))
+                    for values in choices
+                ]
+            )
+        triggers = [self._known(index, e) for e, index in elements]
+        inside = z3.And([self.is_element(e, index) for e, index in elements])
         pattern = z3.MultiPattern(*triggers) if len(triggers) > 1 else triggers[0]
-        return z3.ForAll(constants, z3.Implies(z3.And(inside), matrix), patterns=[pattern])
+        return z3.ForAll(constants, z3.Implies(inside, body), patterns=[pattern])
 
     def translate(self, expr: Expr, bound: Bindings, look: Look) -> z3.ExprRef:
         """Translate an expression, its locals bound, its reads by `look`. Raises `TypeError` on `count`."""
@@ -255,6 +252,12 @@ class Universe:
                     body = body.body
                 matrix = self.translate(body, inner, look)
                 if expr.kind == "forall":
-                    return self.forall(elements, lambda _: matrix)
-                return z3.Not(self.forall(elements, lambda _: z3.Not(matrix)))
+                    return self.forall(elements, matrix)
+                return z3.Not(self.forall(elements, z3.Not(matrix)))
         raise TypeError(f"not an expression that z3 is given: {expr!r}")
+
+
+@cache
+def _constants(sort: Enum) -> Sequence[z3.ExprRef]:
+    """Return the values of an enum sort, which z3 wants declared once."""
+    return z3.EnumSort(sort.name, [f"{sort.name}.{value}" for value in sort.values])[1]
