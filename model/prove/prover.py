@@ -16,9 +16,15 @@ RLIMIT = 20_000_000
 
 @dataclass(frozen=True)
 class Outcome:
-    """`needs`: names of hypotheses from which the goal follows; None if z3 did not find that it does."""
+    """What came of an obligation, by name. `needs`: hypotheses from which the goal follows; None if it was
+    not found to.
+    """
 
-    obligation: Obligation
+    name: str
+    about: str
+    step: str | None
+    initial: bool
+    deadlock: bool
     needs: frozenset[str] | None
     seconds: float
 
@@ -54,7 +60,15 @@ class Prover:
         if answer == z3.unsat:
             needs = frozenset(self._by_id[p.get_id()] for p in self._solver.unsat_core())
         self._solver.pop()
-        return Outcome(obligation, needs, time.perf_counter() - began)
+        return Outcome(
+            obligation.name,
+            obligation.about,
+            obligation.step,
+            obligation.initial,
+            obligation.deadlock,
+            needs,
+            time.perf_counter() - began,
+        )
 
     def _begin(self, obligation: Obligation) -> None:
         theory = self.theory

@@ -33,7 +33,8 @@ class Obligation:
     """`goal` follows from what is known of the instance, of the state and from `own` (all by name).
 
     `about` is the conjunct, or the theorem, that needs it; `step` the action in question. `initial`: it
-    is about the initial state, of which nothing else is known.
+    is about the initial state, of which nothing else is known; `deadlock`: it is about no conjunct but about
+    freedom from deadlock.
     """
 
     about: str
@@ -41,6 +42,7 @@ class Obligation:
     own: Mapping[str, z3.BoolRef]
     goal: z3.BoolRef
     initial: bool = False
+    deadlock: bool = False
 
     @property
     def name(self) -> str:
@@ -123,16 +125,19 @@ class Theory:
 
     # -- invariants
 
+    def obligations(self, steps: Collection[str | None] | None = None) -> Iterator[Obligation]:
+        """Yield all obligations; of actions, only those of the steps given."""
+        yield from self.initiation()
+        for action in self.system.actions:
+            if steps is None or action.label in steps:
+                yield from self.kept_by(action)
+        yield from self.deadlock()
+
     def initiation(self) -> Iterator[Obligation]:
         """Yield that every conjunct holds initially."""
         nothing: dict[str, z3.BoolRef] = {}
         for name, goal in self.conjuncts(self.universe.initial).items():
             yield Obligation(name, None, nothing, goal, initial=True)
-
-    def consecution(self) -> Iterator[Obligation]:
-        """Yield that every action keeps every conjunct."""
-        for action in self.system.actions:
-            yield from self.kept_by(action)
 
     def kept_by(self, action: Action) -> Iterator[Obligation]:
         """Yield that the action keeps every conjunct that reads what it writes."""
@@ -146,7 +151,7 @@ class Theory:
     # -- freedom from deadlock
 
     def deadlock(self) -> Iterator[Obligation]:
-        """Yield what freedom from deadlock comes down to."""
+        """Yield what freedom from deadlock comes down to: (1), then (2)."""
         for action in self.system.actions:
             for wait in action.waits:
                 yield self._descends(action, wait)
@@ -171,7 +176,8 @@ class Theory:
         own = self._waits(action, wait, bound, other)
         me = bound[action.params[0].number]
         goal = z3.And(z3.Not(self.finished(other)), self.level(other) < self.level(me))
-        return Obligation(f"who waits on {wait.on} waits for a lower level", action.label, own, goal)
+        about = f"who waits on {wait.on} waits for a lower level"
+        return Obligation(about, action.label, own, goal, deadlock=True)
 
     def _waits(
         self, action: Action, wait: Wait, bound: Bindings, other: z3.ExprRef
@@ -225,6 +231,7 @@ class Theory:
                 None,
                 own,
                 z3.Not(here),
+                deadlock=True,
             )
 
     def _landmarks(self, me: z3.ExprRef) -> Iterator[tuple[Expr, z3.BoolRef]]:

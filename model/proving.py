@@ -1,0 +1,185 @@
+"""Proving: a design's theorems for any number of requests and clusters, and what refutes those that fail."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from model.check import check
+from model.designs import Design
+from model.explore.numpy_engine import NumpyEngine
+from model.explore.result import UNLIMITED, Limits, Question
+from model.language.claim import Argument, Claim
+from model.language.domains import narrow
+from model.language.evaluate import Reference
+from model.language.ground import ground
+from model.language.instance import Instance
+from model.language.system import Property
+from model.prove.counterexample import Counterexample, search
+from model.prove.prover import RLIMIT, Outcome
+from model.prove.templates import assigned_values
+from model.prove.theorem import Induction, induct, without
+from model.prove.theory import DEADLOCK
+from model.scenarios import Scenario
+from model.scenarios.geometry import reduce
+from model.stack.binding import bind
+from model.trace.trace import Trace
+from model.verdict import Verdict
+
+ANY = "any requests"
+_REACH = Limits(max_states=200_000)  # of a counterexample's own instance: it is small
+_NOTHING = Argument((), (), (), (), (), ())
+
+
+@dataclass(frozen=True)
+class Theorem:
+    """A theorem about a design and what came of it.
+
+    `scope`: what it is restricted to, in words. `open`: what could not be shown. `missing`: a counterexample
+    to the first of these, and whether the checker `reaches` it. A refutation is a `trace` of the checker.
+    """
+
+    design: str
+    theorem: str
+    scope: str
+    verdict: Verdict
+    seconds: float
+    obligations: tuple[Outcome, ...]
+    needs: tuple[str, ...]
+    open: tuple[str, ...]
+    missing: Counterexample | None = None
+    reached: bool | None = None
+    trace: Trace | None = None
+
+
+class BrokenInvariant(Exception):
+    """The explorer reaches a state that breaks a claim: the argument, or the prover, is wrong."""
+
+
+Report = Callable[[str], None]
+
+
+def prove(
+    design: Design,
+    theorems: Sequence[str],
+    scenarios: Sequence[Scenario],
+    *,
+    rlimit: int = RLIMIT,
+    report: Report = lambda task: None,
+) -> Iterator[Theorem]:
+    """Yield what comes of each theorem, in the scope of the design's argument and then without it.
+
+    Refutations are sought on the scenarios. Raises `BrokenInvariant` if one of them breaks a claim.
+    """
+    argument = design.argument or _NOTHING
+    explore_claims(design, argument, scenarios, report)
+
+    def watch(done: int, of: int) -> None:
+        report(f"{design.name}: obligation {done} of {of}")
+
+    induction = induct(design.system, argument, rlimit=rlimit, watch=watch)
+    yield from (_judge(design, induction, name, scenarios, report) for name in theorems)
+    if argument.scope:
+        report(f"{design.name}: without its restrictions")
+        general = without(induction, [claim.name for claim in argument.scope], rlimit=rlimit)
+        general = replace(general, argument=replace(argument, scope=()))
+        yield from (_judge(design, general, name, scenarios, report) for name in theorems)
+
+
+def explore_claims(
+    design: Design, argument: Argument, scenarios: Sequence[Scenario], report: Report = lambda task: None
+) -> int:
+    """Check every claim in every reachable state of the scenarios in scope; return the number of states.
+
+    Raises `BrokenInvariant`, naming the claim and the scenario.
+    """
+    states = 0
+    claims = [*assigned_values(design.system), *argument.invariants] if argument.invariants else []
+    for scenario in scenarios if claims else ():
+        instance = _instance(design, scenario)
+        if instance is None:
+            continue
+        for claim in argument.given:
+            if not _holds(design, instance, claim):
+                raise BrokenInvariant(f"'{scenario.name}' is not as every scenario should be: {claim.name}")
+        if not all(_holds(design, instance, claim) for claim in argument.scope):
+            continue
+        report(f"{design.name}: its invariants on '{scenario.name}'")
+        properties = [Property(c.name, "always", c.formula(design.system)) for c in claims]
+        narrowed = narrow(ground(replace(design.system, properties=properties), instance))
+        terms = narrowed.model.terms
+        questions = [Question(name, terms.negation(term)) for name, term in narrowed.model.always.items()]
+        found = NumpyEngine().explore(narrowed, tuple(questions), UNLIMITED, lambda progress: None)
+        broken = [name for name in found.witnesses if name != DEADLOCK]
+        if broken:
+            raise BrokenInvariant(f"{design.name} on '{scenario.name}' breaks the invariant: {broken[0]}")
+        states += found.states
+    return states
+
+
+def _instance(design: Design, scenario: Scenario) -> Instance | None:
+    return None if design.misses(scenario) else bind(scenario, reduce(scenario))
+
+
+def _holds(design: Design, instance: Instance, claim: Claim) -> bool:
+    return bool(Reference(design.system, instance).value(claim.formula(design.system), (), {}))
+
+
+def _judge(
+    design: Design, induction: Induction, theorem: str, scenarios: Sequence[Scenario], report: Report
+) -> Theorem:
+    argument = induction.argument
+    outcomes = tuple(induction.rests_on(theorem))
+    result = Theorem(
+        design.name,
+        theorem,
+        "; ".join(claim.name for claim in argument.scope) or ANY,
+        Verdict.HOLDS if induction.proves(theorem) else Verdict.UNDETERMINED,
+        sum(o.seconds for o in outcomes),
+        outcomes,
+        induction.needs(theorem),
+        tuple(o.name for o in outcomes if not o.proved),
+    )
+    if result.verdict is Verdict.HOLDS or not induction.complete:
+        return result
+    report(f"{design.name}: {theorem} is not proved; looking for what breaks it")
+    missing, reached = None, None
+    for outcome in outcomes:
+        if not outcome.proved:
+            missing = search(design.system, argument, outcome)
+        if missing is not None:
+            reached = _reaches(missing)
+            break
+    trace = _refutation(design, argument, theorem, scenarios, report)
+    verdict = Verdict.UNDETERMINED if trace is None else Verdict.VIOLATED
+    return replace(result, verdict=verdict, missing=missing, reached=reached, trace=trace)
+
+
+def _reaches(missing: Counterexample) -> bool | None:
+    """Tell whether the checker reaches the state from which the step breaks the claim; None: undecided."""
+    narrowed = narrow(ground(missing.system, missing.instance))
+    terms = narrowed.model.terms
+    term = terms.conjunction(
+        terms.equal(terms.cell(i) if len(values) > 1 else values[0], value)
+        for i, (value, values) in enumerate(zip(missing.before, narrowed.values, strict=True))
+    )
+    question = Question("the counterexample", term)
+    found = NumpyEngine().explore(narrowed, (question,), _REACH, lambda progress: None)
+    if question.name in found.witnesses:
+        return True
+    return False if found.complete else None
+
+
+def _refutation(
+    design: Design, argument: Argument, theorem: str, scenarios: Sequence[Scenario], report: Report
+) -> Trace | None:
+    """Return the shortest trace that violates the theorem on a scenario in scope."""
+    traces = []
+    for scenario in scenarios:
+        instance = _instance(design, scenario)
+        if instance is not None and all(_holds(design, instance, claim) for claim in argument.scope):
+            report(f"{design.name}: {theorem} on '{scenario.name}'")
+            trace = check(design, scenario, properties=(theorem,)).properties[theorem].trace
+            if trace is not None:
+                traces.append(trace)
+    return min(traces, key=lambda trace: len(trace.steps), default=None)
