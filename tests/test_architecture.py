@@ -24,6 +24,7 @@ ROOMS = {
     "explore": {"language"},
     "symbolic": {"language"},
     "trace": {"language"},
+    "prove": {"language", "symbolic", "trace"},
     "stack": {"language", "scenarios"},
     "designs": {"stack", "language", "scenarios"},
 }
@@ -33,7 +34,10 @@ ABOVE = {
     "guards": {"check"},
     "campaign": {"check"},
     "report": {"check", "campaign"},
-    "cli": {"check", "guards", "campaign", "output", "report"},
+    "proving": {"check"},
+    "terminal": set[str](),
+    "cli": {"check", "guards", "campaign", "output", "report", "terminal"},
+    "prove_cli": {"proving", "output", "terminal"},
     "output": set[str](),
 }
 # What a package may import of the others.

@@ -33,6 +33,11 @@ ARGUMENT = Argument(
     scope=(claims.ALIGNED, claims.NO_COPY_ON_READ, claims.QUIESCED),
     invariants=(
         *claims.extents(),
+        *claims.tracked(
+            writes.secondary_node(),
+            lambda s, r: at(s, r, *claims.PARKED),
+            lambda s, r: at(s, r, "secondary-read", *claims.INSIDE_WRITE),
+        ),
         *claims.no_list(),
         *claims.protocol_node(),
         *claims.cow_requests("guest-read"),

@@ -78,12 +78,19 @@ def _satisfy(theory: Theory, obligation: Obligation) -> Counterexample | None:
 
 
 def _simplify(theory: Theory, solver: z3.Solver) -> None:
-    """Pin every component to its initial value, where a counterexample remains."""
+    """Pin components to their initial values, and parameters to the first of theirs, while one remains."""
+    universe = theory.universe
     for name, variable in theory.system.variables.items():
         for indices in _cells(theory, variable.indices):
-            pinned = theory.universe.now(name, indices) == theory.universe.initial(name, indices)
-            if solver.check(pinned) == z3.sat:
-                solver.add(pinned)
+            _pin(solver, universe.now(name, indices) == universe.initial(name, indices))
+    for name, parameter in theory.system.parameters.items():
+        for indices in _cells(theory, parameter.indices):
+            _pin(solver, universe.now(name, indices) == universe.value(parameter.sort, 0))
+
+
+def _pin(solver: z3.Solver, fact: z3.BoolRef) -> None:
+    if solver.check(fact) == z3.sat:
+        solver.add(fact)
 
 
 def _cells(theory: Theory, indices: tuple[Index, ...]) -> Iterator[tuple[z3.ExprRef, ...]]:
@@ -151,7 +158,11 @@ def _unexplained(theory: Theory, reference: Reference, state: Vector) -> bool:
     levels = [level.here(State(system, None), bound) for level in theory.argument.levels]
     height = {
         r: next(
-            (len(levels) - i for i, here in enumerate(levels) if reference.value(here, state, {bound.number: r})),
+            (
+                len(levels) - i
+                for i, here in enumerate(levels)
+                if reference.value(here, state, {bound.number: r})
+            ),
             0,
         )
         for r in owners

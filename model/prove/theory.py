@@ -179,13 +179,9 @@ class Theory:
         about = f"who waits on {wait.on} waits for a lower level"
         return Obligation(about, action.label, own, goal, deadlock=True)
 
-    def _waits(
-        self, action: Action, wait: Wait, bound: Bindings, other: z3.ExprRef
-    ) -> dict[str, z3.BoolRef]:
+    def _waits(self, action: Action, wait: Wait, bound: Bindings, other: z3.ExprRef) -> dict[str, z3.BoolRef]:
         """What makes a wait-for edge, by name: program order alone, as for the explorer."""
-        found = {
-            f"{p.name} exists": self.universe.is_element(bound[p.number], p.sort) for p in action.params
-        }
+        found = {f"{p.name} exists": self.universe.is_element(bound[p.number], p.sort) for p in action.params}
         found["the other exists"] = self.universe.is_element(other, wait.bound.sort)
         found |= {g.name: self._now(g.condition, bound) for g in action.guards if g.location}
         found[f"wait on {wait.on}"] = self._now(wait.condition, {**bound, wait.bound.number: other})
@@ -252,16 +248,21 @@ class Theory:
                 first: z3.ExprRef = first,
                 numbers: tuple[int, int] = (owner.number, place.number),
             ) -> z3.BoolRef:
-                holds, found = (self._now(here, dict(zip(numbers, (me, k), strict=True))) for k in (at, first))
+                holds, found = (
+                    self._now(here, dict(zip(numbers, (me, k), strict=True))) for k in (at, first)
+                )
                 return z3.Implies(holds, z3.And(found, first <= at))
 
             anywhere = universe.element(mark.index, "place")
             declared = itertools.chain(self.system.variables.values(), self.system.parameters.values())
             positions = (d.name for d in declared if (d.sort, d.indices) == (place.sort, (self.owner,)))
-            yield mark, z3.And(
-                universe.belongs(first, place.sort),
-                universe.landing(first, place.sort),
-                universe.landing(first - 1, place.sort),
-                universe.forall([(anywhere, mark.index)], least(anywhere)),
-                *(least(universe.now(name, (me,))) for name in positions),
+            yield (
+                mark,
+                z3.And(
+                    universe.belongs(first, place.sort),
+                    universe.landing(first, place.sort),
+                    universe.landing(first - 1, place.sort),
+                    universe.forall([(anywhere, mark.index)], least(anywhere)),
+                    *(least(universe.now(name, (me,))) for name in positions),
+                ),
             )

@@ -42,6 +42,9 @@ GUEST = (
     "cow-request-wait", "lookup-active", *BELOW_ACTIVE, "allocate", "active-write", "finishing", *SNAPSHOT
 )  # fmt: skip
 
+PARKED = ("copy-enter-parked", "secondary-parked", "write-parked", "final-parked")
+PAST = ("copy-read", "secondary-read", "rmw", "settle", "write", "written")
+
 
 def extents() -> Iterator[Claim]:
     """Say who is where, with which clusters."""
@@ -154,12 +157,7 @@ def protocol_node() -> Iterator[Claim]:
 
 def no_list() -> Iterator[Claim]:
     """Say that nobody waits on the secondary's list, where no request is serialising."""
-    yield claim("nobody waits on the secondary's tracked list", Request)(
-        lambda s, r: (
-            (s.secondary_waiting_for[r] == nobody(Request))
-            & ~at(s, r, "write-parked", "final-parked", "secondary-parked")
-        )
-    )
+    yield claim("nobody waits on the secondary's tracked list", Request)(lambda s, r: ~at(s, r, *PARKED))
 
 
 def settled() -> Iterator[Claim]:
@@ -445,9 +443,6 @@ FLEECING = claim("requests are NBD writes and snapshot reads", Request)(
     lambda s, r: is_kind(s, r, "nbd-write", "nbd-zero", "guest-read")
 )
 BREAKS_THE_WRITE = claim("a copy that fails breaks the write, not the snapshot")(lambda s: ~s.break_snapshot)
-
-PARKED = ("copy-enter-parked", "secondary-parked", "write-parked", "final-parked")
-PAST = ("copy-read", "secondary-read", "rmw", "settle", "write", "written")
 
 IN_FLIGHT = Level(
     "block-copy's in-flight list",

@@ -138,9 +138,7 @@ def explain_deadlock(
     return (), tuple(words.values()), names
 
 
-def waits(
-    reference: Reference, state: Vector, owners: Sequence[int]
-) -> Iterator[tuple[int, int, WaitEdge]]:
+def waits(reference: Reference, state: Vector, owners: Sequence[int]) -> Iterator[tuple[int, int, WaitEdge]]:
     """Yield every wait-for edge from one of the owners: who, for whom, and both in words."""
     instance = reference.instance
     for action in reference.system.actions:
