@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
+from model import output
 from model.check import check
 from model.designs import Design
 from model.explore.numpy_engine import NumpyEngine
@@ -16,9 +19,10 @@ from model.language.ground import ground
 from model.language.instance import Instance
 from model.language.system import Property
 from model.prove.counterexample import Counterexample, search
+from model.prove.drawing import draw
 from model.prove.prover import RLIMIT, Outcome
 from model.prove.templates import assigned_values
-from model.prove.theorem import Induction, induct, without
+from model.prove.theorem import Attempt, Induction, Use, audit
 from model.prove.theory import DEADLOCK
 from model.scenarios import Scenario
 from model.scenarios.geometry import reduce
@@ -28,6 +32,7 @@ from model.verdict import Verdict
 
 ANY = "any requests"
 _REACH = Limits(max_states=200_000)  # of a counterexample's own instance: it is small
+_SLUG = re.compile(r"[^a-z0-9.]+")
 _NOTHING = Argument((), (), (), (), (), ())
 
 
@@ -36,7 +41,7 @@ class Theorem:
     """A theorem about a design and what came of it.
 
     `scope`: what it is restricted to, in words. `open`: what could not be shown. `missing`: a counterexample
-    to the first of these, and whether the checker `reaches` it. A refutation is a `trace` of the checker.
+    to the first of these, drawn, and whether the checker `reaches` it. A refutation is the checker's `trace`.
     """
 
     design: str
@@ -47,7 +52,7 @@ class Theorem:
     obligations: tuple[Outcome, ...]
     needs: tuple[str, ...]
     open: tuple[str, ...]
-    missing: Counterexample | None = None
+    missing: str | None = None
     reached: bool | None = None
     trace: Trace | None = None
 
@@ -65,11 +70,13 @@ def prove(
     scenarios: Sequence[Scenario],
     *,
     rlimit: int = RLIMIT,
+    folder: Path | None = None,
     report: Report = lambda task: None,
 ) -> Iterator[Theorem]:
     """Yield what comes of each theorem, in the scope of the design's argument and then without it.
 
-    Refutations are sought on the scenarios. Raises `BrokenInvariant` if one of them breaks a claim.
+    Refutations are sought on the scenarios. `folder`: where every obligation goes as SMT-LIB 2.
+    Raises `BrokenInvariant` if one of the scenarios breaks a claim.
     """
     argument = design.argument or _NOTHING
     explore_claims(design, argument, scenarios, report)
@@ -77,13 +84,30 @@ def prove(
     def watch(done: int, of: int) -> None:
         report(f"{design.name}: obligation {done} of {of}")
 
-    induction = induct(design.system, argument, rlimit=rlimit, watch=watch)
+    report(f"{design.name}: stating the obligations")
+    attempt = Attempt(design.system, argument, rlimit)
+    induction = attempt.induct(watch)
+    if folder is not None:
+        _write_scripts(attempt, induction, folder / design.name)
     yield from (_judge(design, induction, name, scenarios, report) for name in theorems)
     if argument.scope:
         report(f"{design.name}: without its restrictions")
-        general = without(induction, [claim.name for claim in argument.scope], rlimit=rlimit)
+        general = attempt.without(induction, [claim.name for claim in argument.scope])
         general = replace(general, argument=replace(argument, scope=()))
         yield from (_judge(design, general, name, scenarios, report) for name in theorems)
+
+
+def uses(design: Design, theorems: Sequence[str], rlimit: int = RLIMIT) -> Iterator[Use]:
+    """Yield what each restriction, invariant and guard of a design is for."""
+    attempt = Attempt(design.system, design.argument or _NOTHING, rlimit)
+    yield from audit(attempt, attempt.induct(), theorems)
+
+
+def _write_scripts(attempt: Attempt, induction: Induction, folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for number, outcome in enumerate(induction.outcomes, 1):
+        script = attempt.prover.script(attempt.obligations[outcome.name], outcome.needs)
+        output.write(folder / f"{number:04}-{_SLUG.sub('-', outcome.name)[:80].strip('-')}.smt2", script)
 
 
 def explore_claims(
@@ -143,16 +167,16 @@ def _judge(
     if result.verdict is Verdict.HOLDS or not induction.complete:
         return result
     report(f"{design.name}: {theorem} is not proved; looking for what breaks it")
-    missing, reached = None, None
-    for outcome in outcomes:
-        if not outcome.proved:
-            missing = search(design.system, argument, outcome)
-        if missing is not None:
-            reached = _reaches(missing)
-            break
+    found = (search(design.system, argument, outcome) for outcome in outcomes if not outcome.proved)
+    missing = next(filter(None, found), None)
     trace = _refutation(design, argument, theorem, scenarios, report)
-    verdict = Verdict.UNDETERMINED if trace is None else Verdict.VIOLATED
-    return replace(result, verdict=verdict, missing=missing, reached=reached, trace=trace)
+    return replace(
+        result,
+        verdict=Verdict.UNDETERMINED if trace is None else Verdict.VIOLATED,
+        missing=None if missing is None else draw(missing),
+        reached=None if missing is None else _reaches(missing),
+        trace=trace,
+    )
 
 
 def _reaches(missing: Counterexample) -> bool | None:

@@ -34,7 +34,7 @@ ABOVE = {
     "guards": {"check"},
     "campaign": {"check"},
     "report": {"check", "campaign"},
-    "proving": {"check"},
+    "proving": {"check", "output"},
     "terminal": set[str](),
     "cli": {"check", "guards", "campaign", "output", "report", "terminal"},
     "prove_cli": {"proving", "output", "terminal"},

@@ -1,7 +1,7 @@
 """QEMU 4.0 and 4.1: the job's writes to its target are serialising, and readers need nothing extra."""
 
 from model.designs.design import Design
-from model.language.claim import Argument, Level
+from model.language.claim import Argument
 from model.language.system import System
 from model.stack import backup, claims, copying, overlay, properties, protocol, replication, world, writes
 from model.stack.wellformed import GIVEN
@@ -50,11 +50,7 @@ ARGUMENT = Argument(
     levels=(
         claims.CHECKPOINT,
         claims.STOP,
-        Level(
-            "CowRequests",
-            "who copies waits for who holds a CowRequest; no holder waits for a CowRequest",
-            lambda s, r: at(s, r, "notify", "cow-wait"),
-        ),
+        claims.COPIES,
         claims.ALLOCATIONS,
         claims.HIDDEN_LIST,
         claims.PROTOCOL,

@@ -16,7 +16,7 @@ import z3
 
 from model.language.claim import Argument
 from model.language.evaluate import OutOfRange, Reference, Vector
-from model.language.expression import local
+from model.language.expression import index_of, local
 from model.language.instance import Instance, Layout, Table
 from model.language.sorts import Enum, Index
 from model.language.system import Action, State, System
@@ -66,7 +66,7 @@ def _satisfy(theory: Theory, obligation: Obligation) -> Counterexample | None:
     solver = z3.Solver()
     solver.set("random_seed", 0)
     solver.set("rlimit", RLIMIT)
-    known = theory.instance if obligation.initial else {**theory.instance, **theory.state}
+    known = {**theory.instance, **theory.scope, **({} if obligation.initial else theory.state)}
     for formula in (*known.values(), *obligation.own.values(), z3.Not(obligation.goal)):
         solver.add(formula)
     if solver.check() != z3.sat:
@@ -152,7 +152,7 @@ def _unexplained(theory: Theory, reference: Reference, state: Vector) -> bool:
     owner, formula = system.finished or (None, None)
     assert owner is not None
     assert formula is not None
-    owners = range(reference.instance.sizes[owner.sort.name])
+    owners = range(reference.instance.sizes[index_of(owner).name])
     unfinished = {r for r in owners if not reference.value(formula, state, {owner.number: r})}
     bound = local(theory.owner, "owner")
     levels = [level.here(State(system, None), bound) for level in theory.argument.levels]

@@ -1,4 +1,4 @@
-"""A counterexample to induction as text, drawn like a trace: who there is, the state, the step, what breaks."""
+"""A counterexample to induction as text, drawn like a trace: who, the state, the step, what breaks."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import textwrap
 from collections.abc import Iterator
 
 from model.language.evaluate import Reference
+from model.language.expression import index_of
 from model.language.instance import Layout
 from model.language.sorts import BOOL
 from model.prove.counterexample import Counterexample
@@ -31,7 +32,7 @@ def draw(found: Counterexample) -> str:
 def _tables(found: Counterexample) -> Iterator[str]:
     """Yield what the instance says of each owner, and of the rest, leaving out what is false or zero."""
     assert found.system.finished is not None
-    owner = found.system.finished[0].sort
+    owner = index_of(found.system.finished[0])
     for number, name in enumerate(found.instance.names[owner.name]):
         yield f"{name} ({', '.join(_facts(found, number)) or 'nothing else'})"
     for name, parameter in found.system.parameters.items():
@@ -42,7 +43,7 @@ def _tables(found: Counterexample) -> Iterator[str]:
 def _facts(found: Counterexample, number: int) -> Iterator[str]:
     system, instance = found.system, found.instance
     assert system.finished is not None
-    owner = system.finished[0].sort
+    owner = index_of(system.finished[0])
     for name, parameter in system.parameters.items():
         table = instance.tables[name]
         if parameter.indices == (owner,):

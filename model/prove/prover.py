@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import z3
@@ -12,6 +12,7 @@ from model.prove.theory import Obligation, Theory
 
 RLIMIT = 20_000_000
 """z3's units of work for one obligation: deterministic where time is not."""
+_OPTIONS = {"auto_config": False, "mbqi": False, "random_seed": 0, "ctrl_c": False}
 
 
 @dataclass(frozen=True)
@@ -34,32 +35,35 @@ class Outcome:
         return self.needs is not None
 
 
+@dataclass(frozen=True)
+class _Session:
+    """A solver for the obligations of one step; `names` are of the assumptions that stand for hypotheses."""
+
+    own: Mapping[str, z3.BoolRef]
+    solver: z3.Solver
+    assumptions: Mapping[str, z3.BoolRef]
+    names: Mapping[int, str]
+
+
 class Prover:
-    """Proves obligations of one theory, one after the other; those of one step share a solver."""
+    """Proves obligations of one theory; those of one step share a solver."""
 
     def __init__(self, theory: Theory, rlimit: int = RLIMIT) -> None:
         self.theory = theory
         self.rlimit = rlimit
-        self._own: Mapping[str, z3.BoolRef] | None = None
-        self._initial = False
-        self._solver: z3.Solver | None = None
-        self._names: dict[str, z3.BoolRef] = {}
-        self._by_id: dict[int, str] = {}
+        self._sessions: dict[int, _Session] = {}
 
-    def prove(self, obligation: Obligation, without: Iterable[str] = ()) -> Outcome:
+    def prove(self, obligation: Obligation, without: Collection[str] = ()) -> Outcome:
         """Try to prove the obligation, leaving out the hypotheses named."""
         began = time.perf_counter()
-        if self._solver is None or self._own is not obligation.own or self._initial != obligation.initial:
-            self._begin(obligation)
-        assert self._solver is not None
-        dropped = set(without)
-        self._solver.push()
-        self._solver.add(z3.Not(obligation.goal))
-        answer = self._solver.check([p for name, p in self._names.items() if name not in dropped])
+        session = self._session(obligation)
+        session.solver.push()
+        session.solver.add(z3.Not(obligation.goal))
+        answer = session.solver.check([p for name, p in session.assumptions.items() if name not in without])
         needs = None
         if answer == z3.unsat:
-            needs = frozenset(self._by_id[p.get_id()] for p in self._solver.unsat_core())
-        self._solver.pop()
+            needs = frozenset(session.names[p.get_id()] for p in session.solver.unsat_core())
+        session.solver.pop()
         return Outcome(
             obligation.name,
             obligation.about,
@@ -70,20 +74,32 @@ class Prover:
             time.perf_counter() - began,
         )
 
-    def _begin(self, obligation: Obligation) -> None:
-        theory = self.theory
-        known = theory.instance if obligation.initial else {**theory.instance, **theory.state}
-        self._own, self._initial = obligation.own, obligation.initial
-        self._solver = z3.Solver()
-        for option, value in (
-            ("auto_config", False),
-            ("mbqi", False),
-            ("random_seed", 0),
-            ("rlimit", self.rlimit),
-        ):
-            self._solver.set(option, value)
-        self._names = {}
-        for number, (name, formula) in enumerate({**known, **obligation.own}.items()):
-            self._names[name] = z3.Bool(f"h{number}")
-            self._solver.add(z3.Implies(self._names[name], formula))
-        self._by_id = {p.get_id(): name for name, p in self._names.items()}
+    def script(self, obligation: Obligation, needs: Collection[str] | None) -> str:
+        """Return the obligation as SMT-LIB 2, from the hypotheses named (None: all); unsat if it holds."""
+        solver = z3.Solver()
+        solver.add(*self.theory.instance.values())
+        hypotheses = self._hypotheses(obligation)
+        solver.add(*(f for name, f in hypotheses.items() if needs is None or name in needs))
+        solver.add(z3.Not(obligation.goal))
+        return f"; {obligation.name}\n(set-logic ALL)\n{solver.to_smt2()}"
+
+    def _hypotheses(self, obligation: Obligation) -> dict[str, z3.BoolRef]:
+        state = {} if obligation.initial else self.theory.state
+        return {**self.theory.scope, **state, **obligation.own}
+
+    def _session(self, obligation: Obligation) -> _Session:
+        """Open a solver: facts of the instance are asserted, what a core may name is assumed."""
+        found = self._sessions.get(id(obligation.own))
+        if found is not None and found.own is obligation.own:
+            return found
+        solver = z3.Solver()
+        for option, value in _OPTIONS.items():
+            solver.set(option, value)
+        solver.set("rlimit", self.rlimit)
+        solver.add(*self.theory.instance.values())
+        hypotheses = self._hypotheses(obligation)
+        assumptions = {name: z3.Bool(f"h{number}") for number, name in enumerate(hypotheses)}
+        solver.add(*(z3.Implies(assumptions[name], formula) for name, formula in hypotheses.items()))
+        names = {p.get_id(): name for name, p in assumptions.items()}
+        found = self._sessions[id(obligation.own)] = _Session(obligation.own, solver, assumptions, names)
+        return found

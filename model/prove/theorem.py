@@ -6,13 +6,15 @@ needed, and so on: only that closure counts, so an invariant that no theorem nee
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from model.language.claim import Argument
 from model.language.system import System
 from model.prove.prover import RLIMIT, Outcome, Prover
-from model.prove.theory import DEADLOCK, Theory
+from model.prove.theory import DEADLOCK, Theory, descends
+
+WAIT = "wait on "
 
 Watch = Callable[[int, int], None]
 """Told after each obligation: how many are done, of how many."""
@@ -57,49 +59,86 @@ class Induction:
     def needs(self, theorem: str) -> tuple[str, ...]:
         """Return the hypotheses that the theorem's cores name: restrictions, invariants and guards."""
         named = set().union(*(o.needs or () for o in self.rests_on(theorem)))
-        scope = [claim.name for claim in self.argument.scope]
+        return tuple(name for name in self.hypotheses if name in named)
+
+    @property
+    def hypotheses(self) -> tuple[str, ...]:
+        """Names of all restrictions, invariants and guards, in order."""
         guards = [
             f"{action.label}: {name}"
             for action in self.system.actions
             for name in action.guard_names
             if not any(guard.name == name and guard.location for guard in action.guards)
         ]
-        invariants = [claim.name for claim in self.argument.invariants]
-        return tuple(name for name in (*scope, *invariants, *guards) if name in named)
+        claims = [claim.name for claim in (*self.argument.scope, *self.argument.invariants)]
+        return (*claims, *guards)
 
 
-def induct(
-    system: System,
-    argument: Argument,
-    *,
-    rlimit: int = RLIMIT,
-    watch: Watch = lambda done, of: None,
-) -> Induction:
-    """Try every obligation. Ctrl-C ends it with what is known."""
-    outcomes: list[Outcome] = []
-    try:
+class Attempt:
+    """A system and its argument with every obligation at hand, to be tried as a whole or again in part."""
+
+    def __init__(self, system: System, argument: Argument, rlimit: int = RLIMIT) -> None:
+        self.system = system
+        self.argument = argument
         theory = Theory(system, argument)
-        obligations = list(theory.obligations())
-        prover = Prover(theory, rlimit)
-        for obligation in obligations:
-            outcomes.append(prover.prove(obligation))
-            watch(len(outcomes), len(obligations))
-    except KeyboardInterrupt:
-        return Induction(system, argument, tuple(outcomes), complete=False)
-    return Induction(system, argument, tuple(outcomes))
+        self.obligations = {obligation.name: obligation for obligation in theory.obligations()}
+        self.prover = Prover(theory, rlimit)
+
+    def induct(self, watch: Watch = lambda done, of: None) -> Induction:
+        """Try every obligation. Ctrl-C ends it with what is known."""
+        outcomes: list[Outcome] = []
+        try:
+            for obligation in self.obligations.values():
+                outcomes.append(self.prover.prove(obligation))
+                watch(len(outcomes), len(self.obligations))
+        except KeyboardInterrupt:
+            return Induction(self.system, self.argument, tuple(outcomes), complete=False)
+        return Induction(self.system, self.argument, tuple(outcomes))
+
+    def without(self, induction: Induction, names: Collection[str]) -> Induction:
+        """Return what comes of it without the hypotheses named: claims, restrictions, guards.
+
+        Only obligations that needed one of them are tried again. Obligations of a claim that is left out
+        remain in the result, but nothing can need them. A guard less only makes it easier to move.
+        """
+        outcomes = (
+            self.prover.prove(self.obligations[o.name], names)
+            if o.needs is not None and not o.needs.isdisjoint(names)
+            else o
+            for o in induction.outcomes
+        )
+        return replace(induction, outcomes=tuple(outcomes))
+
+    def without_wait(self, induction: Induction, label: str, wait: str) -> Induction:
+        """Return what comes of it when an action no longer waits: who did must be able to move instead."""
+        rest = self.without(induction, [f"{label}: {wait}"])
+        theory = Theory(self.system.without(label, wait), self.argument)
+        prover = Prover(theory, self.prover.rlimit)
+        moves = tuple(prover.prove(obligation) for obligation in theory.moves())
+        gone = {f"{label}: {descends(wait.removeprefix(WAIT))}", *(outcome.name for outcome in moves)}
+        return replace(rest, outcomes=(*(o for o in rest.outcomes if o.name not in gone), *moves))
 
 
-def without(induction: Induction, names: Collection[str], *, rlimit: int = RLIMIT) -> Induction:
-    """Return what comes of every obligation without the hypotheses named (claims, restrictions or guards).
+@dataclass(frozen=True)
+class Use:
+    """What a hypothesis is for: theorems no longer proved without it, and the first obligation then open."""
 
-    Only obligations that needed one of them are tried again.
+    name: str
+    falls: tuple[str, ...]
+    open: str | None
+
+
+def audit(attempt: Attempt, induction: Induction, theorems: Sequence[str]) -> Iterator[Use]:
+    """Yield for each restriction, invariant and guard what falls without it, alone; nothing: not needed.
+
+    Program order (`location`) is left out: it is no guard that a developer could drop.
     """
-    theory = Theory(induction.system, induction.argument)
-    prover = Prover(theory, rlimit)
-    again = {o.name for o in induction.outcomes if o.needs and not o.needs.isdisjoint(names)}
-    tried: dict[str, Outcome] = {}
-    for obligation in theory.obligations({o.step for o in induction.outcomes if o.name in again}):
-        if obligation.name in again:
-            tried[obligation.name] = prover.prove(obligation, names)
-    outcomes = (tried.get(o.name, o) for o in induction.outcomes if o.about not in names)
-    return replace(induction, outcomes=tuple(outcomes))
+    proved = [theorem for theorem in theorems if induction.proves(theorem)]
+    labels = {action.label for action in induction.system.actions}
+    for name in induction.hypotheses:
+        label, _, guard = name.partition(": ")
+        waits = guard.startswith(WAIT) and label in labels
+        rest = attempt.without_wait(induction, label, guard) if waits else attempt.without(induction, [name])
+        falls = tuple(theorem for theorem in proved if not rest.proves(theorem))
+        open_ = (o.name for theorem in falls for o in rest.rests_on(theorem) if not o.proved)
+        yield Use(name, falls, next(open_, None))

@@ -10,16 +10,15 @@ or somebody unfinished is on a lower level, so an unfinished owner on the lowest
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
 import z3
 
-from model.language.claim import Argument
-from model.language.expression import Expr, Local, local
-from model.language.sorts import Enum, Index, Maybe, Position
+from model.language.claim import Argument, Landmark
+from model.language.expression import Expr, Local, index_of, local
+from model.language.sorts import Enum, Maybe, Position
 from model.language.system import Action, State, System, Wait
 from model.prove.templates import assigned_values, reads_of
 from model.symbolic.universe import Bindings, Look, Universe
@@ -50,6 +49,11 @@ class Obligation:
         return f"{'initially' if self.initial else self.step or 'in every state'}: {self.about}"
 
 
+def descends(on: str) -> str:
+    """Return what has to be shown of a wait."""
+    return f"who waits on {on} waits for a lower level"
+
+
 class Theory:
     """All that is claimed of a system, translated. `sizes`: in a universe of so many elements."""
 
@@ -60,7 +64,7 @@ class Theory:
         self.argument = argument
         self.universe = Universe(system, sizes)
         self._finished_owner, self._finished = system.finished
-        self.owner: Index = self._finished_owner.sort
+        self.owner = index_of(self._finished_owner)
         self.formulas: dict[str, Expr] = {
             **{claim.name: claim.formula(system) for claim in assigned_values(system)},
             **{claim.name: claim.formula(system) for claim in argument.invariants},
@@ -78,16 +82,20 @@ class Theory:
 
     @cached_property
     def instance(self) -> dict[str, z3.BoolRef]:
-        """What holds of the instance, by name."""
+        """What holds of every instance, by name."""
         universe = self.universe
         sizes = [universe.size(i) >= 0 for i in universe.indices.values() if universe.is_number(i)]
         found = {"sizes": z3.And(sizes)}
         found |= {f"{_RANGE}{n}": f for n, f in universe.ranges(universe.now, self.system.parameters)}
-        for claim in (*self.argument.given, *self.argument.scope):
-            found[claim.name] = self._now(claim.formula(self.system))
+        found |= {claim.name: self._now(claim.formula(self.system)) for claim in self.argument.given}
         if universe.sizes is None:
             found["elements"] = universe.landings()
         return found
+
+    @cached_property
+    def scope(self) -> dict[str, z3.BoolRef]:
+        """What the theorems are restricted to, by name."""
+        return {claim.name: self._now(claim.formula(self.system)) for claim in self.argument.scope}
 
     def conjuncts(self, look: Look, written: Collection[str] | None = None) -> dict[str, z3.BoolRef]:
         """What is claimed of every reachable state, by name, in the state that `look` reads.
@@ -114,13 +122,13 @@ class Theory:
         """What must hold for the action to happen, by the names of its guards and waits."""
         found = {}
         for p in action.params:
-            found[f"{p.name} exists"] = self.universe.is_element(bound[p.number], p.sort)
+            found[f"{p.name} exists"] = self.universe.is_element(bound[p.number], index_of(p))
         for guard in action.guards:
             found[guard.name] = self._now(guard.condition, bound)
         for wait in action.waits:
             other = self.universe.element(wait.bound.sort, wait.bound.name)
             waits = self._now(wait.condition, {**bound, wait.bound.number: other})
-            found[f"wait on {wait.on}"] = self.universe.forall([(other, wait.bound.sort)], z3.Not(waits))
+            found[f"wait on {wait.on}"] = self.universe.forall([(other, index_of(wait.bound))], z3.Not(waits))
         return found
 
     # -- invariants
@@ -155,7 +163,7 @@ class Theory:
         for action in self.system.actions:
             for wait in action.waits:
                 yield self._descends(action, wait)
-        yield from self._moves()
+        yield from self.moves()
 
     def level(self, owner: z3.ExprRef) -> z3.ExprRef:
         """Return the number of the owner's level; 0 for none."""
@@ -176,18 +184,19 @@ class Theory:
         own = self._waits(action, wait, bound, other)
         me = bound[action.params[0].number]
         goal = z3.And(z3.Not(self.finished(other)), self.level(other) < self.level(me))
-        about = f"who waits on {wait.on} waits for a lower level"
-        return Obligation(about, action.label, own, goal, deadlock=True)
+        return Obligation(descends(wait.on), action.label, own, goal, deadlock=True)
 
     def _waits(self, action: Action, wait: Wait, bound: Bindings, other: z3.ExprRef) -> dict[str, z3.BoolRef]:
         """What makes a wait-for edge, by name: program order alone, as for the explorer."""
-        found = {f"{p.name} exists": self.universe.is_element(bound[p.number], p.sort) for p in action.params}
-        found["the other exists"] = self.universe.is_element(other, wait.bound.sort)
+        found = {
+            f"{p.name} exists": self.universe.is_element(bound[p.number], index_of(p)) for p in action.params
+        }
+        found["the other exists"] = self.universe.is_element(other, index_of(wait.bound))
         found |= {g.name: self._now(g.condition, bound) for g in action.guards if g.location}
         found[f"wait on {wait.on}"] = self._now(wait.condition, {**bound, wait.bound.number: other})
         return {f"{action.label}: {name}": f for name, f in found.items()}
 
-    def _moves(self) -> Iterator[Obligation]:
+    def moves(self) -> Iterator[Obligation]:
         """Yield, for each place of the program, that who is there can move, or waits, or is not lowest."""
         universe = self.universe
         me, other = (universe.element(self.owner, name) for name in ("me", "other"))
@@ -206,7 +215,7 @@ class Theory:
             **{mark.name: fact for mark, fact in self._landmarks(me)},
         }
         for action in self.system.actions:
-            others = [(universe.element(p.sort, p.name), p.sort) for p in action.params[1:]]
+            others = [(universe.element(p.sort, p.name), index_of(p)) for p in action.params[1:]]
             bound = {p.number: e for p, e in zip(action.params, (me, *(e for e, _ in others)), strict=True)}
             happens = z3.And(list(self.enabling(action, bound).values()))
             own[f"{action.label} is disabled"] = universe.forall(others, z3.Not(happens))
@@ -214,7 +223,7 @@ class Theory:
                 holder = universe.element(wait.bound.sort, wait.bound.name)
                 edge = z3.And(list(self._waits(action, wait, bound, holder).values()))
                 own[f"{action.label} does not wait on {wait.on}"] = universe.forall(
-                    [*others, (holder, wait.bound.sort)], z3.Not(edge)
+                    [*others, (holder, index_of(wait.bound))], z3.Not(edge)
                 )
         counters = (v for v in self.system.variables.values() if v.indices == (self.owner,))
         places = [v for v in counters if isinstance(v.sort, Enum)]
@@ -230,7 +239,7 @@ class Theory:
                 deadlock=True,
             )
 
-    def _landmarks(self, me: z3.ExprRef) -> Iterator[tuple[Expr, z3.BoolRef]]:
+    def _landmarks(self, me: z3.ExprRef) -> Iterator[tuple[Landmark, z3.BoolRef]]:
         """Yield for each landmark that there is a first place where its condition holds, if there is any.
 
         The condition is tried at every position that the state or the instance has for the owner.
@@ -254,7 +263,7 @@ class Theory:
                 return z3.Implies(holds, z3.And(found, first <= at))
 
             anywhere = universe.element(mark.index, "place")
-            declared = itertools.chain(self.system.variables.values(), self.system.parameters.values())
+            declared = self.system.declarations
             positions = (d.name for d in declared if (d.sort, d.indices) == (place.sort, (self.owner,)))
             yield (
                 mark,

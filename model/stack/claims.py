@@ -33,7 +33,7 @@ IN_NOTIFIER = ("notify", "cow-wait", *IN_COW)
 INSIDE_WRITE = ("rmw", "settle", *IN_NOTIFIER, "write", "written")
 ENTERED = ("enter", "write-parked", "rmw", "settle", "final-parked", "write", "written")
 UNWRITTEN = ("copy-status", "copy-enter", "copy-enter-parked", *COPYING[:-1], "copy-failed")
-IN_FILTER = ("copy-loop", *UNWRITTEN, "copied", "copy-returned", "thaw-wait", "enter")
+IN_FILTER = ("copy-wait", "copy-loop", *UNWRITTEN, "copied", "copy-returned", "thaw-wait", "enter")
 WRITE = ("write-parked", "final-parked", *INSIDE_WRITE, *IN_FILTER)
 LOOKED_UP = ("hidden-read", "to-secondary", "secondary-parked", "secondary-read")
 BELOW_ACTIVE = ("to-hidden", "hidden-parked", "lookup-hidden", *LOOKED_UP)
@@ -66,7 +66,7 @@ def extents() -> Iterator[Claim]:
     yield claim("who has not begun, or has dropped its CowRequest, is at its first cluster", Request)(
         lambda s, r: at(
             s, r, "idle", "write-parked", "rmw", "settle", "final-parked", "notify", "cow-wait", "write",
-            "written", "cow-request-wait", "copy-loop", "copy-returned", "thaw-wait", "enter",
+            "written", "cow-request-wait", "copy-wait", "copy-returned", "thaw-wait", "enter",
         ).implies((s.at[r] == s.first[r]) & (s.upto[r] == s.end[r]) & (s.until[r] == s.end[r]))
     )  # fmt: skip
     yield claim("a guest's request stays in its clusters", Request)(
@@ -278,6 +278,38 @@ def serialised_readers() -> Iterator[Claim]:
     )
 
 
+def whole_ranges() -> Iterator[Claim]:
+    """Say who is in the in-flight list of 4.2, and with what."""
+    yield claim("who copies is in the in-flight list with its whole range", Request)(
+        lambda s, r: s.copying[r] == at(s, r, "copy-loop", *UNWRITTEN, "copied")
+    )
+    yield claim("a copying loop stays in its request's clusters", Request)(
+        lambda s, r: at(s, r, "copy-loop").implies(
+            (s.first[r] <= s.at[r]) & (s.at[r] <= s.end[r]) & (s.upto[r] == s.end[r])
+        )
+    )
+    yield claim("a copy's extent is not empty and lies in its request's clusters", Request)(
+        lambda s, r: at(s, r, *UNWRITTEN, "copied").implies(
+            (s.first[r] <= s.at[r]) & (s.at[r] < s.upto[r]) & (s.upto[r] <= s.end[r])
+        )
+    )
+    yield claim("nobody waits for a copy when the filter is gone", Request)(
+        lambda s, r: at(s, r, "copy-wait").implies(s.job != "freed")
+    )
+
+
+def left_filter() -> Iterator[Claim]:
+    """Say what a write must find done when it leaves the filter for the disk."""
+    yield claim("a cluster not in the hidden disk is as it was at the checkpoint", Sector)(
+        lambda s, x: (running(s) & ~s.in_hidden[s.cluster_of[x]]).implies(s.secondary[x] == s.epoch[x])
+    )
+    yield claim("a write leaves the filter when all its clusters are in the hidden disk", Request, Cluster)(
+        lambda s, r, k: (
+            running(s) & at(s, r, "copy-returned", "thaw-wait", *ENTERED) & own(s, r, k)
+        ).implies(s.in_hidden[k])
+    )
+
+
 def filter_copies() -> Iterator[Claim]:
     """Say why block-copy keeps the snapshot: bits are cleared first, and whoever finds them so waits."""
 
@@ -286,6 +318,9 @@ def filter_copies() -> Iterator[Claim]:
 
     yield claim("who copies is in the in-flight list", Request)(
         lambda s, r: s.copying[r] == at(s, r, *UNWRITTEN, "copied")
+    )
+    yield claim("who looks for dirty clusters begins at its first", Request)(
+        lambda s, r: at(s, r, "copy-loop").implies((s.at[r] == s.first[r]) & (s.upto[r] == s.end[r]))
     )
     yield claim("a copy's extent is not empty and lies in its request's clusters", Request)(
         lambda s, r: s.copying[r].implies(
@@ -309,14 +344,7 @@ def filter_copies() -> Iterator[Claim]:
             exists(Request, lambda q: copies(s, q, k))
         )
     )
-    yield claim("a cluster not in the hidden disk is as it was at the checkpoint", Sector)(
-        lambda s, x: (running(s) & ~s.in_hidden[s.cluster_of[x]]).implies(s.secondary[x] == s.epoch[x])
-    )
-    yield claim("a write leaves the filter when all its clusters are in the hidden disk", Request, Cluster)(
-        lambda s, r, k: (
-            running(s) & at(s, r, "copy-returned", "thaw-wait", *ENTERED) & own(s, r, k)
-        ).implies(s.in_hidden[k])
-    )
+    yield from left_filter()
 
 
 def hidden_snapshot() -> Iterator[Claim]:
@@ -444,6 +472,11 @@ FLEECING = claim("requests are NBD writes and snapshot reads", Request)(
 )
 BREAKS_THE_WRITE = claim("a copy that fails breaks the write, not the snapshot")(lambda s: ~s.break_snapshot)
 
+COPIES = Level(
+    "CowRequests",
+    "who copies waits for who holds a CowRequest; no holder waits for a CowRequest",
+    lambda s, r: at(s, r, "notify", "cow-wait"),
+)
 IN_FLIGHT = Level(
     "block-copy's in-flight list",
     "a write that finds nothing dirty waits for copies in flight of its clusters; who copies does not wait "

@@ -28,6 +28,7 @@ from model.language.expression import (
     Quantified,
     Read,
     Size,
+    index_of,
 )
 from model.language.sorts import Bool, Enum, Index, Int, Maybe, Position, Sort
 from model.language.system import Action, Parameter, System, Update, Variable
@@ -43,7 +44,7 @@ class Universe:
     def __init__(self, system: System, sizes: Mapping[str, int] | None = None) -> None:
         self.system = system
         self.sizes = sizes
-        declared = [*system.variables.values(), *system.parameters.values()]
+        declared = system.declarations
         sorts = [d.sort for d in declared]
         indices = {i.name: i for d in declared for i in d.indices}
         for sort in sorts:
@@ -72,7 +73,7 @@ class Universe:
             return _constants(sort)[0].sort()
         if self.is_number(sort):
             return z3.IntSort()
-        index = sort.index if isinstance(sort, Maybe) else sort
+        index = sort.index if isinstance(sort, Maybe | Position) else sort
         return z3.DeclareSort(str(index))
 
     def size(self, index: Index) -> z3.ExprRef:
@@ -97,6 +98,7 @@ class Universe:
             return z3.And(term >= 0, term <= sort.high)
         if isinstance(sort, Bool | Enum):
             return z3.BoolVal(True)
+        assert isinstance(sort, Index | Maybe | Position)
         index = sort if isinstance(sort, Index) else sort.index
         end = self.size(index)
         if self.is_number(sort):
@@ -245,10 +247,12 @@ class Universe:
                     self.translate(expr.other, bound, look),
                 )
             case Quantified(kind="forall" | "exists"):
-                elements, inner, body = [], dict(bound), expr
+                elements, inner = [], dict(bound)
+                body: Expr = expr
                 while isinstance(body, Quantified) and body.kind == expr.kind:
-                    element = inner[body.bound.number] = self.element(body.bound.sort, body.bound.name)
-                    elements.append((element, body.bound.sort))
+                    index = index_of(body.bound)
+                    element = inner[body.bound.number] = self.element(index, body.bound.name)
+                    elements.append((element, index))
                     body = body.body
                 matrix = self.translate(body, inner, look)
                 if expr.kind == "forall":
