@@ -89,12 +89,18 @@ def prove(
     induction = attempt.induct(watch)
     if folder is not None:
         _write_scripts(attempt, induction, folder / design.name)
-    yield from (_judge(design, induction, name, scenarios, report) for name in theorems)
-    if argument.scope:
-        report(f"{design.name}: without its restrictions")
-        general = attempt.without(induction, [claim.name for claim in argument.scope])
-        general = replace(general, argument=replace(argument, scope=()))
-        yield from (_judge(design, general, name, scenarios, report) for name in theorems)
+    general: Induction | None = None
+    for name in theorems:
+        needs = induction.needs(name)
+        if any(claim.name in needs for claim in argument.scope):
+            if general is None:
+                report(f"{design.name}: without its restrictions")
+                general, _ = attempt.houdini(induction, [claim.name for claim in argument.scope])
+            if not general.proves(name):
+                yield _judge(design, induction, name, scenarios, report)
+            yield _judge(design, general, name, scenarios, report)
+        else:
+            yield _judge(design, induction, name, scenarios, report)
 
 
 def uses(design: Design, theorems: Sequence[str], rlimit: int = RLIMIT) -> Iterator[Use]:
@@ -150,21 +156,27 @@ def _holds(design: Design, instance: Instance, claim: Claim) -> bool:
 
 
 def _judge(
-    design: Design, induction: Induction, theorem: str, scenarios: Sequence[Scenario], report: Report
+    design: Design,
+    induction: Induction,
+    theorem: str,
+    scenarios: Sequence[Scenario],
+    report: Report,
 ) -> Theorem:
-    argument = induction.argument
-    outcomes = tuple(induction.rests_on(theorem))
+    argument, outcomes = induction.argument, tuple(induction.rests_on(theorem))
+    needs = induction.needs(theorem)
+    proved = induction.proves(theorem)
+    scope = [claim.name for claim in argument.scope if claim.name in needs or not proved]
     result = Theorem(
         design.name,
         theorem,
-        "; ".join(claim.name for claim in argument.scope) or ANY,
-        Verdict.HOLDS if induction.proves(theorem) else Verdict.UNDETERMINED,
+        "; ".join(scope) or ANY,
+        Verdict.HOLDS if proved else Verdict.UNDETERMINED,
         sum(o.seconds for o in outcomes),
         outcomes,
-        induction.needs(theorem),
+        needs,
         tuple(o.name for o in outcomes if not o.proved),
     )
-    if result.verdict is Verdict.HOLDS or not induction.complete:
+    if proved or not induction.complete:
         return result
     report(f"{design.name}: {theorem} is not proved; looking for what breaks it")
     found = (search(design.system, argument, outcome) for outcome in outcomes if not outcome.proved)

@@ -39,8 +39,6 @@ ARGUMENT = Argument(
         *claims.protocol_node(),
         *claims.blocks(),
         *claims.whole_ranges(),
-        *claims.left_filter(),
-        *claims.hidden_snapshot(),
         *claims.reading(),
         *claims.serialised_readers(),
         *claims.allocations(),

@@ -109,6 +109,25 @@ class Attempt:
         )
         return replace(induction, outcomes=tuple(outcomes))
 
+    def houdini(self, induction: Induction, names: Collection[str]) -> tuple[Induction, tuple[str, ...]]:
+        """Leave out the hypotheses named and every invariant that falls, until the rest is inductive.
+
+        Returns what comes of it and what was left out. Source: C. Flanagan, K. R. M. Leino, "Houdini, an
+        annotation assistant for ESC/Java", FME 2001.
+        """
+        out = list(names)
+        claims = {claim.name for claim in self.argument.invariants}
+        while True:
+            induction = self.without(induction, out)
+            broken = {o.about for o in induction.outcomes if not o.proved and not o.deadlock}
+            fallen = sorted(broken & claims - set(out))
+            if not fallen:
+                kept = tuple(claim for claim in self.argument.invariants if claim.name not in out)
+                scope = tuple(claim for claim in self.argument.scope if claim.name not in out)
+                argument = replace(self.argument, scope=scope, invariants=kept)
+                return replace(induction, argument=argument), tuple(out)
+            out += fallen
+
     def without_wait(self, induction: Induction, label: str, wait: str) -> Induction:
         """Return what comes of it when an action no longer waits: who did must be able to move instead."""
         rest = self.without(induction, [f"{label}: {wait}"])

@@ -60,6 +60,9 @@ def extents() -> Iterator[Claim]:
     yield claim("only guest reads look up the active disk", Request)(
         lambda s, r: at(s, r, "lookup-active").implies(is_kind(s, r, "guest-read"))
     )
+    yield claim("only a checkpoint is at a checkpoint's places", Request)(
+        lambda s, r: at(s, r, "done-cleared", "active-emptied").implies(is_kind(s, r, "checkpoint"))
+    )
     yield claim("only a stop is at a stop's places", Request)(
         lambda s, r: at(s, r, "stopping", "stopped").implies(is_kind(s, r, "stop"))
     )

@@ -22,6 +22,9 @@ GIVEN = (
     claim("only guest requests read through the chain", Request, Sector)(
         lambda s, r, x: s.reads[r, x].implies(is_kind(s, r, "guest-read", "guest-write"))
     ),
+    claim("a guest read reads what it covers", Request, Sector)(
+        lambda s, r, x: (is_kind(s, r, "guest-read") & s.reads[r, x]).implies(s.covers[r, x])
+    ),
     claim("blocks contain what they are blocks of", Request, Sector)(
         lambda s, r, x: s.covers[r, x].implies(s.wide[r, x])
     ),
