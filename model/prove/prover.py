@@ -46,11 +46,15 @@ class _Session:
 
 
 class Prover:
-    """Proves obligations of one theory; those of one step share a solver."""
+    """Proves obligations of one theory; those of one step share a solver.
 
-    def __init__(self, theory: Theory, rlimit: int = RLIMIT) -> None:
+    Solvers are large: with `keep` they are all kept for more questions, else only the one in use.
+    """
+
+    def __init__(self, theory: Theory, rlimit: int = RLIMIT, *, keep: bool = False) -> None:
         self.theory = theory
         self.rlimit = rlimit
+        self.keep = keep
         self._sessions: dict[int, _Session] = {}
 
     def prove(self, obligation: Obligation, without: Collection[str] = ()) -> Outcome:
@@ -92,6 +96,8 @@ class Prover:
         found = self._sessions.get(id(obligation.own))
         if found is not None and found.own is obligation.own:
             return found
+        if not self.keep:
+            self._sessions.clear()
         solver = z3.Solver()
         for option, value in _OPTIONS.items():
             solver.set(option, value)

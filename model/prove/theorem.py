@@ -77,12 +77,14 @@ class Induction:
 class Attempt:
     """A system and its argument with every obligation at hand, to be tried as a whole or again in part."""
 
-    def __init__(self, system: System, argument: Argument, rlimit: int = RLIMIT) -> None:
+    def __init__(
+        self, system: System, argument: Argument, rlimit: int = RLIMIT, *, keep: bool = False
+    ) -> None:
         self.system = system
         self.argument = argument
         theory = Theory(system, argument)
         self.obligations = {obligation.name: obligation for obligation in theory.obligations()}
-        self.prover = Prover(theory, rlimit)
+        self.prover = Prover(theory, rlimit, keep=keep)
 
     def induct(self, watch: Watch = lambda done, of: None) -> Induction:
         """Try every obligation. Ctrl-C ends it with what is known."""
