@@ -105,7 +105,7 @@ def prove(
 
 def uses(design: Design, theorems: Sequence[str], rlimit: int = RLIMIT) -> Iterator[Use]:
     """Yield what each restriction, invariant and guard of a design is for."""
-    attempt = Attempt(design.system, design.argument or _NOTHING, rlimit, keep=True)
+    attempt = Attempt(design.system, design.argument or _NOTHING, rlimit)
     yield from audit(attempt, attempt.induct(), theorems)
 
 

@@ -46,27 +46,25 @@ class _Session:
 
 
 class Prover:
-    """Proves obligations of one theory; those of one step share a solver.
+    """Proves obligations of one theory; those of one step, asked one after the other, share a solver."""
 
-    Solvers are large: with `keep` they are all kept for more questions, else only the one in use.
-    """
-
-    def __init__(self, theory: Theory, rlimit: int = RLIMIT, *, keep: bool = False) -> None:
+    def __init__(self, theory: Theory, rlimit: int = RLIMIT) -> None:
         self.theory = theory
         self.rlimit = rlimit
-        self.keep = keep
-        self._sessions: dict[int, _Session] = {}
+        self._last: _Session | None = None
 
     def prove(self, obligation: Obligation, without: Collection[str] = ()) -> Outcome:
-        """Try to prove the obligation, leaving out the hypotheses named."""
+        """Try to prove the obligation, leaving out the hypotheses named.
+
+        Most follow from what is near: the conjunct itself and the guards, say.
+        """
         began = time.perf_counter()
         session = self._session(obligation)
         session.solver.push()
         session.solver.add(z3.Not(obligation.goal))
-        answer = session.solver.check([p for name, p in session.assumptions.items() if name not in without])
-        needs = None
-        if answer == z3.unsat:
-            needs = frozenset(session.names[p.get_id()] for p in session.solver.unsat_core())
+        needs = self._needs(session, obligation.near - set(without)) if obligation.near else None
+        if needs is None:
+            needs = self._needs(session, session.assumptions.keys() - set(without))
         session.solver.pop()
         return Outcome(
             obligation.name,
@@ -77,6 +75,13 @@ class Prover:
             needs,
             time.perf_counter() - began,
         )
+
+    def _needs(self, session: _Session, names: Collection[str]) -> frozenset[str] | None:
+        """Return which of the hypotheses a proof needs; None if there is none from these."""
+        chosen = [assumption for name, assumption in session.assumptions.items() if name in names]
+        if session.solver.check(chosen) != z3.unsat:
+            return None
+        return frozenset(session.names[p.get_id()] for p in session.solver.unsat_core())
 
     def script(self, obligation: Obligation, needs: Collection[str] | None) -> str:
         """Return the obligation as SMT-LIB 2, from the hypotheses named (None: all); unsat if it holds."""
@@ -93,11 +98,8 @@ class Prover:
 
     def _session(self, obligation: Obligation) -> _Session:
         """Open a solver: facts of the instance are asserted, what a core may name is assumed."""
-        found = self._sessions.get(id(obligation.own))
-        if found is not None and found.own is obligation.own:
-            return found
-        if not self.keep:
-            self._sessions.clear()
+        if self._last is not None and self._last.own is obligation.own:
+            return self._last
         solver = z3.Solver()
         for option, value in _OPTIONS.items():
             solver.set(option, value)
@@ -107,5 +109,5 @@ class Prover:
         assumptions = {name: z3.Bool(f"h{number}") for number, name in enumerate(hypotheses)}
         solver.add(*(z3.Implies(assumptions[name], formula) for name, formula in hypotheses.items()))
         names = {p.get_id(): name for name, p in assumptions.items()}
-        found = self._sessions[id(obligation.own)] = _Session(obligation.own, solver, assumptions, names)
-        return found
+        self._last = _Session(obligation.own, solver, assumptions, names)
+        return self._last

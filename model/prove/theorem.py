@@ -77,14 +77,12 @@ class Induction:
 class Attempt:
     """A system and its argument with every obligation at hand, to be tried as a whole or again in part."""
 
-    def __init__(
-        self, system: System, argument: Argument, rlimit: int = RLIMIT, *, keep: bool = False
-    ) -> None:
+    def __init__(self, system: System, argument: Argument, rlimit: int = RLIMIT) -> None:
         self.system = system
         self.argument = argument
         theory = Theory(system, argument)
         self.obligations = {obligation.name: obligation for obligation in theory.obligations()}
-        self.prover = Prover(theory, rlimit, keep=keep)
+        self.prover = Prover(theory, rlimit)
 
     def induct(self, watch: Watch = lambda done, of: None) -> Induction:
         """Try every obligation. Ctrl-C ends it with what is known."""
@@ -130,9 +128,21 @@ class Attempt:
                 return replace(induction, argument=argument), tuple(out)
             out += fallen
 
-    def without_wait(self, induction: Induction, label: str, wait: str) -> Induction:
-        """Return what comes of it when an action no longer waits: who did must be able to move instead."""
-        rest = self.without(induction, [f"{label}: {wait}"])
+    def each_without(self, induction: Induction, names: Collection[str]) -> dict[str, Induction]:
+        """Return what comes of it without each of the hypotheses, alone: see `without`."""
+        tried: dict[str, dict[str, Outcome]] = {name: {} for name in names}
+        for outcome in induction.outcomes:
+            for name in outcome.needs or ():
+                if name in tried:
+                    again = self.prover.prove(self.obligations[outcome.name], [name])
+                    tried[name][outcome.name] = again
+        return {
+            name: replace(induction, outcomes=tuple(again.get(o.name, o) for o in induction.outcomes))
+            for name, again in tried.items()
+        }
+
+    def no_longer_waits(self, rest: Induction, label: str, wait: str) -> Induction:
+        """Correct what comes of a wait left out: nobody waits there, so who did must be able to move."""
         theory = Theory(self.system.without(label, wait), self.argument)
         prover = Prover(theory, self.prover.rlimit)
         moves = tuple(prover.prove(obligation) for obligation in theory.moves())
@@ -156,10 +166,10 @@ def audit(attempt: Attempt, induction: Induction, theorems: Sequence[str]) -> It
     """
     proved = [theorem for theorem in theorems if induction.proves(theorem)]
     labels = {action.label for action in induction.system.actions}
-    for name in induction.hypotheses:
+    for name, rest in attempt.each_without(induction, induction.hypotheses).items():
         label, _, guard = name.partition(": ")
-        waits = guard.startswith(WAIT) and label in labels
-        rest = attempt.without_wait(induction, label, guard) if waits else attempt.without(induction, [name])
+        if label in labels and guard.startswith(WAIT) and DEADLOCK in proved:
+            rest = attempt.no_longer_waits(rest, label, guard)
         falls = tuple(theorem for theorem in proved if not rest.proves(theorem))
         open_ = (o.name for theorem in falls for o in rest.rests_on(theorem) if not o.proved)
         yield Use(name, falls, next(open_, None))

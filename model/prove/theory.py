@@ -33,7 +33,7 @@ class Obligation:
 
     `about` is the conjunct, or the theorem, that needs it; `step` the action in question. `initial`: it
     is about the initial state, of which nothing else is known; `deadlock`: it is about no conjunct but about
-    freedom from deadlock.
+    freedom from deadlock. `near`: hypotheses that will do, most likely; to be tried first.
     """
 
     about: str
@@ -42,11 +42,18 @@ class Obligation:
     goal: z3.BoolRef
     initial: bool = False
     deadlock: bool = False
+    near: frozenset[str] = frozenset()
 
     @property
     def name(self) -> str:
         """What has to be shown, in words."""
         return f"{'initially' if self.initial else self.step or 'in every state'}: {self.about}"
+
+
+@dataclass(frozen=True)
+class _Program:
+    name: str
+    sort: Enum
 
 
 def descends(on: str) -> str:
@@ -154,7 +161,7 @@ class Theory:
         look = self.universe.after(action, bound)
         written = {update.variable for update in action.updates}
         for name, goal in self.conjuncts(look, written).items():
-            yield Obligation(name, action.label, own, goal)
+            yield Obligation(name, action.label, own, goal, near=frozenset({name, *own}))
 
     # -- freedom from deadlock
 
@@ -214,30 +221,43 @@ class Theory:
             "nobody unfinished is lower": universe.forall([(other, self.owner)], lower),
             **{mark.name: fact for mark, fact in self._landmarks(me)},
         }
+        always = frozenset(own)
+        places = self.program.sort.values
+        values = [universe.value(self.program.sort, number) for number in range(len(places))]
+        here = universe.now(self.program.name, (me,))
+        near: list[set[str]] = [set() for _ in places]
         for action in self.system.actions:
             others = [(universe.element(p.sort, p.name), index_of(p)) for p in action.params[1:]]
             bound = {p.number: e for p, e in zip(action.params, (me, *(e for e, _ in others)), strict=True)}
             happens = z3.And(list(self.enabling(action, bound).values()))
-            own[f"{action.label} is disabled"] = universe.forall(others, z3.Not(happens))
+            facts = {f"{action.label} is disabled": universe.forall(others, z3.Not(happens))}
             for wait in action.waits:
                 holder = universe.element(wait.bound.sort, wait.bound.name)
                 edge = z3.And(list(self._waits(action, wait, bound, holder).values()))
-                own[f"{action.label} does not wait on {wait.on}"] = universe.forall(
+                facts[f"{action.label} does not wait on {wait.on}"] = universe.forall(
                     [*others, (holder, index_of(wait.bound))], z3.Not(edge)
                 )
-        counters = (v for v in self.system.variables.values() if v.indices == (self.owner,))
-        places = [v for v in counters if isinstance(v.sort, Enum)]
-        program = max(places, key=lambda v: v.sort.size({}))
-        assert isinstance(program.sort, Enum)
-        for number, place in enumerate(program.sort.values):
-            here = universe.now(program.name, (me,)) == universe.value(program.sort, number)
+            own |= facts
+            location = z3.And([self._now(g.condition, bound) for g in action.guards if g.location])
+            for names, value in zip(near, values, strict=True):
+                if not z3.is_false(z3.simplify(z3.substitute(location, (here, value)))):
+                    names |= facts.keys()
+        for place, names, value in zip(places, near, values, strict=True):
             yield Obligation(
                 f"who is at {place} can move, or waits, or is not on the lowest level",
                 None,
                 own,
-                z3.Not(here),
+                here != value,
                 deadlock=True,
+                near=always | names | self.state.keys(),
             )
+
+    @cached_property
+    def program(self) -> _Program:
+        """The owner's program counter: of its variables of an enum sort, the one with most values."""
+        counters = (v for v in self.system.variables.values() if v.indices == (self.owner,))
+        found = [_Program(v.name, v.sort) for v in counters if isinstance(v.sort, Enum)]
+        return max(found, key=lambda program: len(program.sort.values))
 
     def _landmarks(self, me: z3.ExprRef) -> Iterator[tuple[Landmark, z3.BoolRef]]:
         """Yield for each landmark that there is a first place where its condition holds, if there is any.

@@ -106,7 +106,7 @@ def test_needs_name_what_the_proof_rests_on(results: list[dict[str, Any]]) -> No
 def rfc() -> tuple[Attempt, Induction]:
     design = DESIGNS["rfc-2016"]
     assert design.argument is not None
-    attempt = Attempt(design.system, design.argument, keep=True)
+    attempt = Attempt(design.system, design.argument)
     return attempt, attempt.induct()
 
 
