@@ -2,31 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from model.designs import Design
-from model.explore.numpy_engine import NumpyEngine
-from model.explore.python_engine import PythonEngine
+from model.explore import reduced
+from model.explore.engines import ENGINES
 from model.explore.result import (
     DEADLOCK,
     UNLIMITED,
-    Engine,
     Exploration,
     Limits,
-    Question,
     Report,
+    questions,
 )
-from model.language.domains import narrow
+from model.language.domains import Narrowed, narrow
 from model.language.ground import ground
+from model.reduce.choice import choose
 from model.scenarios import Scenario, ScenarioError
 from model.scenarios.geometry import Geometry, reduce
 from model.stack.binding import bind
 from model.stack.properties import STANDARD
 from model.trace.trace import Trace, replay
 from model.verdict import Verdict, worst
-
-ENGINES: dict[str, Engine] = {engine.name: engine for engine in (PythonEngine(), NumpyEngine())}
 
 
 @dataclass(frozen=True)
@@ -44,12 +42,13 @@ class PropertyResult:
 
 @dataclass(frozen=True)
 class Result:
-    """A design on a scenario."""
+    """A design on a scenario. `reductions`: what was left out of the search, in words."""
 
     design: str
     scenario: Scenario
     geometry: Geometry
     exploration: Exploration
+    reductions: tuple[str, ...]
     properties: Mapping[str, PropertyResult]
 
     @property
@@ -69,8 +68,9 @@ def check(
     geometry: Geometry | None = None,
     *,
     properties: Sequence[str] = STANDARD,
-    engine: str = "numpy",
+    engine: str = "auto",
     limits: Limits = UNLIMITED,
+    reductions: Collection[str] = (),
     report: Report = lambda progress: None,
 ) -> Result:
     """Explore the design on the scenario (in the reduced geometry unless one is given).
@@ -78,39 +78,43 @@ def check(
     Every trace in the result has been replayed by the reference semantics. A limit that is hit leaves
     undetermined what was not decided by then. Raises `ScenarioError` if the scenario does not fit the design.
     """
-    if (missing := design.misses(scenario)) is not None:
-        raise ScenarioError(f"{design.name} has no {missing}: '{scenario.name}' does not fit it")
     geometry = geometry or reduce(scenario)
-    instance = bind(scenario, geometry)
-    narrowed = narrow(ground(design.system, instance))
+    narrowed = finite(design, scenario, geometry)
     model = narrowed.model
-    wanted = [p for p in design.system.properties if p.name in properties]
-    questions = tuple(
-        Question(p.name, model.terms.negation(model.always[p.name]))
-        if p.kind == "always"
-        else Question(p.name, model.sometimes[p.name])
-        for p in wanted
-    )
-    found = ENGINES[engine].explore(narrowed, questions, limits, report)
+    chosen, said = choose(narrowed, reductions)
+    asked = questions(model, properties)
+    found = reduced.explore(ENGINES[engine], narrowed, asked, limits, report, chosen)
     results = {}
-    kinds = {**{p.name: p.kind for p in wanted}, DEADLOCK: "always"}
+    kinds = {**{p.name: p.kind for p in design.system.properties}, DEADLOCK: "always"}
     for name in properties:
         witness = found.witnesses.get(name)
         trace = None
         if witness is not None:
             path = [(model.commands[n].action, model.commands[n].arguments) for n in witness.path]
-            trace = replay(design.system, instance, scenario.name, name, path)
-        results[name] = PropertyResult(_verdict(kinds[name], witness is not None, found.complete), trace)
-    return Result(design.name, scenario, geometry, found, results)
+            trace = replay(design.system, model.instance, scenario.name, name, path)
+        unshown = name in found.depths and witness is None
+        complete = found.complete and not unshown
+        results[name] = PropertyResult(_verdict(kinds[name], witness is not None, complete), trace)
+    return Result(design.name, scenario, geometry, found, said, results)
+
+
+def finite(design: Design, scenario: Scenario, geometry: Geometry) -> Narrowed:
+    """Return the finite model of the design on the scenario in the geometry.
+
+    Raises `ScenarioError` if the scenario does not fit the design.
+    """
+    if (missing := design.misses(scenario)) is not None:
+        raise ScenarioError(f"{design.name} has no {missing}: '{scenario.name}' does not fit it")
+    return narrow(ground(design.system, bind(scenario, geometry)))
 
 
 def unexplored(
     design: Design, scenario: Scenario, geometry: Geometry, properties: Sequence[str], engine: str
 ) -> Result:
     """Return the result of a run that an interrupt kept from beginning: all is undetermined."""
-    nothing = Exploration(engine, 0, 0, 0, 0.0, "interrupted", {})
+    nothing = Exploration(engine, 0, 0, 0, 0.0, "interrupted", {}, {})
     open_ = {name: PropertyResult(Verdict.UNDETERMINED, None) for name in properties}
-    return Result(design.name, scenario, geometry, nothing, open_)
+    return Result(design.name, scenario, geometry, nothing, (), open_)
 
 
 def _verdict(kind: str, witnessed: bool, complete: bool) -> Verdict:

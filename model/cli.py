@@ -1,11 +1,11 @@
-"""The commands of the model: designs, scenarios, check, trace."""
+"""The commands of the model: designs, scenarios, check, trace, export."""
 
 from __future__ import annotations
 
 import json
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import click
@@ -14,10 +14,15 @@ from rich.table import Table
 from rich.text import Text
 
 from model import campaign, output, report
-from model.check import ENGINES, Result
+from model.check import Result, finite
 from model.designs import DESIGNS, Design
-from model.explore.result import Limits, Progress
+from model.explore.engines import ENGINES
+from model.explore.result import DEADLOCK, Limits, Progress, questions
+from model.export.naming import identifier
+from model.export.promela import promela
+from model.export.tla import tla
 from model.guards import audit
+from model.reduce.choice import NAMES
 from model.scenarios import Scenario, ScenarioError, bundled, find
 from model.scenarios.geometry import describe, reduce, unreduced
 from model.stack.properties import MEANING, STANDARD
@@ -105,7 +110,11 @@ def scenarios(scenario: str | None) -> None:
 
 
 _ENGINE = click.option(
-    "--engine", type=click.Choice(list(ENGINES)), default="numpy", show_default=True, help="Who explores."
+    "--engine",
+    type=click.Choice(list(ENGINES)),
+    default="auto",
+    show_default=True,
+    help="Who explores; auto: NumPy, and machine code where there are more than some 100,000 states.",
 )
 _MAX_STATES = click.option(
     "--max-states", type=click.IntRange(min=1), help="Stop a run after so many states: undetermined."
@@ -124,6 +133,21 @@ _MAX_SECONDS = click.option(
     type=click.FloatRange(min=0, min_open=True),
     help="Stop a run after so long: undetermined.",
 )
+_REDUCTION = click.option(
+    "--reduction",
+    "reductions",
+    multiple=True,
+    type=click.Choice(NAMES),
+    help="Leave out of the search what it makes superfluous; several may be given. Default: none.",
+)
+_PROPERTIES = click.option(
+    "--property",
+    "properties",
+    multiple=True,
+    metavar="P",
+    type=click.Choice(list(MEANING)),
+    help=f"One of {', '.join(MEANING)}. Default: all but concurrency.",
+)
 _REDUCE = click.option(
     "--reduce/--no-reduce", default=True, help="Reduce the disk to the smallest equivalent one (the default)."
 )
@@ -132,19 +156,13 @@ _REDUCE = click.option(
 @click.command()
 @click.argument("names", metavar="[DESIGN|FILE.py]...", nargs=-1)
 @click.option("--scenario", "wanted", multiple=True, metavar="NAME|FILE.toml", help="Default: all bundled.")
-@click.option(
-    "--property",
-    "properties",
-    multiple=True,
-    metavar="P",
-    type=click.Choice(list(MEANING)),
-    help=f"One of {', '.join(MEANING)}. Default: all but concurrency.",
-)
+@_PROPERTIES
 @click.option("--json", "json_path", metavar="OUT", help="Write the results there as JSON ('-': to stdout).")
 @click.option("--traces", "folder", metavar="DIR", help="Write every trace there as text.")
 @_ENGINE
 @_MAX_STATES
 @_MAX_SECONDS
+@_REDUCTION
 @_REDUCE
 def check(
     names: tuple[str, ...],
@@ -155,6 +173,7 @@ def check(
     engine: str,
     max_states: int | None,
     max_seconds: float | None,
+    reductions: tuple[str, ...],
     reduce: bool,
 ) -> None:
     """Explore designs on scenarios and print the verdicts.
@@ -164,7 +183,7 @@ def check(
     """
     chosen, on = find_designs(names), _find_scenarios(wanted)
     limits = Limits(max_states, max_seconds)
-    plan = _plan(chosen, on, tuple(dict.fromkeys(properties)) or STANDARD, engine, limits, reduce)
+    plan = _plan(chosen, on, tuple(dict.fromkeys(properties)) or STANDARD, engine, limits, reductions, reduce)
     try:
         if json_path not in (None, "-"):
             output.check_file(str(json_path), "--json")
@@ -201,6 +220,7 @@ def check(
 @_ENGINE
 @_MAX_STATES
 @_MAX_SECONDS
+@_REDUCTION
 @_REDUCE
 def trace(
     name: str,
@@ -211,6 +231,7 @@ def trace(
     engine: str,
     max_states: int | None,
     max_seconds: float | None,
+    reductions: tuple[str, ...],
     reduce: bool,
 ) -> None:
     """Print the shortest trace that decides a property: a counterexample, or a witness for `concurrency`.
@@ -219,7 +240,7 @@ def trace(
     """
     chosen, on = find_designs([name]), _find_scenarios([wanted])
     properties = (wanted_property,) if wanted_property else STANDARD
-    plan = _plan(chosen, on, properties, engine, Limits(max_states, max_seconds), reduce)
+    plan = _plan(chosen, on, properties, engine, Limits(max_states, max_seconds), reductions, reduce)
     try:
         if path is not None:
             output.check_file(path, "-o")
@@ -273,13 +294,16 @@ def _plan(
     properties: Sequence[str],
     engine: str,
     limits: Limits,
+    reductions: Sequence[str],
     reduced: bool,
 ) -> campaign.Plan:
     if all(design.misses(scenario) for design in chosen for scenario in on):
         design, scenario = chosen[0], on[0]
         raise BadInput(f"{design.name} has no {design.misses(scenario)}: '{scenario.name}' does not fit it")
     known = {*DESIGNS, *(design.name for design in chosen)}
-    plan = campaign.Plan(chosen, on, properties, engine, limits, reduce if reduced else unreduced)
+    plan = campaign.Plan(
+        chosen, on, properties, engine, limits, tuple(reductions), reduce if reduced else unreduced
+    )
     for scenario in on:
         unknown = sorted(set(scenario.expect) - known)
         if unknown:
@@ -339,4 +363,53 @@ def _show(results: Sequence[Result], seconds: float) -> None:
         console.print(answer, markup=False)
 
 
-COMMANDS = (designs, scenarios, check, trace)
+@click.command()
+@click.argument("name", metavar="DESIGN|FILE.py")
+@click.option("--scenario", "wanted", required=True, metavar="NAME|FILE.toml", help="On what.")
+@click.option("--to", "form", required=True, type=click.Choice(["promela", "tla"]), help="For SPIN, or TLC.")
+@_PROPERTIES
+@click.option("-o", "path", metavar="OUT", help="Write it there (of OUT.tla: OUT.cfg, too), not to stdout.")
+@_REDUCE
+def export(
+    name: str, wanted: str, form: str, properties: tuple[str, ...], path: str | None, reduce: bool
+) -> None:
+    """Write a design on a scenario, with its properties, as a model for another checker.
+
+    What is written is the finite model that `check` explores, with the same steps and states.
+    """
+    (design,), (scenario,) = find_designs([name]), _find_scenarios([wanted])
+    asked = tuple(dict.fromkeys(properties)) or STANDARD
+    geometry = _plan([design], [scenario], asked, "", Limits(), (), reduce).geometry(scenario)
+    narrowed = finite(design, scenario, geometry)
+    sought, deadlock = questions(narrowed.model, asked), DEADLOCK in asked
+    heading = [f"{design.name} on '{scenario.name}'", *(f"{each}: {MEANING[each]}" for each in asked)]
+    if reduce:
+        heading.insert(1, describe(scenario, geometry))
+    if form == "promela":
+        _put({path: promela(narrowed, heading, sought, deadlock)})
+        return
+    module = identifier(design.name, scenario.slug) if path is None else Path(path).stem
+    if path is not None and Path(path).name != f"{identifier(module)}.tla":
+        raise BadInput(f"-o: '{path}' is no module's file; accepted: letters, digits and '_', then .tla")
+    text, configuration = tla(narrowed, module, heading, sought, deadlock)
+    if path is None:  # what follows a module is no part of it
+        _put({None: f"{text}\n{module}.cfg:\n{configuration}"})
+    else:
+        _put({path: text, str(Path(path).with_suffix(".cfg")): configuration})
+
+
+def _put(files: Mapping[str | None, str]) -> None:
+    """Write the files if all of them can be written; None is stdout."""
+    try:
+        for target in filter(None, files):
+            output.check_file(target, "-o")
+        for path, content in files.items():
+            if path is None:
+                click.echo(content, nl=False)
+            else:
+                output.write(path, content)
+    except output.OutputError as error:
+        raise BadInput(str(error)) from None
+
+
+COMMANDS = (designs, scenarios, check, trace, export)

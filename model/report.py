@@ -71,6 +71,7 @@ def details(result: Result) -> Iterator[Text | str]:
         f"depth {found.depth}, {found.seconds:.2f} s on the {found.engine} engine"
         + ("" if found.complete else f"; stopped: {found.stopped}")
     )
+    yield from (*result.reductions, *found.remarks)
     for name, outcome in result.properties.items():
         line = Text(f"  {name:<14}")
         line.append(f"{outcome.verdict.value:<13}", STYLE[outcome.verdict])
@@ -89,9 +90,10 @@ def totals(results: Sequence[Result], seconds: float) -> str:
     states = sum(result.exploration.states for result in results)
     stopped = sum(not result.exploration.complete for result in results)
     engines = ", ".join(sorted({result.exploration.engine for result in results}))
-    return f"{len(results)} runs, {states:,} states in all, {seconds:.1f} s on the {engines} engine; " + (
-        f"{stopped} not explored completely." if stopped else "every reachable state explored."
-    )
+    remarks = dict.fromkeys(remark for result in results for remark in result.exploration.remarks)
+    line = f"{len(results)} runs, {states:,} states in all, {seconds:.1f} s on the {engines} engine; "
+    line += f"{stopped} not explored completely." if stopped else "every reachable state explored."
+    return "\n".join([line, *remarks])
 
 
 def telling(results: Sequence[Result]) -> list[Trace]:
@@ -102,11 +104,14 @@ def telling(results: Sequence[Result]) -> list[Trace]:
 
 
 def surprises(results: Sequence[Result]) -> Iterator[str]:
-    """Yield a line for each verdict or state count that is not what the scenario's file expects."""
+    """Yield a line for each verdict or state count that is not what the scenario's file expects.
+
+    It expects the count of a search that leaves nothing out.
+    """
     for result in results:
         for name, expected in result.scenario.expect.get(result.design, {}).items():
             got: object = None
-            if name == "states" and result.exploration.complete:
+            if name == "states" and result.exploration.complete and not result.reductions:
                 got = result.exploration.states
             elif name in result.properties:
                 got = result.properties[name].verdict.value
@@ -165,7 +170,7 @@ def as_json(result: Result) -> dict[str, Any]:
         "seconds": round(found.seconds, 3),
         "engine": found.engine,
         "stopped": found.stopped,
-        "reductions": [f"geometry: {line}"] if (line := _reduction(result)) else [],
+        "reductions": [*([f"geometry: {line}"] if (line := _reduction(result)) else []), *result.reductions],
         "properties": {name: _property(outcome) for name, outcome in result.properties.items()},
     }
 

@@ -23,6 +23,8 @@ ROOMS = {
     "scenarios": {"verdict"},
     "explore": {"language"},
     "symbolic": {"language"},
+    "reduce": {"explore", "language"},
+    "export": {"language", "explore"},
     "trace": {"language"},
     "prove": {"language", "symbolic", "trace"},
     "stack": {"language", "scenarios"},
@@ -137,7 +139,7 @@ def test_only_the_command_line_imports_the_commands() -> None:
 def test_no_module_imports_itself_in_a_circle() -> None:
     graph: nx.DiGraph[str] = nx.DiGraph()
     graph.add_edges_from((module, name) for module in MODULES for name in imports(module))
-    assert set(in_model()) <= set(graph)
+    assert {module for module in in_model() if list(imports(module))} <= set(graph)
     assert nx.is_directed_acyclic_graph(graph), nx.find_cycle(graph)
 
 

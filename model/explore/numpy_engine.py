@@ -7,6 +7,8 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from model.explore import renaming
+from model.explore.reductions import UNREDUCED, Reductions
 from model.explore.result import (
     DEADLOCK,
     Exploration,
@@ -32,10 +34,16 @@ class NumpyEngine:
     name = "numpy"
 
     def explore(
-        self, narrowed: Narrowed, questions: tuple[Question, ...], limits: Limits, report: Report
+        self,
+        narrowed: Narrowed,
+        questions: tuple[Question, ...],
+        limits: Limits,
+        report: Report,
+        reductions: Reductions = UNREDUCED,
     ) -> Exploration:
         """See `Engine`."""
         program = VectorProgram(narrowed, questions)
+        canonical = renaming.of_columns(program.packing, reductions.symmetry)
         began = time.perf_counter()
         initial = program.packing.pack(narrowed.model.initial)
         layers = [distinct(tuple(initial.T))]
@@ -52,7 +60,7 @@ class NumpyEngine:
                 for chunk in _chunks(layers[-1].states):
                     now = time.perf_counter()
                     states = len(seen) + len(new)
-                    enforce(limits, states, now - began)
+                    enforce(limits, states, now - began, depth)
                     if now - reported > 0.1:
                         reported = now
                         memory = seen.memory + new.memory + sum(layer.memory for layer in layers)
@@ -70,7 +78,10 @@ class NumpyEngine:
                         _note(hits, DEADLOCK, chunk, program.deadlocked(chunk, movable))
                     if successors:
                         joined = tuple(np.concatenate(words) for words in zip(*successors, strict=True))
-                        found_here = seen.without_known(distinct(joined))
+                        there = distinct(joined)
+                        if canonical is not None:
+                            there = distinct(canonical(there.states))
+                        found_here = seen.without_known(there)
                         new.add(new.without_known(found_here))
                 found.update({name: (depth, state) for name, state in hits.items()})
                 hits = {}
@@ -82,12 +93,15 @@ class NumpyEngine:
             stopped = str(stop) or "interrupted"
             found.update({name: (depth, state) for name, state in hits.items()})
         seconds = time.perf_counter() - began
+        depths = {name: depth for name, (depth, _) in found.items()}
         witnesses = {
-            name: Witness(_shortest_path(program, layers[:at], state)) for name, (at, state) in found.items()
+            name: Witness(shortest_path(program, [layer.states for layer in layers[:at]], state))
+            for name, (at, state) in found.items()
+            if reductions == UNREDUCED
         }
         reached = sum(1 for layer in layers if len(layer)) - 1
         states = len(seen) + len(new)
-        return Exploration(self.name, states, transitions, reached, seconds, stopped, witnesses)
+        return Exploration(self.name, states, transitions, reached, seconds, stopped, depths, witnesses)
 
 
 def _chunks(states: Columns) -> Iterator[Columns]:
@@ -108,27 +122,28 @@ def _note(hits: dict[str, State], name: str, states: Columns, mask: Mask) -> Non
     """Remember the least state of the layer where the mask is set."""
     which = np.flatnonzero(mask)
     if len(which):
-        least = _least(tuple(column[which] for column in states))
-        hits[name] = min(hits.get(name, least), least)
+        first = least(tuple(column[which] for column in states))
+        hits[name] = min(hits.get(name, first), first)
 
 
-def _least(states: Columns) -> State:
+def least(states: Columns) -> State:
+    """Return the least of some states."""
     first = np.lexsort(states[::-1])[0]
     return tuple(int(column[first]) for column in states)
 
 
-def _shortest_path(program: VectorProgram, layers: Sequence[Run], target: State) -> tuple[int, ...]:
+def shortest_path(program: VectorProgram, layers: Sequence[Columns], target: State) -> tuple[int, ...]:
     """Walk back through the layers; of the ways into a state take the least (command, state)."""
     path: list[int] = []
     for layer in reversed(layers):
         ways: list[tuple[int, State]] = []
-        for chunk in _chunks(layer.states):
+        for chunk in _chunks(layer):
             for number, which, after in program.expand(chunk):
                 same = np.ones(len(which), dtype=bool)
                 for column, word in zip(after, target, strict=True):
                     same &= column == np.uint64(word)
                 if same.any():
-                    ways.append((number, _least(tuple(column[which[same]] for column in chunk))))
+                    ways.append((number, least(tuple(column[which[same]] for column in chunk))))
         command, target = min(ways)
         path.append(command)
     return tuple(reversed(path))

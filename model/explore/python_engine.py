@@ -5,7 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Sequence
 
+from model.explore import renaming
 from model.explore.program import Program
+from model.explore.reductions import UNREDUCED, Reductions
 from model.explore.result import (
     DEADLOCK,
     Exploration,
@@ -28,10 +30,16 @@ class PythonEngine:
     name = "python"
 
     def explore(
-        self, narrowed: Narrowed, questions: tuple[Question, ...], limits: Limits, report: Report
+        self,
+        narrowed: Narrowed,
+        questions: tuple[Question, ...],
+        limits: Limits,
+        report: Report,
+        reductions: Reductions = UNREDUCED,
     ) -> Exploration:
         """See `Engine`."""
         program = Program(narrowed, questions)
+        canonical = renaming.of_bytes(narrowed, reductions.symmetry)
         began = reported = time.perf_counter()
         layers = [[program.initial]]
         seen = {program.initial}
@@ -45,7 +53,7 @@ class PythonEngine:
                 for count, state in enumerate(layers[-1]):
                     if count % 1024 == 0:
                         now = time.perf_counter()
-                        enforce(limits, len(seen), now - began)
+                        enforce(limits, len(seen), now - began, depth)
                         if now - reported > 0.1:
                             reported = now
                             memory = len(seen) * (len(state) + _OVERHEAD)
@@ -59,6 +67,8 @@ class PythonEngine:
                     if DEADLOCK not in found and program.deadlocked(state, successors):
                         hits.setdefault(DEADLOCK, []).append(state)
                     for _, successor in successors:
+                        if canonical is not None:
+                            successor = canonical(successor)
                         if successor not in seen:
                             seen.add(successor)
                             new.append(successor)
@@ -69,11 +79,14 @@ class PythonEngine:
             stopped = str(stop) or "interrupted"
             found.update({name: (depth, min(states)) for name, states in hits.items()})
         seconds = time.perf_counter() - began
+        depths = {name: depth for name, (depth, _) in found.items()}
         witnesses = {
-            name: Witness(_shortest_path(program, layers[:at], state)) for name, (at, state) in found.items()
+            name: Witness(_shortest_path(program, layers[:at], state))
+            for name, (at, state) in found.items()
+            if reductions == UNREDUCED
         }
         reached = sum(1 for layer in layers if layer) - 1
-        return Exploration(self.name, len(seen), transitions, reached, seconds, stopped, witnesses)
+        return Exploration(self.name, len(seen), transitions, reached, seconds, stopped, depths, witnesses)
 
 
 def _shortest_path(program: Program, layers: Sequence[Iterable[bytes]], target: bytes) -> tuple[int, ...]:

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+from model.explore.reductions import UNREDUCED, Reductions
 from model.language.domains import Narrowed
+from model.language.ground import GroundModel
 from model.language.term import Term
 
 
 @dataclass(frozen=True)
 class Limits:
-    """When to give up: number of states, seconds. None: never."""
+    """When to give up: number of states, seconds, steps from the start. None: never."""
 
     max_states: int | None = None
     max_seconds: float | None = None
+    max_depth: int | None = None
 
 
 UNLIMITED = Limits()
@@ -50,7 +53,11 @@ class Witness:
 
 @dataclass(frozen=True)
 class Exploration:
-    """The outcome. `stopped` is None when every reachable state was seen, else why not."""
+    """The outcome. `stopped` is None when every reachable state was seen, else why not.
+
+    `depths`: the least depth at which each question was answered; `witnesses` says how, and lacks what a
+    reduced search has found. `remarks`: what a user should know of how the search was done.
+    """
 
     engine: str
     states: int
@@ -58,7 +65,9 @@ class Exploration:
     depth: int
     seconds: float
     stopped: str | None
+    depths: Mapping[str, int]
     witnesses: Mapping[str, Witness]
+    remarks: tuple[str, ...] = ()
 
     @property
     def complete(self) -> bool:
@@ -72,6 +81,20 @@ class Question:
 
     name: str
     term: Term
+
+
+def questions(model: GroundModel, properties: Collection[str]) -> tuple[Question, ...]:
+    """Return what decides the properties: the states that violate an `always`, or satisfy a `sometimes`.
+
+    Names the model does not have, such as `DEADLOCK`, are passed over.
+    """
+    return tuple(
+        Question(p.name, model.terms.negation(model.always[p.name]))
+        if p.kind == "always"
+        else Question(p.name, model.sometimes[p.name])
+        for p in model.system.properties
+        if p.name in properties
+    )
 
 
 DEADLOCK = "deadlock"
@@ -88,9 +111,17 @@ class Engine(Protocol):
     name: str
 
     def explore(
-        self, narrowed: Narrowed, questions: tuple[Question, ...], limits: Limits, report: Report
+        self,
+        narrowed: Narrowed,
+        questions: tuple[Question, ...],
+        limits: Limits,
+        report: Report,
+        reductions: Reductions = UNREDUCED,
     ) -> Exploration:
-        """Explore until nothing is new or a limit is hit; Ctrl-C counts as a limit."""
+        """Explore until nothing is new or a limit is hit; Ctrl-C counts as a limit.
+
+        A reduction that the engine does not know is left aside, and the remarks say so.
+        """
         ...
 
 
@@ -98,8 +129,10 @@ class Stop(Exception):
     """Raised inside an engine when a limit is hit."""
 
 
-def enforce(limits: Limits, states: int, seconds: float) -> None:
+def enforce(limits: Limits, states: int, seconds: float, depth: int = 0) -> None:
     """Raise `Stop` if a limit is hit."""
+    if limits.max_depth is not None and depth > limits.max_depth:
+        raise Stop(f"depth {limits.max_depth} was reached")
     if limits.max_states is not None and states > limits.max_states:
         raise Stop(f"--max-states {limits.max_states} was reached")
     if limits.max_seconds is not None and seconds > limits.max_seconds:

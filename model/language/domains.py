@@ -48,11 +48,11 @@ def narrow(model: GroundModel) -> Narrowed:
         number = queue.popleft()
         queued.discard(number)
         command = model.commands[number]
-        seen = _refine(command.enabled, masks)
+        seen = refine(command.enabled, masks)
         if seen is None:
             continue
         for cell, value in command.updates:
-            new = _values(value, seen, masks)
+            new = possible_values(value, seen, masks)
             if new & ~full[cell]:
                 outside.setdefault(number, set()).add(cell)
                 new &= full[cell]
@@ -70,7 +70,7 @@ def _rebuilt(model: GroundModel, masks: list[int], outside: dict[int, set[int]])
     commands: list[Command] = []
     unproved: dict[int, tuple[tuple[int, Term], ...]] = {}
     for number, command in enumerate(model.commands):
-        if _refine(command.enabled, masks) is None and _refine(command.here, masks) is None:
+        if refine(command.enabled, masks) is None and refine(command.here, masks) is None:
             continue
         waits = tuple(
             WaitFor(w.number, w.other, condition)
@@ -90,10 +90,11 @@ def _rebuilt(model: GroundModel, masks: list[int], outside: dict[int, set[int]])
         sometimes={name: simple(term) for name, term in model.sometimes.items()},
         finished=tuple(simple(term) for term in model.finished),
     )
-    return Narrowed(narrowed, tuple(tuple(_members(mask)) for mask in masks), unproved)
+    return Narrowed(narrowed, tuple(tuple(members(mask)) for mask in masks), unproved)
 
 
-def _members(mask: int) -> Iterable[int]:
+def members(mask: int) -> Iterable[int]:
+    """Yield the values in a mask, ascending."""
     return (value for value in range(mask.bit_length()) if mask >> value & 1)
 
 
@@ -122,13 +123,13 @@ class _Simplifier:
             assert isinstance(cell, int)
             return node if _many(self.masks[cell]) else self.masks[cell].bit_length() - 1
         if node.kind in ("eq", "lt"):
-            mask = _values(node, {}, self.masks)
+            mask = possible_values(node, {}, self.masks)
             if mask != _BOTH:
                 return mask.bit_length() - 1
         return self.terms.rebuild(node, tuple(self(a) for a in node.arguments))
 
 
-def _refine(guard: Term, masks: list[int]) -> dict[int, int] | None:
+def refine(guard: Term, masks: list[int]) -> dict[int, int] | None:
     """Return narrower masks for cells that the conjuncts of a guard speak of; None if it cannot hold."""
     seen: dict[int, int] = {}
     if isinstance(guard, int):
@@ -142,7 +143,7 @@ def _refine(guard: Term, masks: list[int]) -> dict[int, int] | None:
             if not seen[cell]:
                 return None
     for conjunct in conjuncts:
-        if not _values(conjunct, seen, masks) & 0b10:
+        if not possible_values(conjunct, seen, masks) & 0b10:
             return None
     return seen
 
@@ -171,7 +172,7 @@ def _allowed(term: Term, masks: list[int]) -> tuple[int, int] | None:
     return None
 
 
-def _values(term: Term, seen: dict[int, int], masks: list[int]) -> int:
+def possible_values(term: Term, seen: dict[int, int], masks: list[int]) -> int:
     """Return the mask of values the term can take when each cell ranges freely over its own."""
     if isinstance(term, int):
         return 1 << term
@@ -180,7 +181,7 @@ def _values(term: Term, seen: dict[int, int], masks: list[int]) -> int:
         cell = arguments[0]
         assert isinstance(cell, int)
         return seen.get(cell, masks[cell])
-    inner = [_values(a, seen, masks) for a in arguments]
+    inner = [possible_values(a, seen, masks) for a in arguments]
     match term.kind:
         case "not":
             return (inner[0] & 1) << 1 | inner[0] >> 1
@@ -193,8 +194,8 @@ def _values(term: Term, seen: dict[int, int], masks: list[int]) -> int:
                 return 0b01
             return _BOTH if _many(inner[0]) or _many(inner[1]) else 0b10
         case "lt":
-            can = min(_members(inner[0])) < max(_members(inner[1]))
-            must = max(_members(inner[0])) < min(_members(inner[1]))
+            can = min(members(inner[0])) < max(members(inner[1]))
+            must = max(members(inner[0])) < min(members(inner[1]))
             return 0b10 if must else _BOTH if can else 0b01
         case "if":
             return (inner[1] if inner[0] & 0b10 else 0) | (inner[2] if inner[0] & 0b01 else 0)
@@ -203,6 +204,6 @@ def _values(term: Term, seen: dict[int, int], masks: list[int]) -> int:
                 inner = [m & _BOTH for m in inner]
             sums = 1
             for mask in inner:
-                sums = sum({1 << a + b for a in _members(sums) for b in _members(mask)})
+                sums = sum({1 << a + b for a in members(sums) for b in members(mask)})
             return sums
     raise TypeError(term.kind)

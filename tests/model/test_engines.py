@@ -1,4 +1,4 @@
-"""Both engines on systems whose numbers are known, at their limits, and interrupted."""
+"""Every engine on systems whose numbers are known, at their limits, and interrupted."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from dataclasses import replace
 import pytest
 
 from model.explore import numpy_engine, python_engine
+from model.explore.native import search
+from model.explore.native.engine import NativeEngine
 from model.explore.packing import Packing
 from model.explore.result import DEADLOCK, UNLIMITED, Engine, Exploration, Limits, Progress
 from model.language.domains import narrow
@@ -34,7 +36,7 @@ from tests.model.toys import (
     steps,
 )
 
-both = pytest.mark.parametrize("engine", ENGINES, ids=lambda engine: engine.name)
+every = pytest.mark.parametrize("engine", ENGINES, ids=lambda engine: engine.name)
 each_toy = pytest.mark.parametrize("toy", TOYS, ids=lambda toy: toy.name)
 
 
@@ -54,6 +56,7 @@ def slow(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = Clock()
     monkeypatch.setattr(python_engine, "time", clock)
     monkeypatch.setattr(numpy_engine, "time", clock)
+    monkeypatch.setattr(search, "time", clock)
 
 
 def run(engine: Engine, toy: Toy, limits: Limits = UNLIMITED, stop_at: int | None = None) -> Exploration:
@@ -82,7 +85,7 @@ def assert_replays(toy: Toy, found: Exploration) -> None:
         assert len(replay(toy.system, toy.instance, "toy", name, path).steps) == toy.witnesses[name]
 
 
-@both
+@every
 @each_toy
 def test_numbers_are_those_worked_out_by_hand(engine: Engine, toy: Toy) -> None:
     found = run(engine, toy)
@@ -96,11 +99,11 @@ def test_numbers_are_those_worked_out_by_hand(engine: Engine, toy: Toy) -> None:
 
 @each_toy
 def test_ties_are_broken_alike(toy: Toy) -> None:
-    one, two = (run(engine, toy).witnesses for engine in ENGINES)
-    assert dict(one) == dict(two)
+    one, two, three = (run(engine, toy).witnesses for engine in ENGINES)
+    assert dict(one) == dict(two) == dict(three)
 
 
-@both
+@every
 def test_of_the_ways_into_a_state_the_least_command_is_taken(engine: Engine) -> None:
     toy = dining(2)
     narrowed = narrow(ground(toy.system, toy.instance))
@@ -108,7 +111,7 @@ def test_of_the_ways_into_a_state_the_least_command_is_taken(engine: Engine) -> 
     assert steps(narrowed, found)[DEADLOCK] == (("take left", (1,)), ("take left", (0,)))
 
 
-@both
+@every
 def test_of_the_states_sought_the_least_is_taken(engine: Engine) -> None:
     """Of 'one' inside, the least state (idle, idle, one) has the last owner inside."""
     toy = mutex(3)
@@ -117,7 +120,7 @@ def test_of_the_states_sought_the_least_is_taken(engine: Engine) -> None:
     assert steps(narrowed, found)["inside"] == (("enter", (2,)),)
 
 
-@both
+@every
 def test_a_cycle_is_a_deadlock_though_somebody_can_move(engine: Engine) -> None:
     toy = dining(3)
     model = narrow(ground(toy.system, toy.instance)).model
@@ -131,7 +134,7 @@ def test_a_cycle_is_a_deadlock_though_somebody_can_move(engine: Engine) -> None:
     }
 
 
-@both
+@every
 def test_an_owner_waits_where_it_has_come_to_whatever_its_other_guards_say(engine: Engine) -> None:
     """Two owners wait for each other in every state, though only a lamp, lit by the third, would let them."""
     system = System("lamp")
@@ -155,7 +158,7 @@ def test_an_owner_waits_where_it_has_come_to_whatever_its_other_guards_say(engin
     assert depths(found) == {DEADLOCK: 0}
 
 
-@both
+@every
 def test_a_value_that_comes_to_be_later_is_passed_on(engine: Engine) -> None:
     """Each action reads what only the next one assigns: narrowing must go round until nothing is new."""
     system = System("backwards")
@@ -181,7 +184,7 @@ def test_a_value_that_comes_to_be_later_is_passed_on(engine: Engine) -> None:
     assert depths(found) == {"arrived": 3}
 
 
-@both
+@every
 def test_a_stuck_whole_is_a_deadlock_without_a_cycle(engine: Engine) -> None:
     toy = leak(3)
     model = narrow(ground(toy.system, toy.instance)).model
@@ -212,7 +215,7 @@ def test_the_size_of_a_chunk_changes_nothing(monkeypatch: pytest.MonkeyPatch, to
 # -- limits
 
 
-@both
+@every
 @pytest.mark.parametrize("toy", [mutex(5, locked=False), dining(3), march(4)], ids=lambda toy: toy.name)
 def test_a_limit_on_states_leaves_a_part_that_is_right(engine: Engine, toy: Toy) -> None:
     whole = run(engine, toy)
@@ -230,7 +233,7 @@ def test_a_limit_on_states_leaves_a_part_that_is_right(engine: Engine, toy: Toy)
     assert len(decided) > 1  # the limit fell before as well as after a witness
 
 
-@both
+@every
 @each_toy
 def test_a_limit_that_is_not_passed_stops_nothing(engine: Engine, toy: Toy) -> None:
     assert run(engine, toy, Limits(max_states=toy.states)).complete
@@ -253,7 +256,7 @@ def test_a_limit_is_looked_at_before_each_chunk(monkeypatch: pytest.MonkeyPatch)
         assert depths(found).items() <= toy.witnesses.items()
 
 
-@both
+@every
 def test_a_limit_on_time_leaves_a_part_that_is_right(engine: Engine, slow: None) -> None:
     toy = dining(3)
     seconds = [0.5, 3.5, 6.5]
@@ -267,7 +270,7 @@ def test_a_limit_on_time_leaves_a_part_that_is_right(engine: Engine, slow: None)
 # -- Ctrl-C
 
 
-@both
+@every
 def test_an_interrupt_keeps_what_was_found(engine: Engine, slow: None) -> None:
     toy = dining(3)
     whole = run(engine, toy)
@@ -281,12 +284,15 @@ def test_an_interrupt_keeps_what_was_found(engine: Engine, slow: None) -> None:
         assert found.witnesses == {name: whole.witnesses[name] for name in wanted}
 
 
-@both
+@every
 def test_an_interrupt_within_a_layer_keeps_what_was_found_there(
     engine: Engine, slow: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The Python engine reports once for 1024 states; the layer of the state sought has 3139."""
     monkeypatch.setattr(numpy_engine, "_CHUNK", 1024)
+    monkeypatch.setattr(search, "_SEGMENT", 256)
+    if engine.name == "native":
+        engine = NativeEngine(threads=1)  # which looks up between any two segments
     toy = mutex(9, locked=False)
     toy.system.sometimes("all inside", lambda s: forall(Owner, lambda r: s.pc[r] == "one"))
     here: list[Progress] = []
@@ -316,7 +322,7 @@ def rises(values: list[float]) -> bool:
     return values == sorted(values)
 
 
-@both
+@every
 @each_toy
 def test_progress_is_monotone_and_well_formed(engine: Engine, toy: Toy, slow: None) -> None:
     seen, found = reports(engine, toy)
@@ -337,7 +343,7 @@ def test_progress_is_monotone_over_chunks(slow: None, monkeypatch: pytest.Monkey
     assert rises([p.states for p in seen])
 
 
-@both
+@every
 def test_nothing_is_reported_in_the_first_tenth_of_a_second(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -360,17 +366,17 @@ def outside(engine: Engine, system: System, where: Instance) -> str:
     return str(caught.value)
 
 
-@both
+@every
 def test_a_counter_that_leaves_its_sort_is_an_error(engine: Engine) -> None:
     assert outside(engine, *overflow(0)) == "add leaves the sort of total"
 
 
-@both
+@every
 def test_a_counter_that_can_only_leave_its_sort_is_an_error(engine: Engine) -> None:
     assert outside(engine, *overflow(2)) == "add leaves the sort of total"
 
 
-@both
+@every
 @pytest.mark.parametrize("sort", [Int(2), Position(Cell)], ids=str)
 def test_a_constant_outside_the_sort_is_an_error(engine: Engine, sort: Int | Position) -> None:
     """The value becomes a constant only by grounding: a parameter's entry, or an element plus two."""

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from model.explore.native.engine import NativeEngine
 from model.explore.numpy_engine import NumpyEngine
 from model.explore.python_engine import PythonEngine
-from model.explore.result import DEADLOCK, UNLIMITED, Engine, Exploration, Limits, Question, Report
+from model.explore.result import DEADLOCK, UNLIMITED, Engine, Exploration, Limits, Report, questions
 from model.language.domains import Narrowed, narrow
 from model.language.expression import Expr, exists, forall, nobody
-from model.language.ground import GroundModel, ground
+from model.language.ground import ground
 from model.language.instance import Instance, Table
 from model.language.sorts import Enum, Index, Int, Maybe, Position
 from model.language.system import State, System
@@ -20,7 +21,7 @@ Lock = Index("Lock", ordered=False)
 Cell = Index("Cell", ordered=True)
 Place = Enum("Place", ("idle", "one", "both", "done"))
 
-ENGINES: tuple[Engine, ...] = (PythonEngine(), NumpyEngine())
+ENGINES: tuple[Engine, ...] = (PythonEngine(), NumpyEngine(), NativeEngine(threads=2))
 
 Step = tuple[str, tuple[int, ...]]
 
@@ -47,15 +48,6 @@ def column(*values: int) -> Table:
     return {(i,): value for i, value in enumerate(values)}
 
 
-def questions(system: System, model: GroundModel) -> tuple[Question, ...]:
-    return tuple(
-        Question(p.name, model.terms.negation(model.always[p.name]))
-        if p.kind == "always"
-        else Question(p.name, model.sometimes[p.name])
-        for p in system.properties
-    )
-
-
 def explore(
     engine: Engine,
     system: System,
@@ -65,7 +57,8 @@ def explore(
     narrowed: Narrowed | None = None,
 ) -> Exploration:
     narrowed = narrowed or narrow(ground(system, instance))
-    return engine.explore(narrowed, questions(system, narrowed.model), limits, report)
+    everything = [p.name for p in system.properties]
+    return engine.explore(narrowed, questions(narrowed.model, everything), limits, report)
 
 
 def steps(narrowed: Narrowed, exploration: Exploration) -> dict[str, tuple[Step, ...]]:

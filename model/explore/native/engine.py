@@ -1,0 +1,62 @@
+"""The native engine: machine code made for the model by LLVM, on all cores; exact, shortest witnesses."""
+
+from __future__ import annotations
+
+import os
+import time
+from contextlib import suppress
+
+from model.explore.native.moves import Unsupported
+from model.explore.native.program import Program
+from model.explore.native.search import Layer, Search
+from model.explore.reductions import UNREDUCED, Reductions
+from model.explore.result import Exploration, Limits, Question, Report, Stop
+from model.language.domains import Narrowed
+
+__all__ = ["NativeEngine", "Unsupported"]
+
+_KEPT = 1 << 22  # states of past layers that are kept for traces; beyond, a trace means a second search
+
+
+class NativeEngine:
+    """Breadth-first search by generated machine code. `threads`: None for as many as there are cores."""
+
+    name = "native"
+
+    def __init__(self, threads: int | None = None) -> None:
+        self.threads = threads or len(os.sched_getaffinity(0))
+
+    def explore(
+        self,
+        narrowed: Narrowed,
+        questions: tuple[Question, ...],
+        limits: Limits,
+        report: Report,
+        reductions: Reductions = UNREDUCED,
+    ) -> Exploration:
+        """See `Engine`. Raises `Unsupported` if the model is beyond this engine."""
+        program = Program(narrowed, questions, reductions.symmetry)
+        search = Search(program, self.threads, keep=_KEPT)
+        stopped = None
+        try:
+            search.run(limits, report)
+        except (Stop, KeyboardInterrupt) as stop:
+            stopped = str(stop) or "interrupted"
+        seconds = time.perf_counter() - search.began
+        depths = {name: depth for name, (depth, _) in search.found.items()}
+        witnesses = {}
+        if depths and reductions == UNREDUCED:
+            layers = search.layers or self._again(program, max(depths.values()), report)
+            witnesses = {
+                name: program.witness(layers[:d], state) for name, (d, state) in search.found.items()
+            }
+        found = (search.states, search.transitions, search.depth)
+        return Exploration(self.name, *found, seconds, stopped, depths, witnesses)
+
+    def _again(self, program: Program, depth: int, report: Report) -> list[Layer]:
+        """Return all layers down to a depth."""
+        search = Search(program, self.threads, keep=None)
+        with suppress(Stop):
+            search.run(Limits(max_depth=depth), report)
+        assert search.layers is not None
+        return search.layers

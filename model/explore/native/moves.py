@@ -1,0 +1,212 @@
+"""The commands of each owner as a function: one switch on the owner's code, then only what is possible there.
+
+A successor is written unconditionally and the cursor moved by the guard, so there is no branch to mispredict.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+
+from model.explore.native.codes import Coding
+from model.explore.native.text import Constants, Semantics, Values, Writer, joined
+from model.language.ground import Command, GroundModel
+from model.language.term import Node, Term
+
+_MOST_ENTRIES = 1 << 18
+
+
+class Unsupported(Exception):
+    """The model is beyond what this engine does; the message says why."""
+
+
+class Moves:
+    """Writes a function for each owner: `ptr @owner.R(state, ptr head)` appends its successors."""
+
+    def __init__(self, model: GroundModel, semantics: Semantics, constants: Constants) -> None:
+        self.model = model
+        self.semantics = semantics
+        self.constants = constants
+        self.coding: Coding = semantics.coding
+        self.most = 0  # successors of a state, at most
+
+    def text(self) -> str:
+        """Return the functions of all owners."""
+        commands: list[list[Command]] = [[] for _ in self.model.finished]
+        for command in self.model.commands:
+            commands[command.owner].append(command)
+        return "\n".join(self._owner(owner, mine) for owner, mine in enumerate(commands))
+
+    def _owner(self, owner: int, commands: list[Command]) -> str:
+        switch = self._switch(commands)
+        arms: dict[str, list[int]] = {}
+        most = 0
+        for code in range(1 if switch is None else len(self.coding.groups[switch].valuations)):
+            body, count = self._arm(commands, switch, code)
+            most = max(most, count)
+            if count:
+                arms.setdefault(body, []).append(code)
+        self.most += most
+        state_type = f"i{64 * self.coding.words}"
+        lines = [f"define internal ptr @owner.{owner}({state_type} %s, ptr %h0) {{"]
+        if switch is None:
+            lines.append(*arms or ["  ret ptr %h0"])
+        else:
+            writer = Writer(self.semantics, self.constants)
+            code_name = writer.code(switch).replace("%v", "%c")
+            lines += [line.replace("%v", "%c") for line in writer.lines]
+            cases = [f"i64 {code}, label %a{n}" for n, codes in enumerate(arms.values()) for code in codes]
+            lines.append(f"  switch i64 {code_name}, label %none [ {' '.join(cases)} ]")
+            for n, body in enumerate(arms):
+                lines += [f"a{n}:", body.replace("%v", f"%a{n}.")]
+            lines += ["none:", "  ret ptr %h0"]
+        return "\n".join([*lines, "}"])
+
+    def _switch(self, commands: list[Command]) -> int | None:
+        """Return the group that most of the commands' guards test on its own."""
+        tested = Counter(
+            group
+            for command in commands
+            for group in {self.semantics.alone(part) for part in _conjuncts(command.enabled)}
+            if group is not None
+        )
+        return tested.most_common(1)[0][0] if tested else None
+
+    def _arm(self, commands: list[Command], switch: int | None, code: int) -> tuple[str, int]:
+        """Return the code for one place of the owner, and how many successors it can write."""
+        writer = Writer(self.semantics, self.constants)
+        head, count = "%h0", 0
+        for command in commands:
+            guard: Term = command.enabled
+            if switch is not None:
+                guard = self._guard(command.enabled, switch, code)
+            if isinstance(guard, int) and not guard:
+                continue
+            terms = guard.arguments if isinstance(guard, Node) and guard.kind == "and" else (guard,)
+            possible, _ = joined(self.semantics, [t for t in terms if isinstance(t, Node)], True)
+            if not all(truths.any() for truths in possible.values()):
+                continue
+            count += 1
+            enabled = writer.truth(guard)
+            after = self._successor(writer, command, switch, code, possible)
+            writer.lines.append(f"  store {writer.state_type} {after}, ptr {head}")
+            words = str(self.coding.words)
+            if enabled != "true":
+                step = writer.add(f"zext i1 {enabled} to i64")
+                words = writer.add(f"mul i64 {step}, {words}") if self.coding.words > 1 else step
+            head = writer.add(f"getelementptr i64, ptr {head}, i64 {words}")
+        return "\n".join([*writer.lines, f"  ret ptr {head}"]), count
+
+    def _guard(self, guard: Term, switch: int, code: int) -> Term:
+        """Return what is left of a guard at a place; the cheap parts decide first."""
+        left = []
+        for part in sorted(_conjuncts(guard), key=lambda p: self.semantics.alone(p) != switch):
+            known = self.semantics.left(part, switch, code)
+            if isinstance(known, int) and not known:
+                return 0
+            left.append(known)
+        return self.model.terms.conjunction(left)
+
+    def _successor(
+        self, writer: Writer, command: Command, switch: int | None, code: int, possible: Mapping[int, Values]
+    ) -> str:
+        """Write the successor: the state with the codes of all groups that change replaced by xor."""
+        changed: dict[int, dict[int, Term]] = {}
+        for cell, value in command.updates:
+            group, place = self.coding.home[cell]
+            left = value if switch is None else self.semantics.left(value, switch, code)
+            changed.setdefault(group, {})[place] = left
+        after, constant = "%s", 0
+        for group, cells in changed.items():
+            difference = self._difference(writer, group, cells, code if group == switch else None, possible)
+            shift = self.coding.shifts[group]
+            if isinstance(difference, int):
+                constant ^= difference << shift
+            else:
+                if self.coding.words > 1:
+                    difference = writer.add(f"zext i64 {difference} to {writer.state_type}")
+                moved = writer.add(f"shl {writer.state_type} {difference}, {shift}") if shift else difference
+                after = writer.add(f"xor {writer.state_type} {after}, {moved}")
+        if constant:
+            after = writer.add(f"xor {writer.state_type} {after}, {constant}")
+        return after
+
+    def _difference(
+        self,
+        writer: Writer,
+        group: int,
+        cells: Mapping[int, Term],
+        code: int | None,
+        possible: Mapping[int, Values],
+    ) -> int | str:
+        """Return old code xor new code of a group: a constant, or the name of an entry of a table.
+
+        The table is indexed by the group's own code (unless known) and by whatever else the new values
+        depend on: the code of one other group, or the values of terms that join groups.
+        """
+        olds = range(len(self.coding.groups[group].valuations)) if code is None else [code]
+        own = {i: t for i, t in cells.items() if self.semantics.alone(t) == group}
+        other = {i: t for i, t in cells.items() if isinstance(t, Node) and i not in own}
+        sources = {self.semantics.alone(t) for t in other.values()}
+        index: list[tuple[str, int]] = []  # what else the table is indexed by: operand, number of values
+        if len(sources) == 1 and (source := sources.pop()) is not None:
+            columns = {i: [int(v) for v in self.semantics.values(_node(t))] for i, t in other.items()}
+            size = len(self.coding.groups[source].valuations)
+            rows = [{i: column[c] for i, column in columns.items()} for c in range(size)]
+            index.append((writer.code(source), size))
+        else:
+            cells_here = self.coding.groups[group].cells
+            ranges = [1 + max(self._values(cells_here[i])) for i in other]
+            rows = [
+                dict(zip(other, values, strict=True)) for values in itertools.product(*map(range, ranges))
+            ]
+            index += [self._bounded(writer, t, n) for t, n in zip(other.values(), ranges, strict=True)]
+        if len(olds) * len(rows) > _MOST_ENTRIES:
+            raise Unsupported(f"a table of {len(olds) * len(rows)} entries would be needed")
+        moves = [[self._moved(group, old, cells, own, row) for row in rows] for old in olds]
+        likely = [0] if code is not None else np.flatnonzero(possible.get(group, np.ones(len(olds))))
+        seen = {move for old in likely for move in moves[old] if move is not None}
+        if len(seen) < 2:
+            return seen.pop() if seen else 0
+        place = "0" if code is not None else writer.code(group)
+        for operand, size in index:
+            scaled = place if place == "0" else writer.add(f"mul i64 {place}, {size}")
+            place = operand if scaled == "0" else writer.add(f"add i64 {scaled}, {operand}")
+        return writer.entry([move or 0 for row in moves for move in row], place)
+
+    def _bounded(self, writer: Writer, term: Term, size: int) -> tuple[str, int]:
+        """Return a term's value as an index; where the guard fails it may be anything, so look."""
+        value = writer.number(term)
+        inside = writer.add(f"icmp ult i64 {value}, {size}")
+        return writer.add(f"select i1 {inside}, i64 {value}, i64 0"), size
+
+    def _moved(
+        self, group: int, old: int, cells: Mapping[int, Term], own: Mapping[int, Term], row: Mapping[int, int]
+    ) -> int | None:
+        """Return old code xor new code; None for what cannot be."""
+        values = list(self.coding.groups[group].valuations[old])
+        for i, term in cells.items():
+            if isinstance(term, int):
+                values[i] = term
+            elif i in own:
+                values[i] = int(self.semantics.values(term)[old])
+            else:
+                values[i] = row[i]
+        new = self.coding.groups[group].code.get(tuple(values))
+        return None if new is None else old ^ new
+
+    def _values(self, cell: int) -> Iterator[int]:
+        group, place = self.coding.home[cell]
+        return (valuation[place] for valuation in self.coding.groups[group].valuations)
+
+
+def _conjuncts(term: Term) -> tuple[Term, ...]:
+    return term.arguments if isinstance(term, Node) and term.kind == "and" else (term,)
+
+
+def _node(term: Term) -> Node:
+    assert isinstance(term, Node)
+    return term

@@ -1,0 +1,233 @@
+"""Breadth-first search over the compiled kernel: layers of segments that threads take, a table that grows."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import time
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+
+from model.explore.native.kernel import OUT_IS_FULL, SIDE_IS_FULL
+from model.explore.native.program import PackedState, Program, States
+from model.explore.native.table import Table
+from model.explore.numpy_engine import least
+from model.explore.result import Limits, Progress, Report, enforce
+
+_PATIENCE = 0.2  # seconds before better code is made
+_SEGMENT = 1 << 14  # states a thread takes at once, and puts out at once
+Layer = list[States]
+
+
+class Worker:
+    """One thread's call of the kernel: where it reads, where it writes, what it found in this layer."""
+
+    def __init__(self, program: Program, free: list[States]) -> None:
+        kernel = program.kernel
+        self._free = free  # memory of segments that nobody needs any more
+        self.program = program
+        self.call = np.zeros(32, dtype=np.uint64)  # see `kernel`; no cache line is shared between threads
+        self._buffer = np.empty((kernel.buffer, kernel.words), dtype=np.uint64)
+        self._hashes = np.empty(kernel.buffer, dtype=np.uint64)
+        self._room = _SEGMENT + kernel.reserve  # of a segment: so many states at most are in one
+        self._hits = np.empty((self._room, kernel.words), dtype=np.uint64)
+        self._answers = np.empty(self._room, dtype=np.uint64)
+        self.call[7:9] = self._hits.ctypes.data, self._answers.ctypes.data
+        self.call[11:13] = self._buffer.ctypes.data, self._hashes.ctypes.data
+        self._aside = np.empty((kernel.reserve, kernel.words), dtype=np.uint64)
+        self._aside_hashes = np.empty(kernel.reserve, dtype=np.uint64)
+        self.call[14:16] = self._aside.ctypes.data, self._aside_hashes.ctypes.data
+        self._renew()
+        self.begin(0)
+
+    def begin(self, wanted: int) -> None:
+        """Begin a layer; `wanted`: the questions still open, as bits."""
+        self.out: Layer = []
+        self.least: dict[int, PackedState] = {}
+        self.call[10] = wanted
+        self.call[6] = 0
+
+    def expand(self, table: Table, segment: States, side_room: int) -> States:
+        """Expand a segment; return what is left of it because the side table must grow first."""
+        self.call[0:3] = segment.ctypes.data, 0, len(segment)
+        self.call[9], self.call[13] = 0, side_room
+        while (why := self.program.explore(table.address, self.call.ctypes.data)) == OUT_IS_FULL:
+            self.out.append(self._new[: self._filled])
+            self._renew()
+        self._note()
+        return segment[int(self.call[1]) if why == SIDE_IS_FULL else len(segment) :]
+
+    def finish(self) -> Layer:
+        """Return the new states of the layer."""
+        if self._filled:
+            self.out.append(self._new[: self._filled].copy())
+            self.call[4] = 0
+        return self.out
+
+    @property
+    def states(self) -> int:
+        """New states of the layer so far."""
+        return sum(map(len, self.out)) + self._filled
+
+    @property
+    def transitions(self) -> int:
+        """Transitions of the layer so far."""
+        return int(self.call[6])
+
+    def recycle(self, segment: States) -> None:
+        """Use the memory of an expanded segment again, if it is such as `_renew` makes."""
+        if isinstance(segment.base, np.ndarray) and len(segment.base) == self._room:
+            self._free.append(segment.base)
+
+    @property
+    def _filled(self) -> int:
+        return int(self.call[4])
+
+    def _renew(self) -> None:
+        try:
+            self._new = self._free.pop()
+        except IndexError:
+            self._new = np.empty((self._room, self.program.kernel.words), dtype=np.uint64)
+        self.call[3:6] = self._new.ctypes.data, 0, self._room
+
+    def _note(self) -> None:
+        """Keep the least state for each question that was answered."""
+        count = int(self.call[9])
+        if not count:
+            return
+        columns, answers = self.program.packed(self._hits[:count]), self._answers[:count]
+        for bit in range(int(np.bitwise_or.reduce(answers)).bit_length()):
+            which = np.flatnonzero(answers >> np.uint64(bit) & np.uint64(1))
+            if len(which):
+                state = least(tuple(column[which] for column in columns))
+                self.least[bit] = min(self.least.get(bit, state), state)
+
+
+class Search:
+    """One search. What is known so far is in its attributes, also after an interruption.
+
+    `layers` are the states of each depth, or None once there were more than `keep` of them.
+    """
+
+    def __init__(self, program: Program, threads: int, keep: int | None) -> None:
+        self.program = program
+        self.keep = keep
+        self.began = self._reported = time.perf_counter()
+        self._margin = threads * program.kernel.reserve
+        self.table = Table(program.shape, program.code, 1 << (16 * self._margin).bit_length())
+        self.table.add(program.initial[0])
+        self._free: list[States] = []
+        self._workers = [Worker(program, self._free) for _ in range(threads)]
+        self.layers: list[Layer] | None = [[program.initial]]
+        self.found: dict[str, tuple[int, PackedState]] = {}
+        self.depth = 0
+        self._states, self._transitions, self._frontier = 1, 0, 1
+
+    @property
+    def states(self) -> int:
+        """States found."""
+        return self._states + sum(worker.states for worker in self._workers)
+
+    @property
+    def transitions(self) -> int:
+        """Transitions found."""
+        return self._transitions + sum(worker.transitions for worker in self._workers)
+
+    def run(self, limits: Limits, report: Report) -> None:
+        """Search until nothing is new. Raises `Stop` when a limit is hit."""
+        layer: Layer = [self.program.initial]
+        with ThreadPoolExecutor(len(self._workers)) as pool:
+            while layer:
+                wanted = sum(1 << n for n, name in enumerate(self.program.names) if name not in self.found)
+                for worker in self._workers:
+                    worker.begin(wanted)
+                self._frontier = sum(map(len, layer))
+                self._account(limits, report)
+                segments = deque(layer)
+                layer.clear()
+                try:
+                    while segments:
+                        self._expand(pool, segments, limits, report)
+                finally:
+                    self._take_answers()
+                for worker in self._workers:
+                    layer += worker.finish()
+                self._settle(layer)
+
+    def _expand(
+        self, pool: ThreadPoolExecutor, segments: deque[States], limits: Limits, report: Report
+    ) -> None:
+        """Let the threads take segments until there are none, or the table must grow; then let it grow."""
+        alone = len(segments) == 1 or len(self._workers) == 1
+        over = [False]
+
+        def work(worker: Worker) -> bool:
+            while not over[0]:
+                try:
+                    segment = segments.popleft()
+                except IndexError:
+                    return False
+                room = self.table.side_places * 3 // 4 - self._margin
+                left = worker.expand(self.table, segment, room)
+                if len(left):
+                    segments.append(left)
+                    over[0] = True
+                    return True
+                if self.layers is None:
+                    worker.recycle(segment)
+                if self.table.crowded(self.states):
+                    over[0] = True
+                if alone and segments:
+                    self._account(limits, report)
+            return False
+
+        if alone:
+            results = [work(self._workers[0])]
+        else:
+            calls = [pool.submit(work, worker) for worker in self._workers]
+            try:
+                while concurrent.futures.wait(calls, timeout=0.05).not_done:
+                    self._account(limits, report)
+            finally:
+                over[0] = True
+                results = [call.result() for call in calls]
+        if self.table.crowded(self.states):
+            self.table.grow(pool, len(self._workers))
+        elif any(results):
+            self.table.widen_side()
+
+    def _account(self, limits: Limits, report: Report) -> None:
+        """Enforce the limits and report, between two segments."""
+        now, states = time.perf_counter(), self.states
+        if now - self.began > _PATIENCE:
+            self.program.improve()
+        enforce(limits, states, now - self.began, self.depth)
+        if now - self._reported > 0.1:
+            self._reported = now
+            memory = self.table.memory + 8 * self.program.kernel.words * (
+                self._frontier + states - self._states
+            )
+            report(Progress(states, self.transitions, now - self.began, self._frontier, self.depth, memory))
+
+    def _take_answers(self) -> None:
+        """Merge what the threads found in this layer. Raises `OutOfRange` if a value left its sort."""
+        for bit, name in enumerate(self.program.names):
+            states = [worker.least[bit] for worker in self._workers if bit in worker.least]
+            if states:
+                self.found[name] = (self.depth, min(states))
+        self.program.complain(self.found)
+
+    def _settle(self, layer: Layer) -> None:
+        """Count a finished layer, and keep it if past layers are still kept."""
+        self._states += sum(map(len, layer))
+        self._transitions = self.transitions
+        for worker in self._workers:
+            worker.begin(0)
+        if not layer:
+            return
+        self.depth += 1
+        if self.layers is not None:
+            self.layers.append(list(layer))
+            if self.keep is not None and self._states > self.keep:
+                self.layers = None

@@ -1,0 +1,258 @@
+"""Terms as LLVM assembly over the codes of a state.
+
+A term over one group is a table over that group's codes; up to 64 truth values are one constant, tested by
+a shift. What joins groups is computed from such pieces.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from model.explore.native.codes import Coding
+from model.language.term import Node, Term, Terms
+
+Values = npt.NDArray[np.int64]
+WORD = (1 << 64) - 1
+
+
+class Semantics:
+    """Values of terms over the codes of one group, and what is left of a term when one group is known."""
+
+    def __init__(self, coding: Coding, terms: Terms) -> None:
+        self.coding = coding
+        self.terms = terms
+        self._groups: dict[Node, int] = {}
+        self._values: dict[Node, Values] = {}
+        self._left: dict[tuple[Node, int, int], Term] = {}
+
+    def groups(self, term: Term) -> int:
+        """Return the groups that the term's cells belong to, as a bit mask."""
+        if isinstance(term, int):
+            return 0
+        if term not in self._groups:
+            if term.kind == "cell":
+                self._groups[term] = 1 << self.coding.home[_number(term)][0]
+            else:
+                mask = 0
+                for argument in term.arguments:
+                    mask |= self.groups(argument)
+                self._groups[term] = mask
+        return self._groups[term]
+
+    def alone(self, term: Term) -> int | None:
+        """Return the group that all of the term's cells belong to, if it is one."""
+        mask = self.groups(term)
+        return mask.bit_length() - 1 if mask and not mask & (mask - 1) else None
+
+    def values(self, term: Node) -> Values:
+        """Return the term's value for each code of the one group it belongs to."""
+        if term not in self._values:
+            self._values[term] = self._evaluate(term)
+        return self._values[term]
+
+    def left(self, term: Term, group: int, code: int) -> Term:
+        """Return what is left of the term where the group has this code."""
+        if isinstance(term, int) or not self.groups(term) >> group & 1:
+            return term
+        if self.groups(term) == 1 << group:
+            return int(self.values(term)[code])
+        key = (term, group, code)
+        if key not in self._left:
+            arguments = tuple(self.left(a, group, code) for a in term.arguments)
+            self._left[key] = self.terms.rebuild(term, arguments)
+        return self._left[key]
+
+    def _evaluate(self, node: Node) -> Values:
+        if node.kind == "cell":
+            group, place = self.coding.home[_number(node)]
+            return np.array([v[place] for v in self.coding.groups[group].valuations], dtype=np.int64)
+        inner = [np.int64(a) if isinstance(a, int) else self.values(a) for a in node.arguments]
+        match node.kind:
+            case "not":
+                return np.asarray(1 - inner[0])
+            case "and":
+                return np.asarray(np.minimum.reduce(np.broadcast_arrays(*inner)))
+            case "or":
+                return np.asarray(np.maximum.reduce(np.broadcast_arrays(*inner)))
+            case "eq":
+                return np.asarray(inner[0] == inner[1], dtype=np.int64)
+            case "lt":
+                return np.asarray(inner[0] < inner[1], dtype=np.int64)
+            case "add" | "sum":
+                return np.asarray(np.add.reduce(np.broadcast_arrays(*inner)))
+            case "if":
+                return np.where(inner[0] != 0, inner[1], inner[2])
+        raise TypeError(node.kind)
+
+
+def _number(cell: Node) -> int:
+    number = cell.arguments[0]
+    assert isinstance(number, int)
+    return number
+
+
+class Constants:
+    """Tables of a module, each text once."""
+
+    def __init__(self) -> None:
+        self.names: dict[str, str] = {}
+
+    def table(self, values: Iterable[int], width: int) -> str:
+        """Return the name of a constant array of integers of so many bits."""
+        items = [f"i{width} {value}" for value in values]
+        text = f"[{len(items)} x i{width}] [{', '.join(items)}]"
+        return self.names.setdefault(text, f"@table.{len(self.names)}")
+
+    def text(self) -> str:
+        """Return the definitions."""
+        return "\n".join(f"{name} = private constant {text}" for text, name in self.names.items())
+
+
+class Writer:
+    """Writes one function's body. An operand is a name or a literal; truth values are i1, numbers i64."""
+
+    def __init__(self, semantics: Semantics, constants: Constants) -> None:
+        self.semantics = semantics
+        self.constants = constants
+        self.coding = semantics.coding
+        self.state_type = f"i{64 * self.coding.words}"
+        self.lines: list[str] = []
+        self._count = 0
+        self._known: dict[object, str] = {}
+
+    def add(self, operation: str) -> str:
+        """Write an instruction with a result; return its name."""
+        self._count += 1
+        name = f"%v{self._count}"
+        self.lines.append(f"  {name} = {operation}")
+        return name
+
+    def label(self, name: str) -> None:
+        """Begin a block; what was computed in another need not be valid here."""
+        self.lines.append(f"{name}:")
+        self._known.clear()
+
+    def remembered(self, key: object, make: Callable[[], str]) -> str:
+        """Return what was made for this key in this block, or make it."""
+        if key not in self._known:
+            self._known[key] = make()
+        return self._known[key]
+
+    def code(self, group: int, state: str = "%s") -> str:
+        """Return a group's code as i64."""
+
+        def make() -> str:
+            shift, width = self.coding.shifts[group], self.coding.groups[group].width
+            word = self.add(f"lshr {self.state_type} {state}, {shift}") if shift else state
+            if self.coding.words > 1:
+                word = self.add(f"trunc {self.state_type} {word} to i64")
+            if shift + width == self.coding.bits and self.coding.words == 1:
+                return word
+            return self.add(f"and i64 {word}, {(1 << width) - 1}")
+
+        return self.remembered(("code", group, state), make)
+
+    def entry(self, values: Sequence[int], index: str, width: int = 64) -> str:
+        """Return a table's entry as i64."""
+        small = 8 if max(values) < 1 << 8 else 16 if max(values) < 1 << 16 else 64
+        table = self.constants.table(values, small)
+        place = self.add(f"getelementptr i{small}, ptr {table}, i64 {index}")
+        entry = self.add(f"load i{small}, ptr {place}")
+        return entry if small == 64 else self.add(f"zext i{small} {entry} to i64")
+
+    def truth(self, term: Term) -> str:
+        """Return the term as i1."""
+        if isinstance(term, int):
+            return "true" if term else "false"
+        return self.remembered((term, True), lambda: self._truth(term))
+
+    def number(self, term: Term) -> str:
+        """Return the term as i64."""
+        if isinstance(term, int):
+            return str(term)
+        return self.remembered((term, False), lambda: self._number(term))
+
+    def member(self, group: int, truths: Values) -> str:
+        """Tell whether the group's code is one where `truths` is set."""
+        if truths.all():
+            return "true"
+        if not truths.any():
+            return "false"
+        if len(truths) > 64:
+            entry = self.entry([int(t > 0) for t in truths], self.code(group))
+            return self.add(f"trunc i64 {entry} to i1")
+        mask = sum(1 << code for code, yes in enumerate(truths) if yes)
+        signed = mask - (1 << 64) if mask >> 63 else mask
+        bit = self.add(f"lshr i64 {signed}, {self.code(group)}")
+        return self.add(f"trunc i64 {bit} to i1")
+
+    def _truth(self, node: Node) -> str:
+        group = self.semantics.alone(node)
+        if group is not None:
+            return self.member(group, self.semantics.values(node))
+        if node.kind in ("and", "or"):
+            return self._junction(node)
+        if node.kind == "not":
+            return self.add(f"xor i1 {self.truth(node.arguments[0])}, true")
+        if node.kind in ("eq", "lt"):
+            left, right = (self.number(a) for a in node.arguments)
+            return self.add(f"icmp {'eq' if node.kind == 'eq' else 'ult'} i64 {left}, {right}")
+        if node.kind == "if":
+            condition, then, other = (self.truth(a) for a in node.arguments)
+            return self.add(f"select i1 {condition}, i1 {then}, i1 {other}")
+        return self.add(f"icmp ne i64 {self.number(node)}, 0")
+
+    def _junction(self, node: Node) -> str:
+        """Join the parts over one group into one test each."""
+        least = node.kind == "and"
+        parts, rest = joined(self.semantics, node.arguments, least)
+        tests = [self.member(group, truths) for group, truths in parts.items()]
+        tests += [self.truth(term) for term in rest]
+        unit, zero = ("true", "false") if least else ("false", "true")
+        if zero in tests:
+            return zero
+        tests = [test for test in tests if test != unit] or [unit]
+        result = tests[0]
+        for test in tests[1:]:
+            result = self.add(f"{node.kind} i1 {result}, {test}")
+        return result
+
+    def _number(self, node: Node) -> str:
+        group = self.semantics.alone(node)
+        if group is not None:
+            return self.entry([int(v) for v in self.semantics.values(node)], self.code(group))
+        match node.kind:
+            case "add":
+                left, right = (self.number(a) for a in node.arguments)
+                return self.add(f"add i64 {left}, {right}")
+            case "sum":
+                total = "0"
+                for argument in node.arguments:
+                    one = self.add(f"zext i1 {self.truth(argument)} to i64")
+                    total = self.add(f"add i64 {total}, {one}")
+                return total
+            case "if":
+                condition, then, other = node.arguments
+                test = self.truth(condition)
+                return self.add(f"select i1 {test}, i64 {self.number(then)}, i64 {self.number(other)}")
+        return self.add(f"zext i1 {self.truth(node)} to i64")
+
+
+def joined(semantics: Semantics, terms: Iterable[Term], least: bool) -> tuple[dict[int, Values], list[Term]]:
+    """Gather a junction's parts: for each group the truth over its codes, and what joins groups."""
+    parts: dict[int, Values] = {}
+    rest: list[Term] = []
+    for term in terms:
+        group = semantics.alone(term)
+        if group is None:
+            rest.append(term)
+        else:
+            assert isinstance(term, Node)
+            truths = semantics.values(term)
+            known = parts.get(group)
+            join = np.minimum if least else np.maximum
+            parts[group] = truths if known is None else np.asarray(join(known, truths))
+    return parts, rest

@@ -1,0 +1,92 @@
+"""Names for what is exported: identifiers that another language accepts, as near to the model's as may be."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Collection
+
+from model.explore.result import Question
+from model.language.ground import Command, GroundModel
+from model.language.sorts import BOOL, Bool, Enum, Index, Maybe
+from model.language.system import Variable
+from model.language.term import Term
+
+
+def identifier(*words: str) -> str:
+    """Return the words as one: letters, digits and underscores, a letter first."""
+    joined = "_".join(part for word in words for part in re.findall(r"[A-Za-z0-9]+", word))
+    return joined if joined[:1].isalpha() else f"x{joined}"
+
+
+class Identifiers:
+    """Hands out identifiers, none of them twice and none that is reserved."""
+
+    def __init__(self, reserved: Collection[str] = ()) -> None:
+        self._taken = set(reserved)
+
+    def new(self, *words: str) -> str:
+        """Return an identifier that reads as the words."""
+        stem = identifier(*words)
+        names = (stem if n == 1 else f"{stem}_{n}" for n in itertools.count(1))
+        name = next(name for name in names if name not in self._taken)
+        self._taken.add(name)
+        return name
+
+
+def takes_from(model: GroundModel, term: Term) -> Variable | Bool | None:
+    """Return a variable from which the term takes its values, or that it is a truth; None for numbers."""
+    if isinstance(term, int) or term.kind == "sum":
+        return None
+    if term.kind == "cell":
+        (cell,) = term.arguments
+        assert isinstance(cell, int)
+        return model.system.variables[model.layout.cells[cell].variable]
+    if term.kind in ("if", "add"):
+        found = (takes_from(model, argument) for argument in term.arguments[-2:])
+        return next((each for each in found if each is not None), None)
+    return BOOL
+
+
+def word_for(model: GroundModel, value: int, variable: Variable | Bool | None) -> str | None:
+    """Return what a value of the variable is called; None where it is a truth or a number."""
+    if not isinstance(variable, Variable):
+        return None
+    sort = variable.sort
+    index = sort.index if isinstance(sort, Maybe) else sort
+    if isinstance(sort, Enum) or (isinstance(index, Index) and not index.ordered):
+        return model.instance.show(sort, value, variable.unset)
+    return None
+
+
+def indices_of(model: GroundModel, cell: int) -> tuple[str, ...]:
+    """Return what the cell's variable is indexed by, in words."""
+    of = model.layout.cells[cell]
+    indices = model.system.variables[of.variable].indices
+    return tuple(model.instance.show(i, n) for i, n in zip(indices, of.indices, strict=True))
+
+
+def arguments_of(model: GroundModel, command: Command) -> tuple[str, ...]:
+    """Return the command's arguments, in words."""
+    params = command.action.params
+    return tuple(model.instance.show(p.sort, n) for p, n in zip(params, command.arguments, strict=True))
+
+
+def told(model: GroundModel, command: Command) -> str:
+    """Return what the command does, in its action's words."""
+    action = command.action
+    names = dict(zip((p.name for p in action.params), arguments_of(model, command), strict=True))
+    says = action.says.format(**names).rstrip(".")
+    return f"{action.label}: {says[:1].lower()}{says[1:]}".rstrip(": ")
+
+
+def claim_of(model: GroundModel, question: Question) -> tuple[str, ...]:
+    """Return what is claimed where the question's states are excluded."""
+    return (question.name, "holds") if question.name in model.always else ("never", question.name)
+
+
+def owners_of(model: GroundModel) -> tuple[str, ...]:
+    """Return what the owners are called."""
+    assert model.system.finished is not None
+    sort = model.system.finished[0].sort
+    return tuple(model.instance.show(sort, owner) for owner in range(len(model.finished)))
