@@ -3,8 +3,19 @@
 from model.designs.design import Design
 from model.language.claim import Argument, Level
 from model.language.system import System
-from model.stack import block_copy, claims, copying, overlay, properties, protocol, replication, world, writes
-from model.stack.wellformed import GIVEN
+from model.stack import (
+    block_copy,
+    claims,
+    copying,
+    levels,
+    overlay,
+    properties,
+    protocol,
+    replication,
+    world,
+    writes,
+)
+from model.stack.wellformed import GIVEN, QUIESCED
 from model.stack.world import at
 
 
@@ -27,7 +38,7 @@ def build() -> System:
 
 ARGUMENT = Argument(
     given=GIVEN,
-    scope=(claims.QUIESCED,),
+    scope=(QUIESCED,),
     invariants=(
         *claims.extents(),
         *claims.tracked(
@@ -46,19 +57,19 @@ ARGUMENT = Argument(
         *claims.job_end(),
     ),
     levels=(
-        claims.CHECKPOINT,
-        claims.STOP,
+        levels.CHECKPOINT,
+        levels.STOP,
         Level(
             "block-copy's in-flight list",
             "a write waits for copies in flight that it notices; who copies does not wait for another copy",
             lambda s, r: at(s, r, "idle", "copy-wait"),
         ),
-        claims.ALLOCATIONS,
-        claims.HIDDEN_LIST,
-        claims.SECONDARY_LIST,
-        claims.PROTOCOL,
+        levels.ALLOCATIONS,
+        levels.HIDDEN_LIST,
+        levels.SECONDARY_LIST,
+        levels.PROTOCOL,
     ),
-    landmarks=claims.LANDMARKS,
+    landmarks=levels.LANDMARKS,
     theorems=("snapshot",),
 )
 

@@ -3,8 +3,19 @@
 from model.designs.design import Design
 from model.language.claim import Argument
 from model.language.system import System
-from model.stack import block_copy, claims, copying, overlay, properties, protocol, replication, world, writes
-from model.stack.wellformed import GIVEN
+from model.stack import (
+    block_copy,
+    claims,
+    copying,
+    levels,
+    overlay,
+    properties,
+    protocol,
+    replication,
+    world,
+    writes,
+)
+from model.stack.wellformed import GIVEN, QUIESCED
 from model.stack.world import at
 
 
@@ -27,7 +38,7 @@ def build() -> System:
 
 ARGUMENT = Argument(
     given=GIVEN,
-    scope=(claims.QUIESCED,),
+    scope=(QUIESCED,),
     invariants=(
         *claims.extents(),
         *claims.tracked(
@@ -46,15 +57,15 @@ ARGUMENT = Argument(
         *claims.whole_checkpoint(),
     ),
     levels=(
-        claims.CHECKPOINT,
-        claims.STOP,
-        claims.IN_FLIGHT,
-        claims.ALLOCATIONS,
-        claims.HIDDEN_LIST,
-        claims.SECONDARY_LIST,
-        claims.PROTOCOL,
+        levels.CHECKPOINT,
+        levels.STOP,
+        levels.IN_FLIGHT,
+        levels.ALLOCATIONS,
+        levels.HIDDEN_LIST,
+        levels.SECONDARY_LIST,
+        levels.PROTOCOL,
     ),
-    landmarks=claims.LANDMARKS,
+    landmarks=levels.LANDMARKS,
     theorems=("snapshot",),
 )
 

@@ -3,8 +3,8 @@
 from model.designs.design import Design
 from model.language.claim import Argument, Landmark, Level
 from model.language.system import System
-from model.stack import block_copy, claims, properties, protocol, snapshot_access, world, writes
-from model.stack.wellformed import GIVEN
+from model.stack import block_copy, claims, levels, properties, protocol, snapshot_access, world, writes
+from model.stack.wellformed import BREAKS_THE_WRITE, FLEECING, GIVEN
 from model.stack.world import Cluster, at
 
 
@@ -26,7 +26,7 @@ def build() -> System:
 
 ARGUMENT = Argument(
     given=GIVEN,
-    scope=(claims.FLEECING, claims.BREAKS_THE_WRITE),
+    scope=(FLEECING, BREAKS_THE_WRITE),
     invariants=(
         *claims.extents(),
         *claims.tracked(
@@ -42,15 +42,15 @@ ARGUMENT = Argument(
         *claims.frozen_readers(),
     ),
     levels=(
-        claims.IN_FLIGHT,
+        levels.IN_FLIGHT,
         Level(
             "frozen reads",
             "a write that has copied waits for reads of the source that began before; a read waits on the "
             "source's list at most",
             lambda s, r: at(s, r, "thaw-wait"),
         ),
-        claims.SECONDARY_LIST,
-        claims.PROTOCOL,
+        levels.SECONDARY_LIST,
+        levels.PROTOCOL,
     ),
     landmarks=(
         Landmark(
@@ -58,7 +58,7 @@ ARGUMENT = Argument(
             Cluster,
             lambda s, r, k: (s.at[r] < k) & ((k == s.end[r]) | (s.transferred[k] != s.transferred[s.at[r]])),
         ),
-        *claims.LANDMARKS[2:],
+        *levels.LANDMARKS[2:],
     ),
     theorems=("snapshot",),
 )

@@ -3,8 +3,19 @@
 from model.designs.design import Design
 from model.language.claim import Argument
 from model.language.system import System
-from model.stack import backup, claims, copying, overlay, properties, protocol, replication, world, writes
-from model.stack.wellformed import GIVEN
+from model.stack import (
+    backup,
+    claims,
+    copying,
+    levels,
+    overlay,
+    properties,
+    protocol,
+    replication,
+    world,
+    writes,
+)
+from model.stack.wellformed import ALIGNED, GIVEN, NO_COPY_ON_READ, QUIESCED
 from model.stack.world import at
 
 
@@ -29,7 +40,7 @@ def build() -> System:
 
 ARGUMENT = Argument(
     given=GIVEN,
-    scope=(claims.ALIGNED, claims.NO_COPY_ON_READ, claims.QUIESCED),
+    scope=(ALIGNED, NO_COPY_ON_READ, QUIESCED),
     invariants=(
         *claims.extents(),
         *claims.tracked(
@@ -48,14 +59,14 @@ ARGUMENT = Argument(
         *claims.job_end(),
     ),
     levels=(
-        claims.CHECKPOINT,
-        claims.STOP,
-        claims.COPIES,
-        claims.ALLOCATIONS,
-        claims.HIDDEN_LIST,
-        claims.PROTOCOL,
+        levels.CHECKPOINT,
+        levels.STOP,
+        levels.COPIES,
+        levels.ALLOCATIONS,
+        levels.HIDDEN_LIST,
+        levels.PROTOCOL,
     ),
-    landmarks=claims.LANDMARKS[:3],
+    landmarks=levels.LANDMARKS[:3],
     theorems=("snapshot",),
 )
 

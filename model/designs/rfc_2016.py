@@ -3,8 +3,8 @@
 from model.designs.design import Design
 from model.language.claim import Argument, Level
 from model.language.system import System
-from model.stack import backup, claims, overlay, properties, protocol, replication, world, writes
-from model.stack.wellformed import GIVEN
+from model.stack import backup, claims, levels, overlay, properties, protocol, replication, world, writes
+from model.stack.wellformed import ALIGNED, GIVEN, NO_COPY_ON_READ, QUIESCED
 from model.stack.world import at
 
 _SKETCH = "RFC of 18 May 2016, xxx_co_readv; block/backup.c backup_cow_request_begin"
@@ -30,7 +30,7 @@ def build() -> System:
 
 ARGUMENT = Argument(
     given=GIVEN,
-    scope=(claims.ALIGNED, claims.NO_COPY_ON_READ, claims.QUIESCED),
+    scope=(ALIGNED, NO_COPY_ON_READ, QUIESCED),
     invariants=(
         *claims.extents(),
         *claims.tracked(
@@ -49,18 +49,18 @@ ARGUMENT = Argument(
         *claims.job_end(),
     ),
     levels=(
-        claims.CHECKPOINT,
-        claims.STOP,
+        levels.CHECKPOINT,
+        levels.STOP,
         Level(
             "CowRequests",
             "who wants a CowRequest waits for who holds one; no holder waits for another, nor on the "
             "secondary's list, where no request is serialising",
             lambda s, r: at(s, r, "notify", "cow-wait", "cow-request-wait", "idle"),
         ),
-        claims.ALLOCATIONS,
-        claims.PROTOCOL,
+        levels.ALLOCATIONS,
+        levels.PROTOCOL,
     ),
-    landmarks=claims.LANDMARKS[:3],
+    landmarks=levels.LANDMARKS[:3],
     theorems=("snapshot",),
 )
 

@@ -3,7 +3,7 @@
 from model.designs.design import Design
 from model.language.claim import Argument, Level
 from model.language.system import System
-from model.stack import backup, claims, overlay, properties, protocol, replication, world, writes
+from model.stack import backup, claims, levels, overlay, properties, protocol, replication, world, writes
 from model.stack.wellformed import GIVEN
 from model.stack.world import at
 
@@ -63,8 +63,8 @@ ARGUMENT = Argument(
         *claims.job_end(),
     ),
     levels=(
-        claims.CHECKPOINT,
-        claims.STOP,
+        levels.CHECKPOINT,
+        levels.STOP,
         Level(
             "the secondary's tracked list",
             "a write waits for writes past it on that list, which may be waiting for CowRequests",
@@ -76,10 +76,10 @@ ARGUMENT = Argument(
             "secondary's list, where reads of the job and of guests wait for nobody",
             lambda s, r: at(s, r, "notify", "cow-wait", "cow-request-wait", "idle"),
         ),
-        claims.ALLOCATIONS,
-        claims.PROTOCOL,
+        levels.ALLOCATIONS,
+        levels.PROTOCOL,
     ),
-    landmarks=claims.LANDMARKS,
+    landmarks=levels.LANDMARKS,
     theorems=("snapshot",),
 )
 

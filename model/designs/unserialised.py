@@ -3,8 +3,8 @@
 from model.designs.design import Design
 from model.language.claim import Argument
 from model.language.system import System
-from model.stack import backup, claims, overlay, properties, protocol, replication, world, writes
-from model.stack.wellformed import GIVEN
+from model.stack import backup, claims, levels, overlay, properties, protocol, replication, world, writes
+from model.stack.wellformed import ALIGNED, GIVEN, NO_COPY_ON_READ, QUIESCED
 from model.stack.world import at
 
 
@@ -27,7 +27,7 @@ def build() -> System:
 
 ARGUMENT = Argument(
     given=GIVEN,
-    scope=(claims.ALIGNED, claims.NO_COPY_ON_READ, claims.QUIESCED),
+    scope=(ALIGNED, NO_COPY_ON_READ, QUIESCED),
     invariants=(
         *claims.extents(),
         *claims.tracked(
@@ -45,13 +45,13 @@ ARGUMENT = Argument(
         *claims.job_end(),
     ),
     levels=(
-        claims.CHECKPOINT,
-        claims.STOP,
-        claims.COPIES,
-        claims.ALLOCATIONS,
-        claims.PROTOCOL,
+        levels.CHECKPOINT,
+        levels.STOP,
+        levels.COPIES,
+        levels.ALLOCATIONS,
+        levels.PROTOCOL,
     ),
-    landmarks=claims.LANDMARKS[:3],
+    landmarks=levels.LANDMARKS[:3],
     theorems=("snapshot",),
 )
 

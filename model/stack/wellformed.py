@@ -1,6 +1,7 @@
-"""What every scenario's tables satisfy: the only facts about extents and alignments that proofs rest on.
+"""What every scenario's tables satisfy, and what theorems may be restricted to.
 
-Each is tested on every bundled scenario; the geometry's own text is the reason for each.
+`GIVEN` are the only facts about extents and alignments that proofs rest on. Each is tested on every bundled
+scenario; the geometry's own text is the reason for each.
 """
 
 from __future__ import annotations
@@ -47,3 +48,12 @@ GIVEN = (
         lambda s, r, x: s.part[r, x] < s.parts[r]
     ),
 )
+
+ALIGNED = claim("every write is aligned to the notifier's node", Request)(lambda s, r: ~s.unaligned[r])
+NO_COPY_ON_READ = claim("the secondary disk does not copy on read")(lambda s: ~s.copy_on_read)
+QUIESCED = claim("checkpoints are made while nothing is in flight")(lambda s: s.quiesced_checkpoint)
+
+FLEECING = claim("requests are NBD writes and snapshot reads", Request)(
+    lambda s, r: is_kind(s, r, "nbd-write", "nbd-zero", "guest-read")
+)
+BREAKS_THE_WRITE = claim("a copy that fails breaks the write, not the snapshot")(lambda s: ~s.break_snapshot)

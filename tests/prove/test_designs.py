@@ -17,7 +17,7 @@ from model.prove.theorem import Attempt, Induction, audit
 from model.prove.theory import DEADLOCK, Obligation
 from model.proving import ANY, BrokenInvariant, explore_claims
 from model.scenarios import bundled, find
-from model.stack.claims import ALIGNED, NO_COPY_ON_READ, QUIESCED
+from model.stack.wellformed import ALIGNED, NO_COPY_ON_READ, QUIESCED
 from model.stack.world import Request
 
 ALIGNED_ONLY = "; ".join(each.name for each in (ALIGNED, NO_COPY_ON_READ, QUIESCED))
