@@ -8,14 +8,13 @@ import os
 import textwrap
 import time
 from collections.abc import Sequence
-from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import click
-import z3
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -24,7 +23,7 @@ from model import output
 from model.designs import DESIGNS, Design
 from model.prove.prover import RLIMIT
 from model.prove.theory import DEADLOCK
-from model.proving import ANY, Theorem, prove
+from model.proving import ANY, BrokenInvariant, Theorem, prove
 from model.proving import uses as uses_of
 from model.scenarios import bundled
 from model.stack.properties import MEANING
@@ -90,7 +89,7 @@ def prove_command(
             if json_path is not None:
                 output.write(json_path, written)
             _show(chosen, results, seconds)
-    except output.OutputError as error:
+    except (output.OutputError, BrokenInvariant) as error:
         raise BadInput(str(error)) from None
     raise SystemExit(worst(result.verdict for result in results).exit_status)
 
@@ -118,18 +117,29 @@ def _run(tasks: Sequence[Task]) -> list[Theorem]:
         ProcessPoolExecutor(processes, multiprocessing.get_context("spawn")) as pool,
         console.status("") if console.is_terminal else nullcontext() as status,
     ):
-        futures = [pool.submit(task) for task in tasks]
-        waiting = {future: task.name for future, task in zip(futures, tasks, strict=True)}
-        while waiting:
-            if status is not None:
-                names = [name for future, name in waiting.items() if future.running()][:processes]
-                status.update(
-                    Text(f"{len(tasks) - len(waiting)} of {len(tasks)} designs; {', '.join(names)}")
-                )
-            done, _ = wait(waiting, timeout=1, return_when=FIRST_COMPLETED)
-            for future in done:
-                del waiting[future]
-        return [result for future in futures for result in future.result()]
+        futures = {pool.submit(task): task for task in tasks}
+        try:
+            waiting = set(futures)
+            while waiting:
+                if status is not None:
+                    names = [futures[f].name for f in futures if f in waiting and f.running()][:processes]
+                    done = len(tasks) - len(waiting)
+                    status.update(Text(f"{done} of {len(tasks)} designs; {', '.join(names)}"))
+                _, waiting = wait(waiting, timeout=1, return_when=FIRST_COMPLETED)
+        except KeyboardInterrupt:  # it has reached those at work, too, which end with what they know
+            pool.shutdown(cancel_futures=True)
+        return [result for future, task in futures.items() for result in _results(future, task)]
+
+
+def _results(future: Future[list[Theorem]], task: Task) -> list[Theorem]:
+    if not future.cancelled() and not isinstance(future.exception(), KeyboardInterrupt):
+        return future.result()
+    (design,) = find_designs([task.name])
+    nothing = ("everything: interrupted",)
+    return [
+        Theorem(design.name, theorem, ANY, Verdict.UNDETERMINED, 0.0, (), (), nothing)
+        for theorem in task.theorems
+    ]
 
 
 def as_json(result: Theorem) -> dict[str, Any]:
@@ -178,7 +188,7 @@ def _show(chosen: Sequence[Design], results: Sequence[Theorem], seconds: float) 
         if result.verdict is not Verdict.HOLDS:
             _show_failure(console, result)
     count = sum(len(result.obligations) for result in results)
-    _print(console, f"\n{count:,} obligations, {seconds:.0f} s; z3 {z3.get_version_string()}.")
+    _print(console, f"\n{count:,} obligations in all, {seconds:.1f} s.")
 
 
 def _verdict(result: Theorem) -> str:
