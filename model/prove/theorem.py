@@ -159,14 +159,16 @@ class Use:
     open: str | None
 
 
-def audit(attempt: Attempt, induction: Induction, theorems: Sequence[str]) -> Iterator[Use]:
+def audit(
+    attempt: Attempt, induction: Induction, theorems: Sequence[str], names: Collection[str] | None = None
+) -> Iterator[Use]:
     """Yield for each restriction, invariant and guard what falls without it, alone; nothing: not needed.
 
-    Program order (`location`) is left out: it is no guard that a developer could drop.
+    `names`: only these. Program order (`location`) is left out: it is no guard that a developer could drop.
     """
     proved = [theorem for theorem in theorems if induction.proves(theorem)]
     labels = {action.label for action in induction.system.actions}
-    for name, rest in attempt.each_without(induction, induction.hypotheses).items():
+    for name, rest in attempt.each_without(induction, names or induction.hypotheses).items():
         label, _, guard = name.partition(": ")
         if label in labels and guard.startswith(WAIT) and DEADLOCK in proved:
             rest = attempt.no_longer_waits(rest, label, guard)
