@@ -27,6 +27,7 @@ ROOMS = {
     "reduce": {"language", "explore", "symbolic"},
     "export": {"language", "explore"},
     "trace": {"language"},
+    "prove": {"language", "symbolic", "trace"},
     "stack": {"language", "scenarios"},
     "designs": {"stack", "language", "scenarios"},
 }
@@ -36,7 +37,10 @@ ABOVE = {
     "guards": {"check"},
     "campaign": {"check"},
     "report": {"check", "campaign"},
-    "cli": {"check", "guards", "campaign", "output", "report"},
+    "proving": {"check", "output"},
+    "terminal": set[str](),
+    "cli": {"check", "guards", "campaign", "output", "report", "terminal"},
+    "prove_cli": {"proving", "output", "terminal"},
     "output": set[str](),
 }
 # The rooms and files of the other two packages, from the bottom up: each may import what stands before it.

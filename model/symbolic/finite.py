@@ -116,19 +116,27 @@ class FiniteState:
     def _equal(self, left: Term, right: Term) -> z3.BoolRef:
         if max(self.highest(left), self.highest(right)) <= 1:
             return self.boolean(left) == self.boolean(right)
-        one, two = self._aligned(left, right)
-        return one == two
+        return equate(self.number(left), self.number(right))
 
     def _aligned(self, left: Term, right: Term) -> tuple[z3.BitVecRef, z3.BitVecRef]:
-        one, two = self.number(left), self.number(right)
-        bits = max(one.size(), two.size())
-        return _widened(one, bits), _widened(two, bits)
+        return _aligned(self.number(left), self.number(right))
 
     def _total(self, parts: Sequence[z3.BitVecRef], highest: int) -> z3.BitVecRef:
         first, *others = (_widened(part, _bits(highest)) for part in parts)
         for other in others:
             first = first + other
         return first
+
+
+def equate(one: z3.BitVecRef, two: z3.BitVecRef) -> z3.BoolRef:
+    """Return that two numbers are equal, however wide each is; they may be of different states."""
+    left, right = _aligned(one, two)
+    return left == right
+
+
+def _aligned(one: z3.BitVecRef, two: z3.BitVecRef) -> tuple[z3.BitVecRef, z3.BitVecRef]:
+    bits = max(one.size(), two.size())
+    return _widened(one, bits), _widened(two, bits)
 
 
 def _bits(highest: int) -> int:
