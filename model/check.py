@@ -81,8 +81,8 @@ def check(
     geometry = geometry or reduce(scenario)
     narrowed = finite(design, scenario, geometry)
     model = narrowed.model
-    chosen, said = choose(narrowed, reductions)
     asked = questions(model, properties)
+    chosen, said = choose(narrowed, asked, reductions)
     found = reduced.explore(ENGINES[engine], narrowed, asked, limits, report, chosen)
     results = {}
     kinds = {**{p.name: p.kind for p in design.system.properties}, DEADLOCK: "always"}

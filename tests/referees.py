@@ -55,17 +55,17 @@ def missing_tlc() -> str | None:
     return None if shutil.which("java") else "not installed: java"
 
 
-def run(command: Sequence[str | Path], folder: Path) -> Finished:
-    """Run the command in the folder, whatever its exit status."""
+def run(command: Sequence[str], folder: Path, *, where: Path | None = None) -> Finished:
+    """Run the command, whatever its exit status, in the folder or elsewhere; the folder takes the output."""
     output = folder / "output.txt"
     began = time.perf_counter()
     with output.open("w") as file:
-        process = subprocess.Popen(command, cwd=folder, stdout=file, stderr=subprocess.STDOUT)
+        process = subprocess.Popen(command, cwd=where or folder, stdout=file, stderr=subprocess.STDOUT)
         _, process.returncode, usage = os.wait4(process.pid, 0)
     return Finished(output.read_text(), time.perf_counter() - began, usage.ru_maxrss * 1024)
 
 
-def spin(model: str, folder: Path, *, reduced: bool, optimise: str = "-O0", hash_bits: int = 20) -> Found:
+def spin(model: str, folder: Path, *, reduced: bool, optimise: str = "-O0", hash_bits: int = 16) -> Found:
     """Explore the model exactly, depth first, past every error; with SPIN's reductions or without.
 
     Raises `ValueError` if the model is not accepted, or the search cut short.
@@ -77,7 +77,7 @@ def spin(model: str, folder: Path, *, reduced: bool, optimise: str = "-O0", hash
     compiled = run(["gcc", "-w", optimise, "-DSAFETY", *reduction, "-o", "pan", "pan.c"], folder)
     if not (folder / "pan").exists():
         raise ValueError(f"{generated.text}{compiled.text}")
-    searched = run(["./pan", "-c0", "-m1000000", f"-w{hash_bits}"], folder)
+    searched = run(["./pan", "-c0", "-m100000", f"-w{hash_bits}"], folder)
     text = searched.text
     if "Search not completed" in text or "max search depth too small" in text:
         raise ValueError(text)

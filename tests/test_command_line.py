@@ -594,6 +594,7 @@ def bad_files(tmp_path: Path) -> Path:
     (tmp_path / "small.toml").write_text(SMALL)
     (tmp_path / "twin.toml").write_text(SMALL.replace("at = [1, 1]", "at = [1, 2]"))
     (tmp_path / "file").write_text("just a file\n")
+    (tmp_path / "taken.cfg").mkdir()
     return tmp_path
 
 
@@ -646,6 +647,14 @@ BAD_INPUT = [
     ("trace rfc-2016", ["Missing option '--scenario'"]),
     ("trace --scenario race", ["Missing argument"]),
     ("trace rfc-2016 --scenario unaligned-write -o missing/out", ["-o: 'missing' is not a folder"]),
+    ("export rfc-2016 --scenario race", ["Missing option '--to'", "promela", "tla"]),
+    ("export rfc-2016 --scenario race --to smv", ["--to", "smv", "promela", "tla"]),
+    ("export rfc-2016 --to tla", ["Missing option '--scenario'"]),
+    ("export copy-before-write-7.0 --scenario stop --to tla", ["copy-before-write-7.0 has no stop"]),
+    ("export rfc-2016 --scenario race --to promela -o missing/out", ["-o: 'missing' is not a folder"]),
+    ("export rfc-2016 --scenario race --to tla -o my-model.tla", ["-o: 'my-model.tla' is no module's file"]),
+    ("export rfc-2016 --scenario race --to tla -o model.txt", ["-o: 'model.txt' is no module's file"]),
+    ("export rfc-2016 --scenario race --to tla -o taken.tla", ["-o: 'taken.cfg' is not a file's path"]),
     (
         "check rfc-2016 --scenario unaligned-write --no-reduce",
         ["unaligned-write: the unreduced disk has 131072 cells of 512 B; accepted: at most 64"],

@@ -18,6 +18,7 @@ class Native:
     """The native engine where it can be had, else NumPy, which then says why."""
 
     name = "native"
+    partial_order = False
 
     def explore(
         self,
@@ -41,9 +42,13 @@ class Native:
 
 
 class Auto:
-    """NumPy, which starts at once; what is larger than some 100,000 states begins again in machine code."""
+    """NumPy, which starts at once; what is larger than some 100,000 states begins again in machine code.
+
+    Partial-order reduction, which the plain engine alone knows, leaves so little that the plain engine does.
+    """
 
     name = "auto"
+    partial_order = True
 
     def explore(
         self,
@@ -54,6 +59,8 @@ class Auto:
         reductions: Reductions = UNREDUCED,
     ) -> Exploration:
         """See `Engine`."""
+        if reductions.needs:
+            return PythonEngine().explore(narrowed, questions, limits, report, reductions)
         small = limits.max_states is not None and limits.max_states <= _SMALL
         first = limits if small else replace(limits, max_states=_SMALL)
         found = NumpyEngine().explore(narrowed, questions, first, report, reductions)

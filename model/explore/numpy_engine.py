@@ -32,6 +32,7 @@ class NumpyEngine:
     """Breadth-first search by sorted arrays of packed states."""
 
     name = "numpy"
+    partial_order = False
 
     def explore(
         self,

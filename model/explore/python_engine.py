@@ -28,6 +28,7 @@ class PythonEngine:
     """Breadth-first search with a set of byte strings."""
 
     name = "python"
+    partial_order = True
 
     def explore(
         self,
@@ -38,7 +39,7 @@ class PythonEngine:
         reductions: Reductions = UNREDUCED,
     ) -> Exploration:
         """See `Engine`."""
-        program = Program(narrowed, questions)
+        program = Program(narrowed, questions, reductions)
         canonical = renaming.of_bytes(narrowed, reductions.symmetry)
         began = reported = time.perf_counter()
         layers = [[program.initial]]
@@ -49,7 +50,7 @@ class PythonEngine:
         hits: dict[str, list[bytes]] = {}
         try:
             while layers[-1]:
-                depth, new = len(layers) - 1, []
+                depth, new = len(layers) - 1, dict[bytes, None]()
                 for count, state in enumerate(layers[-1]):
                     if count % 1024 == 0:
                         now = time.perf_counter()
@@ -63,18 +64,21 @@ class PythonEngine:
                         if name not in found:
                             hits.setdefault(name, []).append(state)
                     successors = program.successors(state)
-                    transitions += len(successors)
                     if DEADLOCK not in found and program.deadlocked(state, successors):
                         hits.setdefault(DEADLOCK, []).append(state)
-                    for _, successor in successors:
-                        if canonical is not None:
-                            successor = canonical(successor)
+                    few = program.enough(state, successors) if reductions.needs else successors
+                    after = [canonical(s) for _, s in few] if canonical else [s for _, s in few]
+                    left_out = len(few) < len(successors) and not reductions.terminates
+                    if left_out and not any(s in new or s not in seen for s in after):
+                        after = [canonical(s) if canonical else s for _, s in successors]
+                    transitions += len(after)
+                    for successor in after:
                         if successor not in seen:
                             seen.add(successor)
-                            new.append(successor)
+                            new[successor] = None
                 found.update({name: (depth, min(states)) for name, states in hits.items()})
                 hits = {}
-                layers.append(new)
+                layers.append(list(new))
         except (Stop, KeyboardInterrupt) as stop:
             stopped = str(stop) or "interrupted"
             found.update({name: (depth, min(states)) for name, states in hits.items()})

@@ -21,7 +21,14 @@ def explore(
 
     What that second search cannot show within the limits is in `depths` and not in `witnesses`.
     """
+    remarks: tuple[str, ...] = ()
+    if reductions.needs and not engine.partial_order:
+        reductions = Reductions(reductions.symmetry)
+        remarks = (
+            f"partial order: left aside, the {engine.name} engine does not know it; auto and python do",
+        )
     found = engine.explore(narrowed, questions, limits, report, reductions)
+    found = replace(found, remarks=(*remarks, *found.remarks))
     if reductions == UNREDUCED or not found.depths:
         return found
     asked = tuple(question for question in questions if question.name in found.depths)

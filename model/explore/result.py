@@ -109,6 +109,8 @@ class Engine(Protocol):
     """
 
     name: str
+    partial_order: bool
+    """Whether it knows the partial-order reduction."""
 
     def explore(
         self,
@@ -120,7 +122,7 @@ class Engine(Protocol):
     ) -> Exploration:
         """Explore until nothing is new or a limit is hit; Ctrl-C counts as a limit.
 
-        A reduction that the engine does not know is left aside, and the remarks say so.
+        `reductions` has no needs if the engine does not know what to do with them.
         """
         ...
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 
 from model.explore.result import Question
 from model.language.ground import Command, GroundModel
 from model.language.sorts import BOOL, Bool, Enum, Index, Maybe
 from model.language.system import Variable
 from model.language.term import Term
+
+EXCLUDED = "the values that can occur at all do not violate it"
+"""Said of a claim that narrowing has decided, for there is nothing to look for."""
 
 
 def identifier(*words: str) -> str:
@@ -34,29 +37,38 @@ class Identifiers:
         return name
 
 
-def takes_from(model: GroundModel, term: Term) -> Variable | Bool | None:
-    """Return a variable from which the term takes its values, or that it is a truth; None for numbers."""
-    if isinstance(term, int) or term.kind == "sum":
-        return None
-    if term.kind == "cell":
+def values_of(model: GroundModel, *terms: Term) -> Variable | Bool | None:
+    """Return a variable whose values the terms share, or that all are truths; None for other numbers.
+
+    A truth may stand for the number, or the name, that it is: grounding folds "1 if x else 0" into x.
+    """
+    found = [each for term in terms for each in _leaves(model, term)]
+    numbers = None in found
+    return next((each for each in found if isinstance(each, Variable)), None if numbers else BOOL)
+
+
+def _leaves(model: GroundModel, term: Term) -> Iterator[Variable | Bool | None]:
+    if isinstance(term, int):
+        yield from [None] if term > 1 else []
+    elif term.kind == "cell":
         (cell,) = term.arguments
         assert isinstance(cell, int)
-        return model.system.variables[model.layout.cells[cell].variable]
-    if term.kind in ("if", "add"):
-        found = (takes_from(model, argument) for argument in term.arguments[-2:])
-        return next((each for each in found if each is not None), None)
-    return BOOL
+        variable = model.system.variables[model.layout.cells[cell].variable]
+        yield BOOL if variable.sort == BOOL else variable
+    elif term.kind == "if":
+        for branch in term.arguments[1:]:
+            yield from _leaves(model, branch)
+    else:
+        yield None if term.kind in ("add", "sum") else BOOL
 
 
 def word_for(model: GroundModel, value: int, variable: Variable | Bool | None) -> str | None:
     """Return what a value of the variable is called; None where it is a truth or a number."""
     if not isinstance(variable, Variable):
         return None
-    sort = variable.sort
-    index = sort.index if isinstance(sort, Maybe) else sort
-    if isinstance(sort, Enum) or (isinstance(index, Index) and not index.ordered):
-        return model.instance.show(sort, value, variable.unset)
-    return None
+    sort = Maybe(variable.sort) if isinstance(variable.sort, Index) else variable.sort
+    named = isinstance(sort, Enum) or (isinstance(sort, Maybe) and not sort.index.ordered)
+    return model.instance.show(sort, value, variable.unset) if named else None
 
 
 def indices_of(model: GroundModel, cell: int) -> tuple[str, ...]:

@@ -22,7 +22,17 @@ import networkx as nx
 
 from model.explore.program import wait_matrix
 from model.explore.result import DEADLOCK, Question
-from model.export.naming import Identifiers, claim_of, indices_of, owners_of, takes_from, told, word_for
+from model.export.naming import (
+    EXCLUDED,
+    Identifiers,
+    claim_of,
+    identifier,
+    indices_of,
+    owners_of,
+    told,
+    values_of,
+    word_for,
+)
 from model.export.processes import Process, Step, processes
 from model.language.domains import Narrowed
 from model.language.sorts import Bool
@@ -35,6 +45,10 @@ _KEYWORDS = """
     ltl mtype nempty never nfull notrace np_ od of pc_value pid printf printm priority proctype provided run
     select set_priority short show skip timeout trace true typedef unless unsigned xr xs
     """.split()  # noqa: SIM905
+_USE = (
+    "spin -search FILE explores this; spin -o2 -search -DNOREDUCE FILE does so state for state.",
+    "An invalid end state is one where somebody is stuck; -E overlooks them.",
+)
 _WIDTH = 110
 _GLUE = "\N{NO-BREAK SPACE}"
 
@@ -68,7 +82,7 @@ class _Writer:
                 self.names[cell] = name if indices else f"{name}_"
         self.values: dict[tuple[str, int], str] = {}  # what values are called, if not a number
         self.hidden: list[str] = []  # variables that are no part of the state
-        self.formulas: list[str] = []  # the lines that define formulas
+        self.formulas: list[str] = []  # the lines that define formulas, or say that there is none
 
     def lines(self, heading: Sequence[str]) -> Iterator[str]:
         """Yield the text."""
@@ -76,7 +90,7 @@ class _Writer:
         shared = list(self._declared(cell for cell in self.names if cell not in local))
         body = [line for process in self.processes for line in self._process(process)]
         watch = list(self._watch())
-        yield from _comment(*heading)
+        yield from _comment(*heading, *_USE)
         yield ""
         yield from (f"#define {name} {value}" for (_, value), name in self.values.items())
         yield ""
@@ -154,13 +168,17 @@ class _Writer:
         """Yield a process that can move only where there is something to report, or somebody is blocked."""
         options: list[str] = []
         for question in self.questions:
-            if question.term != 0:  # else the values that can occur at all exclude it
-                report = f"assert({self._hidden(*claim_of(self.model, question))})"
+            claim = claim_of(self.model, question)
+            if question.term == 0:
+                self.formulas += _comment(f"{identifier(*claim)}: {EXCLUDED}")
+            else:
+                report = f"assert({self._hidden(*claim)})"
                 options += _wrapped(f":: d_step {{ {self._text(question.term)} -> {report} }}", "  ")
         if self.deadlock:
             options += self._deadlock()
+        yield from ["", *self.formulas]
         if options:
-            yield from ["", *self.formulas, "", f"active proctype {self.identifiers.new('watch')}() {{"]
+            yield from ["", f"active proctype {self.identifiers.new('watch')}() {{"]
             yield from ["end_watching:", "  do", *options, "  od", "}"]
 
     def _deadlock(self) -> Iterator[str]:
@@ -255,8 +273,7 @@ class _Writer:
         raise TypeError(term.kind)
 
     def _compared(self, sign: str, node: Node) -> str:
-        taken = (takes_from(self.model, side) for side in node.arguments)
-        values = next((each for each in taken if each is not None), None)
+        values = values_of(self.model, *node.arguments)
         left, right = (self._atom(side, values) for side in node.arguments)
         return f"{left} {sign} {right}"
 

@@ -11,18 +11,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from textwrap import wrap
 
 from model.explore.program import wait_matrix
 from model.explore.result import Question
 from model.export.naming import (
+    EXCLUDED,
     Identifiers,
     arguments_of,
     claim_of,
     indices_of,
     owners_of,
-    takes_from,
     told,
+    values_of,
     word_for,
 )
 from model.language.domains import Narrowed
@@ -117,10 +119,11 @@ class _Writer:
             yield from _comment(told(self.model, command))
             yield f"{name} =="
             yield from self._step(command)
+        never = f"FALSE /\\ UNCHANGED <<{', '.join(self.variables.values())}>>"  # still an action
         for owner, names in steps.items():
             yield ""
             yield f"{self.moves[owner]} =="
-            yield from (f"  \\/ {name}" for name in names or ["FALSE"])
+            yield from (f"  \\/ {name}" for name in names or [never])
         yield ""
         yield "Next =="
         yield from (f"  \\/ {move}" for move in self.moves)
@@ -147,8 +150,10 @@ class _Writer:
     def claims(self, questions: Sequence[Question], deadlock: bool) -> Iterator[str]:
         """Yield the invariants."""
         for question in questions:
-            if question.term != 0:  # else the values that can occur at all exclude it
-                name = self.identifiers.new(_capital("-".join(claim_of(self.model, question))))
+            name = self.identifiers.new(_capital("-".join(claim_of(self.model, question))))
+            if question.term == 0:
+                yield from ["", *_comment(f"{name}: {EXCLUDED}")]
+            else:
                 self.invariants.append(name)
                 claim = self._text(self.model.terms.negation(question.term), BOOL)
                 yield from ["", *_wrapped(f"{name} == {claim}", "")]
@@ -178,14 +183,20 @@ class _Writer:
         return self.model.system.variables[self.model.layout.cells[cell].variable]
 
     def _constant(self, value: int, values: Variable | Bool | None) -> str:
-        if values is BOOL or (isinstance(values, Variable) and values.sort == BOOL):
+        if _are_truths(values):
             return "TRUE" if value else "FALSE"
+        if isinstance(values, Variable):  # nobody is one value, whatever a variable calls it
+            values = replace(values, unset="nobody")
         word = word_for(self.model, value, values)
         return str(value) if word is None else _string(word)
 
     def _text(self, term: Term, values: Variable | Bool | None) -> str:
         if isinstance(term, int):
             return self._constant(term, values)
+        is_truth = term.kind != "if" and values_of(self.model, term) is BOOL
+        if is_truth and not _are_truths(values):
+            yes, no = (self._constant(value, values) for value in (1, 0))
+            return f"(IF {self._text(term, BOOL)} THEN {yes} ELSE {no})"
         match term.kind, term.arguments:
             case "cell", (int(cell),):
                 key = self.keys[cell]
@@ -212,8 +223,9 @@ class _Writer:
         raise TypeError(term.kind)
 
     def _compared(self, sign: str, node: Node) -> str:
-        taken = (takes_from(self.model, side) for side in node.arguments)
-        values = next((each for each in taken if each is not None), None)
+        values = values_of(self.model, *node.arguments)
+        if values is BOOL and node.kind == "lt":
+            values = None
         left, right = (self._atom(side, values) for side in node.arguments)
         return f"{left} {sign} {right}"
 
@@ -237,6 +249,10 @@ NoDeadlock ==
   LET blocked == {r \\in Owners : ~Finished(r) /\\ ~CanMove(r)}
   IN  /\\ blocked # {} => \\E r \\in Owners : CanMove(r)
       /\\ Left(blocked) = {}""".splitlines()
+
+
+def _are_truths(values: Variable | Bool | None) -> bool:
+    return values == BOOL or (isinstance(values, Variable) and values.sort == BOOL)
 
 
 def _string(word: str) -> str:

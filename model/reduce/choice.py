@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from model.explore.reductions import Permutation, Reductions
+from model.explore.result import Question
 from model.language.domains import Narrowed
 from model.reduce import symmetry
 
-NAMES = ("symmetry",)
+NAMES = ("symmetry", "partial-order")
 
 
-def choose(narrowed: Narrowed, names: Collection[str]) -> tuple[Reductions, tuple[str, ...]]:
+def choose(
+    narrowed: Narrowed, questions: tuple[Question, ...], names: Collection[str]
+) -> tuple[Reductions, tuple[str, ...]]:
     """Return the reductions asked for, as far as the model allows them, and a line on each."""
     said = []
     permutations: tuple[Permutation, ...] = ()
@@ -22,4 +25,12 @@ def choose(narrowed: Narrowed, names: Collection[str]) -> tuple[Reductions, tupl
             if permutations
             else "symmetry: refused, no two requests are interchangeable"
         )
-    return Reductions(permutations), tuple(said)
+    if "partial-order" not in names:
+        return Reductions(permutations), tuple(said)
+    from model.reduce.certificate import certify  # z3 takes its time to load
+
+    found = certify(narrowed, questions)
+    if found.needs:
+        said.append("partial order: certified by z3")
+    said += found.refused
+    return Reductions(permutations, found.needs, found.visible, found.terminates), tuple(said)

@@ -278,6 +278,30 @@ def march(m: int) -> Toy:
     return Toy(f"march-{m}", system, where, (m + 1) ** 2, 2 * m * (m + 1), 2 * m, depths)
 
 
+def awkward() -> Toy:
+    """Two owners swap two values, as often as they like; every word is taken in some language.
+
+    The values are (0, 1) or (1, 0), and each owner has not moved or has: 8 states less (1, 0) with nobody
+    having moved, 7, each with two steps.
+    """
+    system = System("awkward")
+    place = Enum("skip", ("if", "done"))
+    system.variable("bit", Owner, sort=place, initial="if")
+    system.variable("now", sort=Int(1), initial=0)
+    system.variable("Next", sort=Int(1), initial=1)
+
+    @system.action("Init", r=Owner)
+    def swap(s: State, r: Expr) -> None:
+        s.now = s.Next
+        s.Next = s.now
+        s.bit[r] = "done"
+
+    system.terminal(Owner, lambda s, r: s.bit[r] == "done")
+    system.always("VARIABLES", lambda s: (s.now == 0) | (s.Next == 0))
+    system.sometimes("active", lambda s: forall(Owner, lambda r: s.bit[r] == "done"))
+    return Toy("awkward", system, instance({"Owner": 2}), 7, 14, 3, {"active": 2})
+
+
 def overflow(initial: int) -> tuple[System, Instance]:
     """A counter 0 .. 2 that somebody adds to without end."""
     system = System("overflow")
@@ -307,4 +331,5 @@ TOYS = (
     stillborn(),
     march(4),
     march(8),
+    awkward(),
 )

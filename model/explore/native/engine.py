@@ -22,6 +22,7 @@ class NativeEngine:
     """Breadth-first search by generated machine code. `threads`: None for as many as there are cores."""
 
     name = "native"
+    partial_order = False
 
     def __init__(self, threads: int | None = None) -> None:
         self.threads = threads or len(os.sched_getaffinity(0))
