@@ -21,6 +21,7 @@ from rich.text import Text
 
 from model import output
 from model.designs import DESIGNS, Design
+from model.language.claim import Level
 from model.prove.prover import RLIMIT
 from model.prove.theory import DEADLOCK
 from model.proving import ANY, BrokenInvariant, Theorem, prove
@@ -163,7 +164,7 @@ def as_json(result: Theorem) -> dict[str, Any]:
 def _show(chosen: Sequence[Design], results: Sequence[Theorem], seconds: float) -> None:
     console = open_console()
     table = Table(box=None, padding=(0, 2, 0, 0))
-    for column in ("design", "theorem", "for any number of requests", "verdict", "obligations", "needs"):
+    for column in ("design", "theorem", "any number of requests", "verdict", "obligations", "needs"):
         table.add_column(column, justify="right" if column in ("obligations", "needs") else "left")
     scopes = list(dict.fromkeys(result.scope for result in results if result.scope != ANY))
     for result in results:
@@ -180,10 +181,8 @@ def _show(chosen: Sequence[Design], results: Sequence[Theorem], seconds: float) 
     console.print(table)
     for number, scope in enumerate(scopes, 1):
         _print(console, f"scope {number}: {scope}.")
-    for design in chosen:
-        of = [result for result in results if result.design == design.name]
-        if any(result.theorem == DEADLOCK and result.verdict is Verdict.HOLDS for result in of):
-            _show_levels(console, design)
+    for levels, names in _arguments(chosen, results, scopes).items():
+        _show_levels(console, " and ".join(names), levels)
     for result in results:
         if result.verdict is not Verdict.HOLDS:
             _show_failure(console, result)
@@ -203,14 +202,30 @@ def _print(console: Console, line: str, indent: str = "  ") -> None:
     console.print(textwrap.fill(line[start:], WIDTH, subsequent_indent=indent), markup=False)
 
 
-def _show_levels(console: Console, design: Design) -> None:
-    assert design.argument is not None
+def _arguments(
+    chosen: Sequence[Design], results: Sequence[Theorem], scopes: Sequence[str]
+) -> dict[tuple[Level, ...], list[str]]:
+    """Return the levels by which designs were proved free from deadlock, with their names and scopes."""
+    found: dict[tuple[Level, ...], list[str]] = {}
+    for design in chosen:
+        for result in results:
+            proved = (result.design, result.theorem) == (
+                design.name,
+                DEADLOCK,
+            ) and result.verdict is Verdict.HOLDS
+            if proved and design.argument is not None:
+                where = "" if result.scope == ANY else f" (scope {scopes.index(result.scope) + 1})"
+                found.setdefault(design.argument.levels, []).append(design.name + where)
+    return found
+
+
+def _show_levels(console: Console, names: str, levels: Sequence[Level]) -> None:
     _print(
         console,
-        f"\nWhy {design.name} does not deadlock: whoever waits, waits for an unfinished request on a lower "
+        f"\nWhy {names} does not deadlock: whoever waits, waits for an unfinished request on a lower "
         "level, so no cycle can close; and the unfinished on the lowest level can always move.",
     )
-    for number, level in reversed(list(enumerate(reversed(design.argument.levels), 1))):
+    for number, level in reversed(list(enumerate(reversed(levels), 1))):
         _print(console, f"  {number}  {level.name}: {level.says}.", " " * 5)
     _print(console, "  0  all others.")
 

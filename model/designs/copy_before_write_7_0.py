@@ -25,8 +25,8 @@ def build() -> System:
 
 
 ARGUMENT = Argument(
-    given=GIVEN,
-    scope=(FLEECING, BREAKS_THE_WRITE),
+    given=(*GIVEN, FLEECING),  # it has no place for other requests
+    scope=(BREAKS_THE_WRITE,),
     invariants=(
         *claims.extents(),
         *claims.tracked(

@@ -33,7 +33,9 @@ IN_NOTIFIER = ("notify", "cow-wait", *IN_COW)
 INSIDE_WRITE = ("rmw", "settle", *IN_NOTIFIER, "write", "written")
 ENTERED = ("enter", "write-parked", "rmw", "settle", "final-parked", "write", "written")
 UNWRITTEN = ("copy-status", "copy-enter", "copy-enter-parked", *COPYING[:-1], "copy-failed")
-IN_FILTER = ("copy-wait", "copy-loop", *UNWRITTEN, "copied", "copy-returned", "thaw-wait", "enter")
+IN_FILTER = (
+    "copy-wait", "copy-loop", *UNWRITTEN, "copied", "copy-returned", "copy-broken", "thaw-wait", "enter"
+)  # fmt: skip
 WRITE = ("write-parked", "final-parked", *INSIDE_WRITE, *IN_FILTER)
 LOOKED_UP = ("hidden-read", "to-secondary", "secondary-parked", "secondary-read")
 BELOW_ACTIVE = ("to-hidden", "hidden-parked", "lookup-hidden", *LOOKED_UP)
