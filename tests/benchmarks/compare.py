@@ -4,8 +4,8 @@
 
 Everybody looks for states that violate `snapshot` and for requests that are stuck, and goes on to the end.
 Each run is a process of its own. `whole` is its life: importing, generating and compiling code, exploring;
-of SPIN it is spin, gcc -O3 -DSAFETY and pan together, the export being there already. Of memory, what a
-process of ours had before the search is left out, and of TLC, which takes what it is given, nothing is said.
+of SPIN it is spin, gcc -O3 -DSAFETY and pan together, the export being there already. Memory is by how much
+more the process takes, at its peak, than on the small model; TLC takes what it is given, so nothing is said.
 SPIN runs exact and depth first: with everything it can leave out, and without (-o2, -DNOREDUCE).
 """
 
@@ -14,7 +14,6 @@ from __future__ import annotations
 import json
 import os
 import platform
-import resource
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -76,7 +75,7 @@ OURS = (
 
 @dataclass(frozen=True)
 class Measured:
-    """One run, or the median of several. `memory` is in bytes."""
+    """One run, or the median of several. `memory` is the peak of the process, in bytes."""
 
     tool: str
     states: int
@@ -96,20 +95,15 @@ def model_of(name: str, size: str) -> Narrowed:
 
 
 def explore(name: str, size: str, way: Ours) -> Measured:
-    """Explore in this process; `whole` is left to who started it."""
+    """Explore in this process; `whole` and `memory` are left to who started it."""
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: way.cores])
     narrowed = model_of(name, size)
-    before = _peak()
     found = ENGINES[way.engine].explore(
         narrowed, questions(narrowed.model, CLAIMS), UNLIMITED, lambda progress: None
     )
     if found.engine != way.engine or found.stopped:
         raise SystemExit(f"{way.tool} on {name}: {found.engine} ran; {found.stopped}; {found.remarks}")
-    return Measured(way.tool, found.states, found.transitions, found.seconds, 0.0, _peak() - before)
-
-
-def _peak() -> int:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    return Measured(way.tool, found.states, found.transitions, found.seconds, 0.0, None)
 
 
 def ours(name: str, size: str, way: Ours) -> Measured:
@@ -161,8 +155,12 @@ def runs(name: str, size: str, spin_large: bool) -> Iterator[Callable[[], Measur
         yield partial(tlc, name, size, 2)
 
 
-def table(measured: Sequence[Measured]) -> Table:
-    """Return the measurements with their ratios to SPIN's: to its speed, and to the time of its verdict."""
+def table(measured: Sequence[Measured], small: Sequence[Measured]) -> Table:
+    """Return the measurements with their ratios to SPIN's: to its speed, and to the time of its verdict.
+
+    `small`: what was measured on the small model.
+    """
+    base = {each.tool: each for each in small}
     result = Table(box=box.MARKDOWN)
     result.add_column("")
     for column in ("states", "M states/s", "/ SPIN", "bytes a state", "whole", "SPIN, reduced /"):
@@ -172,15 +170,19 @@ def table(measured: Sequence[Measured]) -> Table:
         speed = each.states / each.seconds
         faster, sooner, memory = "", "", ""
         if spins:
-            faster = f"{speed * spins['SPIN'].seconds / spins['SPIN'].states:.1f}"
-            sooner = f"{spins['SPIN, reduced'].whole / each.whole:.1f}"
+            faster = _shown(speed * spins["SPIN"].seconds / spins["SPIN"].states)
+            sooner = _shown(spins["SPIN, reduced"].whole / each.whole)
         if (
             each.memory is not None and each.states >= 1_000_000
         ):  # else it tells of the program, not of states
             memory = f"{each.memory / each.states:.1f}"
         states, whole = f"{each.states:,}", f"{each.whole:.1f} s"
-        result.add_row(each.tool, states, f"{speed / 1e6:.2f}", faster, memory, whole, sooner)
+        result.add_row(each.tool, states, _shown(speed / 1e6), faster, memory, whole, sooner)
     return result
+
+
+def _shown(ratio: float) -> str:
+    return f"{ratio:.1f}" if ratio >= 1 else f"{ratio:.2g}"
 
 
 def median(run: Callable[[], Measured], repeat: int) -> Measured:
@@ -204,9 +206,12 @@ def main(quick: bool, repeat: int, spin_large: bool, one: tuple[str, str, str] |
     for missing in filter(None, (referees.missing_spin(), referees.missing_tlc())):
         console.print(f"left out: {missing}")
     for name in MODELS:
+        small: list[Measured] = []
         for size in SIZES[:1] if quick else SIZES:
+            measured = [median(run, repeat) for run in runs(name, size, spin_large)]
+            small = small or measured
             console.print(f"\n{name}, {size}:", end="")
-            console.print(table([median(run, repeat) for run in runs(name, size, spin_large)]))
+            console.print(table(measured, small))
 
 
 def processor() -> str:
