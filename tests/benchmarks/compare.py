@@ -34,6 +34,7 @@ from model.export.promela import promela
 from model.export.tla import tla
 from model.language.domains import Narrowed, narrow
 from model.language.ground import ground
+from model.reduce.choice import choose
 from model.scenarios import find
 from model.scenarios.geometry import reduce
 from tests import referees
@@ -55,22 +56,25 @@ class Ours:
 
     engine: str
     cores: int = 1
-    reductions: str = "none"
+    reductions: tuple[str, ...] = ()
     largest: str = "large"
 
     @property
     def tool(self) -> str:
         """What the table calls it."""
-        reduced = "" if self.reductions == "none" else f", {self.reductions}"
-        return f"{self.engine}{reduced}, {self.cores} core{'s' * (self.cores > 1)}"
+        cores = f"{self.cores} core{'s' * (self.cores > 1)}"
+        return ", ".join([self.engine, cores, *self.reductions])
 
 
 OURS = (
     Ours("python", largest="medium"),
     Ours("numpy"),
-    *(Ours("native", cores) for cores in (1, 2) if "native" in ENGINES),
+    Ours("native"),
+    Ours("native", 2),
+    Ours("native", 2, ("symmetry",)),
+    Ours("python", 1, ("symmetry", "partial-order")),
 )
-"""All that is measured of ours; a reduction is one more line here, and its meaning in `explore`."""
+"""All that is measured of ours."""
 
 
 @dataclass(frozen=True)
@@ -98,9 +102,9 @@ def explore(name: str, size: str, way: Ours) -> Measured:
     """Explore in this process; `whole` and `memory` are left to who started it."""
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: way.cores])
     narrowed = model_of(name, size)
-    found = ENGINES[way.engine].explore(
-        narrowed, questions(narrowed.model, CLAIMS), UNLIMITED, lambda progress: None
-    )
+    asked = questions(narrowed.model, CLAIMS)
+    chosen, _ = choose(narrowed, asked, way.reductions)
+    found = ENGINES[way.engine].explore(narrowed, asked, UNLIMITED, lambda progress: None, chosen)
     if found.engine != way.engine or found.stopped:
         raise SystemExit(f"{way.tool} on {name}: {found.engine} ran; {found.stopped}; {found.remarks}")
     return Measured(way.tool, found.states, found.transitions, found.seconds, 0.0, None)
@@ -119,7 +123,7 @@ def ours(name: str, size: str, way: Ours) -> Measured:
             str(OURS.index(way)),
         ]
         done = referees.run(command, Path(folder), where=HERE.parents[1])
-    return Measured(**{**json.loads(done.text), "whole": done.seconds})
+    return Measured(**{**json.loads(done.text), "whole": done.seconds, "memory": done.peak})
 
 
 def spin(name: str, size: str, reduced: bool) -> Measured:
@@ -158,7 +162,7 @@ def runs(name: str, size: str, spin_large: bool) -> Iterator[Callable[[], Measur
 def table(measured: Sequence[Measured], small: Sequence[Measured]) -> Table:
     """Return the measurements with their ratios to SPIN's: to its speed, and to the time of its verdict.
 
-    `small`: what was measured on the small model.
+    Bytes are what a process takes more than on the small model, for each state more.
     """
     base = {each.tool: each for each in small}
     result = Table(box=box.MARKDOWN)
@@ -172,10 +176,9 @@ def table(measured: Sequence[Measured], small: Sequence[Measured]) -> Table:
         if spins:
             faster = _shown(speed * spins["SPIN"].seconds / spins["SPIN"].states)
             sooner = _shown(spins["SPIN, reduced"].whole / each.whole)
-        if (
-            each.memory is not None and each.states >= 1_000_000
-        ):  # else it tells of the program, not of states
-            memory = f"{each.memory / each.states:.1f}"
+        before = base.get(each.tool)
+        if each.memory and before and before.memory and each.states > 2 * before.states:
+            memory = f"{(each.memory - before.memory) / (each.states - before.states):.1f}"
         states, whole = f"{each.states:,}", f"{each.whole:.1f} s"
         result.add_row(each.tool, states, _shown(speed / 1e6), faster, memory, whole, sooner)
     return result
