@@ -109,17 +109,9 @@ def explore(name: str, size: str, way: Ours) -> Measured:
 def ours(name: str, size: str, way: Ours) -> Measured:
     """Measure an engine in a process of its own."""
     with TemporaryDirectory() as folder:
-        command = [
-            sys.executable,
-            "-m",
-            "tests.benchmarks.compare",
-            "--one",
-            name,
-            size,
-            str(OURS.index(way)),
-        ]
-        done = referees.run(command, Path(folder), where=HERE.parents[1])
-    return Measured(**{**json.loads(done.text), "whole": done.seconds})
+        child = [sys.executable, "-m", "tests.benchmarks.compare", "--one", name, size, str(OURS.index(way))]
+        done = referees.run(child, Path(folder), where=HERE.parents[1])
+    return Measured(**{**json.loads(done.text), "whole": done.seconds, "memory": done.peak})
 
 
 def spin(name: str, size: str, reduced: bool) -> Measured:
@@ -172,10 +164,9 @@ def table(measured: Sequence[Measured], small: Sequence[Measured]) -> Table:
         if spins:
             faster = _shown(speed * spins["SPIN"].seconds / spins["SPIN"].states)
             sooner = _shown(spins["SPIN, reduced"].whole / each.whole)
-        if (
-            each.memory is not None and each.states >= 1_000_000
-        ):  # else it tells of the program, not of states
-            memory = f"{each.memory / each.states:.1f}"
+        less = base.get(each.tool, each)
+        if each.memory is not None and less.memory is not None and less.states < each.states:
+            memory = f"{(each.memory - less.memory) / (each.states - less.states):.1f}"
         states, whole = f"{each.states:,}", f"{each.whole:.1f} s"
         result.add_row(each.tool, states, _shown(speed / 1e6), faster, memory, whole, sooner)
     return result
