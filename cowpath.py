@@ -11,11 +11,13 @@ def run(arguments: Sequence[str]) -> int:
     """Run a command and return the exit status; bad input of any kind is one line on stderr and status 2."""
     import click
 
-    from model.cli import COMMANDS
+    from conformance.cli import COMMANDS as HARNESS
+    from model.cli import COMMANDS as MODEL
+    from model.prove_cli import COMMANDS as PROVER
 
     group = click.Group(
         "cowpath",
-        commands={str(command.name): command for command in COMMANDS},
+        commands={str(command.name): command for command in (*MODEL, *PROVER, *HARNESS)},
         help="Check copy-before-write designs for races, deadlocks and lost updates.",
         context_settings={"help_option_names": ["-h", "--help"]},
     )

@@ -21,6 +21,7 @@ class Plan:
     properties: Sequence[str]
     engine: str = "auto"
     limits: Limits = UNLIMITED
+    reductions: Sequence[str] = ()
     geometry: Callable[[Scenario], Geometry] = reduce
 
     @property
@@ -59,6 +60,7 @@ def run(plan: Plan, watch: Watch = lambda task, progress: None) -> list[Result]:
                 properties=plan.properties,
                 engine=plan.engine,
                 limits=plan.limits,
+                reductions=plan.reductions,
                 report=report,
             )
             interrupted = result.exploration.stopped == "interrupted"

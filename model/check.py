@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from model.designs import Design
+from model.explore import reduced
 from model.explore.engines import ENGINES
 from model.explore.result import (
     DEADLOCK,
@@ -17,6 +18,7 @@ from model.explore.result import (
 )
 from model.language.domains import Narrowed, narrow
 from model.language.ground import ground
+from model.reduce.choice import choose
 from model.scenarios import Scenario, ScenarioError
 from model.scenarios.geometry import Geometry, reduce
 from model.stack.binding import bind
@@ -40,12 +42,13 @@ class PropertyResult:
 
 @dataclass(frozen=True)
 class Result:
-    """A design on a scenario."""
+    """A design on a scenario. `reductions`: what was left out of the search, in words."""
 
     design: str
     scenario: Scenario
     geometry: Geometry
     exploration: Exploration
+    reductions: tuple[str, ...]
     properties: Mapping[str, PropertyResult]
 
     @property
@@ -67,6 +70,7 @@ def check(
     properties: Sequence[str] = STANDARD,
     engine: str = "auto",
     limits: Limits = UNLIMITED,
+    reductions: Collection[str] = (),
     report: Report = lambda progress: None,
 ) -> Result:
     """Explore the design on the scenario (in the reduced geometry unless one is given).
@@ -77,7 +81,9 @@ def check(
     geometry = geometry or reduce(scenario)
     narrowed = finite(design, scenario, geometry)
     model = narrowed.model
-    found = ENGINES[engine].explore(narrowed, questions(model, properties), limits, report)
+    asked = questions(model, properties)
+    chosen, said = choose(narrowed, asked, reductions)
+    found = reduced.explore(ENGINES[engine], narrowed, asked, limits, report, chosen)
     results = {}
     kinds = {**{p.name: p.kind for p in design.system.properties}, DEADLOCK: "always"}
     for name in properties:
@@ -86,8 +92,10 @@ def check(
         if witness is not None:
             path = [(model.commands[n].action, model.commands[n].arguments) for n in witness.path]
             trace = replay(design.system, model.instance, scenario.name, name, path)
-        results[name] = PropertyResult(_verdict(kinds[name], witness is not None, found.complete), trace)
-    return Result(design.name, scenario, geometry, found, results)
+        unshown = name in found.depths and witness is None
+        complete = found.complete and not unshown
+        results[name] = PropertyResult(_verdict(kinds[name], witness is not None, complete), trace)
+    return Result(design.name, scenario, geometry, found, said, results)
 
 
 def finite(design: Design, scenario: Scenario, geometry: Geometry) -> Narrowed:
@@ -104,9 +112,9 @@ def unexplored(
     design: Design, scenario: Scenario, geometry: Geometry, properties: Sequence[str], engine: str
 ) -> Result:
     """Return the result of a run that an interrupt kept from beginning: all is undetermined."""
-    nothing = Exploration(engine, 0, 0, 0, 0.0, "interrupted", {})
+    nothing = Exploration(engine, 0, 0, 0, 0.0, "interrupted", {}, {})
     open_ = {name: PropertyResult(Verdict.UNDETERMINED, None) for name in properties}
-    return Result(design.name, scenario, geometry, nothing, open_)
+    return Result(design.name, scenario, geometry, nothing, (), open_)
 
 
 def _verdict(kind: str, witnessed: bool, complete: bool) -> Verdict:

@@ -16,46 +16,22 @@ from rich.text import Text
 from model import campaign, output, report
 from model.check import Result, finite
 from model.designs import DESIGNS, Design
-from model.designs.loading import DesignError
-from model.designs.loading import find as load_design
 from model.explore.engines import ENGINES
 from model.explore.result import DEADLOCK, Limits, Progress, questions
 from model.export.naming import identifier
 from model.export.promela import promela
 from model.export.tla import tla
 from model.guards import audit
+from model.reduce.choice import NAMES
 from model.scenarios import Scenario, ScenarioError, bundled, find
 from model.scenarios.geometry import describe, reduce, unreduced
 from model.stack.properties import MEANING, STANDARD
+from model.terminal import BadInput, find_designs, open_console
 from model.trace import record, text
 from model.trace.trace import Trace
 from model.verdict import worst
 
-WIDTH = 100
 FORMATS = ("text", "json")
-
-
-class BadInput(click.ClickException):
-    """The user's input is at fault: one line, exit status 2."""
-
-    exit_code = 2
-
-
-def _console() -> Console:
-    wide = Console(highlight=False)
-    return wide if wide.is_terminal and wide.width >= WIDTH else Console(width=WIDTH, highlight=False)
-
-
-def _find_designs(names: Sequence[str]) -> list[Design]:
-    try:
-        found = {name: load_design(name, DESIGNS) for name in names}
-    except DesignError as error:
-        raise BadInput(str(error)) from None
-    by_name: dict[str, Design] = {}
-    for design in found.values() if names else DESIGNS.values():
-        if by_name.setdefault(design.name, design) is not design:
-            raise BadInput(f"two of the designs are named '{design.name}'; give each a name of its own")
-    return list(by_name.values())
 
 
 def _find_scenarios(names: Sequence[str]) -> list[Scenario]:
@@ -81,10 +57,10 @@ def designs(design: str | None, guards: bool) -> None:
     if guards:
         if design is None:
             raise BadInput("--guards: name the design whose guards are to be deleted")
-        _print_guards(*_find_designs([design]))
+        _print_guards(*find_designs([design]))
         return
-    console = _console()
-    for each in _find_designs([] if design is None else [design]):
+    console = open_console()
+    for each in find_designs([] if design is None else [design]):
         console.print(Text.assemble((each.name, "bold"), f"  {each.era}"))
         console.print(each.explanation, markup=False)
         if design:
@@ -116,14 +92,14 @@ def _print_guards(design: Design) -> None:
             status.update(f"{each.action}: {each.guard}")
             falls = ", ".join(each.falls) or "nothing: not needed on the bundled scenarios"
             table.add_row(each.action, each.guard, falls, each.scenario or "")
-    _console().print(table)
+    open_console().print(table)
 
 
 @click.command()
 @click.argument("scenario", required=False, metavar="[NAME|FILE.toml]")
 def scenarios(scenario: str | None) -> None:
     """List the bundled scenarios, or show one: what it is about, its requests and reduced geometry."""
-    console = _console()
+    console = open_console()
     for each in _find_scenarios([] if scenario is None else [scenario]):
         requests = ", ".join(request.label for request in each.requests)
         console.print(Text.assemble((each.slug, "bold"), f"  {each.name}: {requests}"))
@@ -157,6 +133,13 @@ _MAX_SECONDS = click.option(
     type=click.FloatRange(min=0, min_open=True),
     help="Stop a run after so long: undetermined.",
 )
+_REDUCTION = click.option(
+    "--reduction",
+    "reductions",
+    multiple=True,
+    type=click.Choice(NAMES),
+    help="Leave out of the search what it makes superfluous; several may be given. Default: none.",
+)
 _PROPERTIES = click.option(
     "--property",
     "properties",
@@ -179,6 +162,7 @@ _REDUCE = click.option(
 @_ENGINE
 @_MAX_STATES
 @_MAX_SECONDS
+@_REDUCTION
 @_REDUCE
 def check(
     names: tuple[str, ...],
@@ -189,6 +173,7 @@ def check(
     engine: str,
     max_states: int | None,
     max_seconds: float | None,
+    reductions: tuple[str, ...],
     reduce: bool,
 ) -> None:
     """Explore designs on scenarios and print the verdicts.
@@ -196,9 +181,9 @@ def check(
     Without arguments: every design on every bundled scenario. Exit status 0 if all hold, 1 if something is
     violated, 3 if something is undetermined, 2 for bad input.
     """
-    chosen, on = _find_designs(names), _find_scenarios(wanted)
+    chosen, on = find_designs(names), _find_scenarios(wanted)
     limits = Limits(max_states, max_seconds)
-    plan = _plan(chosen, on, tuple(dict.fromkeys(properties)) or STANDARD, engine, limits, reduce)
+    plan = _plan(chosen, on, tuple(dict.fromkeys(properties)) or STANDARD, engine, limits, reductions, reduce)
     try:
         if json_path not in (None, "-"):
             output.check_file(str(json_path), "--json")
@@ -235,6 +220,7 @@ def check(
 @_ENGINE
 @_MAX_STATES
 @_MAX_SECONDS
+@_REDUCTION
 @_REDUCE
 def trace(
     name: str,
@@ -245,15 +231,16 @@ def trace(
     engine: str,
     max_states: int | None,
     max_seconds: float | None,
+    reductions: tuple[str, ...],
     reduce: bool,
 ) -> None:
     """Print the shortest trace that decides a property: a counterexample, or a witness for `concurrency`.
 
     Exit status 0 if the property holds, 1 if it is violated, 3 if it is undetermined, 2 for bad input.
     """
-    chosen, on = _find_designs([name]), _find_scenarios([wanted])
+    chosen, on = find_designs([name]), _find_scenarios([wanted])
     properties = (wanted_property,) if wanted_property else STANDARD
-    plan = _plan(chosen, on, properties, engine, Limits(max_states, max_seconds), reduce)
+    plan = _plan(chosen, on, properties, engine, Limits(max_states, max_seconds), reductions, reduce)
     try:
         if path is not None:
             output.check_file(path, "-o")
@@ -307,13 +294,16 @@ def _plan(
     properties: Sequence[str],
     engine: str,
     limits: Limits,
+    reductions: Sequence[str],
     reduced: bool,
 ) -> campaign.Plan:
     if all(design.misses(scenario) for design in chosen for scenario in on):
         design, scenario = chosen[0], on[0]
         raise BadInput(f"{design.name} has no {design.misses(scenario)}: '{scenario.name}' does not fit it")
     known = {*DESIGNS, *(design.name for design in chosen)}
-    plan = campaign.Plan(chosen, on, properties, engine, limits, reduce if reduced else unreduced)
+    plan = campaign.Plan(
+        chosen, on, properties, engine, limits, tuple(reductions), reduce if reduced else unreduced
+    )
     for scenario in on:
         unknown = sorted(set(scenario.expect) - known)
         if unknown:
@@ -353,7 +343,7 @@ def _progress(task: str, progress: Progress | None) -> str:
 
 
 def _show(results: Sequence[Result], seconds: float) -> None:
-    console = _console()
+    console = open_console()
     if len(results) == 1:
         for line in report.details(results[0]):
             console.print(line, markup=False)
@@ -387,9 +377,9 @@ def export(
 
     What is written is the finite model that `check` explores, with the same steps and states.
     """
-    (design,), (scenario,) = _find_designs([name]), _find_scenarios([wanted])
+    (design,), (scenario,) = find_designs([name]), _find_scenarios([wanted])
     asked = tuple(dict.fromkeys(properties)) or STANDARD
-    geometry = _plan([design], [scenario], asked, "", Limits(), reduce).geometry(scenario)
+    geometry = _plan([design], [scenario], asked, "", Limits(), (), reduce).geometry(scenario)
     narrowed = finite(design, scenario, geometry)
     sought, deadlock = questions(narrowed.model, asked), DEADLOCK in asked
     heading = [f"{design.name} on '{scenario.name}'", *(f"{each}: {MEANING[each]}" for each in asked)]

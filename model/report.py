@@ -71,7 +71,7 @@ def details(result: Result) -> Iterator[Text | str]:
         f"depth {found.depth}, {found.seconds:.2f} s on the {found.engine} engine"
         + ("" if found.complete else f"; stopped: {found.stopped}")
     )
-    yield from found.remarks
+    yield from (*result.reductions, *found.remarks)
     for name, outcome in result.properties.items():
         line = Text(f"  {name:<14}")
         line.append(f"{outcome.verdict.value:<13}", STYLE[outcome.verdict])
@@ -104,11 +104,14 @@ def telling(results: Sequence[Result]) -> list[Trace]:
 
 
 def surprises(results: Sequence[Result]) -> Iterator[str]:
-    """Yield a line for each verdict or state count that is not what the scenario's file expects."""
+    """Yield a line for each verdict or state count that is not what the scenario's file expects.
+
+    It expects the count of a search that leaves nothing out.
+    """
     for result in results:
         for name, expected in result.scenario.expect.get(result.design, {}).items():
             got: object = None
-            if name == "states" and result.exploration.complete:
+            if name == "states" and result.exploration.complete and not result.reductions:
                 got = result.exploration.states
             elif name in result.properties:
                 got = result.properties[name].verdict.value
@@ -167,7 +170,7 @@ def as_json(result: Result) -> dict[str, Any]:
         "seconds": round(found.seconds, 3),
         "engine": found.engine,
         "stopped": found.stopped,
-        "reductions": [f"geometry: {line}"] if (line := _reduction(result)) else [],
+        "reductions": [*([f"geometry: {line}"] if (line := _reduction(result)) else []), *result.reductions],
         "properties": {name: _property(outcome) for name, outcome in result.properties.items()},
     }
 

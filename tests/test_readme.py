@@ -15,14 +15,15 @@ BLOCK = re.compile(r"(?:<!-- file: (?P<file>\S+) -->\n)?```(?P<kind>\w+)\n(?P<bo
 
 def run(body: str, folder: Path) -> str:
     """Run the block's command and return the block as it should read."""
-    command = body.splitlines()[0].removeprefix("$ cowpath ")
+    program, *arguments = body.splitlines()[0].removeprefix("$ ").split()
+    executable = {"cowpath": COWPATH, "python": sys.executable}[program]
     done = subprocess.run(
-        [COWPATH, *command.split()], cwd=folder, capture_output=True, text=True, timeout=300, check=False
+        [executable, *arguments], cwd=folder, capture_output=True, text=True, timeout=300, check=False
     )
     assert done.returncode in (0, 1), done.stderr
     assert not done.stderr
     lines = [line.rstrip() for line in done.stdout.splitlines()]
-    return f"$ cowpath {command}\n" + "\n".join(lines).strip("\n") + "\n"
+    return f"{body.splitlines()[0]}\n" + "\n".join(lines).strip("\n") + "\n"
 
 
 def without_times(text: str) -> str:

@@ -1,8 +1,22 @@
 """QEMU 4.2: a filter above the secondary disk copies before the write enters it."""
 
 from model.designs.design import Design
+from model.language.claim import Argument, Level
 from model.language.system import System
-from model.stack import block_copy, copying, overlay, properties, protocol, replication, world, writes
+from model.stack import (
+    block_copy,
+    claims,
+    copying,
+    levels,
+    overlay,
+    properties,
+    protocol,
+    replication,
+    world,
+    writes,
+)
+from model.stack.wellformed import GIVEN, QUIESCED
+from model.stack.world import at
 
 
 def build() -> System:
@@ -22,6 +36,43 @@ def build() -> System:
     return system
 
 
+ARGUMENT = Argument(
+    given=GIVEN,
+    scope=(QUIESCED,),
+    invariants=(
+        *claims.extents(),
+        *claims.tracked(
+            writes.secondary_node(copies_inside=False),
+            lambda s, r: at(s, r, *claims.PARKED),
+            lambda s, r: at(s, r, *claims.PAST),
+        ),
+        *claims.settled(),
+        *claims.protocol_node(),
+        *claims.blocks(),
+        *claims.whole_ranges(),
+        *claims.reading(),
+        *claims.serialised_readers(),
+        *claims.allocations(),
+        *claims.whole_checkpoint(),
+        *claims.job_end(),
+    ),
+    levels=(
+        levels.CHECKPOINT,
+        levels.STOP,
+        Level(
+            "block-copy's in-flight list",
+            "a write waits for copies in flight that it notices; who copies does not wait for another copy",
+            lambda s, r: at(s, r, "idle", "copy-wait"),
+        ),
+        levels.ALLOCATIONS,
+        levels.HIDDEN_LIST,
+        levels.SECONDARY_LIST,
+        levels.PROTOCOL,
+    ),
+    landmarks=levels.LANDMARKS,
+    theorems=("snapshot",),
+)
+
 DESIGN = Design(
     name="block-copy-4.2",
     era="QEMU 4.2",
@@ -39,4 +90,5 @@ DESIGN = Design(
         "503ca1262b (5.0) for the end of the job",
     ),
     build=build,
+    argument=ARGUMENT,
 )

@@ -1,8 +1,22 @@
 """QEMU 5.0 - 6.1: a filter above the secondary disk copies before the write enters it."""
 
 from model.designs.design import Design
+from model.language.claim import Argument
 from model.language.system import System
-from model.stack import block_copy, copying, overlay, properties, protocol, replication, world, writes
+from model.stack import (
+    block_copy,
+    claims,
+    copying,
+    levels,
+    overlay,
+    properties,
+    protocol,
+    replication,
+    world,
+    writes,
+)
+from model.stack.wellformed import GIVEN, QUIESCED
+from model.stack.world import at
 
 
 def build() -> System:
@@ -22,6 +36,39 @@ def build() -> System:
     return system
 
 
+ARGUMENT = Argument(
+    given=GIVEN,
+    scope=(QUIESCED,),
+    invariants=(
+        *claims.extents(),
+        *claims.tracked(
+            writes.secondary_node(copies_inside=False),
+            lambda s, r: at(s, r, *claims.PARKED),
+            lambda s, r: at(s, r, *claims.PAST),
+        ),
+        *claims.settled(),
+        *claims.protocol_node(),
+        *claims.blocks(),
+        *claims.filter_copies(),
+        *claims.hidden_snapshot(),
+        *claims.reading(),
+        *claims.serialised_readers(),
+        *claims.allocations(),
+        *claims.whole_checkpoint(),
+    ),
+    levels=(
+        levels.CHECKPOINT,
+        levels.STOP,
+        levels.IN_FLIGHT,
+        levels.ALLOCATIONS,
+        levels.HIDDEN_LIST,
+        levels.SECONDARY_LIST,
+        levels.PROTOCOL,
+    ),
+    landmarks=levels.LANDMARKS,
+    theorems=("snapshot",),
+)
+
 DESIGN = Design(
     name="block-copy-5.0",
     era="QEMU 5.0 - 6.1",
@@ -37,4 +84,5 @@ DESIGN = Design(
         "503ca1262b, 5.0",
     ),
     build=build,
+    argument=ARGUMENT,
 )

@@ -1,8 +1,11 @@
 """QEMU 7.0 on: the copy-before-write filter with snapshot-access."""
 
 from model.designs.design import Design
+from model.language.claim import Argument, Landmark, Level
 from model.language.system import System
-from model.stack import block_copy, properties, protocol, snapshot_access, world, writes
+from model.stack import block_copy, claims, levels, properties, protocol, snapshot_access, world, writes
+from model.stack.wellformed import BREAKS_THE_WRITE, FLEECING, GIVEN
+from model.stack.world import Cluster, at
 
 
 def build() -> System:
@@ -21,6 +24,45 @@ def build() -> System:
     return system
 
 
+ARGUMENT = Argument(
+    given=(*GIVEN, FLEECING),  # it has no place for other requests
+    scope=(BREAKS_THE_WRITE,),
+    invariants=(
+        *claims.extents(),
+        *claims.tracked(
+            writes.secondary_node(copies_inside=False),
+            lambda s, r: at(s, r, *claims.PARKED),
+            lambda s, r: at(s, r, *claims.PAST),
+        ),
+        *claims.settled(),
+        *claims.protocol_node(),
+        *claims.blocks(),
+        *claims.filter_copies(),
+        *claims.hidden_snapshot(),
+        *claims.frozen_readers(),
+    ),
+    levels=(
+        levels.IN_FLIGHT,
+        Level(
+            "frozen reads",
+            "a write that has copied waits for reads of the source that began before; a read waits on the "
+            "source's list at most",
+            lambda s, r: at(s, r, "thaw-wait"),
+        ),
+        levels.SECONDARY_LIST,
+        levels.PROTOCOL,
+    ),
+    landmarks=(
+        Landmark(
+            "where the filter's answer changes",
+            Cluster,
+            lambda s, r, k: (s.at[r] < k) & ((k == s.end[r]) | (s.transferred[k] != s.transferred[s.at[r]])),
+        ),
+        *levels.LANDMARKS[2:],
+    ),
+    theorems=("snapshot",),
+)
+
 DESIGN = Design(
     name="copy-before-write-7.0",
     era="QEMU 7.0 - 10.1, for fleecing; replication never moved to it",
@@ -36,6 +78,7 @@ DESIGN = Design(
         "qapi/block-core.json on-cbw-error, 7.1",
     ),
     build=build,
+    argument=ARGUMENT,
     lacks=("guest-write", "checkpoint", "stop"),
     breaks_snapshot=True,
 )

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
+from model.language.claim import Argument
 from model.language.system import System
 from model.scenarios.scenario import Scenario
 
@@ -15,7 +16,8 @@ class Design:
     """One way of keeping readers of the backup target and copy-before-write apart.
 
     `changes`: for a repair, each change it makes and what falls without it. `lacks`: kinds of request that
-    it has no place for. `breaks_snapshot`: it has the option on-cbw-error.
+    it has no place for. `breaks_snapshot`: it has the option on-cbw-error. `argument`: what its proofs for
+    any number of requests and clusters rest on.
     """
 
     name: str
@@ -26,6 +28,7 @@ class Design:
     changes: tuple[tuple[str, str], ...] = ()
     lacks: tuple[str, ...] = ()
     breaks_snapshot: bool = False
+    argument: Argument | None = None
 
     def misses(self, scenario: Scenario) -> str | None:
         """Return what of the scenario the design does not have, in words; None if it has all."""

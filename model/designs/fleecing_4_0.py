@@ -1,8 +1,22 @@
 """QEMU 4.0 and 4.1: the job's writes to its target are serialising, and readers need nothing extra."""
 
 from model.designs.design import Design
+from model.language.claim import Argument
 from model.language.system import System
-from model.stack import backup, copying, overlay, properties, protocol, replication, world, writes
+from model.stack import (
+    backup,
+    claims,
+    copying,
+    levels,
+    overlay,
+    properties,
+    protocol,
+    replication,
+    world,
+    writes,
+)
+from model.stack.wellformed import ALIGNED, GIVEN, NO_COPY_ON_READ, QUIESCED
+from model.stack.world import at
 
 
 def build() -> System:
@@ -24,6 +38,38 @@ def build() -> System:
     return system
 
 
+ARGUMENT = Argument(
+    given=GIVEN,
+    scope=(ALIGNED, NO_COPY_ON_READ, QUIESCED),
+    invariants=(
+        *claims.extents(),
+        *claims.tracked(
+            writes.secondary_node(),
+            lambda s, r: at(s, r, *claims.PARKED),
+            lambda s, r: at(s, r, "secondary-read", *claims.INSIDE_WRITE),
+        ),
+        *claims.no_list(),
+        *claims.protocol_node(),
+        *claims.cow_requests(),
+        *claims.notifier(),
+        *claims.reading(),
+        *claims.serialised_readers(),
+        *claims.allocations(),
+        *claims.whole_checkpoint(),
+        *claims.job_end(),
+    ),
+    levels=(
+        levels.CHECKPOINT,
+        levels.STOP,
+        levels.COPIES,
+        levels.ALLOCATIONS,
+        levels.HIDDEN_LIST,
+        levels.PROTOCOL,
+    ),
+    landmarks=levels.LANDMARKS[:3],
+    theorems=("snapshot",),
+)
+
 DESIGN = Design(
     name="fleecing-4.0",
     era="QEMU 4.0 - 4.1; beside the RFC's scheme already in 3.0 and 3.1",
@@ -39,4 +85,5 @@ DESIGN = Design(
         'e4f9752c4a "block/replication: drop extra synchronization", 4.0',
     ),
     build=build,
+    argument=ARGUMENT,
 )

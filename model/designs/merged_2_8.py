@@ -1,6 +1,7 @@
 """The RFC as merged: QEMU 2.8 to 3.1."""
 
 from model.designs.design import Design
+from model.designs.rfc_2016 import ARGUMENT
 from model.language.system import System
 from model.stack import backup, overlay, properties, protocol, replication, world, writes
 
@@ -41,4 +42,5 @@ DESIGN = Design(
         "block/replication.c replication_co_readv, secondary_do_checkpoint, replication_stop, 2.8",
     ),
     build=build,
+    argument=ARGUMENT,
 )

@@ -1,8 +1,11 @@
 """The RFC of 18 May 2016: the reader takes a CowRequest in the job's list around its read."""
 
 from model.designs.design import Design
+from model.language.claim import Argument, Level
 from model.language.system import System
-from model.stack import backup, overlay, properties, protocol, replication, world, writes
+from model.stack import backup, claims, levels, overlay, properties, protocol, replication, world, writes
+from model.stack.wellformed import ALIGNED, GIVEN, NO_COPY_ON_READ, QUIESCED
+from model.stack.world import at
 
 _SKETCH = "RFC of 18 May 2016, xxx_co_readv; block/backup.c backup_cow_request_begin"
 
@@ -25,6 +28,42 @@ def build() -> System:
     return system
 
 
+ARGUMENT = Argument(
+    given=GIVEN,
+    scope=(ALIGNED, NO_COPY_ON_READ, QUIESCED),
+    invariants=(
+        *claims.extents(),
+        *claims.tracked(
+            writes.secondary_node(),
+            lambda s, r: at(s, r, *claims.PARKED),
+            lambda s, r: at(s, r, "secondary-read", *claims.INSIDE_WRITE),
+        ),
+        *claims.no_list(),
+        *claims.protocol_node(),
+        *claims.cow_requests("guest-read"),
+        *claims.notifier(),
+        *claims.reading(),
+        *claims.protected_readers(),
+        *claims.allocations(),
+        *claims.whole_checkpoint(),
+        *claims.job_end(),
+    ),
+    levels=(
+        levels.CHECKPOINT,
+        levels.STOP,
+        Level(
+            "CowRequests",
+            "who wants a CowRequest waits for who holds one; no holder waits for another, nor on the "
+            "secondary's list, where no request is serialising",
+            lambda s, r: at(s, r, "notify", "cow-wait", "cow-request-wait", "idle"),
+        ),
+        levels.ALLOCATIONS,
+        levels.PROTOCOL,
+    ),
+    landmarks=levels.LANDMARKS[:3],
+    theorems=("snapshot",),
+)
+
 DESIGN = Design(
     name="rfc-2016",
     era="RFC of 18 May 2016; merged, slightly changed, in 2.8",
@@ -39,4 +78,5 @@ DESIGN = Design(
         "block/backup.c wait_for_overlapping_requests, cow_request_begin, cow_request_end, 2.6",
     ),
     build=build,
+    argument=ARGUMENT,
 )

@@ -1,8 +1,11 @@
 """The smallest change to the RFC with which every property holds on every bundled scenario."""
 
 from model.designs.design import Design
+from model.language.claim import Argument, Level
 from model.language.system import System
-from model.stack import backup, overlay, properties, protocol, replication, world, writes
+from model.stack import backup, claims, levels, overlay, properties, protocol, replication, world, writes
+from model.stack.wellformed import GIVEN
+from model.stack.world import at
 
 _PROPOSED = "proposed here; after the RFC's xxx_co_readv"
 
@@ -36,6 +39,50 @@ def build(
     return system
 
 
+_LIST = writes.secondary_node(guest_reads_wait=False, lists_unserialised=False)
+
+ARGUMENT = Argument(
+    given=GIVEN,
+    scope=(),
+    invariants=(
+        *claims.extents(),
+        *claims.tracked(
+            _LIST,
+            lambda s, r: at(s, r, "write-parked", "final-parked"),
+            lambda s, r: at(s, r, *claims.INSIDE_WRITE),
+        ),
+        *claims.settled(),
+        *claims.protocol_node(),
+        *claims.blocks(*claims.IN_NOTIFIER),
+        *claims.cow_requests("guest-read", "guest-write"),
+        *claims.notifier(),
+        *claims.reading(),
+        *claims.protected_readers(),
+        *claims.allocations(),
+        *claims.whole_checkpoint(),
+        *claims.job_end(),
+    ),
+    levels=(
+        levels.CHECKPOINT,
+        levels.STOP,
+        Level(
+            "the secondary's tracked list",
+            "a write waits for writes past it on that list, which may be waiting for CowRequests",
+            lambda s, r: at(s, r, "write-parked", "final-parked"),
+        ),
+        Level(
+            "CowRequests",
+            "who wants a CowRequest waits for who holds one; no holder waits for a CowRequest, nor on the "
+            "secondary's list, where reads of the job and of guests wait for nobody",
+            lambda s, r: at(s, r, "notify", "cow-wait", "cow-request-wait", "idle"),
+        ),
+        levels.ALLOCATIONS,
+        levels.PROTOCOL,
+    ),
+    landmarks=levels.LANDMARKS,
+    theorems=("snapshot",),
+)
+
 DESIGN = Design(
     name="rfc-repaired",
     era="never shipped; found with this checker",
@@ -50,6 +97,7 @@ DESIGN = Design(
         "block/io.c BDRV_REQ_NO_SERIALISING (2.5 - 4.2), bdrv_drained_begin",
     ),
     build=build,
+    argument=ARGUMENT,
     changes=(
         (
             "a read with NO_SERIALISING is nobody's conflict on a tracked list",

@@ -1,8 +1,11 @@
 """The secondary of block replication before the RFC: readers and copy-before-write do not know each other."""
 
 from model.designs.design import Design
+from model.language.claim import Argument
 from model.language.system import System
-from model.stack import backup, overlay, properties, protocol, replication, world, writes
+from model.stack import backup, claims, levels, overlay, properties, protocol, replication, world, writes
+from model.stack.wellformed import ALIGNED, GIVEN, NO_COPY_ON_READ, QUIESCED
+from model.stack.world import at
 
 
 def build() -> System:
@@ -22,6 +25,36 @@ def build() -> System:
     return system
 
 
+ARGUMENT = Argument(
+    given=GIVEN,
+    scope=(ALIGNED, NO_COPY_ON_READ, QUIESCED),
+    invariants=(
+        *claims.extents(),
+        *claims.tracked(
+            writes.secondary_node(),
+            lambda s, r: at(s, r, *claims.PARKED),
+            lambda s, r: at(s, r, "secondary-read", *claims.INSIDE_WRITE),
+        ),
+        *claims.no_list(),
+        *claims.protocol_node(),
+        *claims.cow_requests(),
+        *claims.notifier(),
+        *claims.reading(),
+        *claims.allocations(),
+        *claims.whole_checkpoint(),
+        *claims.job_end(),
+    ),
+    levels=(
+        levels.CHECKPOINT,
+        levels.STOP,
+        levels.COPIES,
+        levels.ALLOCATIONS,
+        levels.PROTOCOL,
+    ),
+    landmarks=levels.LANDMARKS[:3],
+    theorems=("snapshot",),
+)
+
 DESIGN = Design(
     name="unserialised",
     era="block replication patches v1-v18, 2015 - May 2016; never released",
@@ -36,4 +69,5 @@ DESIGN = Design(
         "Stefan Hajnoczi's question of 6 May 2016, quoted in the RFC",
     ),
     build=build,
+    argument=ARGUMENT,
 )

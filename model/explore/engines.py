@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from model.explore.numpy_engine import NumpyEngine
 from model.explore.python_engine import PythonEngine
+from model.explore.reductions import UNREDUCED, Reductions
 from model.explore.result import Engine, Exploration, Limits, Question, Report
 from model.language.domains import Narrowed
 
@@ -17,39 +18,56 @@ class Native:
     """The native engine where it can be had, else NumPy, which then says why."""
 
     name = "native"
+    partial_order = False
 
     def explore(
-        self, narrowed: Narrowed, questions: tuple[Question, ...], limits: Limits, report: Report
+        self,
+        narrowed: Narrowed,
+        questions: tuple[Question, ...],
+        limits: Limits,
+        report: Report,
+        reductions: Reductions = UNREDUCED,
     ) -> Exploration:
         """See `Engine`."""
         if importlib.util.find_spec("llvmlite") is None:
             missing = "llvmlite is not installed, so NumPy ran instead of the native engine"
-            return _remarked(NumpyEngine().explore(narrowed, questions, limits, report), missing)
+            return _remarked(NumpyEngine().explore(narrowed, questions, limits, report, reductions), missing)
         from model.explore.native.engine import NativeEngine, Unsupported
 
         try:
-            return NativeEngine().explore(narrowed, questions, limits, report)
+            return NativeEngine().explore(narrowed, questions, limits, report, reductions)
         except Unsupported as why:
-            found = NumpyEngine().explore(narrowed, questions, limits, report)
+            found = NumpyEngine().explore(narrowed, questions, limits, report, reductions)
             return _remarked(found, f"NumPy ran instead of the native engine: {why}")
 
 
 class Auto:
-    """NumPy, which starts at once; what is larger than some 100,000 states begins again in machine code."""
+    """NumPy, which starts at once; what is larger than some 100,000 states begins again in machine code.
+
+    Partial-order reduction, which the plain engine alone knows, leaves so little that the plain engine does.
+    """
 
     name = "auto"
+    partial_order = True
 
     def explore(
-        self, narrowed: Narrowed, questions: tuple[Question, ...], limits: Limits, report: Report
+        self,
+        narrowed: Narrowed,
+        questions: tuple[Question, ...],
+        limits: Limits,
+        report: Report,
+        reductions: Reductions = UNREDUCED,
     ) -> Exploration:
         """See `Engine`."""
+        if reductions.needs:
+            return PythonEngine().explore(narrowed, questions, limits, report, reductions)
         small = limits.max_states is not None and limits.max_states <= _SMALL
         first = limits if small else replace(limits, max_states=_SMALL)
-        found = NumpyEngine().explore(narrowed, questions, first, report)
+        found = NumpyEngine().explore(narrowed, questions, first, report, reductions)
         if small or found.complete or found.stopped is None or "--max-states" not in found.stopped:
             return found
         left = None if limits.max_seconds is None else limits.max_seconds - found.seconds
-        return Native().explore(narrowed, questions, replace(limits, max_seconds=left), report)
+        return Native().explore(narrowed, questions, replace(limits, max_seconds=left), report, reductions)
 
 
 def _remarked(found: Exploration, remark: str) -> Exploration:

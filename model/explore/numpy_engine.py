@@ -7,6 +7,8 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from model.explore import renaming
+from model.explore.reductions import UNREDUCED, Reductions
 from model.explore.result import (
     DEADLOCK,
     Exploration,
@@ -30,12 +32,19 @@ class NumpyEngine:
     """Breadth-first search by sorted arrays of packed states."""
 
     name = "numpy"
+    partial_order = False
 
     def explore(
-        self, narrowed: Narrowed, questions: tuple[Question, ...], limits: Limits, report: Report
+        self,
+        narrowed: Narrowed,
+        questions: tuple[Question, ...],
+        limits: Limits,
+        report: Report,
+        reductions: Reductions = UNREDUCED,
     ) -> Exploration:
         """See `Engine`."""
         program = VectorProgram(narrowed, questions)
+        canonical = renaming.of_columns(program.packing, reductions.symmetry)
         began = time.perf_counter()
         initial = program.packing.pack(narrowed.model.initial)
         layers = [distinct(tuple(initial.T))]
@@ -52,7 +61,7 @@ class NumpyEngine:
                 for chunk in _chunks(layers[-1].states):
                     now = time.perf_counter()
                     states = len(seen) + len(new)
-                    enforce(limits, states, now - began)
+                    enforce(limits, states, now - began, depth)
                     if now - reported > 0.1:
                         reported = now
                         memory = seen.memory + new.memory + sum(layer.memory for layer in layers)
@@ -70,7 +79,10 @@ class NumpyEngine:
                         _note(hits, DEADLOCK, chunk, program.deadlocked(chunk, movable))
                     if successors:
                         joined = tuple(np.concatenate(words) for words in zip(*successors, strict=True))
-                        found_here = seen.without_known(distinct(joined))
+                        there = distinct(joined)
+                        if canonical is not None:
+                            there = distinct(canonical(there.states))
+                        found_here = seen.without_known(there)
                         new.add(new.without_known(found_here))
                 found.update({name: (depth, state) for name, state in hits.items()})
                 hits = {}
@@ -82,13 +94,15 @@ class NumpyEngine:
             stopped = str(stop) or "interrupted"
             found.update({name: (depth, state) for name, state in hits.items()})
         seconds = time.perf_counter() - began
+        depths = {name: depth for name, (depth, _) in found.items()}
         witnesses = {
             name: Witness(shortest_path(program, [layer.states for layer in layers[:at]], state))
             for name, (at, state) in found.items()
+            if reductions == UNREDUCED
         }
         reached = sum(1 for layer in layers if len(layer)) - 1
         states = len(seen) + len(new)
-        return Exploration(self.name, states, transitions, reached, seconds, stopped, witnesses)
+        return Exploration(self.name, states, transitions, reached, seconds, stopped, depths, witnesses)
 
 
 def _chunks(states: Columns) -> Iterator[Columns]:

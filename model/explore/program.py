@@ -7,6 +7,7 @@ from typing import Any
 
 import networkx as nx
 
+from model.explore.reductions import UNREDUCED, Reductions, alone
 from model.explore.result import Question
 from model.language.domains import Narrowed
 from model.language.evaluate import OutOfRange, Vector
@@ -17,12 +18,15 @@ _BYTES = [bytes((i,)) for i in range(256)]
 
 
 class Program:
-    """Functions generated for one ground model: successors, answers to questions, who waits for whom.
+    """Functions generated for one ground model: successors, answers, who waits for or needs whom.
 
     Components with only one possible value are left out of the byte string.
     """
 
-    def __init__(self, narrowed: Narrowed, questions: tuple[Question, ...]) -> None:
+    def __init__(
+        self, narrowed: Narrowed, questions: tuple[Question, ...], reductions: Reductions = UNREDUCED
+    ) -> None:
+        self.visible = reductions.visible
         self.model = model = narrowed.model
         self.live = [i for i, values in enumerate(narrowed.values) if len(values) > 1]
         self.place = {cell: i for i, cell in enumerate(self.live)}
@@ -43,6 +47,14 @@ class Program:
         lines += [f" return [{','.join(f'not ({emit(t)})' for t in model.finished)}]"]
         lines += ["def edges(s):", unpack, " out = []"]
         lines += [f" if {emit(edge)}: out.append(({r}, {q}))" for r, q, edge in wait_matrix(model)]
+        lines += [" return out", "def needed(s, enabled):", unpack, f" out = [0] * {len(model.finished)}"]
+        for number, needs in enumerate(reductions.needs):
+            for state, condition in (("in", "enabled"), ("not in", "disabled")):
+                lines += [f" if {number} {state} enabled:", "  pass"]
+                lines += [
+                    f"  if {emit(getattr(need, condition))}: out[{self.owners[number]}] |= {1 << need.other}"
+                    for need in needs
+                ]
         lines += [" return out"]
         space: dict[str, Any] = {"B": _BYTES, "outside": self._outside}
         exec(compile("\n".join(lines), f"<{model.system.name}>", "exec"), space)
@@ -50,6 +62,7 @@ class Program:
         self.answers: Callable[[bytes], list[str]] = space["answers"]
         self._unfinished: Callable[[bytes], list[bool]] = space["unfinished"]
         self._edges: Callable[[bytes], list[tuple[int, int]]] = space["edges"]
+        self._needed: Callable[[bytes, set[int]], list[int]] = space["needed"]
 
     def deadlocked(self, state: bytes, successors: list[tuple[int, bytes]]) -> bool:
         """Tell whether owners that cannot move wait in a cycle, or nobody can move and not all finished."""
@@ -64,6 +77,17 @@ class Program:
             return False
         edges = [(r, q) for r, q in self._edges(state) if r in blocked and q in blocked]
         return bool(edges) and not nx.is_directed_acyclic_graph(nx.DiGraph(edges))
+
+    def enough(self, state: bytes, successors: list[tuple[int, bytes]]) -> list[tuple[int, bytes]]:
+        """Return those of the successors that a reduced search needs, if it may leave any out at all."""
+        enabled = {command for command, _ in successors}
+        weight = [0] * len(self.model.finished)
+        barred = 0
+        for command in enabled:
+            weight[self.owners[command]] += 1
+            barred |= (command in self.visible) << self.owners[command]
+        chosen = alone(self._needed(state, enabled), weight, barred)
+        return [s for s in successors if chosen >> self.owners[s[0]] & 1] if chosen else successors
 
     def vector(self, state: bytes) -> Vector:
         """Return the full state vector."""

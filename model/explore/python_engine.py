@@ -5,7 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Sequence
 
+from model.explore import renaming
 from model.explore.program import Program
+from model.explore.reductions import UNREDUCED, Reductions
 from model.explore.result import (
     DEADLOCK,
     Exploration,
@@ -26,12 +28,19 @@ class PythonEngine:
     """Breadth-first search with a set of byte strings."""
 
     name = "python"
+    partial_order = True
 
     def explore(
-        self, narrowed: Narrowed, questions: tuple[Question, ...], limits: Limits, report: Report
+        self,
+        narrowed: Narrowed,
+        questions: tuple[Question, ...],
+        limits: Limits,
+        report: Report,
+        reductions: Reductions = UNREDUCED,
     ) -> Exploration:
         """See `Engine`."""
-        program = Program(narrowed, questions)
+        program = Program(narrowed, questions, reductions)
+        canonical = renaming.of_bytes(narrowed, reductions.symmetry)
         began = reported = time.perf_counter()
         layers = [[program.initial]]
         seen = {program.initial}
@@ -41,11 +50,11 @@ class PythonEngine:
         hits: dict[str, list[bytes]] = {}
         try:
             while layers[-1]:
-                depth, new = len(layers) - 1, []
+                depth, new = len(layers) - 1, dict[bytes, None]()
                 for count, state in enumerate(layers[-1]):
                     if count % 1024 == 0:
                         now = time.perf_counter()
-                        enforce(limits, len(seen), now - began)
+                        enforce(limits, len(seen), now - began, depth)
                         if now - reported > 0.1:
                             reported = now
                             memory = len(seen) * (len(state) + _OVERHEAD)
@@ -55,25 +64,33 @@ class PythonEngine:
                         if name not in found:
                             hits.setdefault(name, []).append(state)
                     successors = program.successors(state)
-                    transitions += len(successors)
                     if DEADLOCK not in found and program.deadlocked(state, successors):
                         hits.setdefault(DEADLOCK, []).append(state)
-                    for _, successor in successors:
+                    few = program.enough(state, successors) if reductions.needs else successors
+                    after = [canonical(s) for _, s in few] if canonical else [s for _, s in few]
+                    left_out = len(few) < len(successors) and not reductions.terminates
+                    if left_out and not any(s in new or s not in seen for s in after):
+                        after = [canonical(s) if canonical else s for _, s in successors]
+                    transitions += len(after)
+                    for successor in after:
                         if successor not in seen:
                             seen.add(successor)
-                            new.append(successor)
+                            new[successor] = None
                 found.update({name: (depth, min(states)) for name, states in hits.items()})
                 hits = {}
-                layers.append(new)
+                layers.append(list(new))
         except (Stop, KeyboardInterrupt) as stop:
             stopped = str(stop) or "interrupted"
             found.update({name: (depth, min(states)) for name, states in hits.items()})
         seconds = time.perf_counter() - began
+        depths = {name: depth for name, (depth, _) in found.items()}
         witnesses = {
-            name: Witness(_shortest_path(program, layers[:at], state)) for name, (at, state) in found.items()
+            name: Witness(_shortest_path(program, layers[:at], state))
+            for name, (at, state) in found.items()
+            if reductions == UNREDUCED
         }
         reached = sum(1 for layer in layers if layer) - 1
-        return Exploration(self.name, len(seen), transitions, reached, seconds, stopped, witnesses)
+        return Exploration(self.name, len(seen), transitions, reached, seconds, stopped, depths, witnesses)
 
 
 def _shortest_path(program: Program, layers: Sequence[Iterable[bytes]], target: bytes) -> tuple[int, ...]:

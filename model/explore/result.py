@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+from model.explore.reductions import UNREDUCED, Reductions
 from model.language.domains import Narrowed
 from model.language.ground import GroundModel
 from model.language.term import Term
@@ -13,10 +14,11 @@ from model.language.term import Term
 
 @dataclass(frozen=True)
 class Limits:
-    """When to give up: number of states, seconds. None: never."""
+    """When to give up: number of states, seconds, steps from the start. None: never."""
 
     max_states: int | None = None
     max_seconds: float | None = None
+    max_depth: int | None = None
 
 
 UNLIMITED = Limits()
@@ -53,7 +55,8 @@ class Witness:
 class Exploration:
     """The outcome. `stopped` is None when every reachable state was seen, else why not.
 
-    `remarks`: what a user should know of how the search was done.
+    `depths`: the least depth at which each question was answered; `witnesses` says how, and lacks what a
+    reduced search has found. `remarks`: what a user should know of how the search was done.
     """
 
     engine: str
@@ -62,6 +65,7 @@ class Exploration:
     depth: int
     seconds: float
     stopped: str | None
+    depths: Mapping[str, int]
     witnesses: Mapping[str, Witness]
     remarks: tuple[str, ...] = ()
 
@@ -105,11 +109,21 @@ class Engine(Protocol):
     """
 
     name: str
+    partial_order: bool
+    """Whether it knows the partial-order reduction."""
 
     def explore(
-        self, narrowed: Narrowed, questions: tuple[Question, ...], limits: Limits, report: Report
+        self,
+        narrowed: Narrowed,
+        questions: tuple[Question, ...],
+        limits: Limits,
+        report: Report,
+        reductions: Reductions = UNREDUCED,
     ) -> Exploration:
-        """Explore until nothing is new or a limit is hit; Ctrl-C counts as a limit."""
+        """Explore until nothing is new or a limit is hit; Ctrl-C counts as a limit.
+
+        `reductions` has no needs if the engine does not know what to do with them.
+        """
         ...
 
 
@@ -117,8 +131,10 @@ class Stop(Exception):
     """Raised inside an engine when a limit is hit."""
 
 
-def enforce(limits: Limits, states: int, seconds: float) -> None:
+def enforce(limits: Limits, states: int, seconds: float, depth: int = 0) -> None:
     """Raise `Stop` if a limit is hit."""
+    if limits.max_depth is not None and depth > limits.max_depth:
+        raise Stop(f"depth {limits.max_depth} was reached")
     if limits.max_states is not None and states > limits.max_states:
         raise Stop(f"--max-states {limits.max_states} was reached")
     if limits.max_seconds is not None and seconds > limits.max_seconds:

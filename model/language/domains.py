@@ -66,7 +66,7 @@ def narrow(model: GroundModel) -> Narrowed:
 
 
 def _rebuilt(model: GroundModel, masks: list[int], outside: dict[int, set[int]]) -> Narrowed:
-    simple = _Simplifier(model.terms, masks)
+    simple = Simplifier(model.terms, masks)
     commands: list[Command] = []
     unproved: dict[int, tuple[tuple[int, Term], ...]] = {}
     for number, command in enumerate(model.commands):
@@ -102,8 +102,8 @@ def _many(mask: int) -> bool:
     return mask & (mask - 1) != 0
 
 
-class _Simplifier:
-    """Rewrites terms, knowing what values each component can take."""
+class Simplifier:
+    """Rewrites terms, knowing what values each component can take (one bit mask a component)."""
 
     def __init__(self, terms: Terms, masks: list[int]) -> None:
         self.terms = terms
@@ -111,13 +111,14 @@ class _Simplifier:
         self.done: dict[Node, Term] = {}
 
     def __call__(self, term: Term) -> Term:
+        """Return a term that has the same value wherever each component has one of its values."""
         if isinstance(term, int):
             return term
         if term not in self.done:
-            self.done[term] = self.rewrite(term)
+            self.done[term] = self._rewrite(term)
         return self.done[term]
 
-    def rewrite(self, node: Node) -> Term:
+    def _rewrite(self, node: Node) -> Term:
         if node.kind == "cell":
             cell = node.arguments[0]
             assert isinstance(cell, int)
@@ -173,7 +174,7 @@ def _allowed(term: Term, masks: list[int]) -> tuple[int, int] | None:
 
 
 def possible_values(term: Term, seen: dict[int, int], masks: list[int]) -> int:
-    """Return the mask of values the term can take when each cell ranges freely over its own."""
+    """Return the mask of values the term can take when each cell ranges freely over its own, or `seen`."""
     if isinstance(term, int):
         return 1 << term
     arguments = term.arguments

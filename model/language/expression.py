@@ -184,6 +184,12 @@ def local(index: Index, name: str) -> Local:
     return Local(index, name, next(_fresh))
 
 
+def index_of(bound: Local) -> Index:
+    """Return the index sort that an action's parameter or a quantifier's variable ranges over."""
+    assert isinstance(bound.sort, Index)
+    return bound.sort
+
+
 def constant(enum: Enum, name: str) -> Expr:
     """Return an enum's value by name, for places that do not show the sort."""
     return coerce(name, enum)

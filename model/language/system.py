@@ -136,6 +136,11 @@ class System:
     properties: list[Property] = field(default_factory=list)
     finished: tuple[Local, Expr] | None = None
 
+    @property
+    def declarations(self) -> list[Variable | Parameter]:
+        """All that is declared, variables first."""
+        return [*self.variables.values(), *self.parameters.values()]
+
     def parameter(self, name: str, *indices: Index, sort: Sort = BOOL) -> None:
         """Declare a rigid function."""
         self._is_new(name)

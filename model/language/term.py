@@ -6,7 +6,7 @@ A term is an int (a constant) or a `Node` over components of the state vector. E
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 
@@ -148,6 +148,20 @@ class Terms:
             case "sum":
                 return self.counted(arguments)
         raise TypeError(node.kind)
+
+    def substituted(self, term: Term, values: Mapping[int, Term], done: dict[Node, Term]) -> Term:
+        """Return the term with other terms for components; `done` keeps what was rewritten for these."""
+        if isinstance(term, int):
+            return term
+        if term not in done:
+            if term.kind == "cell":
+                (cell,) = term.arguments
+                assert isinstance(cell, int)
+                done[term] = values.get(cell, term)
+            else:
+                parts = tuple(self.substituted(a, values, done) for a in term.arguments)
+                done[term] = self.rebuild(term, parts)
+        return done[term]
 
 
 def cells_of(term: Term) -> Iterator[int]:

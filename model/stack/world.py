@@ -180,6 +180,11 @@ def in_extent(s: State, r: Expr, x: Expr) -> Expr:
     return (s.at[r] <= s.cluster_of[x]) & (s.cluster_of[x] < s.upto[r])
 
 
+def own(s: State, r: Expr, k: Expr) -> Expr:
+    """Tell whether cluster k is one of those that request r touches."""
+    return (s.first[r] <= k) & (k < s.end[r])
+
+
 def touch_job(s: State, r: Expr, gone: Expr) -> None:
     """Note that r touches the job's memory, which is a use after free where it is gone."""
     s.use_after_free[r] = s.use_after_free[r] | gone

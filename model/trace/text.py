@@ -17,19 +17,19 @@ def render(trace: Trace, meaning: str, *, width: int = WIDTH) -> str:
     """Return the trace in at most `width` columns; `meaning` is the property in words."""
     who = max((len(step.owner) for step in trace.steps), default=0)
     rule = max((len(step.action) for step in trace.steps), default=0)
-    lines = _wrap(
+    lines = wrap(
         f"{trace.design} on '{trace.scenario}': {trace.property}, shortest trace, {_steps(trace)}",
         width,
         "  ",
     )
     for step in trace.steps:
         lead = f"{step.number:>3}  {step.owner:<{who}}  {step.action:<{rule}}  "
-        lines += _wrap(lead + _line(step), width, " " * len(lead))
-    lines += _wrap(conclusion(trace, meaning), width, "  ")
+        lines += wrap(lead + _line(step), width, " " * len(lead))
+    lines += wrap(conclusion(trace, meaning), width, "  ")
     return "\n".join(lines) + "\n"
 
 
-def _wrap(line: str, width: int, indent: str) -> list[str]:
+def wrap(line: str, width: int, indent: str) -> list[str]:
     """Wrap at spaces, but never inside a range such as [0, 512) or between a kind and its number."""
     glued = _UNBROKEN.sub(lambda match: match[0].replace(" ", _GLUE), line)
     wrapped = textwrap.wrap(glued, width, subsequent_indent=indent, break_on_hyphens=False)

@@ -123,7 +123,7 @@ def explain_deadlock(
     blocked = [r for r in unfinished if r not in movable]
     graph: nx.DiGraph[int] = nx.DiGraph()
     words: dict[tuple[int, int], WaitEdge] = {}
-    for r, q, edge in _waits(reference, state, blocked):
+    for r, q, edge in waits(reference, state, blocked):
         graph.add_edge(r, q)
         words.setdefault((r, q), edge)
     names = tuple(reference.instance.show(owner.sort, r) for r in unfinished)
@@ -138,9 +138,8 @@ def explain_deadlock(
     return (), tuple(words.values()), names
 
 
-def _waits(
-    reference: Reference, state: Vector, blocked: Sequence[int]
-) -> Iterator[tuple[int, int, WaitEdge]]:
+def waits(reference: Reference, state: Vector, owners: Sequence[int]) -> Iterator[tuple[int, int, WaitEdge]]:
+    """Yield every wait-for edge from one of the owners: who, for whom, and both in words."""
     instance = reference.instance
     for action in reference.system.actions:
         if not action.waits:
@@ -148,7 +147,7 @@ def _waits(
         for arguments in reference.arguments(action):
             bound = reference.bind(action, arguments)
             here = (reference.value(g.condition, state, bound) for g in action.guards if g.location)
-            if arguments[0] not in blocked or not all(here):
+            if arguments[0] not in owners or not all(here):
                 continue
             for number, other in reference.waits(action, arguments, state):
                 wait = action.waits[number]

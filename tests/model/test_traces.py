@@ -13,6 +13,7 @@ import model.check
 from model.check import ENGINES, check
 from model.designs import DESIGNS
 from model.explore.python_engine import PythonEngine
+from model.explore.reductions import UNREDUCED, Reductions
 from model.explore.result import Exploration, Limits, Question, Report, Witness
 from model.language.domains import Narrowed
 from model.language.system import Action
@@ -414,9 +415,14 @@ class Liar:
         self.tamper = tamper
 
     def explore(
-        self, narrowed: Narrowed, questions: tuple[Question, ...], limits: Limits, report: Report
+        self,
+        narrowed: Narrowed,
+        questions: tuple[Question, ...],
+        limits: Limits,
+        report: Report,
+        reductions: Reductions = UNREDUCED,
     ) -> Exploration:
-        told = PythonEngine().explore(narrowed, questions, limits, report)
+        told = PythonEngine().explore(narrowed, questions, limits, report, reductions)
         lies = {name: Witness(tuple(self.tamper(w.path))) for name, w in told.witnesses.items()}
         return replace(told, witnesses=lies)
 

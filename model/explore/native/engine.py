@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import time
+from contextlib import suppress
 
 from model.explore.native.moves import Unsupported
 from model.explore.native.program import Program
-from model.explore.native.search import Search
-from model.explore.result import UNLIMITED, Exploration, Limits, Question, Report, Stop
+from model.explore.native.search import Layer, Search
+from model.explore.reductions import UNREDUCED, Reductions
+from model.explore.result import Exploration, Limits, Question, Report, Stop
 from model.language.domains import Narrowed
 
 __all__ = ["NativeEngine", "Unsupported"]
@@ -20,15 +22,21 @@ class NativeEngine:
     """Breadth-first search by generated machine code. `threads`: None for as many as there are cores."""
 
     name = "native"
+    partial_order = False
 
     def __init__(self, threads: int | None = None) -> None:
         self.threads = threads or len(os.sched_getaffinity(0))
 
     def explore(
-        self, narrowed: Narrowed, questions: tuple[Question, ...], limits: Limits, report: Report
+        self,
+        narrowed: Narrowed,
+        questions: tuple[Question, ...],
+        limits: Limits,
+        report: Report,
+        reductions: Reductions = UNREDUCED,
     ) -> Exploration:
         """See `Engine`. Raises `Unsupported` if the model is beyond this engine."""
-        program = Program(narrowed, questions)
+        program = Program(narrowed, questions, reductions.symmetry)
         search = Search(program, self.threads, keep=_KEPT)
         stopped = None
         try:
@@ -36,13 +44,20 @@ class NativeEngine:
         except (Stop, KeyboardInterrupt) as stop:
             stopped = str(stop) or "interrupted"
         seconds = time.perf_counter() - search.began
-        layers = search.layers or []
-        if search.found and not layers:
-            again = Search(program, self.threads, keep=None)
-            again.run(UNLIMITED, report, depth=max(depth for depth, _ in search.found.values()))
-            layers = again.layers or []
-        witnesses = {
-            name: program.witness(layers[:depth], state) for name, (depth, state) in search.found.items()
-        }
+        depths = {name: depth for name, (depth, _) in search.found.items()}
+        witnesses = {}
+        if depths and reductions == UNREDUCED:
+            layers = search.layers or self._again(program, max(depths.values()), report)
+            witnesses = {
+                name: program.witness(layers[:d], state) for name, (d, state) in search.found.items()
+            }
         found = (search.states, search.transitions, search.depth)
-        return Exploration(self.name, *found, seconds, stopped, witnesses)
+        return Exploration(self.name, *found, seconds, stopped, depths, witnesses)
+
+    def _again(self, program: Program, depth: int, report: Report) -> list[Layer]:
+        """Return all layers down to a depth."""
+        search = Search(program, self.threads, keep=None)
+        with suppress(Stop):
+            search.run(Limits(max_depth=depth), report)
+        assert search.layers is not None
+        return search.layers

@@ -6,15 +6,18 @@ a hundred later. The caller gives room for the new states and is told when more 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from string import Template
 
+from model.explore.native import canonical
 from model.explore.native.codes import Coding
 from model.explore.native.moves import Moves, Unsupported
 from model.explore.native.text import Constants, Semantics, Writer
 from model.explore.native.visited import Shape
 from model.explore.native.visited import text as visited_text
 from model.explore.program import wait_matrix
+from model.explore.reductions import Permutation
 from model.explore.result import Question
 from model.language.ground import GroundModel
 from model.language.term import Term
@@ -118,7 +121,7 @@ hash:
   br i1 %hashed, label %look, label %hash.one
 hash.one:
   %new.at = getelementptr [$words x i64], ptr %buffer, i64 %m
-  %new.state = load $S, ptr %new.at, align 8
+$canonical
   %x = call i64 @hashed($S %new.state)
   %x.at = getelementptr i64, ptr %hashes, i64 %m
   store i64 %x, ptr %x.at
@@ -248,7 +251,13 @@ class Kernel:
     reserve: int
 
 
-def write(model: GroundModel, coding: Coding, shape: Shape, questions: tuple[Question, ...]) -> Kernel:
+def write(
+    model: GroundModel,
+    coding: Coding,
+    shape: Shape,
+    questions: tuple[Question, ...],
+    symmetry: Sequence[Permutation] = (),
+) -> Kernel:
     """Return the kernel of a model. Raises `Unsupported` if the model is beyond this engine."""
     owners = len(model.finished)
     if owners > 64 or len(questions) > 63:
@@ -270,6 +279,7 @@ def write(model: GroundModel, coding: Coding, shape: Shape, questions: tuple[Que
         ),
         questions=_answer(owners, state),
         waits=_rounds(owners, state),
+        canonical=_least(state) if symmetry else f"  %new.state = load {state}, ptr %new.at, align 8",
         reserve=2 * _LAG + moves.most,
         lag=_LAG,
         aside_lag=_ASIDE_LAG,
@@ -277,6 +287,8 @@ def write(model: GroundModel, coding: Coding, shape: Shape, questions: tuple[Que
         out_is_full=OUT_IS_FULL,
         side_is_full=SIDE_IS_FULL,
     )
+    if symmetry:
+        functions.append(canonical.text(symmetry, semantics, constants))
     text = "\n".join([visited_text(shape), constants.text(), *functions, body])
     return Kernel(text, coding.words, _BUFFER + _LAG + 2 * moves.most + 8, 2 * _LAG + moves.most)
 
@@ -341,6 +353,16 @@ def _answer(owners: int, state: str) -> str:
             f"  %asked.bits = call i64 @questions({state} %s)",
             "  %asked.moved = shl i64 %asked.bits, 1",
             "  %answer = or i64 %deadlock.bit, %asked.moved",
+        ]
+    )
+
+
+def _least(state: str) -> str:
+    return "\n".join(
+        [
+            f"  %new.found = load {state}, ptr %new.at, align 8",
+            f"  %new.state = call {state} @canonical({state} %new.found)",
+            f"  store {state} %new.state, ptr %new.at, align 8",
         ]
     )
 

@@ -17,6 +17,7 @@ from model.explore.native.visited import Shape
 from model.explore.numpy_engine import shortest_path
 from model.explore.packing import Packing, Words
 from model.explore.program import Program as Reference
+from model.explore.reductions import Permutation
 from model.explore.result import DEADLOCK, Question, Witness
 from model.explore.vector_program import Columns, VectorProgram
 from model.language.domains import Narrowed
@@ -32,14 +33,16 @@ class Program:
     The last one asks whether an enabled command would leave a sort.
     """
 
-    def __init__(self, narrowed: Narrowed, questions: tuple[Question, ...]) -> None:
+    def __init__(
+        self, narrowed: Narrowed, questions: tuple[Question, ...], symmetry: Sequence[Permutation] = ()
+    ) -> None:
         self.narrowed = narrowed
         self.questions = questions
         asked = (*questions, _outside(narrowed))
         self.names = [DEADLOCK, *(q.name for q in asked)]
         self.coding = Coding.of(narrowed)
         self.shape = Shape.of(self.coding.bits)
-        self.kernel = kernel.write(narrowed.model, self.coding, self.shape, asked)
+        self.kernel = kernel.write(narrowed.model, self.coding, self.shape, asked, symmetry)
         self.code = Compiled(self.kernel.text, optimised=False)
         self._explore = _entry(self.code)
         self._better: Future[Compiled] | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import time
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
@@ -133,11 +134,11 @@ class Search:
         """Transitions found."""
         return self._transitions + sum(worker.transitions for worker in self._workers)
 
-    def run(self, limits: Limits, report: Report, depth: int | None = None) -> None:
-        """Search until nothing is new, or down to a depth. Raises `Stop` when a limit is hit."""
+    def run(self, limits: Limits, report: Report) -> None:
+        """Search until nothing is new. Raises `Stop` when a limit is hit."""
         layer: Layer = [self.program.initial]
         with ThreadPoolExecutor(len(self._workers)) as pool:
-            while layer and self.depth != depth:
+            while layer:
                 wanted = sum(1 << n for n, name in enumerate(self.program.names) if name not in self.found)
                 for worker in self._workers:
                     worker.begin(wanted)
@@ -158,7 +159,7 @@ class Search:
         self, pool: ThreadPoolExecutor, segments: deque[States], limits: Limits, report: Report
     ) -> None:
         """Let the threads take segments until there are none, or the table must grow; then let it grow."""
-        alone = len(segments) == 1
+        alone = len(segments) == 1 or len(self._workers) == 1
         over = [False]
 
         def work(worker: Worker) -> bool:
@@ -177,19 +178,23 @@ class Search:
                     worker.recycle(segment)
                 if self.table.crowded(self.states):
                     over[0] = True
-                if worker is self._workers[0] and segments:
+                if alone and segments:
                     self._account(limits, report)
             return False
 
-        others = [] if alone else [pool.submit(work, worker) for worker in self._workers[1:]]
-        try:
-            aside_full = work(self._workers[0])
-        finally:
-            over[0] = True
-            results = [other.result() for other in others]
+        if alone:
+            results = [work(self._workers[0])]
+        else:
+            calls = [pool.submit(work, worker) for worker in self._workers]
+            try:
+                while concurrent.futures.wait(calls, timeout=0.05).not_done:
+                    self._account(limits, report)
+            finally:
+                over[0] = True
+                results = [call.result() for call in calls]
         if self.table.crowded(self.states):
             self.table.grow(pool, len(self._workers))
-        elif aside_full or any(results):
+        elif any(results):
             self.table.widen_side()
 
     def _account(self, limits: Limits, report: Report) -> None:
@@ -197,7 +202,7 @@ class Search:
         now, states = time.perf_counter(), self.states
         if now - self.began > _PATIENCE:
             self.program.improve()
-        enforce(limits, states, now - self.began)
+        enforce(limits, states, now - self.began, self.depth)
         if now - self._reported > 0.1:
             self._reported = now
             memory = self.table.memory + 8 * self.program.kernel.words * (

@@ -1,0 +1,1 @@
+"""The harness: schedules the threaded block stack, and holds it against the model."""

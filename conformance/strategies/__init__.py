@@ -1,0 +1,1 @@
+"""Strategies: how the scheduler's choices are made."""

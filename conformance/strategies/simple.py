@@ -1,0 +1,71 @@
+"""The simplest strategies: the default, chance, and a path that somebody gives."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+
+from conformance.scheduler.kernel import Failure, Strategy, Task
+
+
+class Sequential(Strategy):
+    """Always the default: everyone runs until it has to wait. There is one such run."""
+
+    def choose(self, n: int, label: str, tasks: Sequence[Task]) -> int:
+        """Return 0."""
+        return 0
+
+    def end(self, failure: Failure | None) -> None:
+        """There is no second run."""
+        self.exhausted = True
+
+
+class RandomWalk(Strategy):
+    """Every alternative with the same probability, at every decision."""
+
+    def __init__(self, seed: int) -> None:
+        self.random = random.Random(seed)
+
+    def choose(self, n: int, label: str, tasks: Sequence[Task]) -> int:
+        """Return any."""
+        return int(self.random.random() * n)
+
+
+class Guided(Strategy):
+    """Follow a path of (label, whose step), as a model's trace gives it, then go on by default.
+
+    `departed` tells at which step of the path, counted from 1, the run left it, and how; None if it did not.
+    """
+
+    def __init__(self, path: Sequence[tuple[str, str]]) -> None:
+        self.path = path
+        self.departed: tuple[int, str] | None = None
+
+    def begin(self, tasks: Sequence[Task]) -> None:
+        """Start at the first step."""
+        self.at = 0
+        self.departed = None
+
+    def choose(self, n: int, label: str, tasks: Sequence[Task]) -> int:
+        """Return the task whose step is next on the path; no fault on the way."""
+        if self.departed or self.at == len(self.path) or not tasks:
+            return 0
+        wanted = self.path[self.at][1]
+        names = [task.name for task in tasks]
+        if wanted not in names:
+            self._depart(f"{wanted} cannot run; {', '.join(names)} can")
+            return 0
+        return names.index(wanted)
+
+    def labelled(self, label: str, name: str) -> None:
+        """Check the step against the path."""
+        if self.departed or self.at == len(self.path):
+            return
+        if (label, name) == tuple(self.path[self.at]):
+            self.at += 1
+        else:
+            self._depart(f"{name} makes the step {label}")
+
+    def _depart(self, how: str) -> None:
+        label, name = self.path[self.at]
+        self.departed = (self.at + 1, f"step {self.at + 1} is {label} of {name}, but {how}")

@@ -1,0 +1,126 @@
+"""The backup job, sync=none: its before-write notifier copies what is about to be overwritten.
+
+Source: block/backup.c wait_for_overlapping_requests, cow_request_begin, cow_request_end, backup_do_cow,
+backup_before_write_notify, backup_run (2.8).
+"""
+
+from __future__ import annotations
+
+from impl.bitmap import Bitmap
+from impl.context import AioContext, Request
+from impl.errors import AssertionFailed, LifetimeError
+from impl.extent import Extent
+from impl.overlay import Hidden
+from impl.reqlist import Entry, ReqList
+from impl.secondary import Secondary
+
+SECTOR = 512
+
+
+class Job:
+    """What is common to the block job in all its forms: its state, and the words about its end.
+
+    "running" -> "ending" (takes no more writes) -> "ended" (bitmap freed) -> "freed".
+    """
+
+    def __init__(self, context: AioContext, source: Secondary, target: Hidden, cluster: int) -> None:
+        self.context = context
+        self.source = source
+        self.target = target
+        self.cluster = cluster
+        self.done = Bitmap(context, "the done bitmap", cluster)
+        self._state = "running"
+
+    @property
+    def state(self) -> str:
+        """How far the job has come to its end."""
+        self.context.touch("the job", None, False)
+        return self._state
+
+    def become(self, state: str) -> None:
+        """Come a step nearer to the end."""
+        self.context.touch("the job", None, True)
+        self._state = state
+
+    def clusters(self, request: Request) -> Extent:
+        """Return the clusters that cover the request."""
+        return request.extent.widened(self.cluster, self.source.size)
+
+    def alive(self, what: str, *gone: str) -> None:
+        """Check that the job's memory is still there. Raises LifetimeError."""
+        if self.state in (gone or ("freed",)):
+            raise LifetimeError(f"{what} of a job that is {self.state}")
+
+    def copy(self, request: Request, extent: Extent, *, enter: str, serialises: bool) -> None:
+        """Copy whole clusters to the target. Raises OSError.
+
+        Without `serialises` the read of the source carries BDRV_REQ_NO_SERIALISING.
+        Source: block/backup.c backup_do_cow (2.8); block/block-copy.c block_copy_do_copy (5.0).
+        """
+        transfer = "cow.read"
+        try:
+            (data,) = self.source.read(
+                request, [extent], enter=enter, transfer=transfer, serialises=serialises
+            )
+            self.context.step(transfer, request, data=[(extent, data)])
+            transfer = "cow.write"
+            self.target.write(request, extent, data)
+            self.context.step(transfer, request, extent=extent)
+        except OSError:
+            self.context.step(f"{transfer}-fails", request)
+            raise
+
+
+class BackupJob(Job):
+    """The job whose notifier runs inside each write to its source.
+
+    Whoever copies (or, in the RFC, reads) takes a CowRequest over the covering clusters; two that overlap
+    exclude each other, whatever they are for.
+    """
+
+    def __init__(self, context: AioContext, source: Secondary, target: Hidden, cluster: int) -> None:
+        super().__init__(context, source, target, cluster)
+        self.requests = ReqList(context, "the job's CowRequest list", "CowRequest {}")
+        self.copies = ReqList(context, "the job's flush_rwlock", "the flush_rwlock for reading")
+
+    def wait_for_overlapping_requests(self, request: Request, extent: Extent, label: str) -> None:
+        """Wait until no overlapping CowRequest is in the list; `label` says so if it has to."""
+        if self.requests.find_conflict(extent) is not None:
+            self.context.trace(label, request)
+            self.requests.wait_all(request, extent)
+
+    def cow_request_begin(self, request: Request, extent: Extent) -> Entry:
+        """Enter the list; the caller has looked for conflicts in the same step."""
+        return self.requests.add(request, extent)
+
+    def cow_request_end(self, cow_request: Entry) -> None:
+        """Leave the list and wake all waiters. Raises LifetimeError if there is no list any more."""
+        self.alive(f"the CowRequest of {cow_request.owner}")
+        self.requests.remove(cow_request)
+
+    def before_write_notify(self, request: Request) -> None:
+        """Copy the clusters of a write that are not done yet (backup_do_cow). Raises OSError."""
+        if self.state != "running":
+            self.context.step("cow.skip", request)
+            return
+        if request.extent.start % SECTOR or request.extent.end % SECTOR:
+            raise AssertionFailed(f"the notifier is given {request.extent}, which is not in whole sectors")
+        whole = self.clusters(request)
+        reading = self.copies.add(request, Extent(0, self.source.size))
+        self.wait_for_overlapping_requests(request, whole, "cow.wait")
+        cow_request = self.cow_request_begin(request, whole)
+        self.context.step("cow.begin", request)
+        try:
+            for start in range(whole.start, whole.end, self.cluster):
+                cluster = Extent(start, min(start + self.cluster, whole.end))
+                if self.done.next_clear(cluster):
+                    self.copy(request, cluster, enter="cow.copy", serialises=False)
+                    self.done.set(cluster)
+                    self.context.step("cow.set-done", request, extent=cluster)
+        except OSError:
+            self.cow_request_end(cow_request)
+            self.copies.remove(reading)
+            raise  # "cow.fail" is the write's own step
+        self.cow_request_end(cow_request)
+        self.copies.remove(reading)
+        self.context.step("cow.end", request)

@@ -1,0 +1,52 @@
+"""A set of a disk's clusters: a bitmap of what is done, or the map of what an overlay has allocated."""
+
+from __future__ import annotations
+
+from impl.context import AioContext
+from impl.extent import Extent
+
+
+class Bitmap:
+    """One bit a cluster; extents stand for all clusters that they touch."""
+
+    def __init__(self, context: AioContext, called: str, cluster: int) -> None:
+        self.context = context
+        self.called = called
+        self.cluster = cluster
+        self._set: set[int] = set()
+
+    def set(self, extent: Extent) -> None:
+        """Set the extent's bits."""
+        clusters = extent.units(self.cluster)
+        self.context.touch(self.called, Extent(clusters.start, clusters.stop), True)
+        self._set.update(clusters)
+
+    def reset(self, extent: Extent) -> None:
+        """Clear the extent's bits."""
+        clusters = extent.units(self.cluster)
+        self.context.touch(self.called, Extent(clusters.start, clusters.stop), True)
+        self._set.difference_update(clusters)
+
+    def clear(self) -> None:
+        """Clear all bits."""
+        self.context.touch(self.called, None, True)
+        self._set.clear()
+
+    def run(self, extent: Extent) -> tuple[bool, Extent]:
+        """Return the first bit of the extent, and the beginning of the extent where it stays the same."""
+        clusters = extent.units(self.cluster)
+        self.context.touch(self.called, Extent(clusters.start, clusters.stop), False)
+        bit = clusters.start in self._set
+        for k in clusters[1:]:
+            if (k in self._set) != bit:
+                return bit, Extent(extent.start, k * self.cluster)
+        return bit, extent
+
+    def next_clear(self, extent: Extent) -> Extent | None:
+        """Return the first longest run of clear bits in the extent, None if all are set."""
+        while extent.start < extent.end:
+            bit, run = self.run(extent)
+            if not bit:
+                return run
+            extent = Extent(run.end, extent.end)
+        return None

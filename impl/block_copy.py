@@ -1,0 +1,109 @@
+"""Block-copy: the copy engine behind the backup-top filter, which replaced the before-write notifier in 4.2.
+
+The filter sits above the secondary disk, so a write is copied before it enters that node. What is still to be
+copied is a bitmap (here its complement, `done`), and bits change *before* the copy.
+Source: block/backup-top.c backup_top_cbw; block/block-copy.c block_copy (4.2, 5.0).
+"""
+
+from __future__ import annotations
+
+from impl.backup import Job
+from impl.context import AioContext, Request
+from impl.extent import Extent
+from impl.overlay import Hidden
+from impl.reqlist import Entry, ReqList
+from impl.secondary import Secondary
+
+
+class BlockCopy(Job):
+    """The filter with its engine, of 5.0: only the extent that is being copied is in the list."""
+
+    def __init__(self, context: AioContext, source: Secondary, target: Hidden, cluster: int) -> None:
+        super().__init__(context, source, target, cluster)
+        self.in_flight = ReqList(context, "block-copy's in-flight list", "a copy of {} in flight")
+
+    def block_copy(self, request: Request) -> None:
+        """Copy what is dirty of the request's clusters, and wait for others' copies there.
+
+        A failed copy makes its clusters dirty again: the step is the caller's. Raises OSError.
+        """
+        whole = self.clusters(request)
+        self.context.step("copy.begin", request)
+        while True:
+            extent = self.done.next_clear(whole)
+            if extent is None:
+                conflict = self.in_flight.find_conflict(whole)
+                if conflict is None:
+                    self.context.step("copy.return", request)
+                    return
+                self.in_flight.wait_one(request, conflict, whole)
+                continue
+            copying = self._take(request, extent)
+            extent = self.source_status(extent)
+            self._touch()
+            self._shrink(copying, extent)
+            self.context.step("copy.shrink", request, extent=extent)
+            try:
+                self.copy(request, extent, enter="cow.enter", serialises=True)
+            except OSError:
+                self.done.reset(extent)
+                self.in_flight.remove(copying)
+                raise
+            self._touch()
+            self.in_flight.remove(copying)
+            self.context.step("copy.end", request)
+
+    def source_status(self, extent: Extent) -> Extent:
+        """Return the beginning of the extent of one block status, in whole clusters."""
+        return self.source.same_status(extent).widened(self.cluster, self.source.size)
+
+    def _take(self, request: Request, extent: Extent) -> Entry:
+        self._touch()
+        self.done.set(extent)
+        copying = self.in_flight.add(request, extent)
+        self.context.step("copy.take", request, extent=extent)
+        return copying
+
+    def _shrink(self, copying: Entry, extent: Extent) -> None:
+        if extent != copying.extent:
+            self.done.reset(Extent(extent.end, copying.extent.end))
+            self.in_flight.shrink(copying, extent)
+
+    def _touch(self) -> None:
+        self.alive("block-copy's state", "ended", "freed")
+
+
+class BlockCopy42(BlockCopy):
+    """The engine of 4.2: one request in the list for the whole range, from before the first copy on."""
+
+    def block_copy(self, request: Request) -> None:
+        """Copy what is dirty of the request's clusters, after waiting for others' copies. Raises OSError."""
+        whole = self.clusters(request)
+        # block_copy_wait_inflight_reqs takes (start, end) and is called with (start, bytes): a6ffe1998c.
+        seen = Extent(whole.start, whole.length)
+        if self.in_flight.find_conflict(seen) is not None:
+            self.context.trace("copy.wait", request)
+            self.in_flight.wait_all(request, seen)
+        self._touch()
+        copying = self.in_flight.add(request, whole)
+        self.context.step("copy.begin", request)
+        try:
+            rest = whole
+            while (extent := self.done.next_clear(rest)) is not None:
+                self._touch()
+                self.done.set(extent)
+                self.context.step("copy.take", request, extent=extent)
+                try:
+                    self.copy(request, extent, enter="cow.enter", serialises=True)
+                except OSError:
+                    self.done.reset(extent)
+                    raise
+                self.context.step("copy.next", request)
+                rest = Extent(extent.end, whole.end)
+        except OSError:
+            self._touch()
+            self.in_flight.remove(copying)
+            raise
+        self._touch()
+        self.in_flight.remove(copying)
+        self.context.step("copy.end", request)

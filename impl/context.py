@@ -1,0 +1,105 @@
+"""The context that the stack runs in: one lock, dropped at every yield, and what is told about each step.
+
+As in QEMU's AioContext, whoever runs the stack's code holds the lock, so the code between two yields is one
+atomic step, however many threads there are. A yield is a wait, an I/O, or the end of a step. A step ends
+with its label, which says what has just taken effect; I/O runs without the lock, at the beginning of the
+step that it belongs to, and real transfers overlap.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Protocol, TypeVar
+
+from impl.extent import Extent
+from impl.sync import Condition, Sync
+
+T = TypeVar("T")
+NOWHERE = Extent(0, 0)
+
+
+@dataclass(eq=False)
+class Request:
+    """A request from outside; `name` says whose a step is. `data` is what it writes, None for zeroes."""
+
+    name: str
+    extent: Extent = NOWHERE
+    data: bytes | None = None
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Trace(Protocol):
+    """Told of every step when it has taken effect, with the context's lock held."""
+
+    def __call__(self, label: str, request: Request, facts: dict[str, Any], /) -> None:
+        """Take note of the step."""
+
+
+class Touch(Protocol):
+    """Told which part of which shared object a step reads or writes (`extent` None: all of it)."""
+
+    def __call__(self, what: str, extent: Extent | None, write: bool, /) -> None:
+        """Take note of the access."""
+
+
+class Fault(Protocol):
+    """Asked before every I/O, which it may fail by raising OSError; `label` is the step it belongs to."""
+
+    def __call__(self, label: str, request: Request, /) -> None:
+        """Raise OSError if the I/O shall fail."""
+
+
+@dataclass
+class AioContext:
+    """The lock, and the three hooks; a hook that is None costs nothing."""
+
+    sync: Sync
+    trace_hook: Trace | None = None
+    touch_hook: Touch | None = None
+    fault_hook: Fault | None = None
+    _conditions: int = field(default=0, init=False)
+
+    def __post_init__(self) -> None:
+        self.lock = self.sync.lock()
+
+    def __enter__(self) -> None:
+        self.lock.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        self.lock.release()
+
+    def condition(self) -> Condition:
+        """Return a condition of the context's lock."""
+        return self.sync.condition(self.lock)
+
+    def trace(self, label: str, request: Request, **facts: Any) -> None:
+        """Say that the request's step has taken effect; it is its last, or a wait follows."""
+        if self.trace_hook is not None:
+            self.trace_hook(label, request, facts)
+
+    def step(self, label: str, request: Request, **facts: Any) -> None:
+        """Say that the request's step has taken effect, and yield."""
+        if self.trace_hook is not None:
+            self.trace_hook(label, request, facts)
+        self.sync.pause(self.lock)
+
+    def touch(self, what: str, extent: Extent | None, write: bool) -> None:
+        """Say that the step reads or writes a shared object."""
+        if self.touch_hook is not None:
+            self.touch_hook(what, extent, write)
+
+    def io(self, label: str, request: Request, operation: Callable[..., T], *arguments: Any) -> T:
+        """Run a transfer without the lock, as part of the step that is about to be labelled.
+
+        Raises OSError if it fails or is made to fail.
+        """
+        if self.fault_hook is not None:
+            self.fault_hook(label, request)
+        self.lock.release()
+        try:
+            return operation(*arguments)
+        finally:
+            self.lock.acquire()

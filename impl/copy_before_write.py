@@ -1,0 +1,98 @@
+"""Copy-before-write with snapshot-access: the filter itself keeps readers and copies apart.
+
+A reader of a cluster not copied yet reads the source, frozen: it registers its whole remaining range, and a
+write that has copied its clusters waits for the frozen reads there before it touches the source. A reader of
+a copied cluster reads the target and registers nothing.
+Source: block/copy-before-write.c cbw_do_copy_before_write, cbw_snapshot_read_lock, cbw_co_preadv_snapshot
+(7.0 - 10.1).
+"""
+
+from __future__ import annotations
+
+import errno
+
+from impl.bitmap import Bitmap
+from impl.block_copy import BlockCopy
+from impl.context import AioContext, Request
+from impl.extent import Extent
+from impl.overlay import Hidden
+from impl.reqlist import ReqList
+from impl.secondary import Secondary
+
+
+class CopyBeforeWrite(BlockCopy):
+    """The filter. `break_snapshot` is on-cbw-error: a failed copy breaks the snapshot, not the write."""
+
+    def __init__(
+        self,
+        context: AioContext,
+        source: Secondary,
+        target: Hidden,
+        cluster: int,
+        *,
+        break_snapshot: bool,
+    ) -> None:
+        super().__init__(context, source, target, cluster)
+        self.break_snapshot = break_snapshot
+        self.snapshot_error = False
+        self.transferred = Bitmap(context, "the filter's bitmap", cluster)
+        self.frozen = ReqList(context, "the frozen reads", "a frozen read of {}")
+
+    def before_write(self, request: Request) -> None:
+        """Copy the clusters of a write, then wait for those who still read them (cbw_do_copy_before_write).
+
+        Raises OSError if the copy fails and it is the write that shall break.
+        """
+        self.context.touch("the snapshot", None, False)
+        if self.snapshot_error:
+            self.context.step("cbw.pass", request)
+            return
+        try:
+            self.block_copy(request)
+        except OSError:
+            if not self.break_snapshot:
+                self.context.trace("copy.fail", request)
+                raise
+            self.context.step("copy.fail", request)
+            self.context.touch("the snapshot", None, True)
+            self.snapshot_error = True
+            self.context.step("cbw.break", request)
+        else:
+            self.transferred.set(request.extent)
+            self.context.step("cbw.mark", request)
+        self.frozen.wait_all(request, self.clusters(request))
+        self.context.step("cbw.go", request)
+
+    def read(self, request: Request) -> bytes:
+        """Read the snapshot, run by run (cbw_co_preadv_snapshot).
+
+        Raises OSError if the snapshot is broken (EACCES), or if a transfer fails.
+        """
+        rest, found = request.extent, []
+        while rest.start < rest.end:
+            self.context.touch("the snapshot", None, False)
+            if self.snapshot_error:
+                self.context.trace("snapshot.refuse", request)
+                raise OSError(errno.EACCES, "the snapshot is broken")
+            copied, run = self.transferred.run(rest)
+            found.append(self._read_target(request, run) if copied else self._read_source(request, run, rest))
+            rest = Extent(run.end, rest.end)
+        self.context.trace("snapshot.end", request)
+        return b"".join(found)
+
+    def _read_target(self, request: Request, run: Extent) -> bytes:
+        self.context.step("snapshot.look", request, extent=run, mapped=True)
+        (data,) = self.target.disk.read("snapshot.target", request, [run])
+        self.context.step("snapshot.target", request, data=[(run, data)])
+        return data
+
+    def _read_source(self, request: Request, run: Extent, rest: Extent) -> bytes:
+        frozen = self.frozen.add(request, rest)
+        try:
+            self.context.step("snapshot.look", request, extent=run, mapped=False)
+            (data,) = self.source.read(request, [run], enter="snapshot.enter", transfer="snapshot.source")
+            self.context.step("snapshot.source", request, data=[(run, data)])
+        finally:
+            self.frozen.remove(frozen)
+        self.context.step("snapshot.thaw", request)
+        return data

@@ -1,0 +1,217 @@
+"""What every design has: the chain of disks, the requests in flight, and what may be asked of it.
+
+    guest -> replication node -> active disk -> hidden disk -> secondary disk -> protocol node
+    NBD server ------------------------------------------------^
+    backup job, sync=none: source the secondary disk, target the hidden disk
+
+A design is a subclass: how a write is copied before it is made, how a guest's request is admitted, and how
+the job ends.
+"""
+
+from __future__ import annotations
+
+import errno
+import itertools
+import sys
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+from impl.backup import Job
+from impl.context import AioContext, Request
+from impl.disk import Disk
+from impl.extent import Extent
+from impl.overlay import Active, Hidden
+from impl.protocol import Protocol
+from impl.reqlist import ReqList
+from impl.secondary import Secondary
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """Sizes in bytes. An alignment of 1 is none; `cluster` is the job's copy unit and that of the overlays.
+
+    `break_snapshot` is on-cbw-error of the designs that have it: a failed copy breaks the snapshot, not the
+    write.
+    """
+
+    size: int
+    cluster: int
+    request_alignment: int = 1
+    protocol_alignment: int = 1
+    copy_on_read: bool = False
+    break_snapshot: bool = False
+
+    def check(self) -> None:
+        """Raise ValueError for sizes that no disk has."""
+        for name in ("size", "cluster", "request_alignment", "protocol_alignment"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} is {getattr(self, name)}; accepted: 1 byte or more")
+
+
+@dataclass(frozen=True)
+class Disks:
+    """The three disks of a chain."""
+
+    secondary: Disk
+    hidden: Disk
+    active: Disk
+
+
+class Design(ABC):
+    """A secondary, from its NBD server to its guest. What fails raises OSError, what must not be `Crash`.
+
+    `target_serialises`: the job's writes to the hidden disk are serialising. `guest_reads_wait`: if not, a
+    guest's read of the secondary disk carries NO_SERIALISING. `lists_unserialised`: such reads, and the
+    job's own, are on the tracked list for others to see.
+    """
+
+    name = ""
+    target_serialises = False
+    guest_reads_wait = True
+    lists_unserialised = True
+    checkpoint_drains = False
+
+    def __init__(self, context: AioContext, disks: Disks, geometry: Geometry) -> None:
+        self.context = context
+        self.geometry = geometry
+        file = disks.secondary
+        self.secondary = Secondary(
+            context,
+            Protocol(context, file, geometry.protocol_alignment) if geometry.protocol_alignment > 1 else file,
+            alignment=geometry.request_alignment,
+            copy_on_read=geometry.copy_on_read,
+            lists_unserialised=self.lists_unserialised,
+        )
+        self.hidden = Hidden(
+            context,
+            disks.hidden,
+            geometry.cluster,
+            self.secondary,
+            serialises=self.target_serialises,
+            reads_wait=self.guest_reads_wait,
+        )
+        self.active = Active(context, disks.active, geometry.cluster, self.hidden)
+        self.whole = Extent(0, sys.maxsize)
+        self.places = itertools.count()
+        self.in_flight = ReqList(context, "requests in flight (drain)", "its place in flight")
+        self.endings = ReqList(context, "the end of the job", "the job's end")
+
+    job: Job
+
+    @property
+    def freed(self) -> bool:
+        """Whether the secondary disk has no job any more."""
+        return self.job.state == "freed"
+
+    # -- what may be asked of it
+
+    def nbd_write(self, request: Request) -> None:
+        """Write what the primary has written."""
+        with _Flight(self, request):
+            self._write(request)
+
+    def nbd_read(self, request: Request) -> bytes:
+        """Read the secondary disk as it is now, as an NBD client of that node may."""
+        with _Flight(self, request):
+            (data,) = self.secondary.read(request, [request.extent], enter="nbd.enter", transfer="nbd.read")
+            self.context.trace("nbd.read", request, data=[(request.extent, data)])
+            return data
+
+    def guest_read(self, request: Request) -> bytes:
+        """Read what the guest sees: what it wrote since the checkpoint, else the disk as of then."""
+        with _Flight(self, request):
+            return self._guest_read(request)
+
+    def guest_write(self, request: Request) -> None:
+        """Write for the guest; it is all gone at the next checkpoint."""
+        with _Flight(self, request):
+            self._guest_write(request, request.data or bytes(request.extent.length))
+
+    def checkpoint(self, request: Request, *, quiesced: bool = True) -> None:
+        """Make the secondary disk's content the snapshot, and empty both overlays.
+
+        COLO quiesces first, nothing in QEMU's block layer checks it: with `quiesced` we wait until nothing is
+        in flight. Raises OSError if there is no job.
+        Source: block/replication.c secondary_do_checkpoint; block/backup.c backup_do_checkpoint (2.8).
+        """
+        with self.context:
+            quiesced = quiesced or self.checkpoint_drains
+            self._wait_for(request, *([self.endings, self.in_flight] if quiesced else [self.endings]))
+            if self.freed:
+                self.context.trace("checkpoint.refused", request)
+                raise OSError(errno.EINVAL, "there is no job")
+            if quiesced:
+                self.job.done.clear()
+                self.active.empty()
+                self.hidden.empty()
+                self.context.trace("checkpoint", request)
+                return
+            self.job.done.clear()
+            self.context.step("checkpoint.clear-done", request)
+            self.active.empty()
+            self.context.step("checkpoint.empty-active", request)
+            self.hidden.empty()
+            self.context.trace("checkpoint.empty-hidden", request)
+
+    def stop(self, request: Request, *, drained: bool = True) -> None:
+        """End the job. `drained`: teardown drains before the job is freed.
+
+        Raises OSError if there is no job.
+        """
+        with self.context:
+            self._wait_for(request, self.endings)
+            if self.freed:
+                raise OSError(errno.EINVAL, "there is no job")
+            ending = self.endings.add(request, self.whole)
+            try:
+                self._stop(request, drained)
+            finally:
+                self.endings.remove(ending)
+
+    # -- what a design says
+
+    @abstractmethod
+    def _write(self, request: Request) -> None: ...
+
+    @abstractmethod
+    def _stop(self, request: Request, drained: bool) -> None: ...
+
+    # -- what most have in common
+
+    def _guest_read(self, request: Request) -> bytes:
+        """Go straight into the active disk (block/replication.c replication_co_readv, 4.0)."""
+        self.context.step("read.begin", request)
+        data = self.active.read(request)
+        self.context.trace("read.end", request)
+        return data
+
+    def _guest_write(self, request: Request, data: bytes) -> None:
+        """Go straight into the active disk (block/replication.c replication_co_writev)."""
+        self.context.step("guest.begin", request)
+        self.active.write(request, data)
+        self.context.trace("guest.end", request)
+
+    def _wait_for(self, request: Request, *lists: ReqList) -> None:
+        """Wait until all the lists are empty at once."""
+        while any(requests.entries for requests in lists):
+            for requests in lists:
+                requests.wait_all(request, self.whole)
+
+
+class _Flight:
+    """A request in flight: it has the context's lock, but for its yields, and a drain waits for it."""
+
+    __slots__ = ("design", "entry", "request")
+
+    def __init__(self, design: Design, request: Request) -> None:
+        self.design = design
+        self.request = request
+
+    def __enter__(self) -> None:
+        self.design.context.lock.acquire()
+        place = next(self.design.places)
+        self.entry = self.design.in_flight.add(self.request, Extent(place, place + 1))
+
+    def __exit__(self, *_: object) -> None:
+        self.design.in_flight.remove(self.entry)
+        self.design.context.lock.release()

@@ -1,0 +1,39 @@
+"""QEMU 5.0 - 6.1: a filter above the secondary disk copies before the write enters it.
+
+Source: block/backup-top.c backup_top_cbw, bdrv_backup_top_drop; block/backup.c backup_clean (5.0).
+"""
+
+from __future__ import annotations
+
+from impl.block_copy import BlockCopy
+from impl.context import AioContext, Request
+from impl.design import Design, Disks, Geometry
+
+
+class BlockCopy50(Design):
+    """Writes pass the filter, which is removed in a drained section."""
+
+    name = "block-copy-5.0"
+    target_serialises = True
+    engine = BlockCopy
+    job: BlockCopy
+
+    def __init__(self, context: AioContext, disks: Disks, geometry: Geometry) -> None:
+        super().__init__(context, disks, geometry)
+        self.job = self.engine(context, self.secondary, self.hidden, geometry.cluster)
+
+    def _write(self, request: Request) -> None:
+        if self.freed:
+            self.context.step("filter.gone", request)
+        else:
+            try:
+                self.job.block_copy(request)
+            except OSError:
+                self.context.trace("copy.fail", request)
+                raise
+        self.secondary.write(request, None)
+
+    def _stop(self, request: Request, drained: bool) -> None:
+        self.in_flight.wait_all(request, self.whole)
+        self.job.become("freed")
+        self.context.trace("stop.remove", request)

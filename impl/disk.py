@@ -1,0 +1,80 @@
+"""A disk: a file, read and written by pread and pwrite."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from impl.context import AioContext, Request
+from impl.extent import Extent
+
+
+class Disk:
+    """A file of a fixed size, or the lowest node of a chain. A transfer that is cut short is an error."""
+
+    def __init__(self, context: AioContext, called: str, file: int, size: int) -> None:
+        """`file` is a file descriptor of a file of that size; closing it is up to the caller."""
+        self.context = context
+        self.called = called
+        self.file = file
+        self.size = size
+
+    def read(self, label: str, request: Request, pieces: Sequence[Extent]) -> list[bytes]:
+        """Read the pieces as part of the step `label`. Raises OSError."""
+        for piece in pieces:
+            self.context.touch(self.called, piece, False)
+        return self.context.io(label, request, self._read, pieces)
+
+    def write(self, label: str, request: Request, extent: Extent, data: bytes) -> None:
+        """Write the extent as part of the step `label`. Raises OSError."""
+        self.context.touch(self.called, extent, True)
+        self.context.io(label, request, self._write, extent, data)
+
+    def empty(self) -> None:
+        """Throw all data away; the disk reads as zeroes and takes no space."""
+        self.context.touch(self.called, None, True)
+        os.ftruncate(self.file, 0)
+        os.ftruncate(self.file, self.size)
+
+    def same_status(self, extent: Extent) -> Extent:
+        """Return the beginning of the extent that is uniformly data or hole (bdrv_block_status)."""
+        self.context.touch(self.called, extent, False)
+        data = _seek(self.file, extent.start, os.SEEK_DATA, self.size)
+        change = _seek(self.file, extent.start, os.SEEK_HOLE, self.size) if data == extent.start else data
+        return Extent(extent.start, min(change, extent.end))
+
+    def _read(self, pieces: Sequence[Extent]) -> list[bytes]:
+        found = [os.pread(self.file, piece.length, piece.start) for piece in pieces]
+        for piece, data in zip(pieces, found, strict=True):
+            if len(data) != piece.length:
+                raise OSError(errno.EIO, f"{self.called}: short read of {piece}")
+        return found
+
+    def _write(self, extent: Extent, data: bytes) -> None:
+        if os.pwrite(self.file, data, extent.start) != extent.length:
+            raise OSError(errno.EIO, f"{self.called}: short write of {extent}")
+
+
+def _seek(file: int, offset: int, whence: int, size: int) -> int:
+    try:
+        return os.lseek(file, offset, whence)
+    except OSError as error:
+        if error.errno != errno.ENXIO:  # nothing but a hole up to the end
+            raise
+        return size
+
+
+def open_file(path: Path, size: int, *, keep: bool) -> int:
+    """Open a file for a disk of that size; it is made if it is not there, and emptied unless `keep`.
+
+    Raises OSError, and ValueError for a file to keep that has another size.
+    """
+    file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | (0 if keep else os.O_TRUNC), 0o644)
+    found = os.fstat(file).st_size
+    if found not in (0, size):
+        os.close(file)
+        raise ValueError(f"{path} has {found} bytes; accepted: {size} bytes, or no such file")
+    os.ftruncate(file, size)
+    return file

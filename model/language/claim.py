@@ -1,0 +1,77 @@
+"""Claims: named statements about every element of some index sorts, and what proofs are made of.
+
+A claim is text of the model like any other: the explorer checks it in every state that it reaches, the
+prover shows that every action keeps it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from model.language.errors import recording
+from model.language.expression import Expr, Quantified, coerce, local
+from model.language.sorts import BOOL, Index
+from model.language.system import State, System
+
+
+@dataclass(frozen=True)
+class Claim:
+    """`body(state, *elements)` for all elements of the index sorts; the name says so in words."""
+
+    name: str
+    indices: tuple[Index, ...]
+    body: Callable[..., Expr]
+
+    def formula(self, system: System) -> Expr:
+        """Return the claim as an expression over the system's state."""
+        with recording(f"claim '{self.name}'"):
+            bound = tuple(local(index, index.name.lower()) for index in self.indices)
+            formula = coerce(self.body(State(system, None), *bound), BOOL)
+        for each in reversed(bound):
+            formula = Quantified(BOOL, "forall", each, formula)
+        return formula
+
+
+def claim(name: str, *indices: Index) -> Callable[[Callable[..., Expr]], Claim]:
+    """Make a claim of the body that follows, a function of the state and one element of each index sort."""
+    return lambda body: Claim(name, indices, body)
+
+
+@dataclass(frozen=True)
+class Level:
+    """Owners that wait on one kind of list: `here(state, owner)`; `says` is who they wait for, and why."""
+
+    name: str
+    says: str
+    here: Callable[[State, Expr], Expr]
+
+
+@dataclass(frozen=True)
+class Landmark:
+    """The first position at which `here(state, owner, position)` holds; it must hold somewhere.
+
+    Any condition on a finite order has a first place. Which one to look at is all that a proof must be told
+    to see that an owner with a "longest run" ahead can move.
+    """
+
+    name: str
+    index: Index
+    here: Callable[[State, Expr, Expr], Expr]
+
+
+@dataclass(frozen=True)
+class Argument:
+    """What the theorems about a system rest on, for any number of elements.
+
+    `given`: what every instance satisfies (tested on the bundled ones). `scope`: what the theorems are
+    restricted to. `levels`: highest first; an owner waits only for owners of lower levels, and whoever is
+    on none can move. `theorems`: names of properties to prove besides freedom from deadlock.
+    """
+
+    given: tuple[Claim, ...]
+    scope: tuple[Claim, ...]
+    invariants: tuple[Claim, ...]
+    levels: tuple[Level, ...]
+    landmarks: tuple[Landmark, ...]
+    theorems: tuple[str, ...]

@@ -1,0 +1,75 @@
+"""What can be read off the text of a system: which variables a formula reads, which values steps assign."""
+
+from __future__ import annotations
+
+import functools
+import operator
+from collections.abc import Iterator
+
+from model.language.claim import Claim
+from model.language.expression import (
+    Add,
+    And,
+    Const,
+    Eq,
+    Expr,
+    IfThenElse,
+    Less,
+    Not,
+    Or,
+    Param,
+    Quantified,
+    Read,
+)
+from model.language.sorts import Enum
+from model.language.system import State, System, Variable
+
+
+def parts(expr: Expr) -> tuple[Expr, ...]:
+    """Return the expressions of which the expression is built."""
+    match expr:
+        case Read() | Param():
+            return expr.indices
+        case Not():
+            return (expr.operand,)
+        case And() | Or() | Eq() | Less() | Add():
+            return (expr.left, expr.right)
+        case IfThenElse():
+            return (expr.condition, expr.then, expr.other)
+        case Quantified():
+            return (expr.body,)
+    return ()
+
+
+def reads_of(expr: Expr) -> set[str]:
+    """Return the names of the variables that the expression reads."""
+    own = {expr.name} if isinstance(expr, Read) else set()
+    return own.union(*map(reads_of, parts(expr)))
+
+
+def assigned_values(system: System) -> Iterator[Claim]:
+    """Yield, for each variable of an enum sort, that it has one of the values that steps assign."""
+    for variable in system.variables.values():
+        if isinstance(variable.sort, Enum):
+            values = [u.value for a in system.actions for u in a.updates if u.variable == variable.name]
+            constants = set().union(*map(_constants, [variable.initial, *values]))
+            if len(constants) < len(variable.sort.values):
+                yield _one_of(variable, sorted(constants))
+
+
+def _one_of(variable: Variable, constants: list[int]) -> Claim:
+    def body(s: State, *indices: Expr) -> Expr:
+        cell = Read(variable.sort, variable.name, indices)
+        return functools.reduce(operator.or_, (cell == Const(variable.sort, c) for c in constants))
+
+    return Claim(f"{variable.name} has a value that some step assigns", variable.indices, body)
+
+
+def _constants(value: Expr) -> set[int]:
+    """Return the constants that a value of an enum sort may be; what it copies is some step's value too."""
+    match value:
+        case Const():
+            return {value.value}
+        case IfThenElse():
+            return _constants(value.then) | _constants(value.other)
+    return set()

@@ -1,0 +1,297 @@
+"""A system and its argument in z3: hypotheses by name, and the obligations that theorems come down to.
+
+An inductive proof has one obligation for each action and conjunct: from all that is claimed of a state and
+the action's guards follows the conjunct in the state after it. A conjunct that reads nothing the action
+writes is kept trivially and makes none.
+Freedom from deadlock follows from what is claimed of every state by levels: (1) whoever waits, waits for an
+unfinished owner on a lower level, so no wait cycle can close; (2) whoever is unfinished can move, or waits,
+or somebody unfinished is on a lower level, so an unfinished owner on the lowest level can move.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import z3
+
+from model.language.claim import Argument, Landmark
+from model.language.expression import Expr, Local, index_of, local
+from model.language.sorts import Enum, Maybe, Position
+from model.language.system import Action, State, System, Wait
+from model.prove.templates import assigned_values, reads_of
+from model.symbolic.universe import Bindings, Look, Universe
+
+DEADLOCK = "deadlock"
+_RANGE = "a value of its sort is in "
+
+
+@dataclass(frozen=True)
+class Obligation:
+    """`goal` follows from what is known of the instance, of the state and from `own` (all by name).
+
+    `about` is the conjunct, or the theorem, that needs it; `step` the action in question. `initial`: it
+    is about the initial state, of which nothing else is known; `deadlock`: it is about no conjunct but about
+    freedom from deadlock. `near`: hypotheses that will do, most likely; to be tried first.
+    """
+
+    about: str
+    step: str | None
+    own: Mapping[str, z3.BoolRef]
+    goal: z3.BoolRef
+    initial: bool = False
+    deadlock: bool = False
+    near: frozenset[str] = frozenset()
+
+    @property
+    def name(self) -> str:
+        """What has to be shown, in words."""
+        return f"{'initially' if self.initial else self.step or 'in every state'}: {self.about}"
+
+
+@dataclass(frozen=True)
+class _Program:
+    name: str
+    sort: Enum
+
+
+def descends(on: str) -> str:
+    """Return what has to be shown of a wait."""
+    return f"who waits on {on} waits for a lower level"
+
+
+class Theory:
+    """All that is claimed of a system, translated. `sizes`: in a universe of so many elements."""
+
+    def __init__(self, system: System, argument: Argument, sizes: Mapping[str, int] | None = None) -> None:
+        if system.finished is None:
+            raise ValueError(f"{system.name}: terminal is not declared")
+        self.system = system
+        self.argument = argument
+        self.universe = Universe(system, sizes)
+        self._finished_owner, self._finished = system.finished
+        self.owner = index_of(self._finished_owner)
+        self.formulas: dict[str, Expr] = {
+            **{claim.name: claim.formula(system) for claim in assigned_values(system)},
+            **{claim.name: claim.formula(system) for claim in argument.invariants},
+            **{p.name: p.formula for p in system.properties if p.name in argument.theorems},
+        }
+        self._reads = {name: reads_of(formula) for name, formula in self.formulas.items()}
+
+    def _in(self, look: Look, expr: Expr, bound: Bindings | None = None) -> z3.BoolRef:
+        return self.universe.translate(expr, bound or {}, look)
+
+    def _now(self, expr: Expr, bound: Bindings | None = None) -> z3.BoolRef:
+        return self._in(self.universe.now, expr, bound)
+
+    # -- what is known
+
+    @cached_property
+    def instance(self) -> dict[str, z3.BoolRef]:
+        """What holds of every instance, by name."""
+        universe = self.universe
+        sizes = [universe.size(i) >= 0 for i in universe.indices.values() if universe.is_number(i)]
+        found = {"sizes": z3.And(sizes)}
+        found |= {f"{_RANGE}{n}": f for n, f in universe.ranges(universe.now, self.system.parameters)}
+        found |= {claim.name: self._now(claim.formula(self.system)) for claim in self.argument.given}
+        if universe.sizes is None:
+            found["elements"] = universe.landings()
+        return found
+
+    @cached_property
+    def scope(self) -> dict[str, z3.BoolRef]:
+        """What the theorems are restricted to, by name."""
+        return {claim.name: self._now(claim.formula(self.system)) for claim in self.argument.scope}
+
+    def conjuncts(self, look: Look, written: Collection[str] | None = None) -> dict[str, z3.BoolRef]:
+        """What is claimed of every reachable state, by name, in the state that `look` reads.
+
+        With `written`, only what reads one of these variables.
+        """
+        names = [n for n in self.system.variables if written is None or n in written]
+        found = {f"{_RANGE}{n}": f for n, f in self.universe.ranges(look, names)}
+        for name, formula in self.formulas.items():
+            if written is None or not self._reads[name].isdisjoint(written):
+                found[name] = self._in(look, formula)
+        return found
+
+    @cached_property
+    def state(self) -> dict[str, z3.BoolRef]:
+        """The conjuncts in the state before a step."""
+        return self.conjuncts(self.universe.now)
+
+    def bind(self, action: Action) -> dict[int, z3.ExprRef]:
+        """Return fresh constants for the action's parameters."""
+        return {p.number: self.universe.element(p.sort, p.name) for p in action.params}
+
+    def enabling(self, action: Action, bound: Bindings) -> dict[str, z3.BoolRef]:
+        """What must hold for the action to happen, by the names of its guards and waits."""
+        found = {}
+        for p in action.params:
+            found[f"{p.name} exists"] = self.universe.is_element(bound[p.number], index_of(p))
+        for guard in action.guards:
+            found[guard.name] = self._now(guard.condition, bound)
+        for wait in action.waits:
+            other = self.universe.element(wait.bound.sort, wait.bound.name)
+            waits = self._now(wait.condition, {**bound, wait.bound.number: other})
+            found[f"wait on {wait.on}"] = self.universe.forall([(other, index_of(wait.bound))], z3.Not(waits))
+        return found
+
+    # -- invariants
+
+    def obligations(self, steps: Collection[str | None] | None = None) -> Iterator[Obligation]:
+        """Yield all obligations; of actions, only those of the steps given."""
+        yield from self.initiation()
+        for action in self.system.actions:
+            if steps is None or action.label in steps:
+                yield from self.kept_by(action)
+        yield from self.deadlock()
+
+    def initiation(self) -> Iterator[Obligation]:
+        """Yield that every conjunct holds initially."""
+        nothing: dict[str, z3.BoolRef] = {}
+        for name, goal in self.conjuncts(self.universe.initial).items():
+            yield Obligation(name, None, nothing, goal, initial=True)
+
+    def kept_by(self, action: Action) -> Iterator[Obligation]:
+        """Yield that the action keeps every conjunct that reads what it writes."""
+        bound = self.bind(action)
+        own = {f"{action.label}: {name}": f for name, f in self.enabling(action, bound).items()}
+        look = self.universe.after(action, bound)
+        written = {update.variable for update in action.updates}
+        for name, goal in self.conjuncts(look, written).items():
+            yield Obligation(name, action.label, own, goal, near=frozenset({name, *own}))
+
+    # -- freedom from deadlock
+
+    def deadlock(self) -> Iterator[Obligation]:
+        """Yield what freedom from deadlock comes down to: (1), then (2)."""
+        for action in self.system.actions:
+            for wait in action.waits:
+                yield self._descends(action, wait)
+        yield from self.moves()
+
+    def level(self, owner: z3.ExprRef) -> z3.ExprRef:
+        """Return the number of the owner's level; 0 for none."""
+        bound = local(self.owner, "owner")
+        number = z3.IntVal(0)
+        for height, level in enumerate(reversed(self.argument.levels), 1):
+            here = level.here(State(self.system, None), bound)
+            number = z3.If(self._now(here, {bound.number: owner}), z3.IntVal(height), number)
+        return number
+
+    def finished(self, owner: z3.ExprRef) -> z3.BoolRef:
+        """Return that the owner is finished."""
+        return self._now(self._finished, {self._finished_owner.number: owner})
+
+    def _descends(self, action: Action, wait: Wait) -> Obligation:
+        bound = self.bind(action)
+        other = self.universe.element(wait.bound.sort, wait.bound.name)
+        own = self._waits(action, wait, bound, other)
+        me = bound[action.params[0].number]
+        goal = z3.And(z3.Not(self.finished(other)), self.level(other) < self.level(me))
+        return Obligation(descends(wait.on), action.label, own, goal, deadlock=True)
+
+    def _waits(self, action: Action, wait: Wait, bound: Bindings, other: z3.ExprRef) -> dict[str, z3.BoolRef]:
+        """What makes a wait-for edge, by name: program order alone, as for the explorer."""
+        found = {
+            f"{p.name} exists": self.universe.is_element(bound[p.number], index_of(p)) for p in action.params
+        }
+        found["the other exists"] = self.universe.is_element(other, index_of(wait.bound))
+        found |= {g.name: self._now(g.condition, bound) for g in action.guards if g.location}
+        found[f"wait on {wait.on}"] = self._now(wait.condition, {**bound, wait.bound.number: other})
+        return {f"{action.label}: {name}": f for name, f in found.items()}
+
+    def moves(self) -> Iterator[Obligation]:
+        """Yield, for each place of the program, that who is there can move, or waits, or is not lowest."""
+        universe = self.universe
+        me, other = (universe.element(self.owner, name) for name in ("me", "other"))
+        lower = z3.Or(self.finished(other), self.level(other) >= self.level(me))
+        own = {
+            "it exists": universe.is_element(me, self.owner),
+            "it is unfinished": z3.Not(self.finished(me)),
+            "whom it waits for exists": z3.And(
+                [
+                    universe.landing(universe.now(v.name, (me,)), v.sort)
+                    for v in self.system.variables.values()
+                    if v.sort == Maybe(self.owner) and v.indices == (self.owner,)
+                ]
+            ),
+            "nobody unfinished is lower": universe.forall([(other, self.owner)], lower),
+            **{mark.name: fact for mark, fact in self._landmarks(me)},
+        }
+        always = frozenset(own)
+        places = self.program.sort.values
+        values = [universe.value(self.program.sort, number) for number in range(len(places))]
+        here = universe.now(self.program.name, (me,))
+        near: list[set[str]] = [set() for _ in places]
+        for action in self.system.actions:
+            others = [(universe.element(p.sort, p.name), index_of(p)) for p in action.params[1:]]
+            bound = {p.number: e for p, e in zip(action.params, (me, *(e for e, _ in others)), strict=True)}
+            happens = z3.And(list(self.enabling(action, bound).values()))
+            facts = {f"{action.label} is disabled": universe.forall(others, z3.Not(happens))}
+            for wait in action.waits:
+                holder = universe.element(wait.bound.sort, wait.bound.name)
+                edge = z3.And(list(self._waits(action, wait, bound, holder).values()))
+                facts[f"{action.label} does not wait on {wait.on}"] = universe.forall(
+                    [*others, (holder, index_of(wait.bound))], z3.Not(edge)
+                )
+            own |= facts
+            location = z3.And([self._now(g.condition, bound) for g in action.guards if g.location])
+            for names, value in zip(near, values, strict=True):
+                if not z3.is_false(z3.simplify(z3.substitute(location, (here, value)))):
+                    names |= facts.keys()
+        for place, names, value in zip(places, near, values, strict=True):
+            yield Obligation(
+                f"who is at {place} can move, or waits, or is not on the lowest level",
+                None,
+                own,
+                here != value,
+                deadlock=True,
+                near=always | names | self.state.keys(),
+            )
+
+    @cached_property
+    def program(self) -> _Program:
+        """The owner's program counter: of its variables of an enum sort, the one with most values."""
+        counters = (v for v in self.system.variables.values() if v.indices == (self.owner,))
+        found = [_Program(v.name, v.sort) for v in counters if isinstance(v.sort, Enum)]
+        return max(found, key=lambda program: len(program.sort.values))
+
+    def _landmarks(self, me: z3.ExprRef) -> Iterator[tuple[Landmark, z3.BoolRef]]:
+        """Yield for each landmark that there is a first place where its condition holds, if there is any.
+
+        The condition is tried at every position that the state or the instance has for the owner.
+        """
+        universe = self.universe
+        for mark in self.argument.landmarks:
+            owner = local(self.owner, "owner")
+            place = Local(Position(mark.index), "place", -1)
+            here = mark.here(State(self.system, None), owner, place)
+            first = universe.element(mark.index, "first")
+
+            def least(
+                at: z3.ExprRef,
+                here: Expr = here,
+                first: z3.ExprRef = first,
+                numbers: tuple[int, int] = (owner.number, place.number),
+            ) -> z3.BoolRef:
+                holds, found = (
+                    self._now(here, dict(zip(numbers, (me, k), strict=True))) for k in (at, first)
+                )
+                return z3.Implies(holds, z3.And(found, first <= at))
+
+            anywhere = universe.element(mark.index, "place")
+            declared = self.system.declarations
+            positions = (d.name for d in declared if (d.sort, d.indices) == (place.sort, (self.owner,)))
+            yield (
+                mark,
+                z3.And(
+                    universe.belongs(first, place.sort),
+                    universe.landing(first, place.sort),
+                    universe.landing(first - 1, place.sort),
+                    universe.forall([(anywhere, mark.index)], least(anywhere)),
+                    *(least(universe.now(name, (me,))) for name in positions),
+                ),
+            )

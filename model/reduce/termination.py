@@ -1,0 +1,65 @@
+"""Does every run end? Then no cycle proviso is needed.
+
+Each owner's places are ranked along its moves. Certified: no step lowers its owner's rank, and of the steps
+that leave it as it is (who was woken waits again, in the same place) no two of one owner follow each other
+without one that raises a rank in between: such a step disables all of its kind of its owner, and enables
+none of another's. So between two steps that raise a rank there are at most as many others as owners.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import networkx as nx
+
+from model.language.ground import GroundModel
+from model.language.term import Term
+from model.reduce.commutation import Commutation
+from model.reduce.places import Places, among
+
+Never = Callable[[Term], bool]
+
+
+def terminates(model: GroundModel, of: Commutation, places: Sequence[Places], never: Never) -> bool:
+    """Tell whether every run is finite; `never` tells whether it is certain that a term is never true."""
+    ranks = [_rank(model, mine) for mine in places]
+    terms = model.terms
+    idle: dict[int, Term] = {}
+    for number, command in enumerate(model.commands):
+        rank = ranks[command.owner]
+        if rank is None:
+            return False
+        after = of.after(number, rank)
+        if not never(terms.conjunction([command.enabled, terms.negation(terms.less(rank, after))])):
+            idle[number] = terms.conjunction([command.enabled, terms.equal(rank, after)])
+            if not never(terms.conjunction([command.enabled, terms.less(after, rank)])):
+                return False
+    return never(
+        terms.disjunction(
+            terms.conjunction([idle[d], of.after(d, idle[c]), *_unless(model, c, d, idle[c])])
+            for c in idle
+            for d in idle
+        )
+    )
+
+
+def _unless(model: GroundModel, c: int, d: int, idle: Term) -> list[Term]:
+    """Another owner's step may stay as possible as it was."""
+    same = model.commands[c].owner == model.commands[d].owner
+    return [] if same else [model.terms.negation(idle)]
+
+
+def _rank(model: GroundModel, places: Places) -> Term | None:
+    """Return how far the owner has come, as a term; None if its moves go round."""
+    graph: nx.DiGraph[int] = nx.DiGraph()
+    graph.add_nodes_from(range(len(places.places)))
+    graph.add_edges_from((move.start, end) for move in places.moves for end in move.ends if end != move.start)
+    if not nx.is_directed_acyclic_graph(graph):
+        return None
+    reached: set[int] = set()
+    later = []
+    for generation in nx.topological_generations(graph):
+        reached.update(generation)
+        rest = [place for number, place in enumerate(places.places) if number not in reached]
+        later.append(among(model.terms, places.own, rest, places.places))
+    return model.terms.counted(later)

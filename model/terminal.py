@@ -1,0 +1,39 @@
+"""What the commands share: consoles, bad input, designs by name."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import click
+from rich.console import Console
+
+from model.designs import DESIGNS, Design
+from model.designs.loading import DesignError
+from model.designs.loading import find as load_design
+
+WIDTH = 100
+
+
+class BadInput(click.ClickException):
+    """The user's input is at fault: one line, exit status 2."""
+
+    exit_code = 2
+
+
+def open_console() -> Console:
+    """Return a console for results, at least 100 columns wide."""
+    wide = Console(highlight=False)
+    return wide if wide.is_terminal and wide.width >= WIDTH else Console(width=WIDTH, highlight=False)
+
+
+def find_designs(names: Sequence[str]) -> list[Design]:
+    """Return the designs of these names or files, all bundled ones for none. Raises `BadInput`."""
+    try:
+        found = {name: load_design(name, DESIGNS) for name in names}
+    except DesignError as error:
+        raise BadInput(str(error)) from None
+    by_name: dict[str, Design] = {}
+    for design in found.values() if names else DESIGNS.values():
+        if by_name.setdefault(design.name, design) is not design:
+            raise BadInput(f"two of the designs are named '{design.name}'; give each a name of its own")
+    return list(by_name.values())

@@ -1,0 +1,158 @@
+"""The threaded stack beside the model: the same labels, and every counterexample followed to its end."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+
+import pytest
+
+from conformance.replay import confirm
+from conformance.scheduler.kernel import Kernel
+from conformance.scheduler.substrate import Greenlets, PooledThreads
+from conformance.strategies.simple import RandomWalk
+from conformance.workload import ORIGINAL, Workload
+from impl.designs import DESIGNS as RUN
+from model.check import check
+from model.designs import DESIGNS
+from model.scenarios import ScenarioError, bundled, find
+from model.trace.trace import Trace
+
+each_design = pytest.mark.parametrize("design", list(DESIGNS))
+
+NEVER = {"protocol.settle.park"}  # it is what an assertion says never happens
+NEVER_IN = {
+    "copy-before-write-7.0": {"filter.gone"},  # there is no stop
+    # Its checkpoint drains, so it is one step.
+    "rfc-repaired": {f"checkpoint.{part}" for part in ("clear-done", "empty-active", "empty-hidden")},
+}
+
+
+def test_every_design_of_the_model_runs() -> None:
+    assert list(RUN) == list(DESIGNS)
+
+
+def _fitting(design: str) -> list[str]:
+    return [scenario.slug for scenario in bundled() if DESIGNS[design].misses(scenario) is None]
+
+
+@each_design
+def test_the_labels_of_the_steps_are_the_models(design: str) -> None:
+    """Those seen in random runs are the model's; and they are all of them."""
+    known = {action.label for action in DESIGNS[design].system.actions}
+    expected = known - NEVER - NEVER_IN.get(design, set())
+    seen: set[str] = set()
+    workloads = [Workload(design, find(slug), Kernel(Greenlets())) for slug in _fitting(design)]
+    for seed in range(400):
+        for workload in workloads:
+            seen |= {event.label for event in workload.run(RandomWalk(seed)).events}
+        if seed >= 20 and seen == expected:
+            break
+    for workload in workloads:
+        workload.close()
+    assert seen == expected
+
+
+@pytest.mark.parametrize("design", [name for name in DESIGNS if name != "rfc-repaired"])  # it has none
+def test_every_counterexample_happens_on_real_threads(design: str) -> None:
+    followed = 0
+    for slug in _fitting(design):
+        scenario = find(slug)
+        for outcome in check(DESIGNS[design], scenario).properties.values():
+            if outcome.trace is not None:
+                for substrate in (Greenlets(), PooledThreads()):
+                    workload = Workload(design, scenario, Kernel(substrate))
+                    confirmation = confirm(outcome.trace, workload)
+                    workload.close()
+                    assert confirmation.departure is None, (slug, outcome.trace.property)
+                    followed += 1
+    assert followed
+
+
+@pytest.fixture(scope="module")
+def deadlock() -> Trace:
+    trace = check(DESIGNS["rfc-2016"], find("unaligned-write")).properties["deadlock"].trace
+    assert trace is not None
+    return trace
+
+
+def test_the_rfcs_deadlock_is_the_models_cycle_in_its_words(deadlock: Trace) -> None:
+    run = confirm(deadlock, Workload("rfc-2016", find("unaligned-write"), Kernel(PooledThreads()))).run
+    assert run.cycle == deadlock.cycle
+    assert run.reason == (
+        "guest-read 0 holds CowRequest [0, 65536), waits for nbd-write 1 on the secondary's tracked list; "
+        "nbd-write 1 holds [512, 1024) on the secondary's tracked list, waits for guest-read 0 on the job's "
+        "CowRequest list"
+    )
+
+
+def _altered(trace: Trace, number: int, **changes: object) -> Trace:
+    steps = list(trace.steps)
+    steps[number - 1] = dataclasses.replace(steps[number - 1], **changes)  # type: ignore[arg-type]
+    return dataclasses.replace(trace, steps=tuple(steps))
+
+
+def test_a_trace_that_is_not_what_happens_is_refused(deadlock: Trace) -> None:
+    def departure(trace: Trace, design: str = "rfc-2016", scenario: str = "unaligned-write") -> str | None:
+        return confirm(trace, Workload(design, find(scenario), Kernel(Greenlets()))).departure
+
+    assert departure(deadlock) is None
+    assert departure(_altered(deadlock, 3, action="read.hidden")) == (
+        "step 3 is read.hidden of guest-read 0, but guest-read 0 makes the step read.lookup-hidden"
+    )
+    assert departure(deadlock, design="unserialised") == (
+        "step 8 is cow.wait of nbd-write 1, but nbd-write 1 makes the step cow.begin"
+    )
+    assert departure(deadlock, design="fleecing-4.0") is not None
+    assert departure(dataclasses.replace(deadlock, property="lifetime")) is not None
+    reads = deadlock.steps[5]
+    other = dataclasses.replace(
+        reads.seen[0], values=tuple((place, "nbd-write 1") for place, _ in reads.seen[0].values)
+    )
+    assert departure(_altered(deadlock, 6, seen=(other,))) == (
+        "step 6: the model reads nbd-write 1 at [0, 512)+[1024, 4096), the threads original data"
+    )
+
+
+def test_the_race_returns_new_data_on_real_threads() -> None:
+    trace = check(DESIGNS["unserialised"], find("race")).properties["snapshot"].trace
+    assert trace is not None
+    run = confirm(trace, Workload("unserialised", find("race"), Kernel(PooledThreads()))).run
+    data = run.results["guest-read 0"]
+    assert data == bytes([ORIGINAL]) * 512 + bytes([2]) * 512 + bytes([ORIGINAL]) * 3072
+
+
+def test_the_bug_of_4_2_is_in_the_second_cluster_only() -> None:
+    """The wait for copies in flight takes an end and is given a length; see the model's `notices`."""
+    wrong = {}
+    for design in ("block-copy-4.2", "block-copy-5.0"):
+        workload = Workload(design, find("second-cluster"), Kernel(Greenlets()))
+        reads = [workload.run(RandomWalk(seed)).results["guest-read 2"] for seed in range(200)]
+        wrong[design] = sum(data != b"\xff" * 1024 for data in reads)
+    assert wrong["block-copy-4.2"] > 0 == wrong["block-copy-5.0"]
+
+
+def test_faults_are_those_of_the_scenario() -> None:
+    workload = Workload("rfc-2016", find("failing-copies"), Kernel(Greenlets()))
+    errors = set()
+    for seed in range(50):
+        results = workload.run(RandomWalk(seed)).results
+        errors |= {error.strerror for error in results.values() if isinstance(error, OSError)}
+    assert errors == {
+        f"{step} of nbd-write {number} is made to fail"
+        for number, step in enumerate(("cow.read", "cow.write", "write.data"))
+    }
+
+
+def test_what_a_design_lacks_is_refused() -> None:
+    with pytest.raises(ScenarioError, match="has no stop"):
+        Workload("copy-before-write-7.0", find("stop"), Kernel(Greenlets()))
+
+
+def test_a_closed_workload_leaves_no_file_open() -> None:
+    before = len(os.listdir("/proc/self/fd"))
+    for _ in range(3):
+        workload = Workload("rfc-2016", find("race"), Kernel(Greenlets()))
+        workload.run(RandomWalk(1))
+        workload.close()
+    assert len(os.listdir("/proc/self/fd")) == before

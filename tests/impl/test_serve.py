@@ -1,0 +1,153 @@
+"""The stack over NBD, used by real clients: qemu-io, nbdcopy and fio. CI installs them; elsewhere we skip."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from impl.designs import DESIGNS
+
+COWPATH = Path(sys.executable).with_name("cowpath")
+CLIENTS = ("nbdkit", "qemu-io", "nbdcopy", "nbdinfo", "fio")
+PATIENCE = 120
+GUEST = '"nbd+unix:///guest?socket=$unixsocket"'
+CONTROL = '"nbd+unix:///control?socket=$unixsocket"'
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _clients() -> None:
+    missing = [client for client in CLIENTS if shutil.which(client) is None]
+    if missing and not os.environ.get("CI"):
+        pytest.skip(f"not installed: {', '.join(missing)}")
+    assert not missing, "CI installs them: see .ci/run"
+
+
+def serve(folder: Path, *arguments: str, run: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [COWPATH, "serve", *arguments, str(folder), "--run", run],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+
+
+def qemu_io(uri: str, *commands: str) -> str:
+    return f"qemu-io -f raw {' '.join(f'-c {command!r}' for command in commands)} {uri}"
+
+
+@pytest.mark.parametrize("design", list(DESIGNS))
+def test_qemu_io_writes_to_one_export_and_reads_the_snapshot_from_another(
+    design: str, tmp_path: Path
+) -> None:
+    session = " && ".join(
+        [
+            qemu_io("$uri", "write -P 7 512 1024", "read -P 7 512 1024", "read -P 0 4096 4096"),
+            qemu_io(GUEST, "read -P 0 0 1M"),
+            qemu_io("$uri", "write -z 1024 4096", "read -P 0 1024 4096", "flush"),
+        ]
+    )
+    done = serve(tmp_path, design, "--size", "1MiB", run=session)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "Pattern verification failed" not in done.stdout
+    assert (tmp_path / "secondary.img").read_bytes()[:2048] == bytes(512) + b"\7" * 512 + bytes(1024)
+
+
+def test_a_checkpoint_is_made_through_the_control_export(tmp_path: Path) -> None:
+    session = " && ".join(
+        [
+            qemu_io("$uri", "write -P 7 0 64k"),
+            qemu_io(GUEST, "read -P 0 0 64k", "write -P 9 512 512", "read -P 9 512 512"),
+            f"printf %-512s checkpoint | nbdcopy - {CONTROL}",
+            qemu_io(GUEST, "read -P 7 0 64k"),
+            f"printf %-512s stop | nbdcopy - {CONTROL}",
+            f"nbdcopy {CONTROL} - | tr -d '\\0'",
+        ]
+    )
+    done = serve(tmp_path, "rfc-repaired", "--size", "1MiB", run=session)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "verification failed" not in done.stdout
+    assert done.stdout.endswith("rfc-repaired: job freed, 0 in flight\n")
+
+
+def test_nbdcopy_fills_the_disk_and_reads_back_what_it_was(tmp_path: Path) -> None:
+    """Many requests at once on several connections; the guest's export still is the old disk."""
+    old, new, seen, now = (tmp_path / name for name in ("old", "new", "seen", "now"))
+    disks = tmp_path / "disks"
+    disks.mkdir()
+    for path in (old, new):
+        path.write_bytes(os.urandom(4 << 20))
+    shutil.copy(old, disks / "secondary.img")
+    done = serve(
+        disks,
+        "block-copy-5.0",
+        run=f"nbdcopy --connections=4 {new} $uri && nbdcopy {GUEST} {seen} && nbdcopy $uri {now}",
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert seen.read_bytes() == old.read_bytes()
+    assert now.read_bytes() == (disks / "secondary.img").read_bytes() == new.read_bytes()
+
+
+def fio(size: str, seconds: int) -> str:
+    """Return a session of two jobs: one writes sectors, the other reads whole clusters at the same time."""
+    return (
+        f"timeout -s KILL 60 fio --thread --ioengine=nbd --size={size} --runtime={seconds} --time_based "
+        "--name=writer --rw=randwrite --bs=512 --iodepth=1 --uri=$uri "
+        f"--name=reader --rw=randread --bs=64k --iodepth=8 --uri={GUEST}"
+    )
+
+
+@pytest.mark.parametrize("design", ["rfc-repaired", "copy-before-write-7.0"])
+def test_fio_reads_and_writes_at_once(design: str, tmp_path: Path) -> None:
+    done = serve(tmp_path, design, "--size", "4MiB", "--request-alignment", "4KiB", run=fio("4M", 1))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "READ:" in done.stdout
+    assert "WRITE:" in done.stdout
+
+
+@pytest.mark.parametrize("design", ["rfc-2016", "fleecing-4.0"])
+def test_fio_runs_into_the_deadlock_and_the_server_says_so(design: str, tmp_path: Path) -> None:
+    """On a disk that takes time, where a sector is part of a block: the session ends with the server."""
+    slow = ("--request-alignment", "4KiB", "--delay", "0.001")
+    done = serve(tmp_path, design, "--size", "64MiB", *slow, run=fio("64M", 50))
+    assert "cowpath: QEMU would hang here for ever, in a deadlock: " in done.stderr
+    assert "on the secondary's tracked list, waits for guest-read" in done.stderr
+
+
+def test_two_unaligned_writes_can_bring_the_server_down(tmp_path: Path) -> None:
+    """The notifier is given part of a sector, which QEMU asserts never happens."""
+    done = serve(tmp_path, "rfc-2016", "--size", "1MiB", run=qemu_io("$uri", "write 1 1"))
+    assert done.stderr.startswith("cowpath: QEMU would have crashed here: the notifier is given [1, 2)")
+
+
+BAD = {
+    "no length": (("rfc-2016",), "secondary.img is not there to tell a length: give --size"),
+    "no size": (("rfc-2016", "--size", "big"), "--size: 'big' is not a size; accepted: "),
+    "nothing": (("rfc-2016", "--size", "0B"), "--size: 0B; accepted: 1B or more"),
+    "no design": (("rfc-2017", "--size", "1MiB"), "'rfc-2017' is not one of 'unserialised', "),
+    "no policy": (("rfc-2016", "--size", "1MiB", "--break-snapshot"), "only copy-before-write-7.0 has it"),
+}
+
+
+@pytest.mark.parametrize("name", list(BAD))
+def test_bad_input_is_one_line(name: str, tmp_path: Path) -> None:
+    arguments, words = BAD[name]
+    done = serve(tmp_path, *arguments, run="true")
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr.count("\n") == 1
+    assert done.stderr.startswith("cowpath: ")
+    assert words in done.stderr
+
+
+def test_a_disk_of_another_length_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "secondary.img").write_bytes(b"x" * 1024)
+    done = serve(tmp_path, "rfc-2016", "--size", "2KiB", run="true")
+    assert done.returncode == 2
+    assert "has 1024 bytes; accepted: 2048 bytes, or no such file" in done.stderr
+    assert (tmp_path / "secondary.img").read_bytes() == b"x" * 1024

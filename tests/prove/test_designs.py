@@ -1,0 +1,162 @@
+"""The theorems about the bundled designs: proved in scope, refuted without it, every part accounted for."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import z3
+
+import cowpath
+from model.designs import DESIGNS
+from model.language.claim import claim
+from model.prove.prover import Prover
+from model.prove.theorem import Attempt, Induction, audit
+from model.prove.theory import DEADLOCK, Obligation
+from model.proving import ANY, BrokenInvariant, explore_claims
+from model.scenarios import bundled, find
+from model.stack.wellformed import ALIGNED, NO_COPY_ON_READ, QUIESCED
+from model.stack.world import Request
+
+ALIGNED_ONLY = "; ".join(each.name for each in (ALIGNED, NO_COPY_ON_READ, QUIESCED))
+THEOREMS = ("snapshot", DEADLOCK)
+FALSE = z3.BoolVal(False)
+# What never happens while every write is aligned and checkpoints are quiesced.
+NEVER = {
+    "protocol.settle.park",
+    "write.begin",
+    "write.begin.park",
+    "write.settle.park",
+    "write.next-piece",
+    "read.enter-secondary.park",
+    "checkpoint.clear-done",
+    "checkpoint.empty-active",
+    "checkpoint.empty-hidden",
+}
+# rfc-repaired is in the README; merged-2.8 takes the same steps as rfc-2016.
+DESIGNS_PROVED = ("rfc-2016", "fleecing-4.0", "block-copy-4.2", "block-copy-5.0", "copy-before-write-7.0")
+EXPECTED = {
+    ("rfc-2016", "snapshot", ALIGNED_ONLY): "holds",
+    ("rfc-2016", "snapshot", ANY): "violated",
+    ("rfc-2016", DEADLOCK, ALIGNED_ONLY): "holds",
+    ("rfc-2016", DEADLOCK, ANY): "violated",
+    ("fleecing-4.0", "snapshot", ALIGNED_ONLY): "holds",
+    ("fleecing-4.0", "snapshot", ANY): "violated",
+    ("fleecing-4.0", DEADLOCK, ALIGNED_ONLY): "holds",
+    ("fleecing-4.0", DEADLOCK, ANY): "violated",
+    ("block-copy-4.2", "snapshot", QUIESCED.name): "violated",
+    ("block-copy-4.2", "snapshot", ANY): "violated",
+    ("block-copy-4.2", DEADLOCK, ANY): "holds",
+    ("block-copy-5.0", "snapshot", QUIESCED.name): "holds",
+    ("block-copy-5.0", "snapshot", ANY): "violated",
+    ("block-copy-5.0", DEADLOCK, ANY): "holds",
+}
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
+    path = tmp_path_factory.mktemp("prove") / "out.json"
+    with pytest.raises(SystemExit) as exit_:
+        cowpath.run(["prove", *DESIGNS_PROVED, "--json", str(path)])
+    assert exit_.value.code == 1
+    found: list[dict[str, Any]] = json.loads(path.read_text())
+    return found
+
+
+def test_the_theorems(results: list[dict[str, Any]]) -> None:
+    found = {(r["design"], r["theorem"], r["scope"]): r["verdict"] for r in results}
+    seven = {key: verdict for key, verdict in found.items() if key[0] == "copy-before-write-7.0"}
+    assert {key: v for key, v in found.items() if key not in seven} == EXPECTED
+    assert seven[("copy-before-write-7.0", "snapshot", ANY)] == "violated"
+    proved = {theorem for (_, theorem, scope), v in seven.items() if scope != ANY and v == "holds"}
+    assert proved == set(THEOREMS)
+
+
+def test_a_refutation_is_a_trace_and_a_proof_has_none(results: list[dict[str, Any]]) -> None:
+    for result in results:
+        assert (result["trace"] is not None) == (result["verdict"] == "violated")
+        shown = [obligation["proved"] for obligation in result["obligations"]]
+        assert all(shown) == (result["verdict"] == "holds")
+        if not all(shown):
+            assert result["counterexample_to_induction"]
+
+
+def test_needs_name_what_the_proof_rests_on(results: list[dict[str, Any]]) -> None:
+    (snapshot,) = (
+        r["needs"]
+        for r in results
+        if (r["design"], r["theorem"], r["verdict"]) == ("rfc-2016", "snapshot", "holds")
+    )
+    assert "CowRequests never overlap" in snapshot
+    assert "read.begin: wait on the job's CowRequest list" in snapshot
+    assert "the flush_rwlock is held only by who copies or waits to" not in snapshot
+
+
+@pytest.fixture(scope="module")
+def rfc() -> tuple[Attempt, Induction]:
+    design = DESIGNS["rfc-2016"]
+    assert design.argument is not None
+    attempt = Attempt(design.system, design.argument)
+    return attempt, attempt.induct()
+
+
+def test_each_part_of_the_rfcs_proof_is_needed_or_said_not_to_be(rfc: tuple[Attempt, Induction]) -> None:
+    expected: dict[str, tuple[str, ...]] = {
+        ALIGNED.name: THEOREMS,
+        "CowRequests never overlap": ("snapshot",),
+        "the hidden disk holds the snapshot": ("snapshot",),
+        "while the job is ending a stop is at it": (DEADLOCK,),
+        "cow.begin: wait on the job's CowRequest list": ("snapshot",),
+        "read.begin: wait on the job's CowRequest list": ("snapshot",),
+        "cow.end: every cluster is done": ("snapshot",),
+        "cow.begin: the notifier is there": (),
+        "checkpoint: there is a job": (),
+        "pieces are counted": (),
+    }
+    uses = {use.name: use for use in audit(*rfc, THEOREMS, expected)}
+    for name, falls in expected.items():
+        assert uses[name].falls == falls, name
+        assert (uses[name].open is None) == (not falls)
+    assert expected.keys() <= set(rfc[1].hypotheses)
+
+
+def test_its_hypotheses_are_not_contradictory(rfc: tuple[Attempt, Induction]) -> None:
+    """Beside that, the explorer's states satisfy all of them, and its steps are the actions'."""
+    prover: Prover = rfc[0].prover
+    for action in rfc[0].system.actions:
+        theory = prover.theory
+        own = theory.enabling(action, theory.bind(action))
+        impossible = prover.prove(Obligation("nothing", action.label, own, FALSE)).proved
+        assert impossible == (action.label in NEVER), action.label
+
+
+def test_smt2_scripts_are_proved_by_another_solver(rfc: tuple[Attempt, Induction]) -> None:
+    cvc5 = pytest.importorskip("cvc5")
+    attempt, induction = rfc
+    for outcome in induction.outcomes[::40]:
+        script = attempt.prover.script(attempt.obligations[outcome.name], outcome.needs)
+        solver = cvc5.Solver()
+        solver.setOption("rlimit", "2000000")
+        parser = cvc5.InputParser(solver)
+        parser.setStringInput(cvc5.InputLanguage.SMT_LIB_2_6, script, outcome.name)
+        answers = []
+        symbols = parser.getSymbolManager()
+        while not (command := parser.nextCommand()).isNull():
+            answers.append(command.invoke(solver, symbols).strip())
+        assert [answer for answer in answers if answer] == ["unsat"], outcome.name
+
+
+@pytest.mark.parametrize("design", [d for d in DESIGNS.values() if d.argument], ids=lambda d: d.name)
+def test_the_explorer_finds_every_invariant_true(design: Any) -> None:
+    assert explore_claims(design, design.argument, bundled()) > 10_000
+
+
+def test_an_invariant_that_the_explorer_breaks_is_an_error() -> None:
+    design = DESIGNS["rfc-repaired"]
+    assert design.argument is not None
+    false = claim("nobody finishes", Request)(lambda s, r: s.pc[r] != "done")
+    argument = replace(design.argument, invariants=(*design.argument.invariants, false))
+    with pytest.raises(BrokenInvariant, match="'the race' breaks the invariant: nobody finishes"):
+        explore_claims(design, argument, [find("race")])

@@ -1,0 +1,100 @@
+"""Induction on a toy lock: what is proved, what is not and why, and what a proof needs."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import z3
+
+from model.language.claim import claim
+from model.language.evaluate import Reference
+from model.prove.counterexample import search
+from model.prove.drawing import draw
+from model.prove.prover import Prover
+from model.prove.theorem import Attempt, audit
+from model.prove.theory import DEADLOCK, Obligation, Theory
+from tests.prove.toys import ARGUMENT, Request, lock
+
+
+def test_a_right_lock_is_proved() -> None:
+    induction = Attempt(lock(), ARGUMENT).induct()
+    assert induction.proves("alone")
+    assert induction.proves(DEADLOCK)
+    assert all(outcome.proved for outcome in induction.outcomes)
+    assert induction.needs("alone") == ("who is inside holds the lock", "enter: wait on the lock")
+    assert "who holds the lock is inside" in induction.needs(DEADLOCK)
+
+
+def test_hypotheses_do_not_contradict_each_other() -> None:
+    theory = Theory(lock(), ARGUMENT)
+    nothing = Obligation("anything", None, {}, z3.BoolVal(False))
+    assert not Prover(theory).prove(nothing).proved
+
+
+def test_a_lock_that_is_not_tested_is_refuted_by_its_smallest_counterexample() -> None:
+    system = lock(tests_holder=False)
+    induction = Attempt(system, ARGUMENT).induct()
+    assert not induction.proves("alone")
+    (open_,) = (o for o in induction.outcomes if not o.proved and o.about == "who is inside holds the lock")
+    assert open_.step == "enter"
+    found = search(system, ARGUMENT, open_)
+    assert found is not None
+    assert found.instance.sizes == {"Request": 2}
+    reference = Reference(system, found.instance)
+    action, arguments = found.step or (None, ())
+    assert action is not None
+    assert reference.enabled(action, arguments, found.before)
+    assert reference.apply(action, arguments, found.before) == found.after
+    drawn = draw(found)
+    assert "enter" in drawn
+    assert "breaks     who is inside holds the lock" in drawn
+
+
+def test_a_lock_that_is_kept_is_not_proved_free_from_deadlock() -> None:
+    system = lock(releases=False)
+    attempt = Attempt(system, ARGUMENT)
+    induction = attempt.induct()
+    assert not induction.proves(DEADLOCK)
+    rest, dropped = attempt.houdini(induction, [])
+    assert dropped == ("who holds the lock is inside",)
+    assert rest.proves("alone")
+    assert not rest.proves(DEADLOCK)
+    (open_,) = (o for o in rest.rests_on(DEADLOCK) if not o.proved)
+    assert open_.name == "enter: who waits on the lock waits for a lower level"
+    found = search(system, rest.argument, open_)
+    assert found is not None
+    assert found.step is None
+
+
+def test_an_invariant_that_is_false_at_the_start_is_found_there() -> None:
+    false = claim("all are inside", Request)(lambda s, r: s.pc[r] == "inside")
+    argument = replace(ARGUMENT, invariants=(false,))
+    induction = Attempt(lock(), argument).induct()
+    (open_,) = (o for o in induction.outcomes if not o.proved and o.initial)
+    assert open_.name == "initially: all are inside"
+    found = search(lock(), argument, open_)
+    assert found is not None
+    assert found.before == Reference(lock(), found.instance).initial()
+
+
+def test_every_part_of_the_proof_is_needed() -> None:
+    attempt = Attempt(lock(), ARGUMENT)
+    uses = {use.name: use.falls for use in audit(attempt, attempt.induct(), ("alone", DEADLOCK))}
+    assert uses == {
+        "who is inside holds the lock": ("alone",),
+        "who holds the lock is inside": (DEADLOCK,),
+        "enter: wait on the lock": ("alone",),
+    }
+
+
+@pytest.mark.parametrize("rlimit", [1])
+def test_too_little_work_proves_nothing(rlimit: int) -> None:
+    induction = Attempt(lock(), ARGUMENT, rlimit).induct()
+    assert not induction.proves("alone")
+    assert not induction.proves(DEADLOCK)
+
+
+def test_results_are_the_same_again() -> None:
+    first, second = (Attempt(lock(), ARGUMENT).induct() for _ in range(2))
+    assert [(o.name, o.needs) for o in first.outcomes] == [(o.name, o.needs) for o in second.outcomes]

@@ -1,0 +1,67 @@
+"""A lock, right or wrong, with its argument: small enough to know every answer beforehand."""
+
+from __future__ import annotations
+
+from model.language.claim import Argument, Level, claim
+from model.language.expression import Expr, forall, nobody
+from model.language.sorts import Enum, Index, Maybe
+from model.language.system import State, System
+
+Request = Index("Request", ordered=False)
+Place = Enum("LockPlace", ("idle", "waiting", "inside", "done"))
+
+
+def lock(*, tests_holder: bool = True, releases: bool = True) -> System:
+    """A lock with one holder; it may forget to look at the holder, or to let go."""
+    system = System("lock")
+    system.variable("pc", Request, sort=Place, initial="idle")
+    system.variable("holder", sort=Maybe(Request))
+
+    @system.action("come", r=Request)
+    def come(s: State, r: Expr) -> None:
+        s.require(s.pc[r] == "idle", "at idle", location=True)
+        s.pc[r] = "waiting"
+
+    @system.action("enter", r=Request)
+    def enter(s: State, r: Expr) -> None:
+        s.require(s.pc[r] == "waiting", "at waiting", location=True)
+        if tests_holder:
+            s.wait_while(Request, lambda q: s.holder == q, on="the lock", held="the lock")
+        s.holder = r
+        s.pc[r] = "inside"
+
+    @system.action("leave", r=Request)
+    def leave(s: State, r: Expr) -> None:
+        s.require(s.pc[r] == "inside", "at inside", location=True)
+        if releases:
+            s.holder = nobody(Request)
+        s.pc[r] = "done"
+
+    system.terminal(Request, lambda s, r: s.pc[r] == "done")
+    system.always(
+        "alone",
+        lambda s: forall(
+            Request,
+            lambda r: forall(Request, lambda q: (r == q) | (s.pc[r] != "inside") | (s.pc[q] != "inside")),
+        ),
+    )
+    return system
+
+
+ARGUMENT = Argument(
+    given=(),
+    scope=(),
+    invariants=(
+        claim("who is inside holds the lock", Request)(
+            lambda s, r: (s.pc[r] == "inside").implies(s.holder == r)
+        ),
+        claim("who holds the lock is inside", Request)(
+            lambda s, r: (s.holder == r).implies(s.pc[r] == "inside")
+        ),
+    ),
+    levels=(
+        Level("the lock", "who waits for the lock waits for its holder", lambda s, r: s.pc[r] == "waiting"),
+    ),
+    landmarks=(),
+    theorems=("alone",),
+)
