@@ -8,7 +8,7 @@ check: .venv/installed
 	@$(BIN)/cowpath check || test $$? -eq 1
 
 test: .venv/installed lint
-	@$(BIN)/python -m pytest -n 2
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup
 
 lint: .venv/installed
 	@$(BIN)/ruff check --quiet .

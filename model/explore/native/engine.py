@@ -15,7 +15,7 @@ from model.language.domains import Narrowed
 
 __all__ = ["NativeEngine", "Unsupported"]
 
-_KEPT = 1 << 22  # states of past layers that are kept for traces; beyond, a trace means a second search
+_KEPT = 1 << 19  # states of past layers that are kept for traces; beyond, a trace means a second search
 
 
 class NativeEngine:
