@@ -306,7 +306,11 @@ def test_an_interrupt_within_a_layer_keeps_what_was_found_there(
     found = explore(engine, toy.system, toy.instance, report=report)
     assert found.stopped == "interrupted"
     assert found.depth == 9
-    assert depths(found) == {"inside": 1, "exclusive": 2, "all inside": 9}
+    expected = {"inside": 1, "exclusive": 2, "all inside": 9}
+    if engine.name == "native":  # it takes the states of a layer in an order of its own
+        assert {("inside", 1), ("exclusive", 2)} <= depths(found).items() <= expected.items()
+    else:
+        assert depths(found) == expected
     assert_replays(replace(toy, witnesses=depths(found)), found)
 
 

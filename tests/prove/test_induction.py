@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import z3
@@ -16,6 +19,8 @@ from model.prove.theorem import Attempt, audit
 from model.prove.theory import DEADLOCK, Obligation, Theory
 from tests.prove.toys import ARGUMENT, Request, lock
 
+ROOT = Path(__file__).parents[2]
+
 
 def test_a_right_lock_is_proved() -> None:
     induction = Attempt(lock(), ARGUMENT).induct()
@@ -23,7 +28,6 @@ def test_a_right_lock_is_proved() -> None:
     assert induction.proves(DEADLOCK)
     assert all(outcome.proved for outcome in induction.outcomes)
     assert induction.needs("alone") == ("who is inside holds the lock", "enter: wait on the lock")
-    assert "who holds the lock is inside" in induction.needs(DEADLOCK)
 
 
 def test_hypotheses_do_not_contradict_each_other() -> None:
@@ -96,5 +100,12 @@ def test_too_little_work_proves_nothing(rlimit: int) -> None:
 
 
 def test_results_are_the_same_again() -> None:
-    first, second = (Attempt(lock(), ARGUMENT).induct() for _ in range(2))
-    assert [(o.name, o.needs) for o in first.outcomes] == [(o.name, o.needs) for o in second.outcomes]
+    """In new processes, as the command makes them: within one, z3's cores depend on what it did before."""
+    program = (
+        "from tests.prove.test_induction import *\n"
+        "found = Attempt(lock(), ARGUMENT).induct().outcomes\n"
+        "print([(o.name, sorted(o.needs or ())) for o in found])"
+    )
+    first, second = (subprocess.check_output([sys.executable, "-c", program], cwd=ROOT) for _ in range(2))
+    assert first == second
+    assert b"who holds the lock is inside" in first
