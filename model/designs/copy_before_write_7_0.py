@@ -17,6 +17,7 @@ def build() -> System:
     )
     writes.declare(system, secondary, begins="enter", then="write")
     snapshot_access.declare_read(system, secondary)
+    snapshot_access.declare_discard(system)
     properties.declare(system, block_copy.asserts)
     return system
 
