@@ -49,7 +49,7 @@ class Program:
         self.successors: Callable[[bytes], list[tuple[int, bytes]]] = space["successors"]
         self.answers: Callable[[bytes], list[str]] = space["answers"]
         self._unfinished: Callable[[bytes], list[bool]] = space["unfinished"]
-        self._edges: Callable[[bytes], list[tuple[int, int]]] = space["edges"]
+        self.edges: Callable[[bytes], list[tuple[int, int]]] = space["edges"]
 
     def deadlocked(self, state: bytes, successors: list[tuple[int, bytes]]) -> bool:
         """Tell whether owners that cannot move wait in a cycle, or nobody can move and not all finished."""
@@ -62,7 +62,7 @@ class Program:
             return True
         if len(blocked) < 2:
             return False
-        edges = [(r, q) for r, q in self._edges(state) if r in blocked and q in blocked]
+        edges = [(r, q) for r, q in self.edges(state) if r in blocked and q in blocked]
         return bool(edges) and not nx.is_directed_acyclic_graph(nx.DiGraph(edges))
 
     def vector(self, state: bytes) -> Vector:

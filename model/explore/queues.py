@@ -1,0 +1,119 @@
+"""Runs under QEMU's wake-ups: who waited first is woken first, and runs before anybody new.
+
+A pending owner that finds its way closed parks on one of those who stand in it (on any: QEMU takes the first
+that it finds). When that one is out of the way the owner is woken. It runs after those woken before it and
+before everybody else; only who woke it may not have yielded yet, and go on first. It looks again, and goes
+on or parks anew. So no newcomer takes what a woken owner found free; but one may get in while somebody else
+still stands in the owner's way, and be in it when that one leaves.
+Source: util/qemu-coroutine-lock.c qemu_co_queue_do_restart; util/qemu-coroutine.c qemu_coroutine_enter (2.8).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from model.explore.program import Program
+from model.explore.result import Question
+from model.language.domains import Narrowed
+
+
+class Node(NamedTuple):
+    """A state with its queues: `parked` (who, on whom) longest first; `woken` next first.
+
+    `waker` has woken somebody and may not have yielded since.
+    """
+
+    state: bytes
+    parked: tuple[tuple[int, int], ...] = ()
+    woken: tuple[int, ...] = ()
+    waker: int | None = None
+
+
+Move = tuple[int, int | None, Node]
+"""Who moves, by which command (None: it looks, finds its way closed and parks), to where."""
+
+
+@dataclass(frozen=True)
+class Sight:
+    """A state seen: everybody's steps, who is pending, and who of them cannot move because of whom."""
+
+    steps: dict[int, list[tuple[int, bytes]]]
+    pending: frozenset[int]
+    blocked: dict[int, tuple[int, ...]]
+    deadlocked: bool
+
+
+class Queues:
+    """The runs of a ground model under these wake-ups, a move at a time."""
+
+    def __init__(self, narrowed: Narrowed) -> None:
+        pending = enumerate(narrowed.model.pending)
+        self.program = Program(narrowed, tuple(Question(str(r), term) for r, term in pending))
+        self.first = Node(self.program.initial)
+        self._sights: dict[bytes, Sight] = {}
+
+    def sight(self, state: bytes) -> Sight:
+        """See a state."""
+        if state not in self._sights:
+            successors = self.program.successors(state)
+            steps: dict[int, list[tuple[int, bytes]]] = {}
+            for command, after in successors:
+                steps.setdefault(self.program.owners[command], []).append((command, after))
+            pending = frozenset(map(int, self.program.answers(state)))
+            edges = self.program.edges(state) if pending - steps.keys() else []
+            blocked = {r: tuple(q for who, q in edges if who == r) for r in sorted(pending - steps.keys())}
+            deadlocked = self.program.deadlocked(state, successors)
+            self._sights[state] = Sight(steps, pending, blocked, deadlocked)
+        return self._sights[state]
+
+    def runnable(self, node: Node) -> Iterator[int]:
+        """Yield the pending owners that have something to do: take a step, or look and park."""
+        sight = self.sight(node.state)
+        parked = {who for who, _ in node.parked}
+        for owner in sight.pending - parked:
+            if owner in sight.steps or sight.blocked[owner]:
+                yield owner
+
+    def moves(self, node: Node) -> Iterator[Move]:
+        """Yield every move that may come next."""
+        if node.waker is not None:
+            yield from self._steps(node, node.waker)
+        sight = self.sight(node.state)
+        for looked in self._looked_again(node):
+            if looked.woken:
+                head, *others = looked.woken
+                yield from self._steps(looked._replace(woken=tuple(others)), head)
+                continue
+            for owner in sight.steps:
+                yield from self._steps(looked, owner)
+            parked = {who for who, _ in looked.parked}
+            for owner, ahead in sight.blocked.items():
+                if owner not in parked:
+                    for other in ahead:
+                        yield owner, None, Node(looked.state, (*looked.parked, (owner, other)))
+
+    def _looked_again(self, node: Node) -> Iterator[Node]:
+        """Yield the node with all parked anew who are next to run but find their way closed."""
+        sight = self.sight(node.state)
+        if not node.woken or node.woken[0] in sight.steps:
+            yield node
+            return
+        head, *others = node.woken
+        for other in sight.blocked.get(head, ()):
+            again = Node(node.state, (*node.parked, (head, other)), tuple(others))
+            yield from self._looked_again(again)
+
+    def _steps(self, node: Node, owner: int) -> Iterator[Move]:
+        for command, state in self.sight(node.state).steps.get(owner, ()):
+            sight = self.sight(state)
+            ahead = sight.blocked.get(owner, ())
+            if not (ahead or node.parked or node.woken):  # most moves
+                yield owner, command, Node(state)
+                continue
+            for parked in [(*node.parked, (owner, other)) for other in ahead] or [node.parked]:
+                still = tuple((who, on) for who, on in parked if on in sight.blocked.get(who, ()))
+                woken = node.woken + tuple(who for who, on in parked if (who, on) not in still)
+                running = woken and owner in sight.pending and owner not in sight.blocked
+                yield owner, command, Node(state, still, woken, owner if running else None)
