@@ -88,23 +88,20 @@ def by_tarjan(size: int, source: Indices, target: Indices) -> Indices:
                 found[state] = low[state] = clock
                 clock += 1
                 open_.append(state)
-            deeper = False
-            while cursor[state] < start[state + 1] and not deeper:
+            while cursor[state] < start[state + 1]:
                 head = heads[cursor[state]]
                 if found[head] < 0:
                     path.append(head)
-                    deeper = True
-                else:
-                    low[state] = min(low[state], low[head] if found[head] < size else low[state])
-                    cursor[state] += 1
-            if deeper:
-                continue
-            path.pop()
-            if low[state] == found[state]:
-                while True:
-                    member = open_.pop()
-                    found[member], label[member] = size, number
-                    if member == state:
-                        break
-                number += 1
+                    break
+                if found[head] < size:
+                    low[state] = min(low[state], low[head])
+                cursor[state] += 1
+            else:
+                path.pop()
+                if low[state] == found[state]:
+                    member = -1
+                    while member != state:
+                        member = open_.pop()
+                        found[member], label[member] = size, number
+                    number += 1
     return np.array(label, dtype=np.intp)

@@ -36,8 +36,8 @@ def plainly(narrowed: Narrowed, most: int, limits: Limits) -> Steps | None:
     for at, state in enumerate(states):  # which grows meanwhile
         if at % 1024 == 0:
             enforce(limits, len(states), time.perf_counter() - began)
-            if len(states) > most:
-                return None
+        if len(states) > most:
+            return None
         for _, successor in program.successors(state):
             if successor not in number:
                 number[successor] = len(states)

@@ -37,12 +37,16 @@ Move = tuple[int, int | None, Node]
 
 @dataclass(frozen=True)
 class Sight:
-    """A state seen: everybody's steps, who is pending, and who of them cannot move because of whom."""
+    """A state seen: everybody's steps, who is pending, and who stands in the way of each of these."""
 
     steps: dict[int, list[tuple[int, bytes]]]
     pending: frozenset[int]
-    blocked: dict[int, tuple[int, ...]]
+    ahead: dict[int, tuple[int, ...]]
     deadlocked: bool
+
+    def closed(self, owner: int) -> tuple[int, ...]:
+        """Return who stands in the owner's way, if it is pending and cannot move."""
+        return () if owner in self.steps else self.ahead.get(owner, ())
 
 
 class Queues:
@@ -62,10 +66,12 @@ class Queues:
             for command, after in successors:
                 steps.setdefault(self.program.owners[command], []).append((command, after))
             pending = frozenset(map(int, self.program.answers(state)))
-            edges = self.program.edges(state) if pending - steps.keys() else []
-            blocked = {r: tuple(q for who, q in edges if who == r) for r in sorted(pending - steps.keys())}
+            ahead: dict[int, tuple[int, ...]] = {}
+            for who, other in self.program.edges(state):
+                if who in pending:
+                    ahead[who] = (*ahead.get(who, ()), other)
             deadlocked = self.program.deadlocked(state, successors)
-            self._sights[state] = Sight(steps, pending, blocked, deadlocked)
+            self._sights[state] = Sight(steps, pending, ahead, deadlocked)
         return self._sights[state]
 
     def runnable(self, node: Node) -> Iterator[int]:
@@ -73,7 +79,7 @@ class Queues:
         sight = self.sight(node.state)
         parked = {who for who, _ in node.parked}
         for owner in sight.pending - parked:
-            if owner in sight.steps or sight.blocked[owner]:
+            if owner in sight.steps or sight.closed(owner):
                 yield owner
 
     def moves(self, node: Node) -> Iterator[Move]:
@@ -86,13 +92,12 @@ class Queues:
                 head, *others = looked.woken
                 yield from self._steps(looked._replace(woken=tuple(others)), head)
                 continue
-            for owner in sight.steps:
-                yield from self._steps(looked, owner)
             parked = {who for who, _ in looked.parked}
-            for owner, ahead in sight.blocked.items():
-                if owner not in parked:
-                    for other in ahead:
-                        yield owner, None, Node(looked.state, (*looked.parked, (owner, other)))
+            for owner in sight.steps.keys() - parked:
+                yield from self._steps(looked, owner)
+            for owner in sight.ahead.keys() - parked:
+                for other in sight.closed(owner):
+                    yield owner, None, Node(looked.state, (*looked.parked, (owner, other)))
 
     def _looked_again(self, node: Node) -> Iterator[Node]:
         """Yield the node with all parked anew who are next to run but find their way closed."""
@@ -101,19 +106,19 @@ class Queues:
             yield node
             return
         head, *others = node.woken
-        for other in sight.blocked.get(head, ()):
+        for other in sight.closed(head):
             again = Node(node.state, (*node.parked, (head, other)), tuple(others))
             yield from self._looked_again(again)
 
     def _steps(self, node: Node, owner: int) -> Iterator[Move]:
         for command, state in self.sight(node.state).steps.get(owner, ()):
             sight = self.sight(state)
-            ahead = sight.blocked.get(owner, ())
+            ahead = sight.closed(owner)
             if not (ahead or node.parked or node.woken):  # most moves
                 yield owner, command, Node(state)
                 continue
             for parked in [(*node.parked, (owner, other)) for other in ahead] or [node.parked]:
-                still = tuple((who, on) for who, on in parked if on in sight.blocked.get(who, ()))
+                still = tuple((who, on) for who, on in parked if on in sight.ahead.get(who, ()))
                 woken = node.woken + tuple(who for who, on in parked if (who, on) not in still)
-                running = woken and owner in sight.pending and owner not in sight.blocked
+                running = woken and owner in sight.pending and not ahead
                 yield owner, command, Node(state, still, woken, owner if running else None)

@@ -8,7 +8,7 @@ from itertools import pairwise
 from model.language.evaluate import Reference, Vector
 from model.language.instance import Instance
 from model.language.system import Action, System
-from model.trace.trace import ReplayError, Trace, follow, waits
+from model.trace.trace import ReplayError, Trace, WaitEdge, follow, waits
 
 Path = Sequence[tuple[Action, tuple[int, ...]]]
 
@@ -36,28 +36,22 @@ def replay_lasso(
     movers = [arguments[0] for _, arguments in [*stem, *loop, *loop]]
     before = [_Seen(reference, state) for state in states[: len(stem)]]
     _check_order(movers, [*before, *around, *around, around[0]])
-    edges = (
-        edge
-        for state, seen in zip(states[len(stem) : -1], around, strict=True)
-        if victim not in seen.able
-        for _, _, edge in waits(reference, state, [victim])
-    )
     (owners, _) = reference.system.pending  # type: ignore[misc]
     names = tuple(instance.show(owners.sort, r) for r in starved)
-    passed = tuple(dict.fromkeys(edges))
+    passed = tuple(dict.fromkeys(edge for seen in around for edge in seen.ahead.get(victim, ())))
     return Trace(
         system.name, scenario, "progress", steps, (), (), (), loop=len(stem) + 1, starved=names, passed=passed
     )
 
 
 class _Seen:
-    """Who is pending in a state, and who of them can move."""
+    """Who is pending in a state, who of them can move, and for whom each waits."""
 
     def __init__(self, reference: Reference, state: Vector) -> None:
         assert reference.system.pending is not None
         owner, formula = reference.system.pending
         owners = range(owner.sort.size(reference.instance.sizes))
-        self.pending = {r for r in owners if reference.value(formula, state, {owner.number: r})}
+        self.pending = [r for r in owners if reference.value(formula, state, {owner.number: r})]
         self.able = {
             r
             for r in self.pending
@@ -68,17 +62,20 @@ class _Seen:
                 if arguments[0] == r
             )
         }
+        self.ahead: dict[int, list[WaitEdge]] = {}
+        for r, _, edge in waits(reference, state, self.pending):
+            self.ahead.setdefault(r, []).append(edge)
 
 
 def _check_order(movers: Sequence[int], states: Sequence[_Seen]) -> None:
-    """Check that while somebody who parked can go on, only such move, and who moved last."""
+    """Check that while somebody who parked can go on only such move, or who moved last and is not over."""
     parked: set[int] = set()
     last = None
     for owner, (here, after) in zip(movers, pairwise(states), strict=True):
-        woken = parked & here.able
-        if woken and owner not in woken and owner != last:
+        woken = {r for r in parked & here.able if r not in here.ahead}
+        if woken and owner not in woken and (owner != last or owner not in here.pending):
             raise ReplayError(f"owner {owner} overtakes {woken}, who are woken: no run of the lasso's kind")
         parked.discard(owner)
-        if owner in after.pending - after.able:
+        if owner in after.ahead and owner not in after.able:
             parked.add(owner)
         last = owner
