@@ -10,12 +10,12 @@ Source: util/qemu-coroutine-lock.c qemu_co_queue_do_restart; util/qemu-coroutine
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from model.explore.graph import pending
 from model.explore.program import Program
-from model.explore.result import Question
 from model.language.domains import Narrowed
 
 
@@ -53,8 +53,7 @@ class Queues:
     """The runs of a ground model under these wake-ups, a move at a time."""
 
     def __init__(self, narrowed: Narrowed) -> None:
-        pending = enumerate(narrowed.model.pending)
-        self.program = Program(narrowed, tuple(Question(str(r), term) for r, term in pending))
+        self.program = Program(narrowed, pending(narrowed))
         self.first = Node(self.program.initial)
         self._sights: dict[bytes, Sight] = {}
 
@@ -65,14 +64,21 @@ class Queues:
             steps: dict[int, list[tuple[int, bytes]]] = {}
             for command, after in successors:
                 steps.setdefault(self.program.owners[command], []).append((command, after))
-            pending = frozenset(map(int, self.program.answers(state)))
+            owed = frozenset(map(int, self.program.answers(state)))
             ahead: dict[int, tuple[int, ...]] = {}
             for who, other in self.program.edges(state):
-                if who in pending:
+                if who in owed:
                     ahead[who] = (*ahead.get(who, ()), other)
             deadlocked = self.program.deadlocked(state, successors)
-            self._sights[state] = Sight(steps, pending, ahead, deadlocked)
+            self._sights[state] = Sight(steps, owed, ahead, deadlocked)
         return self._sights[state]
+
+    def after(self, path: Sequence[int]) -> Sight:
+        """See the state at the end of a path of commands."""
+        state = self.program.initial
+        for command in path:
+            state = dict(self.program.successors(state))[command]
+        return self.sight(state)
 
     def runnable(self, node: Node) -> Iterator[int]:
         """Yield the pending owners that have something to do: take a step, or look and park."""
@@ -106,9 +112,8 @@ class Queues:
             yield node
             return
         head, *others = node.woken
-        for other in sight.closed(head):
-            again = Node(node.state, (*node.parked, (head, other)), tuple(others))
-            yield from self._looked_again(again)
+        for parked in [(*node.parked, (head, other)) for other in sight.closed(head)] or [node.parked]:
+            yield from self._looked_again(Node(node.state, parked, tuple(others)))
 
     def _steps(self, node: Node, owner: int) -> Iterator[Move]:
         for command, state in self.sight(node.state).steps.get(owner, ()):

@@ -3,7 +3,8 @@
 Judged are the runs under first-come-first-served wake-ups (`queues`) that are weakly fair: who is pending
 and all the time has something to do, goes on some time. I/O in flight thus completes; who is not pending may
 stay where it is, for arrivals are never owed. An owner starves on such a run if it is pending for ever from
-some point on. Runs on which anybody is deadlocked are left to that property.
+some point on; so it does where nobody pending can move, and it is only an arrival that could help. Runs on
+which anybody is deadlocked are left to that property.
 
 An infinite run over finitely many nodes stays, from some point on, in one strongly connected component of
 those where the owner is pending, and passes each node and step of some set in it again and again. Weak
@@ -36,7 +37,10 @@ PROGRESS = "progress"
 
 @dataclass(frozen=True)
 class Lasso:
-    """A path (commands by number), then a walk from its end back to there: for ever, and `owner` starves."""
+    """A path (commands by number), then a walk from its end back to there: for ever, and `owner` starves.
+
+    The walk is empty where nobody need move any more.
+    """
 
     owner: int
     stem: tuple[int, ...]
@@ -65,9 +69,12 @@ def starve(narrowed: Narrowed, limits: Limits, report: Report) -> Starvation:
     lassos: list[Lasso] = []
     steps, stopped = 0, None
     try:
-        source, target = graph.steps(narrowed, limits, report)
-        steps = len(source)
-        if len(on_cycles(source, target)):
+        whole = graph.explore(narrowed, limits, report)
+        steps = len(whole.source)
+        if whole.stranded is not None:
+            left = Queues(narrowed).after(whole.stranded).pending
+            lassos = [Lasso(owner, whole.stranded, ()) for owner in left]
+        elif len(on_cycles(whole.source, whole.target)):
             queues = Queues(narrowed)
             runs.explore(queues, limits, report)
             judged = _Judged(queues, runs)

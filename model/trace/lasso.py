@@ -18,15 +18,15 @@ def replay_lasso(
 ) -> Trace:
     """Follow the stem and then the loop with the reference semantics; the first of the starved starves there.
 
-    Raises `ReplayError` if a step is not enabled, the loop does not close, the starved one is not pending all
-    the way round, somebody who could go on all the way round never does, or a newcomer overtakes somebody
-    who is woken.
+    An empty loop stands for staying where the stem ends. Raises `ReplayError` if a step is not enabled, the
+    loop does not close, the starved one is not pending all the way round, somebody who could go on all the
+    way round never does, or a newcomer overtakes somebody who is woken.
     """
     reference = Reference(system, instance)
     steps, states = follow(reference, [*stem, *loop])
-    if not loop or states[-1] != states[len(stem)]:
+    if states[-1] != states[len(stem)]:
         raise ReplayError("the loop of the lasso does not close in the reference")
-    around = [_Seen(reference, state) for state in states[len(stem) : -1]]
+    around = [_Seen(reference, state) for state in states[len(stem) : -1] or states[-1:]]
     victim = starved[0]
     if not all(victim in seen.pending for seen in around):
         raise ReplayError("the starved one is not pending all round the loop in the reference")
@@ -35,7 +35,7 @@ def replay_lasso(
         raise ReplayError(f"owner {owner} could go on all round the loop and never does: it is not fair")
     movers = [arguments[0] for _, arguments in [*stem, *loop, *loop]]
     before = [_Seen(reference, state) for state in states[: len(stem)]]
-    _check_order(movers, [*before, *around, *around, around[0]])
+    _check_order(movers, [*before, *around, *around, around[0]][: len(movers) + 1])
     (owners, _) = reference.system.pending  # type: ignore[misc]
     names = tuple(instance.show(owners.sort, r) for r in starved)
     passed = tuple(dict.fromkeys(edge for seen in around for edge in seen.ahead.get(victim, ())))

@@ -61,16 +61,19 @@ def _starves(trace: Trace) -> str:
     for edge in trace.passed:
         by_list.setdefault(edge.on, []).append(edge.holder)
     waits = "; ".join(f"{' and '.join(holders)} on {on}" for on, holders in by_list.items())
-    turn = " in turn" if len(trace.passed) > 1 else ""
-    why = f"it waits for {waits}{turn}" if waits else "it goes round and never comes to its end"
+    turn = "in turn " if len(trace.passed) > 1 else ""
+    why = f"it waits {turn}for {waits}" if waits else "it never comes to its end"
     also = f" So can {', '.join(others)} be." if others else ""
+    if trace.loop == len(trace.steps) + 1:
+        return f"{victim} is left behind: {why}, and only an arrival could help.{also}"
     return f"{victim} is passed over for ever: {why}.{also}"
 
 
 def _length(trace: Trace) -> str:
     if trace.loop is None:
         return f"shortest trace, {_count(len(trace.steps))}"
-    return f"{_count(trace.loop - 1)}, then {len(trace.steps) - trace.loop + 1} that repeat"
+    repeated = len(trace.steps) - trace.loop + 1
+    return f"{_count(trace.loop - 1)}, then {f'{repeated} that repeat' if repeated else 'nothing'}"
 
 
 def _count(steps: int) -> str:

@@ -29,7 +29,8 @@ from model.stack.binding import bind
 from model.stack.world import Request, Sector, at
 from model.trace import record
 from model.trace.lasso import replay_lasso
-from model.trace.trace import ReplayError, Trace
+from model.trace.text import conclusion, render
+from model.trace.trace import ReplayError, Trace, WaitEdge
 from model.verdict import Verdict
 from tests.model.toys import Owner, column, dining, instance
 
@@ -128,7 +129,8 @@ TOYS = {
     "who goes round never comes to its end": (admission(2, [], streams=[], restless=[1]), (1,)),
     "and is in nobody's way for ever": (admission(2, [(0, 1)], streams=[], restless=[1]), (1,)),
     "who waits for one that is over": (admission(3, [(0, 1)], streams=[2], keeps=[1]), (0,)),
-    "who does, and all stands still": (admission(2, [(0, 1)], streams=[], keeps=[1]), ()),
+    "and only an arrival is left, which may not come": (admission(3, [(0, 1)], streams=[], keeps=[1]), (0,)),
+    "but if all stands still it is a deadlock": (admission(2, [(0, 1)], streams=[], keeps=[1]), ()),
 }  # fmt: skip
 
 
@@ -136,8 +138,27 @@ TOYS = {
 def test_toys(name: str) -> None:
     narrowed, expected = TOYS[name]
     assert starved(narrowed) == expected
-    if "not woken" not in name:  # the other definition asks more of who only looks
+    if "not woken" not in name and "arrival" not in name:  # the other asks more of who looks, less of others
         assert strongly_starved(narrowed) == set(expected)
+
+
+def test_who_is_left_behind_has_a_path_and_no_loop() -> None:
+    narrowed = admission(3, [(0, 1)], streams=[2], keeps=[1])
+    few, many = graph.plainly(narrowed, UNLIMITED), graph.vectorised(narrowed, UNLIMITED, silent)
+    assert few is not None
+    assert few.stranded == many.stranded is not None
+    found = starve(narrowed, UNLIMITED, silent)
+    assert found.lasso == Lasso(0, few.stranded, ())
+    commands = [narrowed.model.commands[n] for n in few.stranded]
+    assert sorted(c.action.label for c in commands) == ["come", "come", "enter", "leave"]
+    path = [(c.action, c.arguments) for c in commands]
+    model = narrowed.model
+    trace = replay_lasso(model.system, model.instance, "some", (0,), path, [])
+    text = " ".join(render(trace, "it says so").split())
+    assert "progress, 4 steps, then nothing" in text
+    assert "owner 0 is left behind: it waits for owner 1 on the door, and only an arrival could help." in text
+    with pytest.raises(ReplayError, match=r"not pending|could go on"):
+        replay_lasso(model.system, model.instance, "some", (0,), path[:-1], [])
 
 
 def test_who_is_deadlocked_does_not_starve() -> None:
@@ -285,12 +306,13 @@ def test_both_ways_to_the_graph_find_the_same_steps() -> None:
     scenario = STREAMS[0]
     for name in DESIGNS:
         narrowed = narrowed_of(name, scenario)
-        one = graph.plainly(narrowed, 10**6, UNLIMITED)
+        one = graph.plainly(narrowed, UNLIMITED)
         assert one is not None
         other = graph.vectorised(narrowed, UNLIMITED, silent)
+        assert one.stranded is other.stranded is None
         degrees = []
-        for source, target in (one, other):
-            counts = nx.MultiDiGraph(list(zip(source.tolist(), target.tolist(), strict=True)))
+        for whole in (one, other):
+            counts = nx.MultiDiGraph(list(zip(whole.source.tolist(), whole.target.tolist(), strict=True)))
             degrees.append(sorted((counts.in_degree(n), counts.out_degree(n)) for n in counts))
         assert degrees[0] == degrees[1]
 
@@ -298,7 +320,7 @@ def test_both_ways_to_the_graph_find_the_same_steps() -> None:
 def test_a_graph_that_is_not_small_is_left_to_numpy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(graph, "SMALL", 100)
     narrowed = narrowed_of("fleecing-4.0", STREAMS[0])
-    assert graph.plainly(narrowed, 100, UNLIMITED) is None
+    assert graph.plainly(narrowed, UNLIMITED, 100) is None
     assert starved(narrowed) == (0,)
 
 
@@ -370,7 +392,7 @@ def test_an_honest_lasso_is_shown(honest: Honest) -> None:
 
 def test_a_loop_that_does_not_close_is_refused(honest: Honest) -> None:
     *_, lasso, path = honest
-    for end in range(len(lasso.stem), len(path)):
+    for end in range(len(lasso.stem) + 1, len(path)):
         with pytest.raises(ReplayError, match="does not close"):
             show(honest, path[:end], len(lasso.stem))
     with pytest.raises(ReplayError, match="does not close"):
@@ -478,3 +500,23 @@ stream = true
     result = check(DESIGNS["rfc-2016"], loads(text, "rest"))
     assert result.verdict is Verdict.HOLDS
     assert result.exploration.transitions == result.exploration.states  # a ring
+
+
+# -- in words
+
+
+def words(starved: tuple[str, ...], *holders: str) -> str:
+    passed = tuple(WaitEdge("a 0", holder, "a list", "its place") for holder in holders)
+    trace = Trace("d", "s", "progress", (), (), (), (), loop=0, starved=starved, passed=passed)
+    return conclusion(trace, "it says so")
+
+
+def test_the_conclusion_names_who_starves_and_whom_it_waits_for() -> None:
+    claim = " progress is violated; it says that it says so."
+    assert words(("a 0",), "b 1", "c 2") == (
+        "a 0 is passed over for ever: it waits in turn for b 1 and c 2 on a list." + claim
+    )
+    assert words(("a 0", "d 3"), "b 1") == (
+        "a 0 is passed over for ever: it waits for b 1 on a list. So can d 3 be." + claim
+    )
+    assert words(("a 0",)) == ("a 0 is passed over for ever: it never comes to its end." + claim)
