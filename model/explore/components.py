@@ -14,7 +14,7 @@ import numpy as np
 
 from model.explore.vector_program import Indices
 
-SMALL = 5_000  # steps
+SMALL = 500  # steps
 
 
 def components(source: Indices, target: Indices) -> Iterator[Indices]:
