@@ -82,7 +82,8 @@ class Workload:
     """A design and a scenario's requests, on three files that live in memory.
 
     The requests are submitted at once, and arrive as the scheduler lets them; a fault fails its step. Raises
-    ScenarioError if the scenario has what the design does not.
+    ScenarioError if the scenario has what the design does not, or what threads do not run: what never ends,
+    and a client's discard.
     """
 
     def __init__(self, design: str, scenario: Scenario, kernel: Kernel) -> None:
@@ -101,6 +102,10 @@ class Workload:
         )
         if (missing := MODELS[design].misses(scenario)) is not None:
             raise ScenarioError(f"{design} has no {missing}: '{scenario.name}' does not fit it")
+        if any(request.stream or request.kind not in _CALLS for request in scenario.requests):
+            raise ScenarioError(
+                f"'{scenario.name}' is for the model alone; threads run no streams and no client-discard"
+            )
         self._files = [os.memfd_create(disk) for disk in ("secondary", "hidden", "active")]
         for file in self._files:
             os.ftruncate(file, scenario.size)

@@ -108,6 +108,11 @@ class BackupJob(Job):
         whole = self.clusters(request)
         reading = self.copies.add(request, Extent(0, self.source.size))
         self.wait_for_overlapping_requests(request, whole, "cow.wait")
+        if self.done.next_clear(whole) is None:  # nothing to copy, and nothing yields
+            self.alive("the CowRequest list")
+            self.copies.remove(reading)
+            self.context.step("cow.pass", request)
+            return
         cow_request = self.cow_request_begin(request, whole)
         self.context.step("cow.begin", request)
         try:

@@ -63,7 +63,7 @@ def run(plan: Plan, watch: Watch = lambda task, progress: None) -> list[Result]:
                 reductions=plan.reductions,
                 report=report,
             )
-            interrupted = result.exploration.stopped == "interrupted"
+            interrupted = result.stopped == "interrupted"
         except KeyboardInterrupt:
             interrupted = True
             result = unexplored(design, scenario, geometry, plan.properties, plan.engine)

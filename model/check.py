@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from model.designs import Design
 from model.explore import reduced
@@ -16,13 +16,16 @@ from model.explore.result import (
     Report,
     questions,
 )
+from model.explore.starvation import PROGRESS, Starvation, starve
 from model.language.domains import Narrowed, narrow
-from model.language.ground import ground
+from model.language.ground import GroundModel, ground
+from model.language.system import Action
 from model.reduce.choice import choose
 from model.scenarios import Scenario, ScenarioError
 from model.scenarios.geometry import Geometry, reduce
 from model.stack.binding import bind
 from model.stack.properties import STANDARD
+from model.trace.lasso import replay_lasso
 from model.trace.trace import Trace, replay
 from model.verdict import Verdict, worst
 
@@ -42,14 +45,24 @@ class PropertyResult:
 
 @dataclass(frozen=True)
 class Result:
-    """A design on a scenario. `reductions`: what was left out of the search, in words."""
+    """A design on a scenario.
+
+    `reductions`: what was left out of the search, in words. `starvation`: how `progress` was searched, which
+    is without them, if it was.
+    """
 
     design: str
     scenario: Scenario
     geometry: Geometry
     exploration: Exploration
+    starvation: Starvation | None
     reductions: tuple[str, ...]
     properties: Mapping[str, PropertyResult]
+
+    @property
+    def stopped(self) -> str | None:
+        """Why something was not searched to its end; None if everything was."""
+        return self.exploration.stopped or (self.starvation.stopped if self.starvation else None)
 
     @property
     def verdict(self) -> Verdict:
@@ -85,17 +98,26 @@ def check(
     chosen, said = choose(narrowed, asked, reductions)
     found = reduced.explore(ENGINES[engine], narrowed, asked, limits, report, chosen)
     results = {}
-    kinds = {**{p.name: p.kind for p in design.system.properties}, DEADLOCK: "always"}
+    kinds = {**{p.name: p.kind for p in design.system.properties}, DEADLOCK: "always", PROGRESS: "always"}
+    starvation = None
     for name in properties:
-        witness = found.witnesses.get(name)
         trace = None
-        if witness is not None:
-            path = [(model.commands[n].action, model.commands[n].arguments) for n in witness.path]
+        complete = found.complete
+        if name == PROGRESS and complete:
+            left = None if limits.max_seconds is None else limits.max_seconds - found.seconds
+            starvation = starve(narrowed, replace(limits, max_seconds=left), report)
+            complete = starvation.stopped is None
+            if (lasso := starvation.lasso) is not None:
+                first = (lasso.owner, *(r for r in starvation.starved if r != lasso.owner))
+                stem, loop = _steps(model, lasso.stem), _steps(model, lasso.loop)
+                trace = replay_lasso(design.system, model.instance, scenario.name, first, stem, loop)
+        elif (witness := found.witnesses.get(name)) is not None:
+            path = _steps(model, witness.path)
             trace = replay(design.system, model.instance, scenario.name, name, path)
-        unshown = name in found.depths and witness is None
-        complete = found.complete and not unshown
-        results[name] = PropertyResult(_verdict(kinds[name], witness is not None, complete), trace)
-    return Result(design.name, scenario, geometry, found, said, results)
+        elif name in found.depths:  # it was answered, but could not be shown
+            complete = False
+        results[name] = PropertyResult(_verdict(kinds[name], trace is not None, complete), trace)
+    return Result(design.name, scenario, geometry, found, starvation, said, results)
 
 
 def finite(design: Design, scenario: Scenario, geometry: Geometry) -> Narrowed:
@@ -108,13 +130,17 @@ def finite(design: Design, scenario: Scenario, geometry: Geometry) -> Narrowed:
     return narrow(ground(design.system, bind(scenario, geometry)))
 
 
+def _steps(model: GroundModel, path: Sequence[int]) -> list[tuple[Action, tuple[int, ...]]]:
+    return [(model.commands[n].action, model.commands[n].arguments) for n in path]
+
+
 def unexplored(
     design: Design, scenario: Scenario, geometry: Geometry, properties: Sequence[str], engine: str
 ) -> Result:
     """Return the result of a run that an interrupt kept from beginning: all is undetermined."""
     nothing = Exploration(engine, 0, 0, 0, 0.0, "interrupted", {}, {})
     open_ = {name: PropertyResult(Verdict.UNDETERMINED, None) for name in properties}
-    return Result(design.name, scenario, geometry, nothing, (), open_)
+    return Result(design.name, scenario, geometry, nothing, None, (), open_)
 
 
 def _verdict(kind: str, witnessed: bool, complete: bool) -> Verdict:

@@ -25,7 +25,7 @@ from model.guards import audit
 from model.reduce.choice import NAMES
 from model.scenarios import Scenario, ScenarioError, bundled, find
 from model.scenarios.geometry import describe, reduce, unreduced
-from model.stack.properties import MEANING, STANDARD
+from model.stack.properties import MEANING, STANDARD, asked
 from model.terminal import BadInput, find_designs, open_console
 from model.trace import record, text
 from model.trace.trace import Trace
@@ -183,7 +183,7 @@ def check(
     """
     chosen, on = find_designs(names), _find_scenarios(wanted)
     limits = Limits(max_states, max_seconds)
-    plan = _plan(chosen, on, tuple(dict.fromkeys(properties)) or STANDARD, engine, limits, reductions, reduce)
+    plan = _plan(chosen, on, asked(properties), engine, limits, reductions, reduce)
     try:
         if json_path not in (None, "-"):
             output.check_file(str(json_path), "--json")
@@ -268,7 +268,7 @@ def _print_trace(result: Result, form: str, path: str | None) -> None:
         asked = ", ".join(result.properties)
         lines = [f"no trace: {asked} on '{result.scenario.name}':", *map(str, report.details(result))]
         content = "\n".join(lines) + "\n"
-    if path is not None and result.exploration.complete:
+    if path is not None and result.stopped is None:
         output.write(path, content)
     else:  # what a limit or an interrupt left open is no outcome to keep in a file
         click.echo(content, nl=False, err=form == "text" or path is not None)
@@ -282,9 +282,8 @@ def _formatted(shortest: Trace, form: str) -> str:
         "scenario": shortest.scenario,
         "property": shortest.property,
         "trace": record.steps(shortest),
+        **record.decided(shortest),
     }
-    if shortest.property == "deadlock":
-        written["cycle"] = record.cycle(shortest)
     return json.dumps(written, indent=1) + "\n"
 
 

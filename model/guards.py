@@ -8,8 +8,10 @@ from dataclasses import dataclass, replace
 from model.check import check
 from model.designs import Design
 from model.explore.result import Limits
+from model.explore.starvation import PROGRESS
 from model.language.evaluate import OutOfRange
 from model.scenarios import Scenario
+from model.stack.properties import STANDARD
 
 _LIMITS = Limits(max_states=60_000)  # a design without a guard may run wild; what falls, falls early
 
@@ -31,11 +33,20 @@ def audit(design: Design, scenarios: Sequence[Scenario], engine: str = "python")
     """Yield a report for each guard and wait of each action, in order, on the scenarios that fit the design.
 
     Program order (`location`) is left out: it is not a guard that a developer could drop. A step that
-    leaves a variable's sort counts as a fall, too.
+    leaves a variable's sort counts as a fall, too. `progress` is asked last, and only where requests keep
+    arriving.
     """
     scenarios = [scenario for scenario in scenarios if design.misses(scenario) is None]
-    baseline = [check(design, scenario, engine=engine) for scenario in scenarios]
-    order = sorted(range(len(scenarios)), key=lambda i: baseline[i].exploration.states)
+    baseline = {scenario: check(design, scenario, engine=engine) for scenario in scenarios}
+    scenarios.sort(key=lambda scenario: baseline[scenario].exploration.states)
+    safety = tuple(name for name in STANDARD if name != PROGRESS)
+    trials = [(scenario, safety) for scenario in scenarios]
+    trials += [
+        (scenario, (PROGRESS,))
+        for scenario in scenarios
+        if any(request.stream for request in scenario.requests)
+        and PROGRESS not in baseline[scenario].violated
+    ]
     for action in design.system.actions:
         locations = {guard.name for guard in action.guards if guard.location}
         for guard in action.guard_names:
@@ -44,10 +55,10 @@ def audit(design: Design, scenarios: Sequence[Scenario], engine: str = "python")
             without = _without(design, action.label, guard)
             scenario: str | None = None
             falls: tuple[str, ...] = ()
-            for i in order:
-                fallen = _falls(without, scenarios[i], set(baseline[i].violated), engine)
+            for trial, asked in trials:
+                fallen = _falls(without, trial, asked, set(baseline[trial].violated), engine)
                 if fallen:
-                    scenario, falls = scenarios[i].slug, fallen
+                    scenario, falls = trial.slug, fallen
                     break
             yield GuardReport(action.label, guard, scenario, falls)
 
@@ -57,9 +68,11 @@ def _without(design: Design, action: str, guard: str) -> Design:
     return replace(design, build=lambda: system)
 
 
-def _falls(design: Design, scenario: Scenario, already: set[str], engine: str) -> tuple[str, ...]:
+def _falls(
+    design: Design, scenario: Scenario, properties: Sequence[str], already: set[str], engine: str
+) -> tuple[str, ...]:
     try:
-        result = check(design, scenario, engine=engine, limits=_LIMITS)
+        result = check(design, scenario, properties=properties, engine=engine, limits=_LIMITS)
     except OutOfRange as error:
         return (f"out of range: {error}",)
     return tuple(name for name in result.violated if name not in already)

@@ -15,7 +15,7 @@ from model.stack import (
     world,
     writes,
 )
-from model.stack.wellformed import GIVEN, QUIESCED
+from model.stack.wellformed import QUIESCED, REPLICATION
 from model.stack.world import at
 
 
@@ -37,7 +37,7 @@ def build() -> System:
 
 
 ARGUMENT = Argument(
-    given=GIVEN,
+    given=REPLICATION,
     scope=(QUIESCED,),
     invariants=(
         *claims.extents(),

@@ -4,7 +4,7 @@ from model.designs.design import Design
 from model.language.claim import Argument, Landmark, Level
 from model.language.system import System
 from model.stack import block_copy, claims, levels, properties, protocol, snapshot_access, world, writes
-from model.stack.wellformed import BREAKS_THE_WRITE, FLEECING, GIVEN
+from model.stack.wellformed import BREAKS_THE_WRITE, FLEECING, NO_DISCARD
 from model.stack.world import Cluster, at
 
 
@@ -20,13 +20,14 @@ def build() -> System:
     )
     writes.declare(system, secondary, begins="enter", then="write")
     snapshot_access.declare_read(system, secondary)
+    snapshot_access.declare_discard(system)
     properties.declare(system, block_copy.asserts)
     return system
 
 
 ARGUMENT = Argument(
-    given=(*GIVEN, FLEECING),  # it has no place for other requests
-    scope=(BREAKS_THE_WRITE,),
+    given=FLEECING,
+    scope=(BREAKS_THE_WRITE, NO_DISCARD),
     invariants=(
         *claims.extents(),
         *claims.tracked(
@@ -69,8 +70,9 @@ DESIGN = Design(
     explanation=(
         "Readers are never blocked by copying and copying never by readers: a reader freezes the part of the "
         "source that it reads, and only a write to that part waits, after its copy is made. Who comes later "
-        "finds the copy. A copy that fails breaks either the write or, by on-cbw-error, the snapshot. There "
-        "is no chain of overlays above it, so no guest write, no checkpoint, and no job to end."
+        "finds the copy. A client may discard what it needs no more: that is copied no more either. A copy "
+        "that fails breaks either the write or, by on-cbw-error, the snapshot. There is no chain of overlays "
+        "above it, so no guest write, no checkpoint, and no job to end."
     ),
     sources=(
         'af5bcd775f "block: copy-before-write: realize snapshot-access API", 7.0',

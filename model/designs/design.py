@@ -26,7 +26,7 @@ class Design:
     sources: tuple[str, ...]
     build: Callable[[], System]
     changes: tuple[tuple[str, str], ...] = ()
-    lacks: tuple[str, ...] = ()
+    lacks: tuple[str, ...] = ("client-discard",)
     breaks_snapshot: bool = False
     argument: Argument | None = None
 

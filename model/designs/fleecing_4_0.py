@@ -15,7 +15,7 @@ from model.stack import (
     world,
     writes,
 )
-from model.stack.wellformed import ALIGNED, GIVEN, NO_COPY_ON_READ, QUIESCED
+from model.stack.wellformed import ALIGNED, NO_COPY_ON_READ, QUIESCED, REPLICATION
 from model.stack.world import at
 
 
@@ -39,7 +39,7 @@ def build() -> System:
 
 
 ARGUMENT = Argument(
-    given=GIVEN,
+    given=REPLICATION,
     scope=(ALIGNED, NO_COPY_ON_READ, QUIESCED),
     invariants=(
         *claims.extents(),

@@ -4,7 +4,7 @@ from model.designs.design import Design
 from model.language.claim import Argument, Level
 from model.language.system import System
 from model.stack import backup, claims, levels, overlay, properties, protocol, replication, world, writes
-from model.stack.wellformed import ALIGNED, GIVEN, NO_COPY_ON_READ, QUIESCED
+from model.stack.wellformed import ALIGNED, NO_COPY_ON_READ, QUIESCED, REPLICATION
 from model.stack.world import at
 
 _SKETCH = "RFC of 18 May 2016, xxx_co_readv; block/backup.c backup_cow_request_begin"
@@ -29,7 +29,7 @@ def build() -> System:
 
 
 ARGUMENT = Argument(
-    given=GIVEN,
+    given=REPLICATION,
     scope=(ALIGNED, NO_COPY_ON_READ, QUIESCED),
     invariants=(
         *claims.extents(),

@@ -4,7 +4,7 @@ from model.designs.design import Design
 from model.language.claim import Argument
 from model.language.system import System
 from model.stack import backup, claims, levels, overlay, properties, protocol, replication, world, writes
-from model.stack.wellformed import ALIGNED, GIVEN, NO_COPY_ON_READ, QUIESCED
+from model.stack.wellformed import ALIGNED, NO_COPY_ON_READ, QUIESCED, REPLICATION
 from model.stack.world import at
 
 
@@ -26,7 +26,7 @@ def build() -> System:
 
 
 ARGUMENT = Argument(
-    given=GIVEN,
+    given=REPLICATION,
     scope=(ALIGNED, NO_COPY_ON_READ, QUIESCED),
     invariants=(
         *claims.extents(),

@@ -61,7 +61,7 @@ class Program:
         self.successors: Callable[[bytes], list[tuple[int, bytes]]] = space["successors"]
         self.answers: Callable[[bytes], list[str]] = space["answers"]
         self._unfinished: Callable[[bytes], list[bool]] = space["unfinished"]
-        self._edges: Callable[[bytes], list[tuple[int, int]]] = space["edges"]
+        self.edges: Callable[[bytes], list[tuple[int, int]]] = space["edges"]
         self._needed: Callable[[bytes, set[int]], list[int]] = space["needed"]
 
     def deadlocked(self, state: bytes, successors: list[tuple[int, bytes]]) -> bool:
@@ -75,7 +75,7 @@ class Program:
             return True
         if len(blocked) < 2:
             return False
-        edges = [(r, q) for r, q in self._edges(state) if r in blocked and q in blocked]
+        edges = [(r, q) for r, q in self.edges(state) if r in blocked and q in blocked]
         return bool(edges) and not nx.is_directed_acyclic_graph(nx.DiGraph(edges))
 
     def enough(self, state: bytes, successors: list[tuple[int, bytes]]) -> list[tuple[int, bytes]]:

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from model.explore.packing import Words
-from model.explore.vector_program import Columns
+from model.explore.vector_program import Columns, Indices
 
 _MERGE_RATIO = 4
 
@@ -78,25 +78,31 @@ class StateSet:
         for known in self.runs:
             if not len(run):
                 break
-            new = ~_contains(known, run)
+            new = locate(known, run.keys, run.states) == len(known)
             run = Run(run.keys[new], tuple(column[new] for column in run.states))
         return run
 
 
-def _contains(known: Run, run: Run) -> npt.NDArray[np.bool_]:
-    at = np.searchsorted(known.keys, run.keys)
-    found = np.zeros(len(run), dtype=bool)
-    pending = np.arange(len(run))
+def locate(known: Run, keys: Words, states: Columns) -> Indices:
+    """Return where in the run each of the states is; the run's length for one that is not in it."""
+    at = np.searchsorted(known.keys, keys)
+    found = np.full(len(keys), len(known))
+    pending = np.arange(len(keys))
     while len(pending):  # more than one round only where hashes collide
         pending = pending[at[pending] < len(known)]
-        pending = pending[known.keys[at[pending]] == run.keys[pending]]
+        pending = pending[known.keys[at[pending]] == keys[pending]]
         same = np.ones(len(pending), dtype=bool)
-        for have, want in zip(known.states, run.states, strict=True):
+        for have, want in zip(known.states, states, strict=True):
             same &= have[at[pending]] == want[pending]
-        found[pending[same]] = True
+        found[pending[same]] = at[pending[same]]
         pending = pending[~same]
         at[pending] += 1
     return found
+
+
+def keys_of(states: Columns) -> Words:
+    """Return the keys by which a run orders the states."""
+    return states[0] if len(states) == 1 else _hash(states)
 
 
 def _first_of_its_kind(ordered: Columns) -> npt.NDArray[np.bool_]:

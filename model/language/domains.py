@@ -89,6 +89,7 @@ def _rebuilt(model: GroundModel, masks: list[int], outside: dict[int, set[int]])
         always={name: simple(term) for name, term in model.always.items()},
         sometimes={name: simple(term) for name, term in model.sometimes.items()},
         finished=tuple(simple(term) for term in model.finished),
+        pending=tuple(simple(term) for term in model.pending),
     )
     return Narrowed(narrowed, tuple(tuple(members(mask)) for mask in masks), unproved)
 

@@ -66,7 +66,11 @@ class Command:
 
 @dataclass(frozen=True)
 class GroundModel:
-    """A finite model. `finished[r]` is the term that says owner r is finished; properties are by name."""
+    """A finite model; properties are by name.
+
+    `finished[r]` is the term that says owner r is finished, `pending[r]` that it must not stay so for ever
+    (constantly false where the system claims no progress).
+    """
 
     system: System
     instance: Instance
@@ -77,6 +81,7 @@ class GroundModel:
     always: Mapping[str, Term]
     sometimes: Mapping[str, Term]
     finished: tuple[Term, ...]
+    pending: tuple[Term, ...]
 
     def waits_for(self, owner: int, other: int) -> Term:
         """Return the condition under which the owner has come to a wait that `other` keeps closed."""
@@ -107,10 +112,14 @@ def ground(system: System, instance: Instance) -> GroundModel:
     claims: dict[str, dict[str, Term]] = {"always": {}, "sometimes": {}}
     for prop in system.properties:
         claims[prop.kind][prop.name] = grounder.term(prop.formula, {})
-    owner, formula = system.finished
-    finished = tuple(
-        grounder.term(formula, {owner.number: i}) for i in range(owner.sort.size(instance.sizes))
-    )
+
+    def of_each(claim: tuple[Local, Expr]) -> tuple[Term, ...]:
+        owner, formula = claim
+        return tuple(
+            grounder.term(formula, {owner.number: i}) for i in range(owner.sort.size(instance.sizes))
+        )
+
+    finished = of_each(system.finished)
     return GroundModel(
         system,
         instance,
@@ -121,6 +130,7 @@ def ground(system: System, instance: Instance) -> GroundModel:
         claims["always"],
         claims["sometimes"],
         finished,
+        of_each(system.pending) if system.pending is not None else (0,) * len(finished),
     )
 
 

@@ -135,6 +135,7 @@ class System:
     actions: list[Action] = field(default_factory=list)
     properties: list[Property] = field(default_factory=list)
     finished: tuple[Local, Expr] | None = None
+    pending: tuple[Local, Expr] | None = None
 
     @property
     def declarations(self) -> list[Variable | Parameter]:
@@ -218,6 +219,15 @@ class System:
         with recording("terminal"):
             bound = local(owner, "owner")
             self.finished = (bound, coerce(formula(State(self, None), bound), BOOL))
+
+    def progress(self, owner: Index, pending: Callable[[State, Expr], Expr]) -> None:
+        """Claim that no owner stays pending for ever, if it goes on whenever it again and again could.
+
+        An owner that is not pending may stay where it is: what it does then is an arrival.
+        """
+        with recording("progress"):
+            bound = local(owner, "owner")
+            self.pending = (bound, coerce(pending(State(self, None), bound), BOOL))
 
     def without(self, label: str, guard: str) -> System:
         """Return a copy in which one guard of one action is deleted (to see whether it is needed)."""

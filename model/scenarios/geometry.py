@@ -199,6 +199,8 @@ def _reach(scenario: Scenario, request: Request) -> _Reach:
         return _Reach()
     size = scenario.size
     extent = (request.offset, request.offset + request.length)
+    if request.kind == "client-discard":  # never reaches the secondary disk
+        return _Reach(covers=extent, wide=extent, proto_wide=extent)
     wide = _widen(extent, scenario.request_alignment, size)
     nbd = request.kind in NBD_WRITES
     unaligned = nbd and not _aligned(extent, scenario.request_alignment, size)

@@ -16,7 +16,7 @@ from model.scenarios.errors import ScenarioError, hint, shown
 from model.scenarios.sizes import SECTOR, parse_size, show_bytes, show_extent
 from model.verdict import Verdict
 
-IO_KINDS = ("nbd-write", "nbd-zero", "guest-read", "guest-write")
+IO_KINDS = ("nbd-write", "nbd-zero", "guest-read", "guest-write", "client-discard")
 """Kinds of request that have an extent (`at`)."""
 NBD_WRITES = ("nbd-write", "nbd-zero")
 """Kinds of request that enter the secondary disk from the NBD server and write there."""
@@ -27,7 +27,8 @@ FAULTS = ("none", "cbw-read", "cbw-write", "data-write")
 CBW_POLICIES = ("break-guest-write", "break-snapshot")
 """What a failed copy breaks: the write that wanted it, or the snapshot (copy-before-write-7.0 only)."""
 PROPERTIES = (
-    "snapshot", "guest-write", "write-through", "deadlock", "lifetime", "assertion", "concurrency",
+    "snapshot", "guest-write", "write-through", "deadlock", "progress", "lifetime", "assertion",
+    "concurrency", "concurrency-done",
 )  # fmt: skip
 """Properties that `[expect]` may give a verdict for."""
 VERDICTS = tuple(verdict.value for verdict in Verdict)
@@ -271,11 +272,9 @@ class _Reader:
         kind = _choice(table["kind"], KINDS, where.key("kind"))
         offset, length = self._extent(table, kind, where.key("at"))
         count = _count(table.get("count", 1), where.key("count"))
-        if _flag(table, "stream", where, default=False):
-            raise where.key("stream").error(
-                "true: stream is read by the property `progress`, which this version does not check yet;"
-                " accepted: false"
-            )
+        stream = _flag(table, "stream", where, default=False)
+        if stream and kind == "stop":
+            raise where.key("stream").error("true: the job ends once; accepted: false")
         fault = _choice(table.get("fault", "none"), FAULTS, where.key("fault"))
         if fault != "none" and kind not in NBD_WRITES:
             raise where.key("fault").error(
@@ -283,7 +282,7 @@ class _Reader:
                 f" (only {' and '.join(NBD_WRITES)} take another fault)"
             )
         return [
-            Request(kind, offset, length, False, fault, f"{kind} {before + i}", group) for i in range(count)
+            Request(kind, offset, length, stream, fault, f"{kind} {before + i}", group) for i in range(count)
         ]
 
     def _extent(self, table: Mapping[str, object], kind: str, where: _Where) -> tuple[int | None, int | None]:

@@ -16,6 +16,7 @@ def bind(scenario: Scenario, geometry: Geometry) -> Instance:
     tables: dict[str, Table] = {
         "kind": _column([Kind.values.index(request.kind) for request in requests]),
         "fault": _column([Fault.values.index(request.fault) for request in requests]),
+        "stream": _column([request.stream for request in requests]),
         "covers": _grid(geometry.covers),
         "wide": _grid(geometry.wide),
         "protocol_wide": _grid(geometry.proto_wide),
@@ -32,6 +33,12 @@ def bind(scenario: Scenario, geometry: Geometry) -> Instance:
             for i, one in enumerate(requests)
             for j, other in enumerate(requests)
         },
+        "gives_up": _grid(
+            [
+                [_gives_up(scenario, request, *cluster) for cluster in geometry.clusters]
+                for request in requests
+            ]
+        ),
         "cluster_of": _column([cell.cluster for cell in geometry.cells]),
         "copy_on_read": {(): int(scenario.copy_on_read)},
         "quiesced_checkpoint": {(): int(scenario.quiesced_checkpoint)},
@@ -73,6 +80,17 @@ def _notices(scenario: Scenario, one: Request, other: Request) -> bool:
     start, end = _clusters(scenario, one.offset, one.length)
     other_start, other_end = _clusters(scenario, other.offset, other.length)
     return other_end > start and other_start < end - start
+
+
+def _gives_up(scenario: Scenario, request: Request, start: int, end: int) -> bool:
+    """Tell whether the request is a client's discard that contains the cluster, a full one.
+
+    Source: block/copy-before-write.c cbw_co_pdiscard_snapshot, which rounds inwards (9.1).
+    """
+    if request.kind != "client-discard" or request.offset is None or request.length is None:
+        return False
+    inside = request.offset <= start and end <= request.offset + request.length
+    return inside and end - start == scenario.cluster
 
 
 def _clusters(scenario: Scenario, offset: int, length: int) -> tuple[int, int]:

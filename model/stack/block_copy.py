@@ -78,15 +78,26 @@ def _engine_4_2(system: System, source: str) -> None:
         s.require(exists(Request, lambda q: notices(s, r, q)), "copy in flight")
         s.pc[r] = "copy-wait"
 
-    @system.action("copy.begin", r=Request, source=source)
-    def begin(s: State, r: Expr) -> None:
-        """Enters the in-flight list."""
+    def turn(s: State, r: Expr) -> None:
         come_to(s, r, "idle", "copy-wait")
         s.require(is_write(s, r), "is a write", location=True)
         s.require(s.job != "freed", "there is a filter")
         # The wait is given (start, length) where (start, end) is expected: see binding.py, `notices`.
         s.wait_while(Request, lambda q: notices(s, r, q), on=_LIST, held=_HELD)
         _touch(s, r)
+
+    @system.action("copy.pass", r=Request, source=source)
+    def pass_(s: State, r: Expr) -> None:
+        """Finds nothing dirty, all in one step."""
+        turn(s, r)
+        s.require(~_dirty(s, r), "nothing is dirty")
+        s.pc[r] = "enter"
+
+    @system.action("copy.begin", r=Request, source=source)
+    def begin(s: State, r: Expr) -> None:
+        """Enters the in-flight list."""
+        turn(s, r)
+        s.require(_dirty(s, r), "something is dirty")
         s.copying[r] = True
         s.pc[r] = "copy-loop"
 

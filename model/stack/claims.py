@@ -68,10 +68,15 @@ def extents() -> Iterator[Claim]:
     yield claim("only a stop is at a stop's places", Request)(
         lambda s, r: at(s, r, "stopping", "stopped").implies(is_kind(s, r, "stop"))
     )
-    yield claim("who has not begun, or has dropped its CowRequest, is at its first cluster", Request)(
+    yield claim("only a client's discard is at a discard's place", Request)(
+        lambda s, r: at(s, r, "discarding").implies(is_kind(s, r, "client-discard"))
+    )
+    yield claim("who has not begun, or is past its last cluster, is at its first", Request)(
         lambda s, r: at(
             s, r, "idle", "write-parked", "rmw", "settle", "final-parked", "notify", "cow-wait", "write",
-            "written", "cow-request-wait", "copy-wait", "copy-returned", "thaw-wait", "enter",
+            "written", "cow-request-wait", "copy-wait", "copy-returned", "copy-broken", "thaw-wait", "enter",
+            "finishing", "discarding", "done-cleared", "active-emptied", "stopping", "stopped", "done",
+            "failed",
         ).implies((s.at[r] == s.first[r]) & (s.upto[r] == s.end[r]) & (s.until[r] == s.end[r]))
     )  # fmt: skip
     yield claim("a guest's request stays in its clusters", Request)(
@@ -89,14 +94,14 @@ def extents() -> Iterator[Claim]:
     )
     yield claim("before a look-up nothing is left of the last one", Request)(
         lambda s, r: at(
-            s, r, "lookup-active", "allocate", "active-write", "to-hidden", "hidden-parked"
+            s, r, "lookup-active", "allocate", "active-write", "to-hidden", "hidden-parked", "snapshot-loop"
         ).implies(s.upto[r] == s.end[r])
     )
     yield claim("only what is not mapped in the active disk ends before its request", Request)(
         lambda s, r: (s.until[r] == s.end[r]) | at(s, r, "active-write", *BELOW_ACTIVE)
     )
     yield claim("pieces are counted", Request)(
-        lambda s, r: (s.piece[r] < s.parts[r]) & (at(s, r, "idle").implies(s.piece[r] == 0))
+        lambda s, r: (s.piece[r] < s.parts[r]) & (at(s, r, "idle", "done", "failed").implies(s.piece[r] == 0))
     )
 
 

@@ -163,6 +163,12 @@ def both_inside(s: State, r: Expr, q: Expr) -> Expr:
     return (r != q) & is_kind(s, r, "guest-read") & is_kind(s, q, "guest-read") & overlap & inside
 
 
+def kept_out(s: State, r: Expr) -> Expr:
+    """Tell whether r waits on the hidden disk's tracked list for a copy that is being written there."""
+    waiting_for = s.hidden_waiting_for[r]
+    return at(s, r, "hidden-parked") & (waiting_for != r) & (waiting_for != nobody(Request))
+
+
 def _run(s: State, r: Expr, e: Expr, end: Expr, mapped: Callable[[Expr], Expr]) -> Expr:
     """Tell whether [at, e] is the longest run of clusters before `end` with one answer."""
     same = forall(Cluster, lambda j: ((s.at[r] <= j) & (j < e)).implies(mapped(j) == mapped(e)))

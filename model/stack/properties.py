@@ -2,31 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
-from model.language.expression import Expr, exists, forall
+from model.language.expression import Expr, coerce, exists, forall
+from model.language.sorts import BOOL
 from model.language.system import State, System
-from model.stack import overlay, protocol, writes
-from model.stack.world import Request, Sector, at, is_write
+from model.stack import overlay, protocol, replication, writes
+from model.stack.world import Cluster, Request, Sector, at, in_flight, is_kind, is_write
 
 MEANING = {
     "snapshot": "a guest read returns the snapshot's value, or the guest's own data",
     "guest-write": "a guest write leaves the rest of its cluster as the snapshot has it",
     "write-through": "a completed write is on the disk, and no write-back undoes another's",
     "deadlock": "no request waits in a cycle, and nobody is stuck",
+    "progress": "every request that is under way completes, whatever keeps arriving",
     "lifetime": "the job is not used after it is freed, nor looked for when it is gone",
     "assertion": "QEMU's own assertions hold",
-    "concurrency": "two overlapping guest reads can be inside at the same time (reachability)",
+    "concurrency": "two overlapping guest reads can be inside together (reachability)",
+    "concurrency-done": "a guest read of copied clusters is kept out by nobody",
 }
-STANDARD = ("snapshot", "guest-write", "write-through", "deadlock", "lifetime", "assertion")
+STANDARD = ("snapshot", "guest-write", "write-through", "deadlock", "progress", "lifetime", "assertion")
+
+
+def asked(names: Sequence[str]) -> tuple[str, ...]:
+    """Return the properties that are meant: `concurrency` has two halves, and none named are the standard."""
+    halves = {"concurrency": ("concurrency", "concurrency-done")}
+    return tuple(dict.fromkeys(name for n in names for name in halves.get(n, (n,)))) or STANDARD
 
 
 def declare(system: System, *asserts: Callable[[State], Expr]) -> None:
     """Add the properties (`deadlock` is the engines' own) and what counts as finished.
 
+    Progress is claimed of I/O alone: a checkpoint and a stop drain, which keeps newcomers out.
+
     `asserts`: what the design's own parts assert, beside the tracked lists.
     """
-    system.terminal(Request, lambda s, r: at(s, r, "done", "failed"))
+    system.terminal(Request, lambda s, r: at(s, r, "done", "failed") | (s.stream[r] & at(s, r, "idle")))
+    system.progress(Request, lambda s, r: in_flight(s, r))
     system.sometimes("finished", lambda s: forall(Request, lambda r: at(s, r, "done", "failed")))
     system.always("snapshot", lambda s: forall(Request, lambda r: ~s.wrong_value[r]))
     system.always("guest-write", lambda s: forall(Request, lambda r: ~s.wrong_fill[r]))
@@ -37,6 +49,7 @@ def declare(system: System, *asserts: Callable[[State], Expr]) -> None:
         "concurrency",
         lambda s: exists(Request, lambda r: exists(Request, lambda q: overlay.both_inside(s, r, q))),
     )
+    system.always("concurrency-done", lambda s: ~exists(Request, lambda r: _refused(system, s, r)))
 
 
 def _together(*claims: Callable[[State], Expr]) -> Callable[[State], Expr]:
@@ -47,6 +60,17 @@ def _together(*claims: Callable[[State], Expr]) -> Callable[[State], Expr]:
         return first
 
     return claim
+
+
+def _refused(system: System, s: State, r: Expr) -> Expr:
+    """Tell whether a guest read of copied clusters only is kept out, on one of the lists the design has."""
+    waits = coerce(False, BOOL)
+    for variable, kept_out in (("cow_request", replication.kept_out), ("hidden_tracked", overlay.kept_out)):
+        if variable in system.variables:
+            waits = waits | kept_out(s, r)
+    own: Callable[[Expr], Expr] = lambda k: (s.first[r] <= k) & (k < s.end[r])  # noqa: E731
+    copied = forall(Cluster, lambda k: own(k).implies(s.done[k] & s.in_hidden[k]))
+    return is_kind(s, r, "guest-read") & copied & waits
 
 
 def _write_through(s: State) -> Expr:

@@ -94,6 +94,18 @@ def admit_with_cow_request(system: System, kind: str, *, source: str) -> None:
         s.pc[r] = "done"
 
 
+def kept_out(s: State, r: Expr) -> Expr:
+    """Tell whether r waits for the CowRequest of somebody who is not just about to drop it.
+
+    A copy that has nothing left to do but set its bit does so, and drops its CowRequest, without a yield.
+    """
+
+    def stays(q: Expr) -> Expr:
+        return backup.overlapping(s, r, q) & ~at(s, q, "copied", "cow-loop")
+
+    return at(s, r, "cow-request-wait") & exists(Request, stays)
+
+
 def checkpoint(system: System, *, drains: bool) -> None:
     """Add the checkpoint: the secondary's content becomes the snapshot, both overlays are emptied.
 

@@ -5,7 +5,7 @@ write that has copied its clusters waits for the frozen reads there before it to
 of a copied cluster reads the target, registering nothing. All of that is under one mutex, never held
 across I/O. The target needs no backing link, so writes to it need not serialise.
 Source: block/copy-before-write.c cbw_do_copy_before_write, cbw_snapshot_read_lock, cbw_co_preadv_snapshot
-(7.0 - 10.1). Left out: the access bitmap and the client's discard, cbw-timeout.
+(7.0 - 10.1). Left out: cbw-timeout, and the option `bitmap`, which narrows access from the start.
 """
 
 from __future__ import annotations
@@ -18,11 +18,13 @@ from model.stack.world import Cluster, Request, Sector, at, come_to, is_kind, pl
 
 _WRITE = "block/copy-before-write.c cbw_do_copy_before_write, 10.1"
 _READ = "block/copy-before-write.c cbw_co_preadv_snapshot, 10.1"
+_DISCARD = "block/copy-before-write.c cbw_co_pdiscard_snapshot, 10.1"
 
 
 def declare_write(system: System) -> None:
     """Add what a write does between block-copy (at `copy-returned`) and the source's node (`enter`)."""
     system.variable("transferred", Cluster)  # the filter's own done bitmap: readers find it in the target
+    system.variable("accessible", Cluster, initial=True)  # the access bitmap
     system.variable("snapshot_error")
     system.variable("frozen", Request, internal=True)  # r reads the source, from its cursor on
 
@@ -67,9 +69,9 @@ def declare_read(system: System, secondary: Node) -> None:
 
     @system.action("snapshot.refuse", r=Request, source=_READ)
     def refuse(s: State, r: Expr) -> None:
-        """Finds the snapshot broken: an error."""
+        """Finds the snapshot broken, or what is left to read given up: an error."""
         _come(s, r)
-        s.require(s.snapshot_error, "the snapshot is broken")
+        s.require(s.snapshot_error | ~_accessible(s, r), "the snapshot is broken or given up")
         s.at[r] = s.first[r]
         s.pc[r] = "failed"
 
@@ -78,6 +80,7 @@ def declare_read(system: System, secondary: Node) -> None:
         """Looks up the filter's bitmap; freezes what it will read from the source."""
         _come(s, r)
         s.require(~s.snapshot_error, "the snapshot is whole")
+        s.require(_accessible(s, r), "what is left to read is accessible")
         same = forall(
             Cluster, lambda j: ((s.at[r] <= j) & (j < e)).implies(s.transferred[j] == s.transferred[e])
         )
@@ -132,6 +135,38 @@ def declare_read(system: System, secondary: Node) -> None:
         """Completes."""
         come_to(s, r, "finishing")
         s.pc[r] = "done"
+
+
+def declare_discard(system: System) -> None:
+    """Add the steps of a client that needs part of the snapshot no more; nobody is waited for.
+
+    Whole clusters only (9.1). A copy in flight that fails later makes its clusters dirty again.
+    """
+
+    @system.action("discard.give-up", r=Request, source=_DISCARD)
+    def give_up(s: State, r: Expr) -> None:
+        """Gives up its whole clusters: closed to reads, not to be copied."""
+        come_to(s, r, "idle")
+        s.require(is_kind(s, r, "client-discard"), "is a client-discard", location=True)
+        for k in s.each(Cluster):
+            s.accessible[k] = s.accessible[k] & ~s.gives_up[r, k]
+            s.done[k] = s.done[k] | s.gives_up[r, k]
+        s.pc[r] = "discarding"
+
+    @system.action("discard.target", r=Request, source=_DISCARD)
+    def target(s: State, r: Expr) -> None:
+        """Discards them in the target."""
+        come_to(s, r, "discarding")
+        for x in s.each(Sector):
+            s.hidden[x] = If(s.gives_up[r, s.cluster_of[x]], r, s.hidden[x])
+        for k in s.each(Cluster):
+            s.in_hidden[k] = s.in_hidden[k] & ~s.gives_up[r, k]
+        s.pc[r] = "done"
+
+
+def _accessible(s: State, r: Expr) -> Expr:
+    """Tell whether all that r has still to read may be read."""
+    return forall(Cluster, lambda k: ((s.at[r] <= k) & (k < s.end[r])).implies(s.accessible[k]))
 
 
 def _come(s: State, r: Expr) -> None:

@@ -53,7 +53,14 @@ ALIGNED = claim("every write is aligned to the notifier's node", Request)(lambda
 NO_COPY_ON_READ = claim("the secondary disk does not copy on read")(lambda s: ~s.copy_on_read)
 QUIESCED = claim("checkpoints are made while nothing is in flight")(lambda s: s.quiesced_checkpoint)
 
-FLEECING = claim("requests are NBD writes and snapshot reads", Request)(
-    lambda s, r: is_kind(s, r, "nbd-write", "nbd-zero", "guest-read")
+NO_DISCARD = claim("no client discards", Request)(lambda s, r: ~is_kind(s, r, "client-discard"))
+
+# What designs have no place for is in none of their scenarios.
+REPLICATION = (*GIVEN, NO_DISCARD)
+FLEECING = (
+    *GIVEN,
+    claim("requests are NBD writes, snapshot reads and client's discards", Request)(
+        lambda s, r: is_kind(s, r, "nbd-write", "nbd-zero", "guest-read", "client-discard")
+    ),
 )
 BREAKS_THE_WRITE = claim("a copy that fails breaks the write, not the snapshot")(lambda s: ~s.break_snapshot)

@@ -26,7 +26,9 @@ Request = Index("Request", ordered=False)
 Sector = Index("Sector", ordered=True)
 Cluster = Index("Cluster", ordered=True)
 
-Kind = Enum("Kind", ("nbd-write", "nbd-zero", "guest-read", "guest-write", "checkpoint", "stop"))
+Kind = Enum(
+    "Kind", ("nbd-write", "nbd-zero", "guest-read", "guest-write", "client-discard", "checkpoint", "stop")
+)
 Fault = Enum("Fault", ("none", "cbw-read", "cbw-write", "data-write"))
 Job = Enum("Job", ("running", "ending", "ended", "freed"))
 
@@ -58,6 +60,7 @@ Place = Enum(
         "thaw-wait",  # for frozen reads
         "snapshot-loop",
         "thaw",  # a frozen read's data are back
+        "discarding",  # the target's discard is next
         # the copy of one extent (copying.py)
         "copy-enter",  # about to enter the secondary's node (block-copy)
         "copy-enter-parked",
@@ -90,10 +93,11 @@ Place = Enum(
 
 
 def declare(name: str) -> System:
-    """Return a system with the stack's parameters and state, and no actions yet."""
+    """Return a system with the stack's parameters and state, and the one step that is not QEMU's."""
     system = System(name)
     system.parameter("kind", Request, sort=Kind)
     system.parameter("fault", Request, sort=Fault)
+    system.parameter("stream", Request)  # when it is over the next of its kind may come
     system.parameter("covers", Request, Sector)  # the request's own range
     system.parameter("wide", Request, Sector)  # the same, rounded out to the secondary node's alignment
     system.parameter("protocol_wide", Request, Sector)  # and further to the protocol node's
@@ -106,6 +110,7 @@ def declare(name: str) -> System:
     system.parameter("first", Request, sort=Position(Cluster))  # the clusters it touches: first ...
     system.parameter("end", Request, sort=Position(Cluster))  # ... up to, not including, end
     system.parameter("cluster_of", Sector, sort=Cluster)
+    system.parameter("gives_up", Request, Cluster)  # a client's discard contains the whole cluster
     system.parameter("notices", Request, Request)  # r's wait for copies in flight sees q, in 4.2
     system.parameter("copy_on_read")  # of the secondary disk's node
     system.parameter("quiesced_checkpoint")
@@ -139,6 +144,15 @@ def declare(name: str) -> System:
     system.variable("stale_write_back", Request)  # a read-modify-write undid another's write
     system.variable("use_after_free", Request)  # the job's memory was touched after it was freed
     system.variable("overtaken", Request)  # by a checkpoint: the guest that asked is no more
+
+    @system.action("stream.next", r=Request, source="the scenario's `stream`")
+    def following(s: State, r: Expr) -> None:
+        """Is followed by the next of its stream."""
+        come_to(s, r, "done", "failed")
+        s.require(s.stream[r], "is of a stream", location=True)
+        s.overtaken[r] = False
+        s.pc[r] = "idle"
+
     return system
 
 

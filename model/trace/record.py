@@ -24,6 +24,13 @@ def steps(trace: Trace) -> list[dict[str, Any]]:
     ]
 
 
+def decided(trace: Trace) -> dict[str, Any]:
+    """Return what the trace shows beside its steps: a deadlock's cycle, or a loop and who starves in it."""
+    if trace.property == "deadlock":
+        return {"cycle": cycle(trace)}
+    return {"loop": trace.loop, "starved": list(trace.starved)} if trace.loop is not None else {}
+
+
 def cycle(trace: Trace) -> list[dict[str, str]]:
     """Return the wait-for edges of a deadlock's cycle (or, when nobody can move, all of them)."""
     return [

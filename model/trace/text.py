@@ -10,19 +10,17 @@ from model.trace.trace import Change, Seen, Trace, TraceStep, WaitEdge
 
 WIDTH = 100
 _GLUE = "\x00"
-_UNBROKEN = re.compile(r"\[\d+, \d+\)|(nbd-\w+|guest-\w+|checkpoint|stop) \d+")
+_UNBROKEN = re.compile(r"\[\d+, \d+\)|(nbd-\w+|guest-\w+|client-\w+|checkpoint|stop) \d+")
 
 
 def render(trace: Trace, meaning: str, *, width: int = WIDTH) -> str:
     """Return the trace in at most `width` columns; `meaning` is the property in words."""
     who = max((len(step.owner) for step in trace.steps), default=0)
     rule = max((len(step.action) for step in trace.steps), default=0)
-    lines = wrap(
-        f"{trace.design} on '{trace.scenario}': {trace.property}, shortest trace, {_steps(trace)}",
-        width,
-        "  ",
-    )
+    lines = wrap(f"{trace.design} on '{trace.scenario}': {trace.property}, {_length(trace)}", width, "  ")
     for step in trace.steps:
+        if step.number == trace.loop:
+            lines.append("     from here on for ever:")
         lead = f"{step.number:>3}  {step.owner:<{who}}  {step.action:<{rule}}  "
         lines += wrap(lead + _line(step), width, " " * len(lead))
     lines += wrap(conclusion(trace, meaning), width, "  ")
@@ -43,6 +41,8 @@ def conclusion(trace: Trace, meaning: str) -> str:
     if trace.property == "deadlock":
         waits = "; ".join(f"{edge.waiter} waits for {edge.holder} on {edge.on}" for edge in trace.stuck)
         return f"stuck: nobody can move, unfinished are {', '.join(trace.unfinished)}. {waits}"
+    if trace.loop is not None:
+        return f"{_starves(trace)} {trace.property} is violated; it says that {meaning}."
     if trace.property == "concurrency":
         return f"concurrency: {meaning}."
     return f"{trace.property} is violated; it says that {meaning}."
@@ -54,8 +54,30 @@ def describe_cycle(cycle: tuple[WaitEdge, ...]) -> Iterator[str]:
         yield f"{edge.waiter} holds {before.held}, waits for {edge.holder} on {edge.on}"
 
 
-def _steps(trace: Trace) -> str:
-    return f"{len(trace.steps)} step{'s' if len(trace.steps) != 1 else ''}"
+def _starves(trace: Trace) -> str:
+    """Say who starves, what it waits for all the time, and who else can starve."""
+    victim, *others = trace.starved
+    by_list: dict[str, list[str]] = {}
+    for edge in trace.passed:
+        by_list.setdefault(edge.on, []).append(edge.holder)
+    waits = "; ".join(f"{' and '.join(holders)} on {on}" for on, holders in by_list.items())
+    turn = "in turn " if len(trace.passed) > 1 else ""
+    why = f"it waits {turn}for {waits}" if waits else "it never comes to its end"
+    also = f" So can {', '.join(others)} be." if others else ""
+    if trace.loop == len(trace.steps) + 1:
+        return f"{victim} is left behind: {why}, and only an arrival could help.{also}"
+    return f"{victim} is passed over for ever: {why}.{also}"
+
+
+def _length(trace: Trace) -> str:
+    if trace.loop is None:
+        return f"shortest trace, {_count(len(trace.steps))}"
+    repeated = len(trace.steps) - trace.loop + 1
+    return f"{_count(trace.loop - 1)}, then {f'{repeated} that repeat' if repeated else 'nothing'}"
+
+
+def _count(steps: int) -> str:
+    return f"{steps} step{'s' if steps != 1 else ''}"
 
 
 def _line(step: TraceStep) -> str:

@@ -61,7 +61,9 @@ class WaitEdge:
 class Trace:
     """A path from the initial state to one that decides the property; `cycle` is set for a deadlock.
 
-    `stuck` lists every wait of the last state when nobody can move there and no cycle is closed.
+    `stuck` lists every wait of the last state when nobody can move there and no cycle is closed. For
+    `progress` the steps from number `loop` on are repeated for ever: `starved` are who can starve, the first
+    of them does so here, and `passed` are its waits in the loop, each once.
     """
 
     design: str
@@ -71,6 +73,9 @@ class Trace:
     cycle: tuple[WaitEdge, ...]
     stuck: tuple[WaitEdge, ...]
     unfinished: tuple[str, ...]
+    loop: int | None = None
+    starved: tuple[str, ...] = ()
+    passed: tuple[WaitEdge, ...] = ()
 
 
 def replay(
@@ -85,9 +90,31 @@ def replay(
     Raises `ReplayError` if a step is not enabled or the last state does not show what it should.
     """
     reference = Reference(system, instance)
-    state = reference.initial()
+    steps, states = follow(reference, path)
+    state = states[-1]
+    cycle: tuple[WaitEdge, ...] = ()
+    stuck: tuple[WaitEdge, ...] = ()
+    unfinished: tuple[str, ...] = ()
+    claims = {claim.name: claim for claim in system.properties}
+    if name == "deadlock":
+        cycle, stuck, unfinished = explain_deadlock(reference, state)
+    elif name not in claims or not _decides(reference, state, claims[name]):
+        raise ReplayError(f"the last state of the trace does not decide '{name}' in the reference")
+    return Trace(system.name, scenario, name, steps, cycle, stuck, unfinished)
+
+
+def follow(
+    reference: Reference, path: Sequence[tuple[Action, tuple[int, ...]]]
+) -> tuple[tuple[TraceStep, ...], tuple[Vector, ...]]:
+    """Return the path's steps in words, and its states, the initial one first.
+
+    Raises `ReplayError` if a step is not enabled.
+    """
+    instance = reference.instance
+    states = [reference.initial()]
     steps = []
     for number, (action, arguments) in enumerate(path, 1):
+        state = states[-1]
         if not reference.enabled(action, arguments, state):
             raise ReplayError(f"step {number}, {action.label}{arguments}, is not enabled in the reference")
         after = reference.apply(action, arguments, state)
@@ -96,15 +123,8 @@ def replay(
         owner, says = names[action.params[0].name], action.says.format(**names)
         changes = tuple(_changes(reference, state, after))
         steps.append(TraceStep(number, action.label, says, action.source, owner, changes, seen))
-        state = after
-    cycle: tuple[WaitEdge, ...] = ()
-    stuck: tuple[WaitEdge, ...] = ()
-    unfinished: tuple[str, ...] = ()
-    if name == "deadlock":
-        cycle, stuck, unfinished = explain_deadlock(reference, state)
-    elif not _decides(reference, state, next(p for p in system.properties if p.name == name)):
-        raise ReplayError(f"the last state of the trace does not decide '{name}' in the reference")
-    return Trace(system.name, scenario, name, tuple(steps), cycle, stuck, unfinished)
+        states.append(after)
+    return tuple(steps), tuple(states)
 
 
 def explain_deadlock(

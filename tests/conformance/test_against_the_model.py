@@ -20,9 +20,13 @@ from model.trace.trace import Trace
 
 each_design = pytest.mark.parametrize("design", list(DESIGNS))
 
-NEVER = {"protocol.settle.park"}  # it is what an assertion says never happens
+NEVER = {
+    "protocol.settle.park",  # it is what an assertion says never happens
+    "stream.next",  # threads run each request once
+}
 NEVER_IN = {
-    "copy-before-write-7.0": {"filter.gone"},  # there is no stop
+    # There is no stop, and threads make no discards.
+    "copy-before-write-7.0": {"filter.gone", "discard.give-up", "discard.target"},
     # Its checkpoint drains, so it is one step.
     "rfc-repaired": {f"checkpoint.{part}" for part in ("clear-done", "empty-active", "empty-hidden")},
 }
@@ -33,7 +37,12 @@ def test_every_design_of_the_model_runs() -> None:
 
 
 def _fitting(design: str) -> list[str]:
-    return [scenario.slug for scenario in bundled() if DESIGNS[design].misses(scenario) is None]
+    return [
+        scenario.slug
+        for scenario in bundled()
+        if DESIGNS[design].misses(scenario) is None
+        and not any(request.stream or request.kind == "client-discard" for request in scenario.requests)
+    ]
 
 
 @each_design
@@ -142,6 +151,12 @@ def test_faults_are_those_of_the_scenario() -> None:
         f"{step} of nbd-write {number} is made to fail"
         for number, step in enumerate(("cow.read", "cow.write", "write.data"))
     }
+
+
+@pytest.mark.parametrize("slug", ["write-among-reads", "client-discard"])
+def test_what_threads_do_not_run_is_refused(slug: str) -> None:
+    with pytest.raises(ScenarioError, match="is for the model alone"):
+        Workload("copy-before-write-7.0", find(slug), Kernel(Greenlets()))
 
 
 def test_what_a_design_lacks_is_refused() -> None:

@@ -10,7 +10,7 @@ from model.scenarios import Scenario, loads
 from model.scenarios.geometry import reduce, unreduced
 from model.stack.properties import STANDARD
 
-PROPERTIES = (*STANDARD, "concurrency")
+PROPERTIES = (*STANDARD, "concurrency", "concurrency-done")
 
 
 @st.composite
@@ -28,7 +28,8 @@ def scenarios(draw: st.DrawFn) -> Scenario:
     for kind in filter(None, kinds):
         first = draw(st.integers(0, sectors - 1))
         length = draw(st.integers(1, min(4, sectors - first)))
-        text += f'[[request]]\nkind = "{kind}"\nat = [{first}, {length}]\n'
+        stream = "true" if draw(st.integers(0, 3)) == 3 else "false"
+        text += f'[[request]]\nkind = "{kind}"\nat = [{first}, {length}]\nstream = {stream}\n'
     last = draw(st.sampled_from(["", "", "checkpoint", "stop"]))
     if last:
         text += f'[[request]]\nkind = "{last}"\n'

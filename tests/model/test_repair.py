@@ -1,4 +1,7 @@
-"""rfc-repaired: each of its parts is needed, and what the explanation says falls without it does."""
+"""rfc-repaired: each of its parts is needed, and what the explanation says falls without it does.
+
+`progress` is no aim of the repair; the scenarios' files say where it falls.
+"""
 
 import inspect
 
@@ -7,8 +10,10 @@ import pytest
 from model.check import check
 from model.designs import DESIGNS, Design, rfc_repaired
 from model.scenarios import bundled
+from model.stack.properties import STANDARD
 
 SCENARIOS = [scenario for scenario in bundled() if DESIGNS["rfc-repaired"].misses(scenario) is None]
+AIMS = tuple(name for name in STANDARD if name != "progress")
 FALLS = {
     "unserialised_reads_unlisted": {"assertion", "write-through"},
     "guest_reads_unserialised": {"deadlock"},
@@ -32,9 +37,9 @@ def test_without_a_part(part: str) -> None:
         return rfc_repaired.build(**{part: False})
 
     without = Design("without", "", "", (), build)  # type: ignore[arg-type]
-    fallen = {name for scenario in SCENARIOS for name in check(without, scenario).violated}
+    fallen = {name for s in SCENARIOS for name in check(without, s, properties=AIMS).violated}
     assert fallen == FALLS[part]
 
 
 def test_with_all_parts_nothing_falls() -> None:
-    assert not any(check(DESIGNS["rfc-repaired"], scenario).violated for scenario in SCENARIOS)
+    assert not any(check(DESIGNS["rfc-repaired"], s, properties=AIMS).violated for s in SCENARIOS)

@@ -271,8 +271,7 @@ MISTAKES: list[tuple[str, str, str]] = [
      "request[1]: makes 17", "at most 16"),
     (one('kind = "stop"\ncount = 2'), "request[0]: is a second stop", "at most one stop"),
     (one('kind = "stop"\n[[request]]\nkind = "stop"'), "request[1]: is a second stop", "at most one"),
-    (read("stream = true"), "request[0].stream: true: stream is read by"
-     " the property `progress`, which this version does not check yet; accepted: false", ""),
+    (one('kind = "stop"\nstream = true'), "request[0].stream: true: the job ends once", "accepted: false"),
     (read("stream = 1"), "request[0].stream: 1 is not", "true, false"),
     (one('kind = "nbd-write"\nat = [0, 1]\nfault = "cbw-raed"'), "request[0].fault: 'cbw-raed' is unknown",
      "did you mean 'cbw-read'?"),
@@ -285,7 +284,7 @@ MISTAKES: list[tuple[str, str, str]] = [
     (also('[expect]\nx = { deadlok = "holds" }'),
      "expect.x.deadlok: unknown property (did you mean 'deadlock'?)",
      "snapshot, guest-write"),
-    (also('[expect]\nx = { progress = "holds" }'), "expect.x.progress: unknown property", "states"),
+    (also('[expect]\nx = { progres = "holds" }'), "expect.x.progres: unknown property", "progress"),
     (also('[expect]\nx = { deadlock = "hold" }'),
      "expect.x.deadlock: 'hold' is unknown (did you mean 'holds'?)",
      "accepted: holds, violated, undetermined"),

@@ -96,10 +96,12 @@ def test_the_text_fits_a_narrower_page(found: list[Found]) -> None:
 def test_the_first_line_says_what_it_is_a_trace_of(found: list[Found]) -> None:
     for each in found:
         trace = each.trace
-        assert each.text.splitlines()[0] == (
-            f"{trace.design} on '{each.scenario.name}': {trace.property}, shortest trace, "
-            f"{len(trace.steps)} steps"
-        )
+        length = f"shortest trace, {len(trace.steps)} steps"
+        if trace.loop is not None:
+            length = f"{trace.loop - 1} steps, then {len(trace.steps) - trace.loop + 1} that repeat"
+        first, _, rest = each.text.partition("\n  1  ")
+        assert rest
+        assert joined(first) == f"{trace.design} on '{each.scenario.name}': {trace.property}, {length}"
 
 
 def test_each_step_is_one_numbered_entry_that_names_who_and_what(found: list[Found]) -> None:

@@ -1,0 +1,81 @@
+"""Lassos: a run that goes on for ever, and that somebody is passed over on, replayed by the reference."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+from model.language.evaluate import Reference, Vector
+from model.language.instance import Instance
+from model.language.system import Action, System
+from model.trace.trace import ReplayError, Trace, WaitEdge, follow, waits
+
+Path = Sequence[tuple[Action, tuple[int, ...]]]
+
+
+def replay_lasso(
+    system: System, instance: Instance, scenario: str, starved: Sequence[int], stem: Path, loop: Path
+) -> Trace:
+    """Follow the stem and then the loop with the reference semantics; the first of the starved starves there.
+
+    An empty loop stands for staying where the stem ends. Raises `ReplayError` if a step is not enabled, the
+    loop does not close, the starved one is not pending all the way round, somebody who could go on all the
+    way round never does, or a newcomer overtakes somebody who is woken.
+    """
+    reference = Reference(system, instance)
+    steps, states = follow(reference, [*stem, *loop])
+    if states[-1] != states[len(stem)]:
+        raise ReplayError("the loop of the lasso does not close in the reference")
+    around = [_Seen(reference, state) for state in states[len(stem) : -1] or states[-1:]]
+    victim = starved[0]
+    if not all(victim in seen.pending for seen in around):
+        raise ReplayError("the starved one is not pending all round the loop in the reference")
+    going = {arguments[0] for _, arguments in loop}
+    for owner in set.intersection(*(seen.able for seen in around)) - going:
+        raise ReplayError(f"owner {owner} could go on all round the loop and never does: it is not fair")
+    movers = [arguments[0] for _, arguments in [*stem, *loop, *loop]]
+    before = [_Seen(reference, state) for state in states[: len(stem)]]
+    _check_order(movers, [*before, *around, *around, around[0]][: len(movers) + 1])
+    (owners, _) = reference.system.pending  # type: ignore[misc]
+    names = tuple(instance.show(owners.sort, r) for r in starved)
+    passed = tuple(dict.fromkeys(edge for seen in around for edge in seen.ahead.get(victim, ())))
+    return Trace(
+        system.name, scenario, "progress", steps, (), (), (), loop=len(stem) + 1, starved=names, passed=passed
+    )
+
+
+class _Seen:
+    """Who is pending in a state, who of them can move, and for whom each waits."""
+
+    def __init__(self, reference: Reference, state: Vector) -> None:
+        assert reference.system.pending is not None
+        owner, formula = reference.system.pending
+        owners = range(owner.sort.size(reference.instance.sizes))
+        self.pending = [r for r in owners if reference.value(formula, state, {owner.number: r})]
+        self.able = {
+            r
+            for r in self.pending
+            if any(
+                reference.enabled(action, arguments, state)
+                for action in reference.system.actions
+                for arguments in reference.arguments(action)
+                if arguments[0] == r
+            )
+        }
+        self.ahead: dict[int, list[WaitEdge]] = {}
+        for r, _, edge in waits(reference, state, self.pending):
+            self.ahead.setdefault(r, []).append(edge)
+
+
+def _check_order(movers: Sequence[int], states: Sequence[_Seen]) -> None:
+    """Check that while somebody who parked can go on only such move, or who moved last and is not over."""
+    parked: set[int] = set()
+    last = None
+    for owner, (here, after) in zip(movers, pairwise(states), strict=True):
+        woken = {r for r in parked & here.able if r not in here.ahead}
+        if woken and owner not in woken and (owner != last or owner not in here.pending):
+            raise ReplayError(f"owner {owner} overtakes {woken}, who are woken: no run of the lasso's kind")
+        parked.discard(owner)
+        if owner in after.ahead and owner not in after.able:
+            parked.add(owner)
+        last = owner
