@@ -10,7 +10,7 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +23,9 @@ from model import output
 from model.designs import DESIGNS, Design
 from model.language.claim import Level
 from model.prove.prover import RLIMIT
+from model.prove.rank import TERMINATION
 from model.prove.theory import DEADLOCK
-from model.proving import ANY, BrokenInvariant, Theorem, prove
+from model.proving import ANY, INTERRUPTED, BrokenInvariant, Explored, Theorem, prove
 from model.proving import uses as uses_of
 from model.scenarios import bundled
 from model.stack.properties import MEANING
@@ -33,7 +34,8 @@ from model.trace import record, text
 from model.verdict import Verdict, worst
 
 _WORDS = {Verdict.HOLDS: "proved", Verdict.VIOLATED: "refuted", Verdict.UNDETERMINED: "undetermined"}
-THEOREMS = ("snapshot", DEADLOCK)
+THEOREMS = ("snapshot", DEADLOCK, TERMINATION)
+_MEANING = {**MEANING, TERMINATION: "every run ends"}
 
 
 @click.command(name="prove")
@@ -136,9 +138,8 @@ def _results(future: Future[list[Theorem]], task: Task) -> list[Theorem]:
     if not future.cancelled() and not isinstance(future.exception(), KeyboardInterrupt):
         return future.result()
     (design,) = find_designs([task.name])
-    nothing = ("everything: interrupted",)
     return [
-        Theorem(design.name, theorem, ANY, Verdict.UNDETERMINED, 0.0, (), (), nothing)
+        Theorem(design.name, theorem, ANY, Verdict.UNDETERMINED, 0.0, (), (), (INTERRUPTED,))
         for theorem in task.theorems
     ]
 
@@ -155,6 +156,8 @@ def as_json(result: Theorem) -> dict[str, Any]:
             {"name": o.name, "proved": o.proved, "seconds": round(o.seconds, 4)} for o in result.obligations
         ],
         "needs": list(result.needs),
+        "rank": list(result.rank),
+        "explored": None if result.explored is None else asdict(result.explored),
         "counterexample_to_induction": result.missing,
         "reached": result.reached,
         "trace": None if result.trace is None else record.steps(result.trace),
@@ -183,6 +186,11 @@ def _show(chosen: Sequence[Design], results: Sequence[Theorem], seconds: float) 
         _print(console, f"scope {number}: {scope}.")
     for levels, names in _arguments(chosen, results, scopes).items():
         _show_levels(console, " and ".join(names), levels)
+    if len(chosen) == 1:
+        _show_rank(console, results)
+    for name, explored in {result.design: result.explored for result in results}.items():
+        if explored is not None and explored.scenarios:
+            _show_explored(console, name, explored)
     for result in results:
         if result.verdict is not Verdict.HOLDS:
             _show_failure(console, result)
@@ -230,16 +238,39 @@ def _show_levels(console: Console, names: str, levels: Sequence[Level]) -> None:
     _print(console, "  0  all others.")
 
 
+def _show_rank(console: Console, results: Sequence[Theorem]) -> None:
+    for result in results:
+        if result.rank and result.verdict is Verdict.HOLDS:
+            _print(
+                console,
+                f"\nWhy every run of {result.design} ends: each step takes something forward, and nothing "
+                "back, in the first of these that it changes; what it changes in later ones is free.",
+            )
+            for number, measure in enumerate(result.rank, 1):
+                _print(console, f"  {number}  {measure}", " " * 5)
+
+
+def _show_explored(console: Console, name: str, explored: Explored) -> None:
+    _print(
+        console,
+        f"\nNot vacuous: all that is assumed of {name} holds in {explored.states:,} states, all that the "
+        f"checker reaches on {explored.scenarios} scenarios in scope, and between them is every step"
+        + (f" but {', '.join(explored.never)}." if explored.never else "."),
+    )
+
+
 def _show_failure(console: Console, result: Theorem) -> None:
     _print(console, f"\n{result.design}, {result.theorem}, {result.scope}: {_WORDS[result.verdict]}.")
     if result.open:
         _print(console, f"  not shown ({len(result.open)}): {result.open[0]}", " " * 5)
+    if result.loop:
+        _print(console, f"  steps that may go round for ever: {', '.join(result.loop)}", " " * 5)
     if result.missing is not None:
         reached = {True: "reaches", False: "does not reach", None: "may or may not reach"}[result.reached]
         _print(console, f"  the smallest counterexample to it, which the checker {reached}:")
         console.print(textwrap.indent(result.missing, "  "), end="", markup=False)
     if result.trace is not None:
-        rendered = text.render(result.trace, MEANING[result.theorem])
+        rendered = text.render(result.trace, _MEANING[result.theorem])
         console.print(rendered, end="", markup=False, soft_wrap=True)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -21,19 +22,21 @@ from model.language.system import Property
 from model.prove.counterexample import Counterexample, search
 from model.prove.drawing import draw
 from model.prove.prover import RLIMIT, Outcome
+from model.prove.rank import TERMINATION
 from model.prove.templates import assigned_values
 from model.prove.theorem import Attempt, Induction, Use, audit
-from model.prove.theory import DEADLOCK
 from model.scenarios import Scenario
 from model.scenarios.geometry import reduce
 from model.stack.binding import bind
+from model.stack.wellformed import FINITE
 from model.trace.trace import Trace
 from model.verdict import Verdict
 
 ANY = "any requests"
+INTERRUPTED = "what was left when it was interrupted"
 _REACH = Limits(max_states=200_000)  # of a counterexample's own instance: it is small
 _SLUG = re.compile(r"[^a-z0-9.]+")
-_NOTHING = Argument((), (), (), (), (), ())
+_NOTHING = Argument((), (), (), (), (), (), runs=(FINITE,))
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,8 @@ class Theorem:
 
     `scope`: what it is restricted to, in words. `open`: what could not be shown. `missing`: a counterexample
     to the first of these, drawn, and whether the checker `reaches` it. A refutation is the checker's `trace`.
+    `rank`: measures by which runs end, in words; `loop`: steps that they leave to go round. `explored`: what
+    the checker saw of the design in the scope of its argument.
     """
 
     design: str
@@ -55,6 +60,21 @@ class Theorem:
     missing: str | None = None
     reached: bool | None = None
     trace: Trace | None = None
+    rank: tuple[str, ...] = ()
+    loop: tuple[str, ...] = ()
+    explored: Explored | None = None
+
+
+@dataclass(frozen=True)
+class Explored:
+    """What shows that theorems are not vacuous: states that satisfy all that is assumed, and steps.
+
+    `scenarios`: how many are in scope; `never`: labels of steps that are taken in none of them.
+    """
+
+    states: int
+    scenarios: int
+    never: tuple[str, ...]
 
 
 class BrokenInvariant(Exception):
@@ -79,7 +99,7 @@ def prove(
     Raises `BrokenInvariant` if one of the scenarios breaks a claim.
     """
     argument = design.argument or _NOTHING
-    explore_claims(design, argument, scenarios, report)
+    explored = explore_claims(design, argument, scenarios, report)
 
     def watch(done: int, of: int) -> None:
         report(f"{design.name}: obligation {done} of {of}")
@@ -89,24 +109,29 @@ def prove(
     induction = attempt.induct(watch)
     if folder is not None:
         _write_scripts(attempt, induction, folder / design.name)
-    general: Induction | None = None
+
+    @functools.cache
+    def general() -> Induction:
+        report(f"{design.name}: without its restrictions")
+        return attempt.houdini(induction, [claim.name for claim in argument.scope])[0]
+
     for name in theorems:
-        needs = induction.needs(name)
-        if any(claim.name in needs for claim in argument.scope):
-            if general is None:
-                report(f"{design.name}: without its restrictions")
-                general, _ = attempt.houdini(induction, [claim.name for claim in argument.scope])
-            if not general.proves(name):
-                yield _judge(design, induction, name, scenarios, report)
-            yield _judge(design, general, name, scenarios, report)
+        if name == TERMINATION:
+            tried = [attempt.ranked(general())]
+            if argument.scope and not tried[0].proves(name):
+                tried.insert(0, attempt.ranked(induction))
+        elif any(claim.name in induction.needs(name) for claim in argument.scope):
+            tried = [general()] if general().proves(name) else [induction, general()]
         else:
-            yield _judge(design, induction, name, scenarios, report)
+            tried = [induction]
+        for each in tried:
+            yield replace(_judge(design, each, name, scenarios, report), explored=explored)
 
 
 def uses(design: Design, theorems: Sequence[str], rlimit: int = RLIMIT) -> Iterator[Use]:
     """Yield what each restriction, invariant and guard of a design is for."""
     attempt = Attempt(design.system, design.argument or _NOTHING, rlimit)
-    yield from audit(attempt, attempt.induct(), theorems)
+    yield from audit(attempt, attempt.ranked(attempt.induct()), theorems)
 
 
 def _write_scripts(attempt: Attempt, induction: Induction, folder: Path) -> None:
@@ -118,14 +143,15 @@ def _write_scripts(attempt: Attempt, induction: Induction, folder: Path) -> None
 
 def explore_claims(
     design: Design, argument: Argument, scenarios: Sequence[Scenario], report: Report = lambda task: None
-) -> int:
-    """Check every claim in every reachable state of the scenarios in scope; return the number of states.
+) -> Explored:
+    """Check every claim in every reachable state of the scenarios in scope, and see which steps are taken.
 
     Raises `BrokenInvariant`, naming the claim and the scenario.
     """
-    states = 0
-    claims = [*assigned_values(design.system), *argument.invariants] if argument.invariants else []
-    for scenario in scenarios if claims else ():
+    states, explored = 0, 0
+    never = [action.label for action in design.system.actions]
+    claims = [*assigned_values(design.system), *argument.invariants]
+    for scenario in scenarios:
         instance = _instance(design, scenario)
         if instance is None:
             continue
@@ -137,14 +163,21 @@ def explore_claims(
         report(f"{design.name}: its invariants on '{scenario.name}'")
         properties = [Property(c.name, "always", c.formula(design.system)) for c in claims]
         narrowed = narrow(ground(replace(design.system, properties=properties), instance))
-        terms = narrowed.model.terms
-        questions = [Question(name, terms.negation(term)) for name, term in narrowed.model.always.items()]
-        found = NumpyEngine().explore(narrowed, tuple(questions), UNLIMITED, lambda progress: None)
-        broken = [name for name in found.witnesses if name != DEADLOCK]
-        if broken:
-            raise BrokenInvariant(f"{design.name} on '{scenario.name}' breaks the invariant: {broken[0]}")
-        states += found.states
-    return states
+        model, terms = narrowed.model, narrowed.model.terms
+        broken = [Question(name, terms.negation(term)) for name, term in model.always.items()]
+        steps = [
+            Question(label, terms.disjunction(c.enabled for c in model.commands if c.action.label == label))
+            for label in never
+        ]
+        found = NumpyEngine().explore(narrowed, (*broken, *steps), UNLIMITED, lambda progress: None)
+        for question in broken:
+            if question.name in found.witnesses:
+                raise BrokenInvariant(
+                    f"{design.name} on '{scenario.name}' breaks the invariant: {question.name}"
+                )
+        never = [label for label in never if label not in found.witnesses]
+        states, explored = states + found.states, explored + 1
+    return Explored(states, explored, tuple(never))
 
 
 def _instance(design: Design, scenario: Scenario) -> Instance | None:
@@ -165,7 +198,8 @@ def _judge(
     argument, outcomes = induction.argument, tuple(induction.rests_on(theorem))
     needs = induction.needs(theorem)
     proved = induction.proves(theorem)
-    scope = [claim.name for claim in argument.scope if claim.name in needs or not proved]
+    runs = argument.runs if theorem == TERMINATION else ()
+    scope = [c.name for c in (*argument.scope, *runs) if c.name in needs or not proved]
     result = Theorem(
         design.name,
         theorem,
@@ -174,12 +208,15 @@ def _judge(
         sum(o.seconds for o in outcomes),
         outcomes,
         needs,
-        tuple(o.name for o in outcomes if not o.proved),
+        tuple(o.name for o in outcomes if not o.proved) if induction.complete else (INTERRUPTED,),
     )
+    if theorem == TERMINATION and induction.rank is not None:
+        measures = tuple(measure.name for measure in induction.rank.measures)
+        result = replace(result, rank=measures, loop=induction.rank.loop)
     if proved or not induction.complete:
         return result
     report(f"{design.name}: {theorem} is not proved; looking for what breaks it")
-    found = (search(design.system, argument, outcome) for outcome in outcomes if not outcome.proved)
+    found = (search(induction, outcome) for outcome in outcomes if not outcome.proved)
     missing = next(filter(None, found), None)
     trace = _refutation(design, argument, theorem, scenarios, report)
     return replace(
@@ -210,12 +247,16 @@ def _refutation(
     design: Design, argument: Argument, theorem: str, scenarios: Sequence[Scenario], report: Report
 ) -> Trace | None:
     """Return the shortest trace that violates the theorem on a scenario in scope."""
+    asked = (
+        "progress" if theorem == TERMINATION else theorem
+    )  # a loop without streams is of no use to anybody
+    scope = (*argument.scope, *argument.runs) if theorem == TERMINATION else argument.scope
     traces = []
     for scenario in scenarios:
         instance = _instance(design, scenario)
-        if instance is not None and all(_holds(design, instance, claim) for claim in argument.scope):
+        if instance is not None and all(_holds(design, instance, claim) for claim in scope):
             report(f"{design.name}: {theorem} on '{scenario.name}'")
-            trace = check(design, scenario, properties=(theorem,)).properties[theorem].trace
+            trace = check(design, scenario, properties=(asked,)).properties[asked].trace
             if trace is not None:
                 traces.append(trace)
     return min(traces, key=lambda trace: len(trace.steps), default=None)

@@ -25,7 +25,7 @@ class Outcome:
     about: str
     step: str | None
     initial: bool
-    deadlock: bool
+    theorem: str | None
     needs: frozenset[str] | None
     seconds: float
 
@@ -71,7 +71,7 @@ class Prover:
             obligation.about,
             obligation.step,
             obligation.initial,
-            obligation.deadlock,
+            obligation.theorem,
             needs,
             time.perf_counter() - began,
         )

@@ -11,7 +11,9 @@ from dataclasses import dataclass, replace
 
 from model.language.claim import Argument
 from model.language.system import System
+from model.prove import rank
 from model.prove.prover import RLIMIT, Outcome, Prover
+from model.prove.rank import Rank
 from model.prove.theory import DEADLOCK, Theory, descends
 
 WAIT = "wait on "
@@ -24,25 +26,25 @@ Watch = Callable[[int, int], None]
 class Induction:
     """What came of every obligation of a system and its argument.
 
-    `complete` is false when an interrupt came before the last.
+    `complete` is false when an interrupt came before the last. `rank`: by which runs end, if that was asked.
     """
 
     system: System
     argument: Argument
     outcomes: tuple[Outcome, ...]
     complete: bool = True
+    rank: Rank | None = None
 
     def rests_on(self, theorem: str) -> list[Outcome]:
         """Return the outcomes that the theorem rests on, in order."""
         about = self.conjuncts(theorem)
-        return [o for o in self.outcomes if o.about in about or (theorem == DEADLOCK and o.deadlock)]
+        return [o for o in self.outcomes if (o.theorem or o.about) in about]
 
     def conjuncts(self, theorem: str) -> set[str]:
         """Return the conjuncts that the theorem needs, itself included."""
         needs: dict[str, set[str]] = {}
         for outcome in self.outcomes:
-            about = DEADLOCK if outcome.deadlock else outcome.about
-            needs.setdefault(about, set()).update(outcome.needs or ())
+            needs.setdefault(outcome.theorem or outcome.about, set()).update(outcome.needs or ())
         found, queue = set[str](), [theorem]
         while queue:
             name = queue.pop()
@@ -70,7 +72,8 @@ class Induction:
             for name in action.guard_names
             if not any(guard.name == name and guard.location for guard in action.guards)
         ]
-        claims = [claim.name for claim in (*self.argument.scope, *self.argument.invariants)]
+        argument = self.argument
+        claims = [claim.name for claim in (*argument.scope, *argument.runs, *argument.invariants)]
         return (*claims, *guards)
 
 
@@ -94,6 +97,23 @@ class Attempt:
         except KeyboardInterrupt:
             return Induction(self.system, self.argument, tuple(outcomes), complete=False)
         return Induction(self.system, self.argument, tuple(outcomes))
+
+    def ranked(self, induction: Induction) -> Induction:
+        """Add what comes of termination, by what the induction still claims. Ctrl-C leaves it incomplete."""
+        if not induction.complete:
+            return induction
+        kept = {claim.name for claim in (*induction.argument.scope, *induction.argument.invariants)}
+        claims = (*self.argument.scope, *self.argument.invariants)
+        out = [claim.name for claim in claims if claim.name not in kept]
+        theory = self.prover.theory
+        try:
+            found = rank.find(theory, self.prover, out)
+            obligations = {o.name: o for o in rank.obligations(theory, found)}
+            outcomes = tuple(self.prover.prove(o, out) for o in obligations.values())
+        except KeyboardInterrupt:
+            return replace(induction, complete=False)
+        self.obligations |= obligations
+        return replace(induction, outcomes=(*induction.outcomes, *outcomes), rank=found)
 
     def without(self, induction: Induction, names: Collection[str]) -> Induction:
         """Return what comes of it without the hypotheses named: claims, restrictions, guards.
@@ -119,7 +139,7 @@ class Attempt:
         claims = {claim.name for claim in self.argument.invariants}
         while True:
             induction = self.without(induction, out)
-            broken = {o.about for o in induction.outcomes if not o.proved and not o.deadlock}
+            broken = {o.about for o in induction.outcomes if not o.proved and o.theorem is None}
             fallen = sorted(broken & claims - set(out))
             if not fallen:
                 kept = tuple(claim for claim in self.argument.invariants if claim.name not in out)

@@ -14,16 +14,7 @@ from model.language.system import State
 from model.stack import protocol
 from model.stack.copying import HIDDEN
 from model.stack.tracked import Node
-from model.stack.world import (
-    Cluster,
-    Request,
-    Sector,
-    at,
-    in_extent,
-    is_kind,
-    is_write,
-    own,
-)
+from model.stack.world import Cluster, Request, Sector, at, in_extent, is_kind, is_write, own
 
 Where = Callable[[State, Expr], Expr]
 
