@@ -317,14 +317,10 @@ class _Reader:
         for request in requests:
             offset, length = request.offset or 0, request.length or 0
             if request.kind == "nbd-zero" and (offset % unit or (offset + length) % unit):
-                raise (
-                    self._top.key("request")
-                    .item(request.group)
-                    .key("at")
-                    .error(
-                        f"{request.label} is unaligned, which is modelled only where the protocol node needs no"
-                        " larger alignment; accepted: a smaller protocol_alignment, or an aligned extent"
-                    )
+                where = self._top.key("request").item(request.group).key("at")
+                raise where.error(
+                    f"{request.label} is unaligned, which is modelled only where the protocol node's alignment"
+                    " is no larger; accepted: a smaller protocol_alignment, or an aligned extent"
                 )
 
     # -- expectations
