@@ -319,8 +319,8 @@ class _Reader:
             if request.kind == "nbd-zero" and (offset % unit or (offset + length) % unit):
                 where = self._top.key("request").item(request.group).key("at")
                 raise where.error(
-                    f"{request.label} is unaligned, which is modelled only where the protocol node's alignment"
-                    " is no larger; accepted: a smaller protocol_alignment, or an aligned extent"
+                    f"{request.label} is unaligned, which is modelled only where the protocol node's"
+                    " alignment is no larger; accepted: a smaller protocol_alignment, or an aligned extent"
                 )
 
     # -- expectations
