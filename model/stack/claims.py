@@ -268,6 +268,9 @@ def serialised_readers() -> Iterator[Claim]:
         lambda s, r: at(s, r, "copy-parked", "hidden-parked"),
         lambda s, r: at(s, r, "copy-write", "lookup-hidden", *LOOKED_UP),
     )
+    yield claim("a read on the hidden disk's list has entered all that it still looks up", Request)(
+        lambda s, r: at(s, r, *BELOW_ACTIVE).implies(s.asked[r] <= s.at[r])
+    )
     yield claim("what a read goes to the secondary disk for is not in the hidden disk", Request, Sector)(
         lambda s, r, x: (
             running(s)
