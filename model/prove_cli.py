@@ -207,7 +207,8 @@ def _verdict(result: Theorem) -> str:
 def _print(console: Console, line: str, indent: str = "  ") -> None:
     start = len(line) - len(line.lstrip("\n"))
     console.print(line[:start], end="")
-    console.print(textwrap.fill(line[start:], WIDTH, subsequent_indent=indent), markup=False)
+    filled = textwrap.fill(line[start:], WIDTH, subsequent_indent=indent, break_on_hyphens=False)
+    console.print(filled, markup=False)
 
 
 def _arguments(

@@ -147,7 +147,7 @@ def test_the_explorer_finds_every_invariant_true(design: Any) -> None:
     explored = explore_claims(design, design.argument, bundled())
     assert explored.states > 10_000
     assert explored.scenarios >= 12
-    # All that a design can do in its scope it does on some scenario; in 7.0 no snapshot breaks there, none ends.
+    # All that a design can do in its scope it does on some scenario; in 7.0 no snapshot breaks there.
     whole = {"cbw.pass", "cbw.break", "filter.gone", "snapshot.refuse", "discard.give-up", "discard.target"}
     assert set(explored.never) <= NEVER | {"write.rmw"} | (whole if "cbw.break" in explored.never else set())
 
