@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -21,7 +21,7 @@ from model.language.instance import Instance
 from model.language.system import Property
 from model.prove.counterexample import Counterexample, search
 from model.prove.drawing import draw
-from model.prove.prover import RLIMIT, Outcome
+from model.prove.prover import RLIMIT, Outcome, Poll
 from model.prove.rank import TERMINATION
 from model.prove.templates import assigned_values
 from model.prove.theorem import Attempt, Induction, Use, audit
@@ -81,9 +81,6 @@ class BrokenInvariant(Exception):
     """The explorer reaches a state that breaks a claim: the argument, or the prover, is wrong."""
 
 
-Report = Callable[[str], None]
-
-
 def prove(
     design: Design,
     theorems: Sequence[str],
@@ -91,28 +88,24 @@ def prove(
     *,
     rlimit: int = RLIMIT,
     folder: Path | None = None,
-    report: Report = lambda task: None,
+    poll: Poll = lambda: None,
 ) -> Iterator[Theorem]:
     """Yield what comes of each theorem, in the scope of the design's argument and then without it.
 
-    Refutations are sought on the scenarios. `folder`: where every obligation goes as SMT-LIB 2.
+    Refutations are sought on the scenarios. `folder`: where every obligation goes as SMT-LIB 2. `poll`:
+    called now and then; raises KeyboardInterrupt to end with what is known.
     Raises `BrokenInvariant` if one of the scenarios breaks a claim.
     """
     argument = design.argument or _NOTHING
-    explored = explore_claims(design, argument, scenarios, report)
+    explored = explore_claims(design, argument, scenarios, poll)
 
-    def watch(done: int, of: int) -> None:
-        report(f"{design.name}: obligation {done} of {of}")
-
-    report(f"{design.name}: stating the obligations")
-    attempt = Attempt(design.system, argument, rlimit)
-    induction = attempt.induct(watch)
+    attempt = Attempt(design.system, argument, rlimit, poll)
+    induction = attempt.induct()
     if folder is not None:
         _write_scripts(attempt, induction, folder / design.name)
 
     @functools.cache
     def general() -> Induction:
-        report(f"{design.name}: without its restrictions")
         return attempt.houdini(induction, [claim.name for claim in argument.scope])[0]
 
     for name in theorems:
@@ -125,13 +118,18 @@ def prove(
         else:
             tried = [induction]
         for each in tried:
-            yield replace(_judge(design, each, name, scenarios, report), explored=explored)
+            yield replace(_judge(design, each, name, scenarios, poll), explored=explored)
 
 
-def uses(design: Design, theorems: Sequence[str], rlimit: int = RLIMIT) -> Iterator[Use]:
-    """Yield what each restriction, invariant and guard of a design is for."""
-    attempt = Attempt(design.system, design.argument or _NOTHING, rlimit)
-    yield from audit(attempt, attempt.ranked(attempt.induct()), theorems)
+def uses(
+    design: Design, theorems: Sequence[str], rlimit: int = RLIMIT, poll: Poll = lambda: None
+) -> Iterator[Use]:
+    """Yield what each restriction, invariant and guard of a design is for. `poll`: see `prove`."""
+    attempt = Attempt(design.system, design.argument or _NOTHING, rlimit, poll)
+    induction = attempt.ranked(attempt.induct())
+    if not induction.complete:
+        raise KeyboardInterrupt
+    yield from audit(attempt, induction, theorems)
 
 
 def _write_scripts(attempt: Attempt, induction: Induction, folder: Path) -> None:
@@ -142,7 +140,7 @@ def _write_scripts(attempt: Attempt, induction: Induction, folder: Path) -> None
 
 
 def explore_claims(
-    design: Design, argument: Argument, scenarios: Sequence[Scenario], report: Report = lambda task: None
+    design: Design, argument: Argument, scenarios: Sequence[Scenario], poll: Poll = lambda: None
 ) -> Explored:
     """Check every claim in every reachable state of the scenarios in scope, and see which steps are taken.
 
@@ -160,7 +158,6 @@ def explore_claims(
                 raise BrokenInvariant(f"'{scenario.name}' is not as every scenario should be: {claim.name}")
         if not all(_holds(design, instance, claim) for claim in argument.scope):
             continue
-        report(f"{design.name}: its invariants on '{scenario.name}'")
         properties = [Property(c.name, "always", c.formula(design.system)) for c in claims]
         narrowed = narrow(ground(replace(design.system, properties=properties), instance))
         model, terms = narrowed.model, narrowed.model.terms
@@ -169,7 +166,9 @@ def explore_claims(
             Question(label, terms.disjunction(c.enabled for c in model.commands if c.action.label == label))
             for label in never
         ]
-        found = NumpyEngine().explore(narrowed, (*broken, *steps), UNLIMITED, lambda progress: None)
+        found = NumpyEngine().explore(narrowed, (*broken, *steps), UNLIMITED, lambda progress: poll())
+        if not found.complete:
+            raise KeyboardInterrupt
         for question in broken:
             if question.name in found.witnesses:
                 raise BrokenInvariant(
@@ -193,7 +192,7 @@ def _judge(
     induction: Induction,
     theorem: str,
     scenarios: Sequence[Scenario],
-    report: Report,
+    poll: Poll,
 ) -> Theorem:
     argument, outcomes = induction.argument, tuple(induction.rests_on(theorem))
     needs = induction.needs(theorem)
@@ -215,10 +214,10 @@ def _judge(
         result = replace(result, rank=measures, loop=induction.rank.loop)
     if proved or not induction.complete:
         return result
-    report(f"{design.name}: {theorem} is not proved; looking for what breaks it")
+    poll()
     found = (search(induction, outcome) for outcome in outcomes if not outcome.proved)
     missing = next(filter(None, found), None)
-    trace = _refutation(design, argument, theorem, scenarios, report)
+    trace = _refutation(design, argument, theorem, scenarios, poll)
     return replace(
         result,
         verdict=Verdict.UNDETERMINED if trace is None else Verdict.VIOLATED,
@@ -244,7 +243,7 @@ def _reaches(missing: Counterexample) -> bool | None:
 
 
 def _refutation(
-    design: Design, argument: Argument, theorem: str, scenarios: Sequence[Scenario], report: Report
+    design: Design, argument: Argument, theorem: str, scenarios: Sequence[Scenario], poll: Poll
 ) -> Trace | None:
     """Return the shortest trace that violates the theorem on a scenario in scope."""
     asked = (
@@ -255,7 +254,7 @@ def _refutation(
     for scenario in scenarios:
         instance = _instance(design, scenario)
         if instance is not None and all(_holds(design, instance, claim) for claim in scope):
-            report(f"{design.name}: {theorem} on '{scenario.name}'")
+            poll()
             trace = check(design, scenario, properties=(asked,)).properties[asked].trace
             if trace is not None:
                 traces.append(trace)

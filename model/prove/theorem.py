@@ -6,20 +6,17 @@ needed, and so on: only that closure counts, so an invariant that no theorem nee
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from model.language.claim import Argument
 from model.language.system import System
 from model.prove import rank
-from model.prove.prover import RLIMIT, Outcome, Prover
+from model.prove.prover import RLIMIT, Outcome, Poll, Prover
 from model.prove.rank import Rank
 from model.prove.theory import DEADLOCK, Theory, descends
 
 WAIT = "wait on "
-
-Watch = Callable[[int, int], None]
-"""Told after each obligation: how many are done, of how many."""
 
 
 @dataclass(frozen=True)
@@ -80,20 +77,21 @@ class Induction:
 class Attempt:
     """A system and its argument with every obligation at hand, to be tried as a whole or again in part."""
 
-    def __init__(self, system: System, argument: Argument, rlimit: int = RLIMIT) -> None:
+    def __init__(
+        self, system: System, argument: Argument, rlimit: int = RLIMIT, poll: Poll = lambda: None
+    ) -> None:
         self.system = system
         self.argument = argument
         theory = Theory(system, argument)
         self.obligations = {obligation.name: obligation for obligation in theory.obligations()}
-        self.prover = Prover(theory, rlimit)
+        self.prover = Prover(theory, rlimit, poll)
 
-    def induct(self, watch: Watch = lambda done, of: None) -> Induction:
+    def induct(self) -> Induction:
         """Try every obligation. Ctrl-C ends it with what is known."""
         outcomes: list[Outcome] = []
         try:
             for obligation in self.obligations.values():
                 outcomes.append(self.prover.prove(obligation))
-                watch(len(outcomes), len(self.obligations))
         except KeyboardInterrupt:
             return Induction(self.system, self.argument, tuple(outcomes), complete=False)
         return Induction(self.system, self.argument, tuple(outcomes))
@@ -164,7 +162,7 @@ class Attempt:
     def no_longer_waits(self, rest: Induction, label: str, wait: str) -> Induction:
         """Correct what comes of a wait left out: nobody waits there, so who did must be able to move."""
         theory = Theory(self.system.without(label, wait), self.argument)
-        prover = Prover(theory, self.prover.rlimit)
+        prover = Prover(theory, self.prover.rlimit, self.prover.poll)
         moves = tuple(prover.prove(obligation) for obligation in theory.moves())
         gone = {f"{label}: {descends(wait.removeprefix(WAIT))}", *(outcome.name for outcome in moves)}
         return replace(rest, outcomes=(*(o for o in rest.outcomes if o.name not in gone), *moves))
