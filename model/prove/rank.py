@@ -83,9 +83,8 @@ def obligations(theory: Theory, rank: Rank) -> Iterator[Obligation]:
             if _writes(action, measure, theory.system):
                 kept, risen = _compare(theory, measure, action, bound)
                 goal = z3.And(kept, z3.Or(risen, goal))
-        yield Obligation(
-            _RISES, action.label, _own(theory, action, bound), z3.simplify(goal), theorem=TERMINATION
-        )
+        own, goal = _own(theory, action, bound), z3.simplify(goal)
+        yield Obligation(_RISES, action.label, own, goal, theorem=TERMINATION, near=frozenset(own))
 
 
 def _own(theory: Theory, action: Action, bound: Bindings) -> dict[str, z3.BoolRef]:
