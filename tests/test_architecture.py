@@ -40,8 +40,9 @@ ABOVE = {
     "proving": {"check", "output"},
     "terminal": set[str](),
     "cli": {"check", "guards", "campaign", "output", "report", "terminal"},
-    "prove_text": {"proving", "terminal"},
-    "prove_cli": {"proving", "prove_text", "output", "terminal"},
+    "finding": {"proving"},
+    "prove_text": {"proving", "finding", "terminal"},
+    "prove_cli": {"proving", "finding", "prove_text", "output", "terminal"},
     "output": set[str](),
 }
 # The rooms and files of the other two packages, from the bottom up: each may import what stands before it.
