@@ -161,18 +161,13 @@ def _show_failure(console: Console, result: Theorem) -> None:
 def show_uses(name: str, uses: Sequence[Use]) -> None:
     """Print what falls without each hypothesis, and which are not needed."""
     console = open_console()
-    table = Table(box=None, padding=(0, 2, 0, 0))
-    for column in (f"{name} without", "does not prove", "because of"):
-        table.add_column(column)
-    for use in uses:
-        if use.falls:
-            table.add_row(use.name, ", ".join(use.falls), use.open or "")
-    console.print(table)
+    needed = [use for use in uses if use.falls]
     idle = [use.name for use in uses if not use.falls]
-    needed = len(uses) - len(idle)
-    _print(
-        console, f"\n{needed} of {len(uses)} are needed. Not needed, each alone: {'; '.join(idle) or 'none'}."
-    )
+    _print(console, f"{name}: {len(needed)} of {len(uses)} restrictions, invariants and guards are needed.")
+    for use in needed:
+        _print(console, f"without {use.name}", "    ")
+        _print(console, f"  {' and '.join(use.falls)} not proved: {use.open}", "    ")
+    _print(console, f"Not needed, each alone: {'; '.join(idle) or 'none'}.")
 
 
 def show_found(name: str, found: Sequence[Found]) -> None:
