@@ -23,28 +23,15 @@ from model.export.promela import promela
 from model.export.tla import tla
 from model.guards import audit
 from model.reduce.choice import NAMES
-from model.scenarios import Scenario, ScenarioError, bundled, find
+from model.scenarios import Scenario, ScenarioError, bundled
 from model.scenarios.geometry import describe, reduce, unreduced
 from model.stack.properties import MEANING, STANDARD, asked
-from model.terminal import BadInput, find_designs, open_console
+from model.terminal import BadInput, find_designs, find_scenarios, open_console
 from model.trace import record, text
 from model.trace.trace import Trace
 from model.verdict import worst
 
 FORMATS = ("text", "json")
-
-
-def _find_scenarios(names: Sequence[str]) -> list[Scenario]:
-    try:
-        found = [find(name) for name in names] or list(bundled())
-    except ScenarioError as error:
-        raise BadInput(str(error)) from None
-    different = list(dict.fromkeys(found))
-    for words in ([s.name for s in different], [s.slug for s in different]):
-        twice = [word for word in words if words.count(word) > 1]
-        if twice:
-            raise BadInput(f"two of the scenarios are named '{twice[0]}'; give each a name of its own")
-    return different
 
 
 @click.command()
@@ -100,7 +87,7 @@ def _print_guards(design: Design) -> None:
 def scenarios(scenario: str | None) -> None:
     """List the bundled scenarios, or show one: what it is about, its requests and reduced geometry."""
     console = open_console()
-    for each in _find_scenarios([] if scenario is None else [scenario]):
+    for each in find_scenarios([] if scenario is None else [scenario]):
         requests = ", ".join(request.label for request in each.requests)
         console.print(Text.assemble((each.slug, "bold"), f"  {each.name}: {requests}"))
         console.print(" ".join(each.shows.split()), markup=False)
@@ -181,7 +168,7 @@ def check(
     Without arguments: every design on every bundled scenario. Exit status 0 if all hold, 1 if something is
     violated, 3 if something is undetermined, 2 for bad input.
     """
-    chosen, on = find_designs(names), _find_scenarios(wanted)
+    chosen, on = find_designs(names), find_scenarios(wanted)
     limits = Limits(max_states, max_seconds)
     plan = _plan(chosen, on, asked(properties), engine, limits, reductions, reduce)
     try:
@@ -238,7 +225,7 @@ def trace(
 
     Exit status 0 if the property holds, 1 if it is violated, 3 if it is undetermined, 2 for bad input.
     """
-    chosen, on = find_designs([name]), _find_scenarios([wanted])
+    chosen, on = find_designs([name]), find_scenarios([wanted])
     properties = (wanted_property,) if wanted_property else STANDARD
     plan = _plan(chosen, on, properties, engine, Limits(max_states, max_seconds), reductions, reduce)
     try:
@@ -376,7 +363,7 @@ def export(
 
     What is written is the finite model that `check` explores, with the same steps and states.
     """
-    (design,), (scenario,) = find_designs([name]), _find_scenarios([wanted])
+    (design,), (scenario,) = find_designs([name]), find_scenarios([wanted])
     asked = tuple(dict.fromkeys(properties)) or STANDARD
     geometry = _plan([design], [scenario], asked, "", Limits(), (), reduce).geometry(scenario)
     narrowed = finite(design, scenario, geometry)

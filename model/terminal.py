@@ -1,4 +1,4 @@
-"""What the commands share: consoles, bad input, designs by name."""
+"""What the commands share: consoles, bad input, designs and scenarios by name."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from rich.console import Console
 from model.designs import DESIGNS, Design
 from model.designs.loading import DesignError
 from model.designs.loading import find as load_design
+from model.scenarios import Scenario, ScenarioError, bundled, find
 
 WIDTH = 100
 
@@ -37,3 +38,17 @@ def find_designs(names: Sequence[str]) -> list[Design]:
         if by_name.setdefault(design.name, design) is not design:
             raise BadInput(f"two of the designs are named '{design.name}'; give each a name of its own")
     return list(by_name.values())
+
+
+def find_scenarios(names: Sequence[str]) -> list[Scenario]:
+    """Return the scenarios of these names or files, all bundled ones for none. Raises `BadInput`."""
+    try:
+        found = [find(name) for name in names] or list(bundled())
+    except ScenarioError as error:
+        raise BadInput(str(error)) from None
+    different = list(dict.fromkeys(found))
+    for words in ([s.name for s in different], [s.slug for s in different]):
+        twice = [word for word in words if words.count(word) > 1]
+        if twice:
+            raise BadInput(f"two of the scenarios are named '{twice[0]}'; give each a name of its own")
+    return different

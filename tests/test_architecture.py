@@ -41,6 +41,7 @@ ABOVE = {
     "terminal": set[str](),
     "cli": {"check", "guards", "campaign", "output", "report", "terminal"},
     "prove_cli": {"proving", "output", "terminal"},
+    "step_cli": {"output", "terminal"},
     "output": set[str](),
 }
 # The rooms and files of the other two packages, from the bottom up: each may import what stands before it.

@@ -7,10 +7,8 @@ from itertools import pairwise
 
 from model.language.evaluate import Reference, Vector
 from model.language.instance import Instance
-from model.language.system import Action, System
-from model.trace.trace import ReplayError, Trace, WaitEdge, follow, waits
-
-Path = Sequence[tuple[Action, tuple[int, ...]]]
+from model.language.system import System
+from model.trace.trace import Path, ReplayError, Trace, WaitEdge, follow, waits
 
 
 def replay_lasso(

@@ -17,12 +17,13 @@ def render(trace: Trace, meaning: str, *, width: int = WIDTH) -> str:
     """Return the trace in at most `width` columns; `meaning` is the property in words."""
     who = max((len(step.owner) for step in trace.steps), default=0)
     rule = max((len(step.action) for step in trace.steps), default=0)
-    lines = wrap(f"{trace.design} on '{trace.scenario}': {trace.property}, {_length(trace)}", width, "  ")
+    title = ", ".join(filter(None, (trace.property, _length(trace))))
+    lines = wrap(f"{trace.design} on '{trace.scenario}': {title}", width, "  ")
     for step in trace.steps:
         if step.number == trace.loop:
             lines.append("     from here on for ever:")
         lead = f"{step.number:>3}  {step.owner:<{who}}  {step.action:<{rule}}  "
-        lines += wrap(lead + _line(step), width, " " * len(lead))
+        lines += wrap(lead + sentence(step), width, " " * len(lead))
     lines += wrap(conclusion(trace, meaning), width, "  ")
     return "\n".join(lines) + "\n"
 
@@ -45,6 +46,8 @@ def conclusion(trace: Trace, meaning: str) -> str:
         return f"{_starves(trace)} {trace.property} is violated; it says that {meaning}."
     if trace.property == "concurrency":
         return f"concurrency: {meaning}."
+    if not trace.property:
+        return "Nothing is decided here."
     return f"{trace.property} is violated; it says that {meaning}."
 
 
@@ -71,7 +74,7 @@ def _starves(trace: Trace) -> str:
 
 def _length(trace: Trace) -> str:
     if trace.loop is None:
-        return f"shortest trace, {_count(len(trace.steps))}"
+        return f"{'shortest ' if trace.shortest else ''}trace, {_count(len(trace.steps))}"
     repeated = len(trace.steps) - trace.loop + 1
     return f"{_count(trace.loop - 1)}, then {f'{repeated} that repeat' if repeated else 'nothing'}"
 
@@ -80,7 +83,8 @@ def _count(steps: int) -> str:
     return f"{steps} step{'s' if steps != 1 else ''}"
 
 
-def _line(step: TraceStep) -> str:
+def sentence(step: TraceStep) -> str:
+    """Return what the step did, saw and changed."""
     says = step.says.rstrip(".")
     seen = (_seen(seen) for seen in step.seen)
     changes = (_change(change) for change in step.changes if not change.internal)
@@ -99,16 +103,16 @@ def _change(change: Change) -> str:
 def _seen(seen: Seen) -> str:
     if {value for _, value in seen.values} <= {"yes", "no"}:
         verdicts = {"yes": seen.label, "no": f"not {seen.label}"}
-        return _values(tuple((place, verdicts[value]) for place, value in seen.values), "")
-    values = _values(seen.values, "at ")
+        return grouped(tuple((place, verdicts[value]) for place, value in seen.values), "")
+    values = grouped(seen.values, "at ")
     return values if seen.label == "reads" else f"{seen.label} {values}"
 
 
-def _values(values: tuple[tuple[str, str], ...], at: str) -> str:
+def grouped(values: tuple[tuple[str, str], ...], at: str) -> str:
     """Return the values, each with its places unless all are the same."""
-    grouped: dict[str, list[str]] = {}
+    by_value: dict[str, list[str]] = {}
     for place, value in values:
-        grouped.setdefault(value, []).append(place)
-    if len(grouped) == 1:
-        return next(iter(grouped))
-    return ", ".join(f"{value} {at}{' '.join(places)}" for value, places in grouped.items())
+        by_value.setdefault(value, []).append(place)
+    if len(by_value) == 1:
+        return next(iter(by_value))
+    return ", ".join(f"{value} {at}{' '.join(places)}" for value, places in by_value.items())

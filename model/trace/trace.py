@@ -11,6 +11,8 @@ from model.language.evaluate import Reference, Vector
 from model.language.instance import Instance
 from model.language.system import Action, Property, System
 
+Path = Sequence[tuple[Action, tuple[int, ...]]]
+
 
 class ReplayError(Exception):
     """The reference does not follow an engine's trace: an error of cowpath itself, never of the user's."""
@@ -63,7 +65,8 @@ class Trace:
 
     `stuck` lists every wait of the last state when nobody can move there and no cycle is closed. For
     `progress` the steps from number `loop` on are repeated for ever: `starved` are who can starve, the first
-    of them does so here, and `passed` are its waits in the loop, each once.
+    of them does so here, and `passed` are its waits in the loop, each once. A walk by hand is not `shortest`,
+    and has no property ("") as long as it decides none.
     """
 
     design: str
@@ -76,6 +79,7 @@ class Trace:
     loop: int | None = None
     starved: tuple[str, ...] = ()
     passed: tuple[WaitEdge, ...] = ()
+    shortest: bool = True
 
 
 def replay(
@@ -83,9 +87,11 @@ def replay(
     instance: Instance,
     scenario: str,
     name: str,
-    path: Sequence[tuple[Action, tuple[int, ...]]],
+    path: Path,
+    *,
+    shortest: bool = True,
 ) -> Trace:
-    """Follow the path with the reference semantics and return it as a trace for the property `name`.
+    """Follow the path with the reference semantics and return it as a trace for the property `name`, if any.
 
     Raises `ReplayError` if a step is not enabled or the last state does not show what it should.
     """
@@ -98,33 +104,52 @@ def replay(
     claims = {claim.name: claim for claim in system.properties}
     if name == "deadlock":
         cycle, stuck, unfinished = explain_deadlock(reference, state)
-    elif name not in claims or not _decides(reference, state, claims[name]):
+    elif name and (name not in claims or not _decides(reference, state, claims[name])):
         raise ReplayError(f"the last state of the trace does not decide '{name}' in the reference")
-    return Trace(system.name, scenario, name, steps, cycle, stuck, unfinished)
+    return Trace(system.name, scenario, name, steps, cycle, stuck, unfinished, shortest=shortest)
 
 
-def follow(
-    reference: Reference, path: Sequence[tuple[Action, tuple[int, ...]]]
-) -> tuple[tuple[TraceStep, ...], tuple[Vector, ...]]:
+def decided_by(reference: Reference, state: Vector, names: Sequence[str]) -> str:
+    """Return the first of the properties that falls in the state, `deadlock` before others; "" if none."""
+    if "deadlock" in names:
+        try:
+            explain_deadlock(reference, state)
+            return "deadlock"
+        except ReplayError:
+            pass
+    always = (
+        claim for claim in reference.system.properties if claim.kind == "always" and claim.name in names
+    )
+    return next((claim.name for claim in always if _decides(reference, state, claim)), "")
+
+
+def follow(reference: Reference, path: Path) -> tuple[tuple[TraceStep, ...], tuple[Vector, ...]]:
     """Return the path's steps in words, and its states, the initial one first.
 
     Raises `ReplayError` if a step is not enabled.
     """
-    instance = reference.instance
     states = [reference.initial()]
     steps = []
     for number, (action, arguments) in enumerate(path, 1):
-        state = states[-1]
-        if not reference.enabled(action, arguments, state):
+        if not reference.enabled(action, arguments, states[-1]):
             raise ReplayError(f"step {number}, {action.label}{arguments}, is not enabled in the reference")
-        after = reference.apply(action, arguments, state)
-        seen = tuple(_seen(reference, action, arguments, state))
-        names = {p.name: instance.show(p.sort, i) for p, i in zip(action.params, arguments, strict=True)}
-        owner, says = names[action.params[0].name], action.says.format(**names)
-        changes = tuple(_changes(reference, state, after))
-        steps.append(TraceStep(number, action.label, says, action.source, owner, changes, seen))
+        step, after = made(reference, number, action, arguments, states[-1])
+        steps.append(step)
         states.append(after)
     return tuple(steps), tuple(states)
+
+
+def made(
+    reference: Reference, number: int, action: Action, arguments: tuple[int, ...], state: Vector
+) -> tuple[TraceStep, Vector]:
+    """Return the step that the action makes of the state, in words, and the state after it."""
+    instance = reference.instance
+    after = reference.apply(action, arguments, state)
+    seen = tuple(_seen(reference, action, arguments, state))
+    names = {p.name: instance.show(p.sort, i) for p, i in zip(action.params, arguments, strict=True)}
+    owner, says = names[action.params[0].name], action.says.format(**names)
+    changes = tuple(_changes(reference, state, after))
+    return TraceStep(number, action.label, says, action.source, owner, changes, seen), after
 
 
 def explain_deadlock(
