@@ -133,6 +133,7 @@ class _Session:
         for what, value in (*self.walk.shared(), *self.walk.places()):
             state.add_row(Text(what), Text(value))
         self.console.print(state)
+        self.console.print()
         table = Table(box=None, padding=(0, 2, 0, 0), show_header=False)
         for number, move in enumerate(self.walk.moves(), 1):
             says = self.walk.says(move)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import networkx as nx
 
 from model.language.evaluate import Reference, Vector
+from model.language.expression import Read
 from model.language.instance import Instance
 from model.language.system import Action, Property, System
 
@@ -30,15 +31,19 @@ class Change:
 
 @dataclass(frozen=True)
 class Seen:
-    """What a step saw: a label and the values by place, in words."""
+    """What a step saw: a label, the values by place, in words, and of which variable, if of one."""
 
     label: str
     values: tuple[tuple[str, str], ...]
+    of: str | None
 
 
 @dataclass(frozen=True)
 class TraceStep:
-    """One step: who did what, by which rule, what changed and what was seen."""
+    """One step: who did what, by which rule, what changed and what was seen.
+
+    `arguments` are the values of all the action's parameters in words, the owner's first.
+    """
 
     number: int
     action: str
@@ -47,6 +52,7 @@ class TraceStep:
     owner: str
     changes: tuple[Change, ...]
     seen: tuple[Seen, ...]
+    arguments: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -57,6 +63,18 @@ class WaitEdge:
     holder: str
     on: str
     held: str
+
+
+Words = Mapping[tuple[str, ...], str]
+"""A function in words: values by indices."""
+
+
+@dataclass(frozen=True)
+class TraceState:
+    """A state in words: each variable's values, and the waits of those who cannot move."""
+
+    values: Mapping[str, Words]
+    waits: tuple[WaitEdge, ...]
 
 
 @dataclass(frozen=True)
@@ -80,6 +98,9 @@ class Trace:
     starved: tuple[str, ...] = ()
     passed: tuple[WaitEdge, ...] = ()
     shortest: bool = True
+    states: tuple[TraceState, ...] = ()
+    setting: Mapping[str, Words] = field(default_factory=dict)
+    elements: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 def replay(
@@ -106,7 +127,19 @@ def replay(
         cycle, stuck, unfinished = explain_deadlock(reference, state)
     elif name and (name not in claims or not _decides(reference, state, claims[name])):
         raise ReplayError(f"the last state of the trace does not decide '{name}' in the reference")
-    return Trace(system.name, scenario, name, steps, cycle, stuck, unfinished, shortest=shortest)
+    return Trace(
+        system.name,
+        scenario,
+        name,
+        steps,
+        cycle,
+        stuck,
+        unfinished,
+        shortest=shortest,
+        states=tuple(in_words(reference, each) for each in states),
+        setting=setting(reference),
+        elements=instance.names,
+    )
 
 
 def decided_by(reference: Reference, state: Vector, names: Sequence[str]) -> str:
@@ -147,9 +180,42 @@ def made(
     after = reference.apply(action, arguments, state)
     seen = tuple(_seen(reference, action, arguments, state))
     names = {p.name: instance.show(p.sort, i) for p, i in zip(action.params, arguments, strict=True)}
-    owner, says = names[action.params[0].name], action.says.format(**names)
+    words, says = tuple(names.values()), action.says.format(**names)
     changes = tuple(_changes(reference, state, after))
-    return TraceStep(number, action.label, says, action.source, owner, changes, seen), after
+    return TraceStep(number, action.label, says, action.source, words[0], changes, seen, words), after
+
+
+def in_words(reference: Reference, state: Vector) -> TraceState:
+    """Return the state's values, and the waits of those who are unfinished and cannot move."""
+    layout = reference.layout
+    values: dict[str, dict[tuple[str, ...], str]] = {name: {} for name in reference.system.variables}
+    for position, cell in enumerate(layout.cells):
+        indices = reference.system.variables[cell.variable].indices
+        places = tuple(map(reference.instance.show, indices, cell.indices))
+        values[cell.variable][places] = layout.show_value(position, state[position])
+    blocked = _blocked(reference, state)[1]
+    return TraceState(values, tuple(edge for _, _, edge in waits(reference, state, blocked)))
+
+
+def setting(reference: Reference) -> Mapping[str, Words]:
+    """Return the instance's parameters in words."""
+    show, tables = reference.instance.show, reference.instance.tables
+    return {
+        name: {
+            tuple(map(show, parameter.indices, indices)): show(parameter.sort, value)
+            for indices, value in tables[name].items()
+        }
+        for name, parameter in reference.system.parameters.items()
+    }
+
+
+def _blocked(reference: Reference, state: Vector) -> tuple[list[int], list[int]]:
+    """Return who is unfinished, and who of them cannot move."""
+    assert reference.system.finished is not None
+    owner, formula = reference.system.finished
+    owners = range(owner.sort.size(reference.instance.sizes))
+    unfinished = [r for r in owners if not reference.value(formula, state, {owner.number: r})]
+    return unfinished, [r for r in unfinished if not reference.can_move(r, state)]
 
 
 def explain_deadlock(
@@ -159,26 +225,22 @@ def explain_deadlock(
 
     Raises `ReplayError` if the state is none.
     """
-    finished = reference.system.finished
-    assert finished is not None
-    owner, formula = finished
-    owners = range(owner.sort.size(reference.instance.sizes))
-    movable = {step.arguments[0] for step in reference.steps(state)}
-    unfinished = [r for r in owners if not reference.value(formula, state, {owner.number: r})]
-    blocked = [r for r in unfinished if r not in movable]
+    unfinished, blocked = _blocked(reference, state)
     graph: nx.DiGraph[int] = nx.DiGraph()
     words: dict[tuple[int, int], WaitEdge] = {}
     for r, q, edge in waits(reference, state, blocked):
         graph.add_edge(r, q)
         words.setdefault((r, q), edge)
-    names = tuple(reference.instance.show(owner.sort, r) for r in unfinished)
+    assert reference.system.finished is not None
+    owners = reference.system.finished[0].sort
+    names = tuple(reference.instance.show(owners, r) for r in unfinished)
     cycles = sorted(nx.simple_cycles(graph.subgraph(blocked)), key=lambda c: (len(c), min(c)))
     if cycles:
         ring = cycles[0]
         start = ring.index(min(ring))
         ring = ring[start:] + ring[:start]
         return tuple(words[r, q] for r, q in zip(ring, ring[1:] + ring[:1], strict=True)), (), names
-    if movable or not unfinished:
+    if not unfinished or len(blocked) < len(unfinished):
         raise ReplayError("the last state of the trace is no deadlock in the reference")
     return (), tuple(words.values()), names
 
@@ -229,4 +291,5 @@ def _seen(reference: Reference, action: Action, arguments: tuple[int, ...], stat
                 shown = instance.show(observation.value.sort, value, observation.unset)
                 values.append((instance.show(observation.bound.sort, i), shown))
         if values:
-            yield Seen(observation.label, tuple(values))
+            of = observation.value.name if isinstance(observation.value, Read) else None
+            yield Seen(observation.label, tuple(values), of)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from model.language.evaluate import Reference, Step, Vector
 from model.language.instance import Instance
-from model.language.sorts import BOOL, Enum, Int, Position
+from model.language.sorts import BOOL, Enum, Maybe
 from model.language.system import Action, System, Variable
 from model.trace.text import grouped
 from model.trace.trace import Trace, decided_by, replay
@@ -73,30 +73,36 @@ class Walk:
 
     def shared(self) -> Iterator[tuple[str, str]]:
         """Yield what the state shows of all that is not an owner's: a variable's name, and its values."""
-        for variable in self._variables():
+        values = in_words(self.reference, self.state).values
+        for variable in self.reference.system.variables.values():
             if variable.indices[:1] != (self.reference.system.owners,) and not variable.internal:
-                yield words(variable), self._values(variable)
+                yield _spoken(variable), _grouped(values[variable.name])
 
     def places(self) -> Iterator[tuple[str, str]]:
         """Yield of each owner where its program is, and what else is true or set for it."""
-        owners = self.reference.system.owners
-        for owner, name in enumerate(self.names()):
+        first, now = (in_words(self.reference, s).values for s in (self.reference.initial(), self.state))
+        for owner in self.names():
             said: list[str] = []
-            for variable in self._variables():
-                if variable.indices != (owners,) or isinstance(variable.sort, Position | Int):
+            for variable in self.reference.system.variables.values():
+                if variable.indices != (self.reference.system.owners,):
                     continue
-                value, changed = self._values(variable, owner), self._changed(variable, owner)
+                value = now[variable.name][owner,]
+                changed = value != first[variable.name][owner,]
                 if isinstance(variable.sort, Enum):
                     said += [f"at {value}"] if changed or not said else []
-                elif changed:
-                    said.append(words(variable) if variable.sort == BOOL else f"{words(variable)} {value}")
-            yield name, ", ".join(said)
+                elif changed and variable.sort == BOOL:
+                    said.append(_spoken(variable))
+                elif changed and isinstance(variable.sort, Maybe):
+                    said.append(f"{_spoken(variable)} {value}")
+            yield owner, ", ".join(said)
 
     def about(self, owner: str) -> Iterator[tuple[str, str]]:
         """Yield every variable that is the owner's, internal ones too, with its values."""
-        for variable in self._variables():
+        values = in_words(self.reference, self.state).values
+        for variable in self.reference.system.variables.values():
             if variable.indices[:1] == (self.reference.system.owners,):
-                yield words(variable), self._values(variable, self.names().index(owner))
+                own = {place[1:]: v for place, v in values[variable.name].items() if place[0] == owner}
+                yield _spoken(variable), _grouped(own)
 
     def names(self) -> tuple[str, ...]:
         """Return what the owners are called."""
@@ -108,36 +114,21 @@ class Walk:
         false = [g for g in action.guards if not reference.value(g.condition, state, bound)]
         if any(guard.location for guard in false):
             return
-        yield from (f"needs: {guard.name}" for guard in false)
         for number, other in reference.waits(action, arguments, state):
             wait = action.waits[number]
             held = {word: table[other] for word, table in reference.instance.phrases.items()}
             whom = reference.instance.show(wait.bound.sort, other)
             yield f"waits for {whom}, who holds {wait.held.format(**held)}"
-
-    def _variables(self) -> Collection[Variable]:
-        return self.reference.system.variables.values()
-
-    def _values(self, variable: Variable, owner: int | None = None) -> str:
-        """Return the variable's values in words, grouped by value; only the owner's if one is given."""
-        layout, show, values = self.reference.layout, self.reference.instance.show, []
-        for position, cell in enumerate(layout.cells):
-            if cell.variable == variable.name and (owner is None or cell.indices[0] == owner):
-                indices = list(zip(variable.indices, cell.indices, strict=True))
-                where = indices if owner is None else indices[1:]
-                place = " ".join(show(sort, i) for sort, i in where)
-                values.append((place, layout.show_value(position, self.state[position])))
-        return grouped(tuple(values), "at ")
-
-    def _changed(self, variable: Variable, owner: int) -> bool:
-        position = self.reference.layout.position[variable.name, (owner,)]
-        return self.state[position] != self.reference.initial()[position]
+        yield from (f"needs: {guard.name}" for guard in false)
 
     def _shown(self, action: Action, arguments: tuple[int, ...]) -> dict[str, str]:
         show = self.reference.instance.show
         return {p.name: show(p.sort, i) for p, i in zip(action.params, arguments, strict=True)}
 
 
-def words(variable: Variable) -> str:
-    """Return what the variable is called in a trace."""
+def _spoken(variable: Variable) -> str:
     return variable.name.replace("_", " ")
+
+
+def _grouped(values: Words) -> str:
+    return grouped(tuple((" ".join(place), value) for place, value in values.items()), "at ")
