@@ -10,7 +10,7 @@ from model.language.instance import Instance
 from model.language.sorts import BOOL, Enum, Maybe
 from model.language.system import Action, System, Variable
 from model.trace.text import grouped
-from model.trace.trace import Trace, decided_by, replay
+from model.trace.trace import Trace, Words, decided_by, in_words, replay
 
 
 @dataclass(frozen=True)
