@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import click
+from click.core import ParameterSource
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -21,17 +22,16 @@ from model.explore.result import DEADLOCK, Limits, Progress, questions
 from model.export.naming import identifier
 from model.export.promela import promela
 from model.export.tla import tla
+from model.formats import FORMATS, Subject
 from model.guards import audit
 from model.reduce.choice import NAMES
 from model.scenarios import Scenario, ScenarioError, bundled
 from model.scenarios.geometry import describe, reduce, unreduced
 from model.stack.properties import MEANING, STANDARD, asked
-from model.terminal import BadInput, find_designs, find_scenarios, open_console
-from model.trace import record, text
-from model.trace.trace import Trace
+from model.terminal import BadInput, find_designs, find_scenarios, open_console, read_trace
+from model.trace import text
+from model.trace.png import NoRenderer
 from model.verdict import worst
-
-FORMATS = ("text", "json")
 
 
 @click.command()
@@ -202,7 +202,8 @@ def check(
     type=click.Choice(list(MEANING)),
     help="Default: the violated one with the shortest trace.",
 )
-@click.option("--format", "form", type=click.Choice(FORMATS), default="text", show_default=True)
+@click.option("--format", "form", type=click.Choice(list(FORMATS)), default="text", show_default=True)
+@click.option("--from", "recorded", metavar="FILE.json", help="A recorded trace, instead of searching one.")
 @click.option("-o", "path", metavar="OUT", help="Write it there instead of to stdout.")
 @_ENGINE
 @_MAX_STATES
@@ -214,6 +215,7 @@ def trace(
     wanted: str,
     wanted_property: str | None,
     form: str,
+    recorded: str | None,
     path: str | None,
     engine: str,
     max_states: int | None,
@@ -225,29 +227,51 @@ def trace(
 
     Exit status 0 if the property holds, 1 if it is violated, 3 if it is undetermined, 2 for bad input.
     """
-    chosen, on = find_designs([name]), find_scenarios([wanted])
+    (design,), (scenario,) = find_designs([name]), find_scenarios([wanted])
     properties = (wanted_property,) if wanted_property else STANDARD
-    plan = _plan(chosen, on, properties, engine, Limits(max_states, max_seconds), reductions, reduce)
+    plan = _plan(
+        [design], [scenario], properties, engine, Limits(max_states, max_seconds), reductions, reduce
+    )
     try:
         if path is not None:
             output.check_file(path, "-o")
-        (result,) = _run(plan)
-        _print_trace(result, form, path)
-    except output.OutputError as error:
-        raise BadInput(str(error)) from None
-    raise SystemExit(result.verdict.exit_status)
-
-
-def _print_trace(result: Result, form: str, path: str | None) -> None:
-    traces = [outcome.trace for outcome in result.properties.values() if outcome.trace is not None]
-    if traces:
-        shortest = min(traces, key=lambda each: len(each.steps))
-        content = _formatted(shortest, form)
-        if path is None:
-            click.echo(content, nl=False)
+        if recorded is not None:
+            _refuse_beside("--from", "wanted_property", "engine", "max_states", "max_seconds", "reductions")
+            found = read_trace(recorded, design, scenario, plan.geometry(scenario))
+            status = int(found.property not in ("", "concurrency"))
         else:
-            output.write(path, content)
-        return
+            (result,) = _run(plan)
+            traces = [outcome.trace for outcome in result.properties.values() if outcome.trace is not None]
+            status = result.verdict.exit_status
+            if not traces:
+                _say_none(result, form, path)
+                raise SystemExit(status)
+            found = min(traces, key=lambda each: len(each.steps))
+        _print(FORMATS[form](Subject(found, design, name, scenario, reduce)), form, path)
+    except (output.OutputError, NoRenderer) as error:
+        raise BadInput(str(error)) from None
+    raise SystemExit(status)
+
+
+def _refuse_beside(option: str, *others: str) -> None:
+    """Refuse what has no meaning beside the option, rather than pass it over."""
+    context = click.get_current_context()
+    for param in context.command.params:
+        if param.name in others and context.get_parameter_source(param.name) is not ParameterSource.DEFAULT:
+            raise BadInput(f"{param.opts[0]} says how to search; with {option} nothing is searched")
+
+
+def _print(content: str | bytes, form: str, path: str | None) -> None:
+    if path is not None:
+        output.write(path, content)
+    elif isinstance(content, bytes) and sys.stdout.isatty():
+        raise BadInput(f"--format {form}: no terminal shows that; accepted: -o OUT, or a pipe")
+    else:
+        click.echo(content, nl=False)
+
+
+def _say_none(result: Result, form: str, path: str | None) -> None:
+    """Say that there is no trace: in the file if it is for words, else on stderr."""
     if form == "json":
         nothing = {**report.as_json(result), "trace": None}
         content = json.dumps(nothing, indent=1) + "\n"
@@ -255,23 +279,10 @@ def _print_trace(result: Result, form: str, path: str | None) -> None:
         asked = ", ".join(result.properties)
         lines = [f"no trace: {asked} on '{result.scenario.name}':", *map(str, report.details(result))]
         content = "\n".join(lines) + "\n"
-    if path is not None and result.stopped is None:
+    if path is not None and result.stopped is None and form in ("text", "json"):
         output.write(path, content)
     else:  # what a limit or an interrupt left open is no outcome to keep in a file
-        click.echo(content, nl=False, err=form == "text" or path is not None)
-
-
-def _formatted(shortest: Trace, form: str) -> str:
-    if form == "text":
-        return text.render(shortest, MEANING[shortest.property])
-    written = {
-        "design": shortest.design,
-        "scenario": shortest.scenario,
-        "property": shortest.property,
-        "trace": record.steps(shortest),
-        **record.decided(shortest),
-    }
-    return json.dumps(written, indent=1) + "\n"
+        click.echo(content, nl=False, err=form != "json" or path is not None)
 
 
 def _plan(

@@ -17,8 +17,7 @@ def render(trace: Trace, meaning: str, *, width: int = WIDTH) -> str:
     """Return the trace in at most `width` columns; `meaning` is the property in words."""
     who = max((len(step.owner) for step in trace.steps), default=0)
     rule = max((len(step.action) for step in trace.steps), default=0)
-    title = ", ".join(filter(None, (trace.property, _length(trace))))
-    lines = wrap(f"{trace.design} on '{trace.scenario}': {title}", width, "  ")
+    lines = wrap(heading(trace), width, "  ")
     for step in trace.steps:
         if step.number == trace.loop:
             lines.append("     from here on for ever:")
@@ -26,6 +25,12 @@ def render(trace: Trace, meaning: str, *, width: int = WIDTH) -> str:
         lines += wrap(lead + sentence(step), width, " " * len(lead))
     lines += wrap(conclusion(trace, meaning), width, "  ")
     return "\n".join(lines) + "\n"
+
+
+def heading(trace: Trace) -> str:
+    """Return in one line what it is a trace of, and how long it is."""
+    what = ", ".join(filter(None, (trace.property, _length(trace))))
+    return f"{trace.design} on '{trace.scenario}': {what}"
 
 
 def wrap(line: str, width: int, indent: str) -> list[str]:
