@@ -11,8 +11,8 @@ from model.trace.trace import Trace
 _HEAD = '''\
 """{heading}.
 
-Written by `cowpath trace --format pytest`, to be run by pytest as it is. It fails as soon as a step of the trace
-is changed, or the model{threads} no longer follows.
+Written by `cowpath trace --format pytest`, to be run by pytest as it is. It fails as soon as a step of the
+trace is changed, or the model{threads} no longer follows it.
 """
 
 {imports}
