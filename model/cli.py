@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from model import campaign, output, report
+from model import campaign, output, pages, report
 from model.check import Result, finite
 from model.designs import DESIGNS, Design
 from model.explore.engines import ENGINES
@@ -26,12 +26,12 @@ from model.reduce.choice import NAMES
 from model.scenarios import Scenario, ScenarioError, bundled, find
 from model.scenarios.geometry import describe, reduce, unreduced
 from model.stack.properties import MEANING, STANDARD, asked
-from model.terminal import BadInput, find_designs, open_console
+from model.terminal import WIDTH, BadInput, find_designs, open_console
 from model.trace import record, text
 from model.trace.trace import Trace
 from model.verdict import worst
 
-FORMATS = ("text", "json")
+FORMATS = ("text", "json", "html")
 
 
 def _find_scenarios(names: Sequence[str]) -> list[Scenario]:
@@ -215,6 +215,7 @@ def check(
     type=click.Choice(list(MEANING)),
     help="Default: the violated one with the shortest trace.",
 )
+@click.option("--ascii", "plain", is_flag=True, help="Text in plain ASCII, for a mail.")
 @click.option("--format", "form", type=click.Choice(FORMATS), default="text", show_default=True)
 @click.option("-o", "path", metavar="OUT", help="Write it there instead of to stdout.")
 @_ENGINE
@@ -226,6 +227,7 @@ def trace(
     name: str,
     wanted: str,
     wanted_property: str | None,
+    plain: bool,
     form: str,
     path: str | None,
     engine: str,
@@ -238,6 +240,8 @@ def trace(
 
     Exit status 0 if the property holds, 1 if it is violated, 3 if it is undetermined, 2 for bad input.
     """
+    if plain and form != "text":
+        raise BadInput(f"--ascii: goes with --format text, not with {form}")
     chosen, on = find_designs([name]), _find_scenarios([wanted])
     properties = (wanted_property,) if wanted_property else STANDARD
     plan = _plan(chosen, on, properties, engine, Limits(max_states, max_seconds), reductions, reduce)
@@ -245,17 +249,18 @@ def trace(
         if path is not None:
             output.check_file(path, "-o")
         (result,) = _run(plan)
-        _print_trace(result, form, path)
+        _print_trace(chosen[0], result, form, plain, path)
     except output.OutputError as error:
         raise BadInput(str(error)) from None
     raise SystemExit(result.verdict.exit_status)
 
 
-def _print_trace(result: Result, form: str, path: str | None) -> None:
+def _print_trace(design: Design, result: Result, form: str, plain: bool, path: str | None) -> None:
     traces = [outcome.trace for outcome in result.properties.values() if outcome.trace is not None]
     if traces:
         shortest = min(traces, key=lambda each: len(each.steps))
-        content = _formatted(shortest, form)
+        content = _formatted(design, result, shortest, form)
+        content = text.to_ascii(content) if plain else content
         if path is None:
             click.echo(content, nl=False)
         else:
@@ -271,12 +276,14 @@ def _print_trace(result: Result, form: str, path: str | None) -> None:
     if path is not None and result.stopped is None:
         output.write(path, content)
     else:  # what a limit or an interrupt left open is no outcome to keep in a file
-        click.echo(content, nl=False, err=form == "text" or path is not None)
+        click.echo(content, nl=False, err=form != "json" or path is not None)
 
 
-def _formatted(shortest: Trace, form: str) -> str:
+def _formatted(design: Design, result: Result, shortest: Trace, form: str) -> str:
     if form == "text":
         return text.render(shortest, MEANING[shortest.property])
+    if form == "html":
+        return pages.trace_page(design, result, shortest)
     written = {
         "design": shortest.design,
         "scenario": shortest.scenario,
@@ -354,7 +361,8 @@ def _show(results: Sequence[Result], seconds: float) -> None:
     traces = [outcome.trace for outcome in outcomes if outcome.trace is not None]
     for each in traces or report.telling(results):
         console.print()
-        console.print(text.render(each, MEANING[each.property]), end="", markup=False, soft_wrap=True)
+        rendered = text.render(each, MEANING[each.property], width=WIDTH)
+        console.print(rendered, end="", markup=False, soft_wrap=True)
     for line in report.surprises(results):
         console.print(f"Not as expected: {line}", style="bold red", markup=False)
     if len(results) > 1 and (answer := report.answer(results)):

@@ -37,9 +37,10 @@ ABOVE = {
     "guards": {"check"},
     "campaign": {"check"},
     "report": {"check", "campaign"},
+    "pages": {"check"},
     "proving": {"check", "output"},
     "terminal": set[str](),
-    "cli": {"check", "guards", "campaign", "output", "report", "terminal"},
+    "cli": {"check", "guards", "campaign", "output", "pages", "report", "terminal"},
     "prove_cli": {"proving", "output", "terminal"},
     "output": set[str](),
 }

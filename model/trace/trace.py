@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import networkx as nx
@@ -11,6 +11,7 @@ from model.language.evaluate import Reference, Vector
 from model.language.expression import Read
 from model.language.instance import Instance
 from model.language.system import Action, Property, System
+from model.trace.conjunct import Fact, failed
 
 
 class ReplayError(Exception):
@@ -26,6 +27,12 @@ class Change:
     after: str
     internal: bool
 
+    @property
+    def says(self) -> str:
+        """The change in words."""
+        verb = {("no", "yes"): "set", ("yes", "no"): "cleared"}.get((self.before, self.after))
+        return f"{self.what} {verb}" if verb else f"{self.what} := {self.after}"
+
 
 @dataclass(frozen=True)
 class Seen:
@@ -34,6 +41,15 @@ class Seen:
     label: str
     values: tuple[tuple[str, str], ...]
     of: str | None
+
+    @property
+    def says(self) -> str:
+        """The values in words, each with its places unless all are the same."""
+        if {value for _, value in self.values} <= {"yes", "no"}:
+            verdicts = {"yes": self.label, "no": f"not {self.label}"}
+            return _grouped(((place, verdicts[value]) for place, value in self.values), "")
+        values = _grouped(self.values, "at ")
+        return values if self.label == "reads" else f"{self.label} {values}"
 
 
 @dataclass(frozen=True)
@@ -51,6 +67,18 @@ class TraceStep:
     changes: tuple[Change, ...]
     seen: tuple[Seen, ...]
     arguments: tuple[str, ...]
+
+    @property
+    def does(self) -> str:
+        """What it does, as the end of a sentence that its owner begins."""
+        says = self.says.rstrip(".")
+        return f"{says[:1].lower()}{says[1:]}"
+
+    @property
+    def details(self) -> tuple[str, ...]:
+        """What it saw and changed, in words, but for what is internal."""
+        seen = [seen.says for seen in self.seen]
+        return (*seen, *(change.says for change in self.changes if not change.internal))
 
 
 @dataclass(frozen=True)
@@ -94,6 +122,8 @@ class Trace:
     loop: int | None = None
     starved: tuple[str, ...] = ()
     passed: tuple[WaitEdge, ...] = ()
+    conjunct: str = ""
+    facts: tuple[Fact, ...] = ()
     states: tuple[TraceState, ...] = ()
     setting: Mapping[str, Words] = field(default_factory=dict)
     elements: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -116,11 +146,15 @@ def replay(
     cycle: tuple[WaitEdge, ...] = ()
     stuck: tuple[WaitEdge, ...] = ()
     unfinished: tuple[str, ...] = ()
+    conjunct = ""
+    facts: tuple[Fact, ...] = ()
     claims = {claim.name: claim for claim in system.properties}
     if name == "deadlock":
         cycle, stuck, unfinished = explain_deadlock(reference, state)
     elif name not in claims or not _decides(reference, state, claims[name]):
         raise ReplayError(f"the last state of the trace does not decide '{name}' in the reference")
+    elif claims[name].kind == "always":
+        conjunct, facts = failed(reference, claims[name].formula, state)
     return Trace(
         system.name,
         scenario,
@@ -129,6 +163,8 @@ def replay(
         cycle,
         stuck,
         unfinished,
+        conjunct=conjunct,
+        facts=facts,
         states=tuple(in_words(reference, each) for each in states),
         setting=setting(reference),
         elements=instance.names,
@@ -168,7 +204,8 @@ def in_words(reference: Reference, state: Vector) -> TraceState:
         places = tuple(map(reference.instance.show, indices, cell.indices))
         values[cell.variable][places] = layout.show_value(position, state[position])
     blocked = _blocked(reference, state)[1]
-    return TraceState(values, tuple(edge for _, _, edge in waits(reference, state, blocked)))
+    edges = dict.fromkeys(edge for _, _, edge in waits(reference, state, blocked))
+    return TraceState(values, tuple(edges))
 
 
 def setting(reference: Reference) -> Mapping[str, Words]:
@@ -267,3 +304,13 @@ def _seen(reference: Reference, action: Action, arguments: tuple[int, ...], stat
         if values:
             of = observation.value.name if isinstance(observation.value, Read) else None
             yield Seen(observation.label, tuple(values), of)
+
+
+def _grouped(values: Iterable[tuple[str, str]], at: str) -> str:
+    """Return the values, each with its places unless all are the same."""
+    places: dict[str, list[str]] = {}
+    for place, value in values:
+        places.setdefault(value, []).append(place)
+    if len(places) == 1:
+        return next(iter(places))
+    return ", ".join(f"{value} {at}{' '.join(where)}" for value, where in places.items())
