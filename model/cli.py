@@ -29,7 +29,7 @@ from model.reduce.choice import NAMES
 from model.scenarios import Scenario, ScenarioError, bundled
 from model.scenarios.geometry import describe, reduce, unreduced
 from model.stack.properties import MEANING, STANDARD, asked
-from model.terminal import BadInput, find_designs, find_scenarios, open_console, read_trace
+from model.terminal import WIDTH, BadInput, find_designs, find_scenarios, open_console, read_trace
 from model.trace import text
 from model.trace.png import NoRenderer
 from model.verdict import worst
@@ -203,6 +203,7 @@ def check(
     type=click.Choice(list(MEANING)),
     help="Default: the violated one with the shortest trace.",
 )
+@click.option("--ascii", "plain", is_flag=True, help="Text in plain ASCII, for a mail.")
 @click.option("--format", "form", type=click.Choice(list(FORMATS)), default="text", show_default=True)
 @click.option("--from", "recorded", metavar="FILE.json", help="A recorded trace, instead of searching one.")
 @click.option("-o", "path", metavar="OUT", help="Write it there instead of to stdout.")
@@ -215,6 +216,7 @@ def trace(
     name: str,
     wanted: str,
     wanted_property: str | None,
+    plain: bool,
     form: str,
     recorded: str | None,
     path: str | None,
@@ -228,6 +230,8 @@ def trace(
 
     Exit status 0 if the property holds, 1 if it is violated, 3 if it is undetermined, 2 for bad input.
     """
+    if plain and form != "text":
+        raise BadInput(f"--ascii: goes with --format text, not with {form}")
     (design,), (scenario,) = find_designs([name]), find_scenarios([wanted])
     properties = (wanted_property,) if wanted_property else STANDARD
     plan = _plan(
@@ -248,7 +252,8 @@ def trace(
                 _say_none(result, form, path)
                 raise SystemExit(status)
             found = min(traces, key=lambda each: len(each.steps))
-        _print(FORMATS[form](Subject(found, design, name, scenario, reduce)), form, path)
+        subject = Subject(found, design, name, scenario, plan.geometry(scenario), plain)
+        _print(FORMATS[form](subject), form, path)
     except (output.OutputError, NoRenderer) as error:
         raise BadInput(str(error)) from None
     raise SystemExit(status)
@@ -353,7 +358,8 @@ def _show(results: Sequence[Result], seconds: float) -> None:
     traces = [outcome.trace for outcome in outcomes if outcome.trace is not None]
     for each in traces or report.telling(results):
         console.print()
-        console.print(text.render(each, MEANING[each.property]), end="", markup=False, soft_wrap=True)
+        rendered = text.render(each, MEANING[each.property], width=WIDTH)
+        console.print(rendered, end="", markup=False, soft_wrap=True)
     for line in report.surprises(results):
         console.print(f"Not as expected: {line}", style="bold red", markup=False)
     if len(results) > 1 and (answer := report.answer(results)):

@@ -32,9 +32,6 @@ Kind = Enum(
 Fault = Enum("Fault", ("none", "cbw-read", "cbw-write", "data-write"))
 Job = Enum("Job", ("running", "ending", "ended", "freed"))
 
-DISKS = {"active": ("active", "in_active"), "hidden": ("hidden", "in_hidden"), "secondary": ("secondary",)}
-"""The disks, from the guest downwards, and what of the state is on each."""
-
 Place = Enum(
     "Place",
     (

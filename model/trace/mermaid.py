@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from model.trace.explain import DISKS
 from model.trace.text import conclusion, heading, sentence
-from model.trace.timeline import Timeline
-from model.trace.trace import TraceStep, WaitEdge
+from model.trace.timeline import Row, lanes, rows
+from model.trace.trace import Trace, WaitEdge
 
 _SETTING = (
     '%%{init: {"sequence": {"wrap": true, "width": 220, "messageAlign": "left", "noteAlign": "left"}}}%%'
@@ -16,46 +17,45 @@ _ALARM = "rgba(220, 60, 60, 0.15)"
 _ENTITIES = str.maketrans({"#": "#35;", ";": "#59;"})
 
 
-def render(timeline: Timeline, meaning: str) -> str:
+def render(trace: Trace, meaning: str) -> str:
     """Return the diagram; `meaning` is the property in words."""
-    return (
-        "\n".join([_SETTING, "sequenceDiagram", *(f"    {line}" for line in _lines(timeline, meaning))])
-        + "\n"
-    )
+    lines = (f"    {line}\n" for line in _lines(trace, meaning))
+    return f"{_SETTING}\nsequenceDiagram\n{''.join(lines)}"
 
 
-def _lines(timeline: Timeline, meaning: str) -> Iterator[str]:
-    trace = timeline.trace
+def _lines(trace: Trace, meaning: str) -> Iterator[str]:
+    made, names = list(rows(trace)), lanes(trace)
     yield f"title {_plain(heading(trace))}"
-    for request in timeline.requests:
-        yield f"participant {_name(request)} as {request}"
-    for disk in timeline.disks:
-        yield f"participant {disk} as {disk} disk"
-    for step in trace.steps:
-        if step.number == trace.loop:
+    for name in names:
+        yield f"participant {_name(name)} as {name}"
+    for number, (disk, called) in reversed([*enumerate(DISKS.items())]):
+        if any(row.disks[number] for row in made):
+            yield f"participant {disk} as {called}"
+    for row in made:
+        if row.step.number == trace.loop:
             yield "loop for ever"
-        yield from _step(timeline, step)
-        yield from (_wait(wait.edge) for wait in timeline.waits if wait.since == step.number)
+        yield from _row(row)
     if trace.loop is not None and trace.loop <= len(trace.steps):
         yield "end"
-    ends = [wait.edge for wait in timeline.waits if timeline.ends(wait)]
-    first, last = _name(timeline.requests[0]), _name(timeline.requests[-1])
+    ends = trace.cycle or trace.stuck
     if ends:
         yield f"rect {_ALARM}"
-    yield f"Note over {first if first == last else f'{first},{last}'}: {_plain(conclusion(trace, meaning))}"
+    everybody = ",".join(dict.fromkeys((_name(names[0]), _name(names[-1]))))
+    yield f"Note over {everybody}: {_plain(conclusion(trace, meaning))}"
     if ends:
         yield from map(_wait, ends)
         yield "end"
 
 
-def _step(timeline: Timeline, step: TraceStep) -> Iterator[str]:
-    """Yield an arrow for each disk that the step touches, or a note where it touches none."""
-    owner, words = _name(step.owner), _plain(f"{step.number} {step.action}: {sentence(step)}")
-    accesses = timeline.accesses(step)
-    for access in accesses:
-        yield f"{owner}->>{access.disk}: {words}" if access.writes else f"{access.disk}-->>{owner}: {words}"
-    if not accesses:
+def _row(row: Row) -> Iterator[str]:
+    """Yield an arrow for each disk that the step touches, a note if it touches none, and who waits then."""
+    owner, words = _name(row.step.owner), _plain(f"{row.step.number} {row.step.action}: {sentence(row.step)}")
+    for disk, how in zip(DISKS, row.disks, strict=True):
+        if how:
+            yield f"{owner}->>{disk}: {words}" if how == "write" else f"{disk}-->>{owner}: {words}"
+    if not any(row.disks):
         yield f"Note over {owner}: {words}"
+    yield from (_wait(arrow.edge) for arrow in row.arrows)
 
 
 def _wait(edge: WaitEdge) -> str:

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
+from model.trace.explain import DISKS
 from model.trace.text import conclusion, heading, sentence, wrap
-from model.trace.timeline import Timeline, Waiting
-from model.trace.trace import TraceStep
+from model.trace.timeline import Row, lanes, rows, strips
+from model.trace.trace import Trace, WaitEdge
 
 _MARGIN, _GUTTER, _REQUEST, _DISK, _CARD = 16, 30, 250, 120, 226  # widths
 _LINE, _PAD, _GAP, _ARROW = 15, 7, 12, 26  # heights
@@ -19,23 +20,26 @@ _FONT = "Helvetica, Arial, 'DejaVu Sans', sans-serif"
 _WIDE = 0.55  # of the font's size: what a letter takes, on average, in the widest of the fonts
 
 
-def render(timeline: Timeline, meaning: str) -> str:
+def render(trace: Trace, meaning: str) -> str:
     """Return the picture; `meaning` is the property in words."""
-    return _Picture(timeline).draw(meaning)
+    return _Picture(trace).draw(meaning)
 
 
 class _Picture:
     """Draws downwards: `y` is where the next row begins."""
 
-    def __init__(self, timeline: Timeline) -> None:
-        self.timeline = timeline
-        self.trace = timeline.trace
+    def __init__(self, trace: Trace) -> None:
+        self.trace = trace
+        self.rows = list(rows(trace))
+        touched = {disk for row in self.rows for disk, how in zip(DISKS, row.disks, strict=True) if how}
         left = _MARGIN + _GUTTER
-        self.lane = {name: left + _REQUEST * i + _REQUEST // 2 for i, name in enumerate(timeline.requests)}
-        left += _REQUEST * len(timeline.requests)
-        self.disk = {name: left + _DISK * i + _DISK // 2 for i, name in enumerate(timeline.disks)}
-        self.width = left + _DISK * len(timeline.disks) + _MARGIN
-        self.colour = dict(zip(timeline.requests, _COLOURS * 3, strict=False))
+        self.lane = {name: left + _REQUEST * i + _REQUEST // 2 for i, name in enumerate(lanes(trace))}
+        left += _REQUEST * len(self.lane)
+        disks = [disk for disk in reversed(DISKS) if disk in touched]  # from the guest downwards
+        self.disk = {name: left + _DISK * i + _DISK // 2 for i, name in enumerate(disks)}
+        self.width = left + _DISK * len(disks) + _MARGIN
+        self.since: dict[str, float] = {}  # from where on each lane's request has waited
+        self.colour = dict(zip(self.lane, _COLOURS * 3, strict=False))
         self.svg = Element("svg", xmlns="http://www.w3.org/2000/svg", role="img")
         self.svg.set("font-family", _FONT)
         self.below = SubElement(self.svg, "g")  # what the cards stand on
@@ -54,22 +58,15 @@ class _Picture:
             self._text(x, self.y + 10, f"{name} disk", bold=True, anchor="middle", size=11)
             self._strip(name, 0, self.y + 15)
         self.y += 24 + _GAP
-        top = self.y
-        began: dict[Waiting, float] = {}
-        ended: dict[Waiting, float] = {}
-        self._waits(0, began)
-        loop = self.y
-        for step in self.trace.steps:
-            if step.number == self.trace.loop:
+        top = loop = self.y
+        for row in self.rows:
+            if row.step.number == self.trace.loop:
                 loop = self.y
-            ended |= {wait: self.y for wait in began if wait.until == step.number}
-            self._step(step)
-            self._waits(step.number, began)
+            self._row(row)
         for x in (*self.lane.values(), *self.disk.values()):
             self._line(self.below, x, top - _GAP, x, self.y, _ORIGINAL)
-        for wait, since in began.items():
-            x = self.lane[wait.edge.waiter]
-            self._line(self.below, x, since, x, ended.get(wait, self.y), _ALARM, width=3, dashes="6 4")
+        for name in list(self.since):
+            self._wake(name, self.y)
         if self.trace.loop is not None:
             self._loop(loop)
         self._end(conclusion(self.trace, meaning))
@@ -87,33 +84,43 @@ class _Picture:
         indent(self.svg)
         return tostring(self.svg, encoding="unicode") + "\n"
 
-    def _step(self, step: TraceStep) -> None:
-        """Draw a step: its number, its card, and an arrow for each disk that it touches."""
+    def _row(self, row: Row) -> None:
+        """Draw a step: number and card, an arrow for each disk that it touches and each wait that it begins."""
+        step = row.step
         x = self.lane[step.owner]
         lines = _wrapped(sentence(step), _CARD - 20, 12)
         height = 2 * _PAD + _LINE * (1 + len(lines))
         middle = self.y + height / 2
         self._text(_MARGIN + _GUTTER - 8, self.y + 18, str(step.number), anchor="end", fill=_FAINT)
-        for access in self.timeline.accesses(step):
-            card, disk = x + _CARD / 2 + 1, self._strip(access.disk, step.number, middle - 6) - 1
-            ends, dashes = ((card, disk), None) if access.writes else ((disk, card), "3 3")
-            self._arrow(*ends, middle, _INK, dashes=dashes)
+        for disk, how in zip(DISKS, row.disks, strict=True):
+            if how:
+                card, edge = x + _CARD / 2 + 1, self._strip(disk, step.number, middle - 6) - 1
+                ends, dashes = ((card, edge), None) if how == "write" else ((edge, card), "3 3")
+                self._arrow(*ends, middle, _INK, dashes=dashes)
         self._box(x - _CARD / 2, self.y, _CARD, height, fill=_PAPER, stroke=self.colour[step.owner], rx=4)
         self._box(x - _CARD / 2, self.y, 5, height, fill=self.colour[step.owner], rx=2)
         self._text(x - _CARD / 2 + 13, self.y + _PAD + 11, step.action, bold=True)
         for number, line in enumerate(lines, 1):
             self._text(x - _CARD / 2 + 13, self.y + _PAD + 11 + number * _LINE, line)
-        self.y += height + _GAP
+        self._wake(step.owner, self.y)
+        self.y += height
+        for name, how in zip(self.lane, row.lanes, strict=True):
+            if how == "waiting":
+                self.since.setdefault(name, self.y)
+            else:
+                self._wake(name, self.y)
+        self.y += _GAP
+        for arrow in row.arrows:
+            self._wait(arrow.edge, f"waits on {arrow.edge.on}", 1.2)
 
-    def _waits(self, number: int, began: dict[Waiting, float]) -> None:
-        """Draw the waits that begin after the step: an arrow each, from who waits to whom for."""
-        for wait in self.timeline.waits:
-            if wait.since == number:
-                began[wait] = self.y - _GAP
-                self._wait(wait, f"waits on {wait.edge.on}", 2 if self.timeline.ends(wait) else 1.2)
+    def _wake(self, name: str, y: float) -> None:
+        """Draw the lane of one who has waited, until then."""
+        if name in self.since:
+            x = self.lane[name]
+            self._line(self.below, x, self.since.pop(name), x, y, _ALARM, width=3, dashes="6 4")
 
-    def _wait(self, wait: Waiting, words: str, weight: float) -> None:
-        start, end = self.lane[wait.edge.waiter], self.lane[wait.edge.holder]
+    def _wait(self, edge: WaitEdge, words: str, weight: float) -> None:
+        start, end = self.lane[edge.waiter], self.lane[edge.holder]
         self._arrow(start, end, self.y + _ARROW - 10, _ALARM, width=weight)
         size = min(11, abs(end - start) / (len(words) * _WIDE))
         self._text((start + end) / 2, self.y + _ARROW - 15, words, anchor="middle", size=size, fill=_ALARM)
@@ -133,9 +140,8 @@ class _Picture:
         self.y += _PAD
         self._words(_MARGIN + 12, words, size=12, width=self.width - 2 * _MARGIN - 24)
         self.y += _PAD
-        for wait in self.timeline.waits:
-            if self.timeline.ends(wait):
-                self._wait(wait, f"waits for {wait.edge.held}", 3)
+        for edge in self.trace.cycle or self.trace.stuck:
+            self._wait(edge, f"waits for {edge.held}", 3)
         self.y += _PAD
         stroke = _ALARM if self.trace.property else _FAINT
         self._box(_MARGIN, top, self.width - 2 * _MARGIN, self.y - top, fill="none", stroke=stroke, rx=6)
@@ -146,7 +152,7 @@ class _Picture:
         if not self.disk:
             return
         self.y += _GAP
-        cells = " | ".join(place for (place,) in self.trace.setting["cluster_of"])
+        cells = " | ".join(self.trace.elements["Sector"])
         self._words(
             _MARGIN,
             f"A disk's cells, left to right: {cells}. Grey: original data; a request's colour: its data; "
@@ -158,12 +164,14 @@ class _Picture:
 
     def _strip(self, disk: str, number: int, y: float) -> float:
         """Draw the cells of a disk, as they are after the step; return where they begin."""
-        contents = self.timeline.contents(disk, number)
-        width = min(14, (_DISK - 24) / len(contents))
-        left = self.disk[disk] - width * len(contents) / 2
-        for i, value in enumerate(contents):
-            fill = _PAPER if value is None else self.colour.get(value, _ORIGINAL)
-            self._box(left + i * width, y, width, 12, fill=fill, stroke=_FAINT)
+        squares = dict(zip(DISKS, strips(self.trace, number), strict=False))[disk].squares
+        sectors = sum(square.width for square in squares)
+        width = min(14, (_DISK - 24) / sectors)
+        left = x = self.disk[disk] - width * sectors / 2
+        for square in squares:
+            fill = _PAPER if square.kind == "unmapped" else self.colour.get(square.writer or "", _ORIGINAL)
+            self._box(x, y, width * square.width, 12, fill=fill, stroke=_FAINT)
+            x += width * square.width
         return left
 
     def _arrow(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import networkx as nx
@@ -11,6 +11,7 @@ from model.language.evaluate import Reference, Vector
 from model.language.expression import Read
 from model.language.instance import Instance
 from model.language.system import Action, Property, System
+from model.trace.conjunct import Fact, failed
 
 Path = Sequence[tuple[Action, tuple[int, ...]]]
 
@@ -28,6 +29,12 @@ class Change:
     after: str
     internal: bool
 
+    @property
+    def says(self) -> str:
+        """The change in words."""
+        verb = {("no", "yes"): "set", ("yes", "no"): "cleared"}.get((self.before, self.after))
+        return f"{self.what} {verb}" if verb else f"{self.what} := {self.after}"
+
 
 @dataclass(frozen=True)
 class Seen:
@@ -37,13 +44,21 @@ class Seen:
     values: tuple[tuple[str, str], ...]
     of: str | None
 
+    @property
+    def says(self) -> str:
+        """The values in words, each with its places unless all are the same."""
+        if {value for _, value in self.values} <= {"yes", "no"}:
+            verdicts = {"yes": self.label, "no": f"not {self.label}"}
+            return grouped(((place, verdicts[value]) for place, value in self.values), "")
+        values = grouped(self.values, "at ")
+        return values if self.label == "reads" else f"{self.label} {values}"
+
 
 @dataclass(frozen=True)
 class TraceStep:
     """One step: who did what, by which rule, what changed and what was seen.
 
-    `arguments` are the values of all the action's parameters in words, the owner's first; `assigns` names the
-    variables that its rule assigns, whether or not that changes anything.
+    `arguments` are the values of all the action's parameters in words, the owner's first.
     """
 
     number: int
@@ -54,7 +69,18 @@ class TraceStep:
     changes: tuple[Change, ...]
     seen: tuple[Seen, ...]
     arguments: tuple[str, ...]
-    assigns: tuple[str, ...]
+
+    @property
+    def does(self) -> str:
+        """What it does, as the end of a sentence that its owner begins."""
+        says = self.says.rstrip(".")
+        return f"{says[:1].lower()}{says[1:]}"
+
+    @property
+    def details(self) -> tuple[str, ...]:
+        """What it saw and changed, in words, but for what is internal."""
+        seen = [seen.says for seen in self.seen]
+        return (*seen, *(change.says for change in self.changes if not change.internal))
 
 
 @dataclass(frozen=True)
@@ -100,6 +126,8 @@ class Trace:
     starved: tuple[str, ...] = ()
     passed: tuple[WaitEdge, ...] = ()
     shortest: bool = True
+    conjunct: str = ""
+    facts: tuple[Fact, ...] = ()
     states: tuple[TraceState, ...] = ()
     setting: Mapping[str, Words] = field(default_factory=dict)
     elements: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -124,11 +152,15 @@ def replay(
     cycle: tuple[WaitEdge, ...] = ()
     stuck: tuple[WaitEdge, ...] = ()
     unfinished: tuple[str, ...] = ()
+    conjunct = ""
+    facts: tuple[Fact, ...] = ()
     claims = {claim.name: claim for claim in system.properties}
     if name == "deadlock":
         cycle, stuck, unfinished = explain_deadlock(reference, state)
     elif name and (name not in claims or not _decides(reference, state, claims[name])):
         raise ReplayError(f"the last state of the trace does not decide '{name}' in the reference")
+    elif name and claims[name].kind == "always":
+        conjunct, facts = failed(reference, claims[name].formula, state)
     return Trace(
         system.name,
         scenario,
@@ -138,6 +170,8 @@ def replay(
         stuck,
         unfinished,
         shortest=shortest,
+        conjunct=conjunct,
+        facts=facts,
         states=tuple(in_words(reference, each) for each in states),
         setting=setting(reference),
         elements=instance.names,
@@ -183,9 +217,8 @@ def made(
     seen = tuple(_seen(reference, action, arguments, state))
     names = {p.name: instance.show(p.sort, i) for p, i in zip(action.params, arguments, strict=True)}
     words, says = tuple(names.values()), action.says.format(**names)
-    changes, assigns = tuple(_changes(reference, state, after)), tuple(u.variable for u in action.updates)
-    step = TraceStep(number, action.label, says, action.source, words[0], changes, seen, words, assigns)
-    return step, after
+    changes = tuple(_changes(reference, state, after))
+    return TraceStep(number, action.label, says, action.source, words[0], changes, seen, words), after
 
 
 def in_words(reference: Reference, state: Vector) -> TraceState:
@@ -297,3 +330,13 @@ def _seen(reference: Reference, action: Action, arguments: tuple[int, ...], stat
         if values:
             of = observation.value.name if isinstance(observation.value, Read) else None
             yield Seen(observation.label, tuple(values), of)
+
+
+def grouped(values: Iterable[tuple[str, str]], at: str) -> str:
+    """Return the values, each with its places unless all are the same."""
+    places: dict[str, list[str]] = {}
+    for place, value in values:
+        places.setdefault(value, []).append(place)
+    if len(places) == 1:
+        return next(iter(places))
+    return ", ".join(f"{value} {at}{' '.join(where)}" for value, where in places.items())

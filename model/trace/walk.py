@@ -9,8 +9,7 @@ from model.language.evaluate import Reference, Step, Vector
 from model.language.instance import Instance
 from model.language.sorts import BOOL, Enum, Maybe
 from model.language.system import Action, System, Variable
-from model.trace.text import grouped
-from model.trace.trace import Trace, Words, decided_by, in_words, replay
+from model.trace.trace import Trace, Words, decided_by, grouped, in_words, replay
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,50 @@
+"""A trace as one page of HTML that needs nothing else: no network, no other file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from model.trace import timeline
+from model.trace.explain import DISKS, reasons
+from model.trace.text import ending, glued
+from model.trace.trace import Trace
+
+HUES = (28, 212, 140, 322, 265, 82, 185, 0)
+"""Colours of requests, as degrees on the circle; they repeat, for no colour says what words do not."""
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What a page tells beside the trace: the property, the scenario and the design in words."""
+
+    meaning: str
+    shows: str
+    disk: str
+    era: str
+    explanation: str
+
+
+def hue(trace: Trace, request: str) -> int:
+    """Return the request's colour."""
+    return HUES[timeline.requests(trace).index(request) % len(HUES)]
+
+
+def environment() -> Environment:
+    """Return the templates, with what they may call."""
+    found = Environment(
+        loader=PackageLoader("model.trace"),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=StrictUndefined,
+    )
+    found.filters["glued"] = glued
+    found.globals.update(timeline=timeline, disks=DISKS, hue=hue, reasons=reasons, ending=ending)
+    return found
+
+
+def page(trace: Trace, subject: Subject) -> str:
+    """Return the page."""
+    return environment().get_template("page.html").render(trace=trace, subject=subject)
