@@ -89,7 +89,9 @@ class Explored:
             lines.append(f"{each.states:,} state{'s' if each.states > 1 else ''}")
             boxes.append(_box(lines, falls, over=each.over > 0, initial=each.initial))
         arrows = (Arrow(s, t, found["labels"], None) for s, t, found in classes.edges(data=True))
-        return Picture(self.title, tuple(boxes), tuple(arrows))
+        met = {stage for at in classes for stage in classes.nodes[at]["states"].key[0]}
+        stages = {stage: meaning for stage, meaning in life.STAGES.items() if stage in met}
+        return Picture(self.title, tuple(boxes), tuple(arrows), words=stages)
 
 
 def _box(lines: Sequence[str], falls: Sequence[str], *, over: bool, initial: bool) -> Box:

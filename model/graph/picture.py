@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import graphviz
 import networkx as nx
@@ -44,12 +44,16 @@ class Arrow:
 
 @dataclass(frozen=True)
 class Picture:
-    """Boxes, numbered as they come, with arrows between them; `owners` are the requests that have colours."""
+    """Boxes, numbered as they come, with arrows between them.
+
+    `owners` are the requests that have colours; `words` are explained in the legend.
+    """
 
     title: str
     boxes: tuple[Box, ...]
     arrows: tuple[Arrow, ...]
     owners: Sequence[str] = ()
+    words: Mapping[str, str] = field(default_factory=dict)
 
     def graphml(self) -> str:
         """Return the graph in GraphML."""
@@ -113,6 +117,8 @@ class Picture:
         for owner in self.owners:
             line = f'<font color="{self._colour(owner)}">\N{EM DASH}\N{EM DASH}\N{EM DASH}</font>'
             yield _legend_row("", line, f"a step of {owner}")
+        for word, meaning in self.words.items():
+            yield _legend_row("", word, meaning)
 
     def _colour(self, owner: str | None) -> str:
         return _FAINT if owner is None else _COLOURS[self.owners.index(owner) % len(_COLOURS)]

@@ -12,8 +12,8 @@ STAGES = {
     "being copied": "a copy of it is under way",
     "done": "copied, not overwritten",
     "overwritten": "copied, then overwritten",
-    "overwritten while being copied": "new data may end up in the copy",
-    "overwritten uncopied": "the snapshot's data are lost",
+    "overwritten while being copied": "overwritten before its copy has ended",
+    "overwritten uncopied": "overwritten, and no copy was made",
 }
 
 
