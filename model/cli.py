@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import click
@@ -216,6 +216,7 @@ def check(
     help="Default: the violated one with the shortest trace.",
 )
 @click.option("--ascii", "plain", is_flag=True, help="Text in plain ASCII, for a mail.")
+@click.option("--against", metavar="DESIGN", help="With --format html: how far another design goes along.")
 @click.option("--format", "form", type=click.Choice(FORMATS), default="text", show_default=True)
 @click.option("-o", "path", metavar="OUT", help="Write it there instead of to stdout.")
 @_ENGINE
@@ -228,6 +229,7 @@ def trace(
     wanted: str,
     wanted_property: str | None,
     plain: bool,
+    against: str | None,
     form: str,
     path: str | None,
     engine: str,
@@ -242,25 +244,36 @@ def trace(
     """
     if plain and form != "text":
         raise BadInput(f"--ascii: goes with --format text, not with {form}")
+    if against is not None and form != "html":
+        raise BadInput(f"--against: goes with --format html, not with {form}")
     chosen, on = find_designs([name]), _find_scenarios([wanted])
+    other = None if against is None else find_designs([against])[0]
+    if other is not None and (missing := other.misses(on[0])):
+        raise BadInput(f"--against: {other.name} has no {missing}: '{on[0].name}' does not fit it")
     properties = (wanted_property,) if wanted_property else STANDARD
     plan = _plan(chosen, on, properties, engine, Limits(max_states, max_seconds), reductions, reduce)
     try:
         if path is not None:
             output.check_file(path, "-o")
         (result,) = _run(plan)
-        _print_trace(chosen[0], result, form, plain, path)
+
+        def formatted(shortest: Trace) -> str:
+            if form == "html":
+                return pages.trace_page(chosen[0], result, shortest, other)
+            content = _formatted(shortest, form)
+            return text.to_ascii(content) if plain else content
+
+        _print_trace(result, formatted, form, path)
     except output.OutputError as error:
         raise BadInput(str(error)) from None
     raise SystemExit(result.verdict.exit_status)
 
 
-def _print_trace(design: Design, result: Result, form: str, plain: bool, path: str | None) -> None:
+def _print_trace(result: Result, formatted: Callable[[Trace], str], form: str, path: str | None) -> None:
     traces = [outcome.trace for outcome in result.properties.values() if outcome.trace is not None]
     if traces:
         shortest = min(traces, key=lambda each: len(each.steps))
-        content = _formatted(design, result, shortest, form)
-        content = text.to_ascii(content) if plain else content
+        content = formatted(shortest)
         if path is None:
             click.echo(content, nl=False)
         else:
@@ -279,11 +292,9 @@ def _print_trace(design: Design, result: Result, form: str, plain: bool, path: s
         click.echo(content, nl=False, err=form != "json" or path is not None)
 
 
-def _formatted(design: Design, result: Result, shortest: Trace, form: str) -> str:
+def _formatted(shortest: Trace, form: str) -> str:
     if form == "text":
         return text.render(shortest, MEANING[shortest.property])
-    if form == "html":
-        return pages.trace_page(design, result, shortest)
     written = {
         "design": shortest.design,
         "scenario": shortest.scenario,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import networkx as nx
 
@@ -155,19 +155,25 @@ def replay(
         raise ReplayError(f"the last state of the trace does not decide '{name}' in the reference")
     elif claims[name].kind == "always":
         conjunct, facts = failed(reference, claims[name].formula, state)
+    told = unjudged(reference, scenario, name, steps, states)
+    return replace(told, cycle=cycle, stuck=stuck, unfinished=unfinished, conjunct=conjunct, facts=facts)
+
+
+def unjudged(
+    reference: Reference, scenario: str, name: str, steps: tuple[TraceStep, ...], states: Sequence[Vector]
+) -> Trace:
+    """Return the trace for the property `name`, without what its last state shows."""
     return Trace(
-        system.name,
+        reference.system.name,
         scenario,
         name,
         steps,
-        cycle,
-        stuck,
-        unfinished,
-        conjunct=conjunct,
-        facts=facts,
-        states=tuple(in_words(reference, each) for each in states),
+        (),
+        (),
+        (),
+        states=tuple(in_words(reference, state) for state in states),
         setting=setting(reference),
-        elements=instance.names,
+        elements=reference.instance.names,
     )
 
 
@@ -222,10 +228,7 @@ def setting(reference: Reference) -> Mapping[str, Words]:
 
 def _blocked(reference: Reference, state: Vector) -> tuple[list[int], list[int]]:
     """Return who is unfinished, and who of them cannot move."""
-    assert reference.system.finished is not None
-    owner, formula = reference.system.finished
-    owners = range(owner.sort.size(reference.instance.sizes))
-    unfinished = [r for r in owners if not reference.value(formula, state, {owner.number: r})]
+    unfinished = reference.unfinished(state)
     return unfinished, [r for r in unfinished if not reference.can_move(r, state)]
 
 
