@@ -22,6 +22,7 @@ from model.export.naming import identifier
 from model.export.promela import promela
 from model.export.tla import tla
 from model.guards import audit
+from model.minimal import Minimiser
 from model.reduce.choice import NAMES
 from model.scenarios import Scenario, ScenarioError, bundled, find
 from model.scenarios.geometry import describe, reduce, unreduced
@@ -215,6 +216,7 @@ def check(
     type=click.Choice(list(MEANING)),
     help="Default: the violated one with the shortest trace.",
 )
+@click.option("--minimal", is_flag=True, help="With the fewest requests, sectors and context switches.")
 @click.option("--ascii", "plain", is_flag=True, help="Text in plain ASCII, for a mail.")
 @click.option("--against", metavar="DESIGN", help="With --format html: how far another design goes along.")
 @click.option("--format", "form", type=click.Choice(FORMATS), default="text", show_default=True)
@@ -228,6 +230,7 @@ def trace(
     name: str,
     wanted: str,
     wanted_property: str | None,
+    minimal: bool,
     plain: bool,
     against: str | None,
     form: str,
@@ -258,8 +261,11 @@ def trace(
         (result,) = _run(plan)
 
         def formatted(shortest: Trace) -> str:
+            at = result
+            if minimal:
+                at, shortest = _minimised(chosen[0], shortest.property, plan, result)
             if form == "html":
-                return pages.trace_page(chosen[0], result, shortest, other)
+                return pages.trace_page(chosen[0], at, shortest, other)
             content = _formatted(shortest, form)
             return text.to_ascii(content) if plain else content
 
@@ -267,6 +273,16 @@ def trace(
     except output.OutputError as error:
         raise BadInput(str(error)) from None
     raise SystemExit(result.verdict.exit_status)
+
+
+def _minimised(design: Design, name: str, plan: campaign.Plan, result: Result) -> tuple[Result, Trace]:
+    minimiser = Minimiser(design, name, plan.engine, plan.limits, plan.reductions, plan.geometry)
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        return minimiser.minimise(result)
+    with console.status("") as status:
+        minimiser.watch = lambda task: status.update(Text(task))
+        return minimiser.minimise(result)
 
 
 def _print_trace(result: Result, formatted: Callable[[Trace], str], form: str, path: str | None) -> None:
@@ -430,4 +446,47 @@ def _put(files: Mapping[str | None, str]) -> None:
         raise BadInput(str(error)) from None
 
 
-COMMANDS = (designs, scenarios, check, trace, export)
+@click.command(name="report")
+@click.argument("names", metavar="[DESIGN|FILE.py]...", nargs=-1)
+@click.option("--scenario", "wanted", multiple=True, metavar="NAME|FILE.toml", help="Default: all bundled.")
+@_PROPERTIES
+@click.option(
+    "--proofs", "proofs_path", metavar="FILE", help="Show these, written by `cowpath prove --json`."
+)
+@click.option("-o", "path", metavar="OUT.html", default="cowpath-report.html", show_default=True)
+@_ENGINE
+@_MAX_STATES
+@_MAX_SECONDS
+def report_command(
+    names: tuple[str, ...],
+    wanted: tuple[str, ...],
+    properties: tuple[str, ...],
+    proofs_path: str | None,
+    path: str,
+    engine: str,
+    max_states: int | None,
+    max_seconds: float | None,
+) -> None:
+    """Write one page of HTML with all verdicts, every trace behind its cell, and the proofs if given.
+
+    Without arguments: every design on every bundled scenario. Exit status as of `check`.
+    """
+    chosen, on = find_designs(names), _find_scenarios(wanted)
+    plan = _plan(chosen, on, asked(properties), engine, Limits(max_states, max_seconds), (), True)
+    try:
+        output.check_file(path, "-o")
+        proofs = {} if proofs_path is None else pages.read_proofs(proofs_path)
+        began = time.perf_counter()
+        results = _run(plan)
+        page = pages.report_page(chosen, results, time.perf_counter() - began, proofs)
+        output.write(path, page)
+    except pages.NoProofs as error:
+        raise BadInput(f"--proofs: {error}") from None
+    except output.OutputError as error:
+        raise BadInput(str(error)) from None
+    traces = sum(outcome.trace is not None for result in results for outcome in result.properties.values())
+    click.echo(f"{path}: {len(results)} runs, {traces} traces, {len(page.encode()) / 1e6:.1f} MB")
+    raise SystemExit(worst(result.verdict for result in results).exit_status)
+
+
+COMMANDS = (designs, scenarios, check, trace, export, report_command)

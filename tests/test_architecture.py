@@ -37,10 +37,11 @@ ABOVE = {
     "guards": {"check"},
     "campaign": {"check"},
     "report": {"check", "campaign"},
-    "pages": {"check"},
+    "minimal": {"check"},
+    "pages": {"check", "report"},
     "proving": {"check", "output"},
     "terminal": set[str](),
-    "cli": {"check", "guards", "campaign", "output", "pages", "report", "terminal"},
+    "cli": {"check", "guards", "campaign", "minimal", "output", "pages", "report", "terminal"},
     "prove_cli": {"proving", "output", "terminal"},
     "output": set[str](),
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -49,3 +50,8 @@ def environment() -> Environment:
 def page(trace: Trace, subject: Subject, against: Departure | None = None) -> str:
     """Return the page; `against` is the same scenario's run of another design, shown beside the trace."""
     return environment().get_template("page.html").render(trace=trace, subject=subject, against=against)
+
+
+def report_page(report: object, meaning: Mapping[str, str]) -> str:
+    """Return the page of all verdicts; the report is what the template says it is."""
+    return environment().get_template("report.html").render(report=report, meaning=meaning)

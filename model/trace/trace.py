@@ -124,6 +124,7 @@ class Trace:
     passed: tuple[WaitEdge, ...] = ()
     conjunct: str = ""
     facts: tuple[Fact, ...] = ()
+    removed: tuple[str, ...] = ()
     states: tuple[TraceState, ...] = ()
     setting: Mapping[str, Words] = field(default_factory=dict)
     elements: Mapping[str, tuple[str, ...]] = field(default_factory=dict)

@@ -41,7 +41,8 @@
     const card = event.target.closest(".card");
     const button = event.target.closest("[data-go]");
     if (!card && !button) return;
-    select(card ? Number(card.dataset.step) : moves[button.dataset.go](), false);
+    const { cards } = (card && sides.find((side) => side.cards.includes(card))) || {};
+    select(card ? cards.indexOf(card) + 1 : moves[button.dataset.go](), false);
     say();
   });
   document.addEventListener("keydown", (event) => {
