@@ -31,16 +31,18 @@ class Minimiser:
     reductions: Collection[str]
     geometry: Callable[[Scenario], Geometry]
     watch: Callable[[str], None] = lambda task: None
+    kept: tuple[Request, ...] = field(default=(), init=False)
     undecided: bool = field(default=False, init=False)
 
-    def minimise(self, result: Result) -> tuple[Result, Trace]:
-        """Return the result on the smallest scenario and its trace, which says what was left out.
+    def minimise(self, result: Result) -> tuple[Scenario, Trace]:
+        """Return the smallest scenario and the trace there, which says what was left out.
 
         First the fewest requests, of all choices; then each request's shortest extent, one after another as
         long as any shrinks; then, of the shortest traces, one with the fewest context switches. After Ctrl-C
         the smallest known by then is returned, and the trace says so.
         """
         best, remarks = result, []
+        self.kept = result.scenario.requests
         try:
             for smaller in self._smaller(result):
                 best = smaller
@@ -56,8 +58,8 @@ class Minimiser:
             trace = self._with_fewest_switches(best, trace)
         except Stop:
             remarks.append("a limit came before the fewest context switches were found")
-        removed = [*_removed(result.scenario, best.scenario), *_switches(original, trace), *remarks]
-        return best, replace(trace, removed=tuple(removed) or ("nothing",))
+        removed = [*self._removed(result.scenario, best.scenario), *_switches(original, trace), *remarks]
+        return best.scenario, replace(trace, removed=tuple(removed) or ("nothing",))
 
     def _smaller(self, result: Result) -> Iterator[Result]:
         """Yield ever smaller results that still violate the property."""
@@ -76,7 +78,11 @@ class Minimiser:
                 alike = tuple(replace(request, label="", group=0) for request in kept)
                 if alike not in tried:
                     tried.add(alike)
-                    if (found := self._violated(replace(scenario, requests=kept))) is not None:
+                    numbered = tuple(
+                        replace(each, label=f"{each.kind} {place}") for place, each in enumerate(kept)
+                    )
+                    if (found := self._violated(replace(scenario, requests=numbered))) is not None:
+                        self.kept = kept
                         return found
         return None
 
@@ -117,6 +123,17 @@ class Minimiser:
         steps = steps_of(narrowed.model, path)
         return replay(self.design.system, narrowed.model.instance, trace.scenario, self.name, steps)
 
+    def _removed(self, before: Scenario, after: Scenario) -> Iterator[str]:
+        """Say which requests are gone, which have another number for it, and which are shorter."""
+        gone = [request.label for request in before.requests if request not in self.kept]
+        if gone:
+            yield f"{', '.join(gone)} left out"
+        for was, now in zip(self.kept, after.requests, strict=True):
+            if was.label != now.label:
+                yield f"{was.label} is called {now.label}"
+            if (was.offset, was.length) != (now.offset, now.length):
+                yield f"{now.label} shortened from {_extent(before, was)} to {_extent(before, now)}"
+
 
 def _shorter(scenario: Scenario, request: Request) -> Iterator[tuple[int, int]]:
     """Yield shorter extents inside the request's, the shortest first, cut where something begins or ends."""
@@ -133,18 +150,6 @@ def _shorter(scenario: Scenario, request: Request) -> Iterator[tuple[int, int]]:
     inside = sorted(at for at in ends if start <= at <= end)
     extents = [extent for extent in combinations(inside, 2) if extent != (start, end)]
     yield from sorted(extents, key=lambda extent: (extent[1] - extent[0], extent))
-
-
-def _removed(before: Scenario, after: Scenario) -> Iterator[str]:
-    """Say which requests are gone and which are shorter."""
-    left = {request.label: request for request in after.requests}
-    gone = [request.label for request in before.requests if request.label not in left]
-    if gone:
-        yield f"{', '.join(gone)} left out"
-    for request in before.requests:
-        now = left.get(request.label, request)
-        if (now.offset, now.length) != (request.offset, request.length):
-            yield f"{request.label} shortened from {_extent(before, request)} to {_extent(before, now)}"
 
 
 def _extent(scenario: Scenario, request: Request) -> str:

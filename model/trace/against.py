@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from model.language.evaluate import Reference, Vector
 from model.language.instance import Instance
 from model.language.system import Action, System
-from model.trace.trace import Trace, TraceStep, follow, unjudged
+from model.trace.trace import Trace, TraceStep, replay
 
 MOST_STEPS = 400
 """How far the other design is followed after they part."""
@@ -59,8 +59,7 @@ def follow_with(system: System, instance: Instance, trace: Trace) -> Departure:
     else:
         onward = []
     ended = not reference.unfinished(state)
-    steps, states = follow(reference, [*path, *onward])
-    told = unjudged(reference, trace.scenario, trace.property, steps, states)
+    told = replay(system, instance, trace.scenario, "", [*path, *onward], shortest=False)
     return Departure(told, len(path), refused, why, ended)
 
 

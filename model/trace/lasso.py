@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from itertools import pairwise
 
 from model.language.evaluate import Reference, Vector
 from model.language.instance import Instance
-from model.language.system import Action, System
-from model.trace.trace import ReplayError, Trace, WaitEdge, follow, unjudged, waits
-
-Path = Sequence[tuple[Action, tuple[int, ...]]]
+from model.language.system import System
+from model.trace.trace import Path, ReplayError, Trace, WaitEdge, follow, in_words, setting, waits
 
 
 def replay_lasso(
@@ -40,8 +37,21 @@ def replay_lasso(
     (owners, _) = reference.system.pending  # type: ignore[misc]
     names = tuple(instance.show(owners.sort, r) for r in starved)
     passed = tuple(dict.fromkeys(edge for seen in around for edge in seen.ahead.get(victim, ())))
-    told = unjudged(reference, scenario, "progress", steps, states)
-    return replace(told, loop=len(stem) + 1, starved=names, passed=passed)
+    return Trace(
+        system.name,
+        scenario,
+        "progress",
+        steps,
+        (),
+        (),
+        (),
+        loop=len(stem) + 1,
+        starved=names,
+        passed=passed,
+        states=tuple(in_words(reference, state) for state in states),
+        setting=setting(reference),
+        elements=instance.names,
+    )
 
 
 class _Seen:

@@ -24,17 +24,23 @@ def render(trace: Trace, meaning: str, *, width: int = WIDTH) -> str:
     rule = max((len(step.action) for step in trace.steps), default=0)
     if 2 * (len("  1  ") + who + 2 + rule + 2) > width:
         rule = 0
-    lines = wrap(f"{trace.design} on '{trace.scenario}': {trace.property}, {_length(trace)}", width, "  ")
+    lines = wrap(heading(trace), width, "  ")
     for step in trace.steps:
         if step.number == trace.loop:
             lines.append("     from here on for ever:")
         lead = f"{step.number:>3}  {step.owner:<{who}}  {step.action:<{rule}}  "
         indent = len(lead) if rule else len("  1  ") + who + 2
-        lines += wrap(lead + _line(step), width, " " * indent)
+        lines += wrap(lead + sentence(step), width, " " * indent)
     minimal = [f"Minimal: {'; '.join(trace.removed)}."] if trace.removed else []
     for told in (conclusion(trace, meaning), *reasons(trace), *minimal):
         lines += wrap(told, width, "  ")
     return "\n".join(lines) + "\n"
+
+
+def heading(trace: Trace) -> str:
+    """Return in one line what it is a trace of, and how long it is."""
+    what = ", ".join(filter(None, (trace.property, _length(trace))))
+    return f"{trace.design} on '{trace.scenario}': {what}"
 
 
 def wrap(line: str, width: int, indent: str) -> list[str]:
@@ -71,6 +77,8 @@ def ending(trace: Trace, meaning: str) -> str:
         return f"{_starves(trace)} {trace.property} is violated; it says that {meaning}."
     if trace.property == "concurrency":
         return f"{meaning}."
+    if not trace.property:
+        return "Nothing is decided here."
     return f"{trace.property} is violated; it says that {meaning}."
 
 
@@ -97,7 +105,7 @@ def _starves(trace: Trace) -> str:
 
 def _length(trace: Trace) -> str:
     if trace.loop is None:
-        return f"shortest trace, {_count(len(trace.steps))}"
+        return f"{'shortest ' if trace.shortest else ''}trace, {_count(len(trace.steps))}"
     repeated = len(trace.steps) - trace.loop + 1
     return f"{_count(trace.loop - 1)}, then {f'{repeated} that repeat' if repeated else 'nothing'}"
 
@@ -106,5 +114,6 @@ def _count(steps: int) -> str:
     return f"{steps} step{'s' if steps != 1 else ''}"
 
 
-def _line(step: TraceStep) -> str:
+def sentence(step: TraceStep) -> str:
+    """Return what the step did, saw and changed."""
     return step.does + (f": {'; '.join(step.details)}" if step.details else "")

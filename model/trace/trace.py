@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import networkx as nx
 
@@ -12,6 +12,8 @@ from model.language.expression import Read
 from model.language.instance import Instance
 from model.language.system import Action, Property, System
 from model.trace.conjunct import Fact, failed
+
+Path = Sequence[tuple[Action, tuple[int, ...]]]
 
 
 class ReplayError(Exception):
@@ -47,8 +49,8 @@ class Seen:
         """The values in words, each with its places unless all are the same."""
         if {value for _, value in self.values} <= {"yes", "no"}:
             verdicts = {"yes": self.label, "no": f"not {self.label}"}
-            return _grouped(((place, verdicts[value]) for place, value in self.values), "")
-        values = _grouped(self.values, "at ")
+            return grouped(((place, verdicts[value]) for place, value in self.values), "")
+        values = grouped(self.values, "at ")
         return values if self.label == "reads" else f"{self.label} {values}"
 
 
@@ -109,7 +111,8 @@ class Trace:
 
     `stuck` lists every wait of the last state when nobody can move there and no cycle is closed. For
     `progress` the steps from number `loop` on are repeated for ever: `starved` are who can starve, the first
-    of them does so here, and `passed` are its waits in the loop, each once.
+    of them does so here, and `passed` are its waits in the loop, each once. A walk by hand is not `shortest`,
+    and has no property ("") as long as it decides none.
     """
 
     design: str
@@ -122,6 +125,7 @@ class Trace:
     loop: int | None = None
     starved: tuple[str, ...] = ()
     passed: tuple[WaitEdge, ...] = ()
+    shortest: bool = True
     conjunct: str = ""
     facts: tuple[Fact, ...] = ()
     removed: tuple[str, ...] = ()
@@ -135,9 +139,11 @@ def replay(
     instance: Instance,
     scenario: str,
     name: str,
-    path: Sequence[tuple[Action, tuple[int, ...]]],
+    path: Path,
+    *,
+    shortest: bool = True,
 ) -> Trace:
-    """Follow the path with the reference semantics and return it as a trace for the property `name`.
+    """Follow the path with the reference semantics and return it as a trace for the property `name`, if any.
 
     Raises `ReplayError` if a step is not enabled or the last state does not show what it should.
     """
@@ -152,54 +158,68 @@ def replay(
     claims = {claim.name: claim for claim in system.properties}
     if name == "deadlock":
         cycle, stuck, unfinished = explain_deadlock(reference, state)
-    elif name not in claims or not _decides(reference, state, claims[name]):
+    elif name and (name not in claims or not _decides(reference, state, claims[name])):
         raise ReplayError(f"the last state of the trace does not decide '{name}' in the reference")
-    elif claims[name].kind == "always":
+    elif name and claims[name].kind == "always":
         conjunct, facts = failed(reference, claims[name].formula, state)
-    told = unjudged(reference, scenario, name, steps, states)
-    return replace(told, cycle=cycle, stuck=stuck, unfinished=unfinished, conjunct=conjunct, facts=facts)
-
-
-def unjudged(
-    reference: Reference, scenario: str, name: str, steps: tuple[TraceStep, ...], states: Sequence[Vector]
-) -> Trace:
-    """Return the trace for the property `name`, without what its last state shows."""
     return Trace(
-        reference.system.name,
+        system.name,
         scenario,
         name,
         steps,
-        (),
-        (),
-        (),
-        states=tuple(in_words(reference, state) for state in states),
+        cycle,
+        stuck,
+        unfinished,
+        shortest=shortest,
+        conjunct=conjunct,
+        facts=facts,
+        states=tuple(in_words(reference, each) for each in states),
         setting=setting(reference),
-        elements=reference.instance.names,
+        elements=instance.names,
     )
 
 
-def follow(
-    reference: Reference, path: Sequence[tuple[Action, tuple[int, ...]]]
-) -> tuple[tuple[TraceStep, ...], tuple[Vector, ...]]:
+def decided_by(reference: Reference, state: Vector, names: Sequence[str]) -> str:
+    """Return the first of the properties that falls in the state, `deadlock` before others; "" if none."""
+    if "deadlock" in names:
+        try:
+            explain_deadlock(reference, state)
+            return "deadlock"
+        except ReplayError:
+            pass
+    always = (
+        claim for claim in reference.system.properties if claim.kind == "always" and claim.name in names
+    )
+    return next((claim.name for claim in always if _decides(reference, state, claim)), "")
+
+
+def follow(reference: Reference, path: Path) -> tuple[tuple[TraceStep, ...], tuple[Vector, ...]]:
     """Return the path's steps in words, and its states, the initial one first.
 
     Raises `ReplayError` if a step is not enabled.
     """
-    instance = reference.instance
     states = [reference.initial()]
     steps = []
     for number, (action, arguments) in enumerate(path, 1):
-        state = states[-1]
-        if not reference.enabled(action, arguments, state):
+        if not reference.enabled(action, arguments, states[-1]):
             raise ReplayError(f"step {number}, {action.label}{arguments}, is not enabled in the reference")
-        after = reference.apply(action, arguments, state)
-        seen = tuple(_seen(reference, action, arguments, state))
-        names = {p.name: instance.show(p.sort, i) for p, i in zip(action.params, arguments, strict=True)}
-        words, says = tuple(names.values()), action.says.format(**names)
-        changes = tuple(_changes(reference, state, after))
-        steps.append(TraceStep(number, action.label, says, action.source, words[0], changes, seen, words))
+        step, after = made(reference, number, action, arguments, states[-1])
+        steps.append(step)
         states.append(after)
     return tuple(steps), tuple(states)
+
+
+def made(
+    reference: Reference, number: int, action: Action, arguments: tuple[int, ...], state: Vector
+) -> tuple[TraceStep, Vector]:
+    """Return the step that the action makes of the state, in words, and the state after it."""
+    instance = reference.instance
+    after = reference.apply(action, arguments, state)
+    seen = tuple(_seen(reference, action, arguments, state))
+    names = {p.name: instance.show(p.sort, i) for p, i in zip(action.params, arguments, strict=True)}
+    words, says = tuple(names.values()), action.says.format(**names)
+    changes = tuple(_changes(reference, state, after))
+    return TraceStep(number, action.label, says, action.source, words[0], changes, seen, words), after
 
 
 def in_words(reference: Reference, state: Vector) -> TraceState:
@@ -229,7 +249,10 @@ def setting(reference: Reference) -> Mapping[str, Words]:
 
 def _blocked(reference: Reference, state: Vector) -> tuple[list[int], list[int]]:
     """Return who is unfinished, and who of them cannot move."""
-    unfinished = reference.unfinished(state)
+    assert reference.system.finished is not None
+    owner, formula = reference.system.finished
+    owners = range(owner.sort.size(reference.instance.sizes))
+    unfinished = [r for r in owners if not reference.value(formula, state, {owner.number: r})]
     return unfinished, [r for r in unfinished if not reference.can_move(r, state)]
 
 
@@ -310,7 +333,7 @@ def _seen(reference: Reference, action: Action, arguments: tuple[int, ...], stat
             yield Seen(observation.label, tuple(values), of)
 
 
-def _grouped(values: Iterable[tuple[str, str]], at: str) -> str:
+def grouped(values: Iterable[tuple[str, str]], at: str) -> str:
     """Return the values, each with its places unless all are the same."""
     places: dict[str, list[str]] = {}
     for place, value in values:
