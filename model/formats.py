@@ -18,7 +18,10 @@ from model.trace.trace import Trace
 
 @dataclass(frozen=True)
 class Subject:
-    """A trace and what it is of; `source` is the design's name or file, as given; `plain` asks for ASCII."""
+    """A trace and what it is of; `source` is the design's name or file, as given.
+
+    `plain` asks for ASCII, `against` is a design to be shown beside the trace.
+    """
 
     trace: Trace
     design: Design
@@ -26,6 +29,7 @@ class Subject:
     scenario: Scenario
     geometry: Geometry
     plain: bool
+    against: Design | None
 
     @property
     def meaning(self) -> str:
@@ -53,5 +57,5 @@ FORMATS: Mapping[str, Callable[[Subject], str | bytes]] = {
     "mermaid": lambda it: mermaid.render(it.trace, it.meaning),
     "itf": lambda it: itf.render(it.trace, it.design.system),
     "pytest": _pytest,
-    "html": lambda it: pages.trace_page(it.design, it.scenario, it.geometry, it.trace),
+    "html": lambda it: pages.trace_page(it.design, it.scenario, it.geometry, it.trace, it.against),
 }

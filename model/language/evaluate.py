@@ -161,6 +161,13 @@ class Reference:
             for others in self._values(action.params[1:])
         )
 
+    def unfinished(self, state: Vector) -> list[int]:
+        """Return the owners that are not finished."""
+        assert self.system.finished is not None
+        owner, formula = self.system.finished
+        owners = range(owner.sort.size(self.instance.sizes))
+        return [r for r in owners if not self.value(formula, state, {owner.number: r})]
+
     def arguments(self, action: Action) -> Iterator[tuple[int, ...]]:
         """Yield all combinations of values of the action's parameters."""
         return self._values(action.params)

@@ -59,7 +59,7 @@ def _failed(trace: Trace) -> str:
         since = _since(trace, fact)
         when = "" if since is None else f" since step {since}" if since else " from the start"
         values.append(f"{fact} is {fact.value}{when}")
-    return f"The conjunct that fails: {trace.conjunct} ({'; '.join(values)})."
+    return f"The conjunct that fails: {trace.conjunct}, where {' and '.join(values)}."
 
 
 def _since(trace: Trace, fact: Fact) -> int | None:

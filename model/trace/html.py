@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from model.trace import timeline
+from model.trace.against import Departure
 from model.trace.explain import DISKS, reasons
 from model.trace.text import ending, glued
 from model.trace.trace import Trace
@@ -45,6 +47,11 @@ def environment() -> Environment:
     return found
 
 
-def page(trace: Trace, subject: Subject) -> str:
-    """Return the page."""
-    return environment().get_template("page.html").render(trace=trace, subject=subject)
+def page(trace: Trace, subject: Subject, against: Departure | None = None) -> str:
+    """Return the page; `against` is the same scenario's run of another design, shown beside the trace."""
+    return environment().get_template("page.html").render(trace=trace, subject=subject, against=against)
+
+
+def report_page(report: object, meaning: Mapping[str, str]) -> str:
+    """Return the page of all verdicts; the report is what the template says it is."""
+    return environment().get_template("report.html").render(report=report, meaning=meaning)

@@ -38,10 +38,16 @@ def step(made: TraceStep) -> dict[str, Any]:
 
 
 def decided(trace: Trace) -> dict[str, Any]:
-    """Return what the trace shows beside its steps: a deadlock's cycle, or a loop and who starves in it."""
+    """Return what the trace shows beside its steps: a deadlock's cycle, or a loop and who starves in it.
+
+    Of a minimal trace also what it does without.
+    """
+    told: dict[str, Any] = {"removed": list(trace.removed)} if trace.removed else {}
     if trace.property == "deadlock":
-        return {"cycle": cycle(trace)}
-    return {"loop": trace.loop, "starved": list(trace.starved)} if trace.loop is not None else {}
+        told["cycle"] = cycle(trace)
+    elif trace.loop is not None:
+        told |= {"loop": trace.loop, "starved": list(trace.starved)}
+    return told
 
 
 def cycle(trace: Trace) -> list[dict[str, str]]:

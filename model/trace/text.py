@@ -31,7 +31,8 @@ def render(trace: Trace, meaning: str, *, width: int = WIDTH) -> str:
         lead = f"{step.number:>3}  {step.owner:<{who}}  {step.action:<{rule}}  "
         indent = len(lead) if rule else len("  1  ") + who + 2
         lines += wrap(lead + sentence(step), width, " " * indent)
-    for told in (conclusion(trace, meaning), *reasons(trace)):
+    minimal = [f"Minimal: {'; '.join(trace.removed)}."] if trace.removed else []
+    for told in (conclusion(trace, meaning), *reasons(trace), *minimal):
         lines += wrap(told, width, "  ")
     return "\n".join(lines) + "\n"
 

@@ -128,6 +128,7 @@ class Trace:
     shortest: bool = True
     conjunct: str = ""
     facts: tuple[Fact, ...] = ()
+    removed: tuple[str, ...] = ()
     states: tuple[TraceState, ...] = ()
     setting: Mapping[str, Words] = field(default_factory=dict)
     elements: Mapping[str, tuple[str, ...]] = field(default_factory=dict)

@@ -1,21 +1,26 @@
 "use strict";
 {
-  const panels = [...document.querySelectorAll(".panel")];
-  const cards = [...document.querySelectorAll(".card")];
-  const last = Math.max(0, ...panels.map((panel) => Number(panel.dataset.step)));
+  const sides = [...document.querySelectorAll("[data-side]")].map((side) => {
+    const panels = [...side.querySelectorAll(".panel")];
+    return { panels, cards: [...side.querySelectorAll(".card")], last: panels.length - 1 };
+  });
+  const last = Math.max(...sides.map((side) => side.last));
   let now = last;
 
   function select(number, focus) {
     now = Math.max(0, Math.min(last, number));
-    for (const panel of panels) panel.hidden = Number(panel.dataset.step) !== now;
-    for (const card of cards) {
-      const chosen = Number(card.dataset.step) === now;
-      if (chosen) card.setAttribute("aria-current", "step");
-      else card.removeAttribute("aria-current");
-      if (chosen && focus) {
-        card.focus({ preventScroll: true });
-        card.scrollIntoView({ block: "nearest" });
-      }
+    for (const { panels, cards, last: end } of sides) {
+      const here = Math.min(now, end); // the shorter one stays where it ends
+      panels.forEach((panel, at) => { panel.hidden = at !== here; });
+      cards.forEach((card, at) => {
+        if (at + 1 === here) card.setAttribute("aria-current", "step");
+        else card.removeAttribute("aria-current");
+      });
+    }
+    const chosen = document.querySelector(".card[aria-current]");
+    if (focus && chosen) {
+      chosen.focus({ preventScroll: true });
+      chosen.scrollIntoView({ block: "nearest" });
     }
     for (const output of document.querySelectorAll("[data-now]")) output.textContent = now;
     for (const button of document.querySelectorAll("[data-go]")) {
@@ -24,7 +29,8 @@
   }
 
   function say() {
-    const heads = panels.filter((panel) => !panel.hidden).map((panel) => panel.querySelector("h3").innerText);
+    const shown = sides.flatMap(({ panels }) => panels.filter((panel) => !panel.hidden));
+    const heads = shown.map((panel) => panel.querySelector("h3").innerText);
     document.getElementById("live").textContent = `Step ${now} of ${last}: ${heads.join("; ")}`;
   }
 
@@ -35,7 +41,8 @@
     const card = event.target.closest(".card");
     const button = event.target.closest("[data-go]");
     if (!card && !button) return;
-    select(card ? Number(card.dataset.step) : moves[button.dataset.go](), false);
+    const { cards } = (card && sides.find((side) => side.cards.includes(card))) || {};
+    select(card ? cards.indexOf(card) + 1 : moves[button.dataset.go](), false);
     say();
   });
   document.addEventListener("keydown", (event) => {

@@ -12,15 +12,14 @@ from pathlib import Path
 import pytest
 
 from cowpath import run
-from model.check import check
 from model.designs import DESIGNS
 from model.scenarios import find
 from model.scenarios.geometry import reduce
 from model.stack.binding import bind
 from model.stack.properties import STANDARD
 from model.trace import record
-from model.trace.trace import Trace
 from model.trace.walk import Walk
+from tests.trace.finding import trace_of
 
 STEP = ("step", "rfc-2016", "--scenario", "unaligned-write")
 DEADLOCK = "1 1 1 2 1 1 1 1"
@@ -65,12 +64,6 @@ def go(walked: Walk, owner: str, label: str) -> None:
     walked.path.append(next(moves))
 
 
-def found(design: str, slug: str, name: str) -> Trace:
-    trace = check(DESIGNS[design], find(slug), properties=(name,)).properties[name].trace
-    assert trace is not None
-    return trace
-
-
 @pytest.mark.parametrize(
     ("design", "slug", "name"),
     [
@@ -81,7 +74,7 @@ def found(design: str, slug: str, name: str) -> Trace:
     ],
 )
 def test_a_counterexample_can_be_walked_and_decides_what_it_should(design: str, slug: str, name: str) -> None:
-    trace, walked = found(design, slug, name), walk(design, slug)
+    trace, walked = trace_of(design, slug, name), walk(design, slug)
     for step in trace.steps:
         assert walked.trace("").property == ""
         go(walked, step.owner, step.action)
@@ -93,7 +86,7 @@ def test_a_counterexample_can_be_walked_and_decides_what_it_should(design: str, 
 def test_who_is_offered_nothing_is_told_why() -> None:
     """Of every state on the way to the deadlock: whoever has not ended is offered a step, or told why not."""
     walked = walk()
-    for step in found("rfc-2016", "unaligned-write", "deadlock").steps:
+    for step in trace_of("rfc-2016", "unaligned-write", "deadlock").steps:
         offered = {walked.owner(move) for move in walked.moves()}
         refused = {each.owner for each in walked.blocked() if each.reasons}
         assert offered | refused == {*walked.names()}

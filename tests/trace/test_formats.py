@@ -18,7 +18,6 @@ import itf_py
 import pytest
 from lxml import etree
 
-from model.check import check
 from model.designs import DESIGNS
 from model.formats import FORMATS, Subject
 from model.scenarios import bundled, find, loads
@@ -30,6 +29,7 @@ from model.trace import record
 from model.trace.png import NoRenderer
 from model.trace.reading import ReadError, retrace
 from model.trace.timeline import lanes
+from tests.trace.finding import trace_of
 
 COWPATH = Path(sys.executable).with_name("cowpath")
 TRACE = ["trace", "rfc-2016", "--scenario", "unaligned-write"]
@@ -51,9 +51,8 @@ Case = tuple[str, str, str]
 def subject(case: Case) -> Subject:
     name, slug, wanted = case
     scenario = find(slug)
-    trace = check(DESIGNS[name], scenario, properties=(wanted,)).properties[wanted].trace
-    assert trace is not None
-    return Subject(trace, DESIGNS[name], name, scenario, reduce(scenario), plain=False)
+    trace = trace_of(name, slug, wanted)
+    return Subject(trace, DESIGNS[name], name, scenario, reduce(scenario), plain=False, against=None)
 
 
 def rendered(case: Case, form: str) -> str:
