@@ -13,6 +13,7 @@ from model.scenarios import ScenarioError
 from model.scenarios.geometry import reduce, unreduced
 from model.terminal import BadInput, find_designs, find_scenarios
 
+_WRITERS = {"dot": Picture.dot, "graphml": Picture.graphml, "mermaid": Picture.mermaid}
 _DRAWN = ("svg", "png")
 _LEGIBLE = 400
 
@@ -24,7 +25,7 @@ _LEGIBLE = 400
 @click.option(
     "--format",
     "form",
-    type=click.Choice(["dot", "graphml", *_DRAWN]),
+    type=click.Choice([*_WRITERS, *_DRAWN]),
     default="dot",
     show_default=True,
     help="svg and png are drawn by Graphviz.",
@@ -77,11 +78,9 @@ def _written(picture: Picture, form: str) -> str | bytes:
     if form in _DRAWN and len(picture.boxes) > _LEGIBLE:
         raise BadInput(
             f"--format {form}: nobody can read {len(picture.boxes):,} boxes; accepted: up to {_LEGIBLE}, "
-            "--quotient, or dot and graphml"
+            f"--quotient, or {', '.join(_WRITERS)}"
         )
-    if form == "graphml":
-        return picture.graphml()
-    return picture.dot() if form == "dot" else picture.drawn(form)
+    return picture.drawn(form) if form in _DRAWN else _WRITERS[form](picture)
 
 
 COMMANDS = (graph,)

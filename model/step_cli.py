@@ -18,7 +18,7 @@ from model.stack.binding import bind
 from model.stack.properties import MEANING, STANDARD
 from model.terminal import BadInput, find_designs, find_scenarios, open_console
 from model.trace import record
-from model.trace.text import conclusion, sentence
+from model.trace.text import conclusion, sentence, wrap
 from model.trace.walk import Walk
 
 _HELP = (
@@ -149,7 +149,7 @@ class _Session:
             self._say("All requests are over.", "green")
 
     def _say(self, line: str, style: str = "") -> None:
-        self.console.print(line, style=style, markup=False)
+        self.console.print("\n".join(wrap(line, self.console.width, "  ")), style=style, markup=False)
 
 
 def _lines() -> Iterator[str]:
