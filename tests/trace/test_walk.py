@@ -3,15 +3,10 @@
 from __future__ import annotations
 
 import json
-import sys
-from collections.abc import Callable
-from dataclasses import dataclass
-from io import StringIO
 from pathlib import Path
 
 import pytest
 
-from cowpath import run
 from model.designs import DESIGNS
 from model.scenarios import find
 from model.scenarios.geometry import reduce
@@ -19,38 +14,11 @@ from model.stack.binding import bind
 from model.stack.properties import STANDARD
 from model.trace import record
 from model.trace.walk import Walk
+from tests.trace.conftest import Command
 from tests.trace.finding import trace_of
 
 STEP = ("step", "rfc-2016", "--scenario", "unaligned-write")
 DEADLOCK = "1 1 1 2 1 1 1 1"
-
-
-@dataclass(frozen=True)
-class Ran:
-    """What a command printed, and its exit status."""
-
-    status: int
-    out: str
-    err: str
-
-
-Command = Callable[..., Ran]
-
-
-@pytest.fixture
-def cowpath(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
-    """Run a command in an empty folder, with what is typed coming from a pipe."""
-    monkeypatch.chdir(tmp_path)
-
-    def ran(*arguments: str, typed: str = "") -> Ran:
-        monkeypatch.setattr(sys, "stdin", StringIO(typed))
-        try:
-            status = run(arguments)
-        except SystemExit as ended:
-            status = int(ended.code or 0)
-        return Ran(status, *capsys.readouterr())
-
-    return ran
 
 
 def walk(design: str = "rfc-2016", slug: str = "unaligned-write") -> Walk:
