@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 import click
+from rich.console import Console
 
 from model import graphs, output
 from model.graph.picture import NoGraphviz, Picture
@@ -60,7 +61,10 @@ def graph(
         elif form == "png" and sys.stdout.isatty():
             raise BadInput("--format png: no terminal shows that; accepted: -o OUT, or a pipe")
         geometry = (reduce if reduced else unreduced)(scenario)
-        explored = graphs.explore(design, scenario, geometry, most)
+        with Console(stderr=True).status("") as status:  # nothing is written where there is no terminal
+            explored = graphs.explore(
+                design, scenario, geometry, most, lambda states: status.update(f"{states:,} states")
+            )
         picture = explored.quotient() if quotient else explored.picture()
         content = _written(picture, form)
         if path is None:

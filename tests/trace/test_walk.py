@@ -121,7 +121,7 @@ def test_a_walk_to_the_end_says_so(cowpath: Command) -> None:
 
 def test_undo_and_restart_lead_back(cowpath: Command) -> None:
     straight = cowpath(*STEP, typed="1\n").out.partition("step 1")[2]
-    undone = cowpath(*STEP, typed="1 1 undo\n").out.rpartition("step 2")[2]
+    undone = cowpath(*STEP, typed="1 1 u\n").out.rpartition("step 2")[2]
     assert undone.splitlines()[1:-1] == straight.splitlines()[1:-1]
     again = cowpath(*STEP, typed="1 1\nrestart\n").out
     fresh = cowpath(*STEP).out
