@@ -26,6 +26,7 @@ ROOMS = {
     "symbolic": {"language"},
     "reduce": {"language", "explore", "symbolic"},
     "export": {"language", "explore"},
+    "graph": {"language", "explore"},
     "trace": {"language"},
     "prove": {"language", "symbolic", "trace"},
     "stack": {"language", "scenarios"},
@@ -50,6 +51,8 @@ ABOVE = {
     "step_cli": {"output", "terminal"},
     "output": set[str](),
     "formats": {"pages"},
+    "graphs": {"check"},
+    "graph_cli": {"graphs", "output", "terminal"},
 }
 # The rooms and files of the other two packages, from the bottom up: each may import what stands before it.
 LAYERS = {

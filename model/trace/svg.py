@@ -5,9 +5,10 @@ Self-contained and plain (no script, no style sheet), so that it looks the same 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
-from model.trace.explain import DISKS
+from model.trace.explain import DISKS, reasons
 from model.trace.text import conclusion, heading, sentence, wrap
 from model.trace.timeline import Row, lanes, rows, strips
 from model.trace.trace import Trace, WaitEdge
@@ -69,7 +70,7 @@ class _Picture:
             self._wake(name, self.y)
         if self.trace.loop is not None:
             self._loop(loop)
-        self._end(conclusion(self.trace, meaning))
+        self._end([conclusion(self.trace, meaning), *reasons(self.trace)])
         self._legend()
         height = self.y + _MARGIN
         for name, value in (
@@ -85,7 +86,7 @@ class _Picture:
         return tostring(self.svg, encoding="unicode") + "\n"
 
     def _row(self, row: Row) -> None:
-        """Draw a step: number and card, an arrow for each disk it touches and each wait it begins."""
+        """Draw a step: a card, and arrows for the disks that it touches and the waits that it begins."""
         step = row.step
         x = self.lane[step.owner]
         lines = _wrapped(sentence(step), _CARD - 20, 12)
@@ -134,11 +135,12 @@ class _Picture:
         SubElement(self.above, "path", {"d": path, "stroke": _ALARM, "stroke-width": "2", "fill": "none"})
         self._text(x + 2, top - 3, "for ever", size=10, fill=_ALARM)
 
-    def _end(self, words: str) -> None:
+    def _end(self, told: Sequence[str]) -> None:
         """Draw what the last state shows, and once more the waits that decide it, side by side."""
         top = self.y
         self.y += _PAD
-        self._words(_MARGIN + 12, words, size=12, width=self.width - 2 * _MARGIN - 24)
+        for words in told:
+            self._words(_MARGIN + 12, words, size=12, width=self.width - 2 * _MARGIN - 24)
         self.y += _PAD
         for edge in self.trace.cycle or self.trace.stuck:
             self._wait(edge, f"waits for {edge.held}", 3)
