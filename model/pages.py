@@ -18,7 +18,8 @@ def trace_page(
     """Return the page about one trace; the other design is made to follow its steps."""
     beside = None
     if against is not None:
-        beside = follow_with(against.system, bind(scenario, geometry), trace)
+        departure = follow_with(against.system, bind(scenario, geometry), trace)
+        beside = html.Beside(against.explanation, departure)
     return html.page(trace, subject(design, scenario, geometry, trace), beside)
 
 

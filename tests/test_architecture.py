@@ -39,7 +39,7 @@ ABOVE = {
     "campaign": {"check"},
     "report": {"check", "campaign"},
     "minimal": {"check"},
-    "overview": {"check", "report"},
+    "overview": {"check", "proving", "report"},
     "pages": set[str](),
     "proving": {"check", "output"},
     "terminal": set[str](),

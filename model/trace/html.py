@@ -28,6 +28,14 @@ class Subject:
     explanation: str
 
 
+@dataclass(frozen=True)
+class Beside:
+    """Another design, in words, and how far it goes along."""
+
+    explanation: str
+    departure: Departure
+
+
 def hue(trace: Trace, request: str) -> int:
     """Return the request's colour."""
     return HUES[timeline.requests(trace).index(request) % len(HUES)]
@@ -47,8 +55,8 @@ def environment() -> Environment:
     return found
 
 
-def page(trace: Trace, subject: Subject, against: Departure | None = None) -> str:
-    """Return the page; `against` is the same scenario's run of another design, shown beside the trace."""
+def page(trace: Trace, subject: Subject, against: Beside | None = None) -> str:
+    """Return the page; another design's run of the same scenario is shown beside the trace."""
     return environment().get_template("page.html").render(trace=trace, subject=subject, against=against)
 
 
