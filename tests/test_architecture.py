@@ -67,7 +67,7 @@ LAYERS = {
         "stack",
         "plugin",
     ),
-    "conformance": ("__init__", "scheduler", "strategies", "workload", "replay", "cli"),
+    "conformance": ("__init__", "scheduler", "strategies", "workload", "reducer", "replay", "cli"),
 }
 # What a package may import of the others.
 ARROWS = {
