@@ -67,7 +67,17 @@ LAYERS = {
         "stack",
         "plugin",
     ),
-    "conformance": ("__init__", "scheduler", "strategies", "workload", "replay", "cli"),
+    "conformance": (
+        "__init__",
+        "log",
+        "recorder",
+        "scheduler",
+        "strategies",
+        "workload",
+        "monitor",
+        "replay",
+        "cli",
+    ),
 }
 # What a package may import of the others.
 ARROWS = {
