@@ -114,7 +114,7 @@ class Design(ABC):
         """Read the secondary disk as it is now, as an NBD client of that node may."""
         with _Flight(self, request):
             (data,) = self.secondary.read(request, [request.extent], enter="nbd.enter", transfer="nbd.read")
-            self.context.trace("nbd.read", request, data=[(request.extent, data)])
+            self.context.trace("nbd.read", request)
             return data
 
     def guest_read(self, request: Request) -> bytes:

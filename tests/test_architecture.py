@@ -67,7 +67,20 @@ LAYERS = {
         "stack",
         "plugin",
     ),
-    "conformance": ("__init__", "scheduler", "strategies", "workload", "reducer", "replay", "cli"),
+    "conformance": (
+        "__init__",
+        "log",
+        "recorder",
+        "scheduler",
+        "strategies",
+        "workload",
+        "monitor",
+        "reducer",
+        "tours",
+        "mutants",
+        "replay",
+        "cli",
+    ),
 }
 # What a package may import of the others.
 ARROWS = {

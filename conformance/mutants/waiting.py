@@ -67,7 +67,7 @@ def a_node_is_looked_at_once(wait: Any) -> Any:
         if other is not None:
             entry.waiting_for = other
             node.context.trace(f"{label}.park", entry.owner, waits_for=other.owner.name)
-            other.wait(node.context, entry.owner, node.called, other.extent)
+            other.wait(node.context, entry.owner, node.called)
             entry.waiting_for = None
         return other is not None
 
