@@ -15,11 +15,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from conformance.monitor.monitor import Refusal, judge
+from conformance.monitor.monitor import Monitor, Refusal
 from conformance.monitor.oracle import Move, Oracle
 from conformance.scheduler.kernel import Task
 from conformance.strategies.simple import Guided
 from conformance.workload import Run, Workload
+from impl.errors import Crash
 
 Edge = tuple[bytes, int]
 
@@ -108,7 +109,7 @@ class Guide(Guided):
         return super().choose(n, label, tasks)
 
     def _data(self, n: int, moves: Sequence[Move]) -> int:
-        """Return the place of the tour's step among those alike: the default, the widest extent, is the last."""
+        """Return the place of the tour's step among those alike: the default, the widest, is the last."""
         wanted = self.tour.moves[self.at]
         alike = [move for move in moves if (move.label, move.owner) == (wanted.label, wanted.owner)]
         return min(len(alike) - 1 - alike.index(wanted), n - 1)
@@ -182,16 +183,28 @@ class Tours:
 
 
 def cover(workload: Workload, oracle: Oracle, *, seed: int = 0) -> Coverage:
-    """Follow tours on the workload until the oracle, which sees all, has seen every edge and refusal."""
+    """Follow tours on the workload until the oracle, which sees all, has seen every edge and refusal.
+
+    The step in which a run crashes never ends, and no label tells of it: it is the one that the crash is of.
+    """
     graph = Graph(oracle)
     tours, count, alarm = Tours(graph, seed), 0, None
     while alarm is None and (tour := tours.plan()) is not None:
         guide = Guide(tour, graph)
         run = workload.run(guide)
-        refusal = judge(oracle, run.log)
+        monitor = Monitor(oracle)
+        refusal = next(filter(None, map(monitor.observe, run.log)), None)
         count += 1
         if refusal is not None:
             alarm = Alarm(run, refusal, guide.departed[1] if guide.departed else None)
+        elif run.failure is not None and isinstance(run.failure.error, Crash):
+            oracle.edges |= {
+                (state, move.command)
+                for state in monitor.states
+                for move in graph.moves.get(state, ())
+                if move.owner == oracle.number[run.failure.task]
+                and run.failure.error.property in oracle.program.answers(move.after)
+            }
     missing, untried = graph.edges - oracle.edges, graph.refusals - oracle.refusals
     return Coverage(
         (len(graph.edges) - len(missing), len(graph.edges)),

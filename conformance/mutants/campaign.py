@@ -29,6 +29,7 @@ from model.language.evaluate import OutOfRange
 from model.scenarios import Scenario
 from model.verdict import Verdict
 
+_Trial = Callable[[Strategy], "Kill | None"]
 _EXPLAINED = ("deadlock", "stuck", "pruned")
 """Ends of a run of which the log tells all that there is to judge; a crash of the stack's own is another."""
 
@@ -117,22 +118,27 @@ class Bench:
         """Hunt one mutant."""
         scenario, plan = scenario_of(mutant), self.plan
         workload, oracle = self._workload(mutant.design, scenario), self._oracle(mutant, scenario)
+
+        def run(strategy: Strategy) -> Kill | None:
+            with mutant.applied() if isinstance(mutant, StackMutant) else nullcontext():
+                made = workload.run(strategy)
+            return refused(oracle, made)  # the judge's own arithmetic is sound again
+
         hunts: list[Hunt] = []
         kill: Kill | None = None
-        with mutant.applied() if isinstance(mutant, StackMutant) else nullcontext():
-            for name in plan.strategies:
-                counts: list[int | None] = []
-                for seed in range(1 if plan.sight.value in mutant.survives else plan.seeds):
-                    count, found = _first(workload, oracle, STRATEGIES[name](seed), plan.budget)
-                    counts.append(count if found else None)
-                    kill = kill or found
-                hunts.append(Hunt(name, tuple(counts)))
-            if kill is not None:
-                kill = _minimal(workload, oracle, kill)
-        silent = kill is None and isinstance(mutant, ModelMutant)
-        return Outcome(
-            mutant, plan.sight, tuple(hunts), kill, _other_verdicts(mutant, scenario) if silent else ""
-        )
+        for name in plan.strategies:
+            counts: list[int | None] = []
+            for seed in range(1 if plan.sight.value in mutant.survives else plan.seeds):
+                count, found = _first(run, STRATEGIES[name](seed), plan.budget)
+                counts.append(count if found else None)
+                kill = kill or found
+            hunts.append(Hunt(name, tuple(counts)))
+        if kill is not None:
+            kill = _minimal(oracle, run, kill)
+        verdicts = ""
+        if kill is None and isinstance(mutant, ModelMutant):
+            verdicts = _other_verdicts(mutant, scenario)
+        return Outcome(mutant, plan.sight, tuple(hunts), kill, verdicts)
 
     def _workload(self, design: str, scenario: Scenario) -> Workload:
         key = (design, scenario)
@@ -180,23 +186,23 @@ def refused(oracle: Oracle, run: Run) -> Kill | None:
     return Kill("monitor", run, refusal) if refusal else None
 
 
-def _first(
-    workload: Workload, oracle: Oracle, strategy: Strategy, budget: int
-) -> tuple[int, Kill | None]:
+def _first(run: _Trial, strategy: Strategy, budget: int) -> tuple[int, Kill | None]:
     count = 0
     while count < budget and not strategy.exhausted:
         count += 1
-        if (kill := refused(oracle, workload.run(strategy))) is not None:
+        if (kill := run(strategy)) is not None:
             return count, kill
     return count, None
 
 
-def _minimal(workload: Workload, oracle: Oracle, kill: Kill) -> Kill:
+def _minimal(oracle: Oracle, run: _Trial, kill: Kill) -> Kill:
     def fails(strategy: Strategy) -> Run | None:
-        again = refused(oracle, workload.run(strategy))
+        again = run(strategy)
         return again.run if again and again.by == kill.by else None
 
-    return refused(oracle, reduce(kill.run, fails).run) or kill
+    least = refused(oracle, reduce(kill.run, fails).run)
+    assert least is not None  # it was refused before, by the same oracle
+    return least
 
 
 def _other_verdicts(mutant: ModelMutant, scenario: Scenario) -> str:

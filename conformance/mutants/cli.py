@@ -82,7 +82,9 @@ def mutants(
 def _find(name: str) -> Mutant:
     known = {mutant.name: mutant for mutant in MUTANTS}
     if name not in known:
-        raise BadInput(f"unknown mutant '{name}'{hint(name, known)}; accepted: names that `cowpath mutants` prints")
+        raise BadInput(
+            f"unknown mutant '{name}'{hint(name, known)}; accepted: names that `cowpath mutants` prints"
+        )
     return known[name]
 
 

@@ -110,4 +110,3 @@ def readers_are_not_in_flight(guest_read: Any) -> Any:
             return design._guest_read(request)
 
     return reads
-

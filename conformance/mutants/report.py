@@ -56,7 +56,8 @@ def details(outcome: Outcome) -> Iterator[str]:
     if outcome.kill is None:
         return
     run, refusal = outcome.kill.run, outcome.kill.refusal
-    yield f"The shortest way to the kill on {mutant.design}, {mutant.scenario}, {len(run.schedule.deviations)} deviations:"
+    count = len(run.schedule.deviations)
+    yield f"Killed on {mutant.design}, {mutant.scenario}, {count} deviations from the default schedule:"
     who = max((len(event.request) for event in run.events), default=0)
     for number, event in enumerate(run.events, 1):
         yield f"{number:>3}  {event.request:<{who}}  {event.label}"
