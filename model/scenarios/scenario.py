@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -179,6 +179,8 @@ class _Reader:
             options.get("on_cbw_error", CBW_POLICIES[0]), CBW_POLICIES, where.key("on_cbw_error")
         )
         requests = self._requests(document)
+        if protocol_alignment > request_alignment:
+            self._no_ragged_zeroes(requests, request_alignment)
         expect = self._expect(document)
         return Scenario(
             name=name.strip(),
@@ -309,6 +311,17 @@ class _Reader:
                 f"{extent} runs past the end of the disk; accepted: extents within {disk} {unit}"
             )
         return offset, length
+
+    def _no_ragged_zeroes(self, requests: Sequence[Request], unit: int) -> None:
+        # Its pieces would be read-modify-writes of their own below.
+        for request in requests:
+            offset, length = request.offset or 0, request.length or 0
+            if request.kind == "nbd-zero" and (offset % unit or (offset + length) % unit):
+                where = self._top.key("request").item(request.group).key("at")
+                raise where.error(
+                    f"{request.label} is unaligned, which is modelled only where the protocol node's"
+                    " alignment is no larger; accepted: a smaller protocol_alignment, or an aligned extent"
+                )
 
     # -- expectations
 
