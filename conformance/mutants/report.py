@@ -11,6 +11,7 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
+from conformance.log import Sight
 from conformance.mutants.campaign import Hunt, Outcome
 from conformance.mutants.mutant import StackMutant
 from model.verdict import Verdict
@@ -37,11 +38,11 @@ def totals(outcomes: Sequence[Outcome], seconds: float) -> str:
     """Return how many died, and how many survive that should."""
     dead = [outcome for outcome in outcomes if not outcome.equivalent and outcome.by is not None]
     kinds = Counter(side(outcome) for outcome in dead)
-    sides = ", ".join(f"{count} of the {kind}" for kind, count in kinds.items())
+    sides = ", ".join(f"{kind} {count}" for kind, count in kinds.items())
     survivors = [outcome for outcome in outcomes if outcome.equivalent and outcome.by is None]
     wrong = [outcome.mutant.name for outcome in outcomes if outcome.verdict is not Verdict.HOLDS]
-    said = f"{len(dead)} mutants die ({sides})" if dead else "No mutant dies"
-    said += f", {len(survivors)} that are equivalent survive; {seconds:.1f} s."
+    said = f"Killed: {len(dead)}{f' ({sides})' if dead else ''}. "
+    said += f"Equivalent, and alive: {len(survivors)}. {seconds:.1f} s."
     return f"{said} Not as they should: {', '.join(wrong)}." if wrong else said
 
 
@@ -50,7 +51,7 @@ def details(outcome: Outcome) -> Iterator[str]:
     mutant = outcome.mutant
     yield f"{mutant.name}, {mutant.fault}: {mutant.says}"
     if mutant.survives:
-        yield f"Equivalent to {', '.join(mutant.survives)}: {mutant.why}."
+        yield f"With {' or '.join(mutant.survives)} sight nobody can tell: {mutant.why}."
     if outcome.verdicts:
         yield f"On {mutant.design}, {mutant.scenario}: {outcome.verdicts}."
     if outcome.kill is None:
@@ -58,8 +59,10 @@ def details(outcome: Outcome) -> Iterator[str]:
     run, refusal = outcome.kill.run, outcome.kill.refusal
     count = len(run.schedule.deviations)
     yield f"Killed on {mutant.design}, {mutant.scenario}, {count} deviations from the default schedule:"
-    who = max((len(event.request) for event in run.events), default=0)
-    for number, event in enumerate(run.events, 1):
+    whole = refusal is None or outcome.sight is not Sight.WHITE  # else up to what was refused
+    steps = [each for each in run.log[: None if whole else refusal.position + 1] if each.kind == "step"]
+    who = max((len(event.request) for event in steps), default=0)
+    for number, event in enumerate(steps, 1):
         yield f"{number:>3}  {event.request:<{who}}  {event.label}"
     if refusal is None:
         yield f"{outcome.kill.by}: {run.reason}."

@@ -138,7 +138,7 @@ def test_the_command_shows_the_kill_and_writes_json(tmp_path: Path) -> None:
     path = tmp_path / "out.json"
     done = mutants("nobody-is-woken", "one-place-for-all", "--budget", "30", "--json", str(path))
     assert (done.returncode, done.stderr) == (0, "")
-    assert "1 mutants die (1 of the impl), 1 that are equivalent survive" in done.stdout
+    assert "Killed: 1 (impl 1). Equivalent, and alive: 1." in done.stdout
     assert "lost wake-up: nbd-write 1 could go on after this step of guest-read 0" in done.stdout
     killed, survivor = json.loads(path.read_text())
     assert killed["name"] == "nobody-is-woken"
