@@ -59,8 +59,8 @@ def details(outcome: Outcome) -> Iterator[str]:
     run, refusal = outcome.kill.run, outcome.kill.refusal
     count = len(run.schedule.deviations)
     yield f"Killed on {mutant.design}, {mutant.scenario}, {count} deviations from the default schedule:"
-    whole = refusal is None or outcome.sight is not Sight.WHITE  # else up to what was refused
-    steps = [each for each in run.log[: None if whole else refusal.position + 1] if each.kind == "step"]
+    refused_at = refusal.position if refusal and outcome.sight is Sight.WHITE else len(run.log)
+    steps = [each for each in run.log[: refused_at + 1] if each.kind == "step"]
     who = max((len(event.request) for event in steps), default=0)
     for number, event in enumerate(steps, 1):
         yield f"{number:>3}  {event.request:<{who}}  {event.label}"
