@@ -12,25 +12,20 @@ from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from math import inf
 
+from conformance.finding import Finding, examine, minimal
 from conformance.log import Sight
-from conformance.monitor.monitor import Refusal, judge
 from conformance.monitor.oracle import Oracle
 from conformance.mutants.catalogue import CANARY, scenario_of
 from conformance.mutants.mutant import ModelMutant, Mutant, StackMutant
-from conformance.reducer import reduce
 from conformance.scheduler.kernel import Kernel, Strategy
 from conformance.scheduler.substrate import Greenlets
 from conformance.strategies.portfolio import STRATEGIES
-from conformance.workload import Run, Workload
-from impl.errors import Crash
+from conformance.workload import Workload
 from model.check import check
 from model.designs import DESIGNS, Design
 from model.language.evaluate import OutOfRange
 from model.scenarios import Scenario
 from model.verdict import Verdict
-
-_EXPLAINED = ("deadlock", "stuck", "pruned")
-"""Ends of a run of which the log tells all that there is to judge; a crash of the stack's own is another."""
 
 
 @dataclass(frozen=True)
@@ -48,15 +43,6 @@ class Hunt:
 
 
 @dataclass(frozen=True)
-class Kill:
-    """Who refused, the `monitor` or the scheduler by the kind of its failure, and in which run."""
-
-    by: str
-    run: Run
-    refusal: Refusal | None
-
-
-@dataclass(frozen=True)
 class Outcome:
     """What became of a mutant. `kill` is the first one, its schedule made minimal.
 
@@ -66,7 +52,7 @@ class Outcome:
     mutant: Mutant
     sight: Sight
     hunts: tuple[Hunt, ...]
-    kill: Kill | None
+    kill: Finding | None
     verdicts: str = ""
 
     @property
@@ -118,7 +104,7 @@ class Bench:
         scenario, plan = scenario_of(mutant), self.plan
         workload, oracle = self._workload(mutant.design, scenario), self._oracle(mutant, scenario)
         hunts: list[Hunt] = []
-        kill: Kill | None = None
+        kill: Finding | None = None
         with mutant.applied() if isinstance(mutant, StackMutant) else nullcontext():
             for name in plan.strategies:
                 counts: list[int | None] = []
@@ -128,7 +114,7 @@ class Bench:
                     kill = kill or found
                 hunts.append(Hunt(name, tuple(counts)))
             if kill is not None:
-                kill = _minimal(workload, oracle, kill)
+                kill = minimal(workload, oracle, kill)
         silent = kill is None and isinstance(mutant, ModelMutant)
         return Outcome(
             mutant, plan.sight, tuple(hunts), kill, _other_verdicts(mutant, scenario) if silent else ""
@@ -171,32 +157,13 @@ def mutated(mutant: ModelMutant) -> Design:
     return replace(design, build=lambda: mutant.make(design.system))
 
 
-def refused(oracle: Oracle, run: Run) -> Kill | None:
-    """Return who refuses the run, if anybody does."""
-    failure = run.failure
-    if failure is not None and failure.kind not in _EXPLAINED and not isinstance(failure.error, Crash):
-        return Kill(failure.kind, run, None)
-    refusal = judge(oracle, run.log)
-    return Kill("monitor", run, refusal) if refusal else None
-
-
-def _first(
-    workload: Workload, oracle: Oracle, strategy: Strategy, budget: int
-) -> tuple[int, Kill | None]:
+def _first(workload: Workload, oracle: Oracle, strategy: Strategy, budget: int) -> tuple[int, Finding | None]:
     count = 0
     while count < budget and not strategy.exhausted:
         count += 1
-        if (kill := refused(oracle, workload.run(strategy))) is not None:
+        if (kill := examine(oracle, workload.run(strategy))) is not None:
             return count, kill
     return count, None
-
-
-def _minimal(workload: Workload, oracle: Oracle, kill: Kill) -> Kill:
-    def fails(strategy: Strategy) -> Run | None:
-        again = refused(oracle, workload.run(strategy))
-        return again.run if again and again.by == kill.by else None
-
-    return refused(oracle, reduce(kill.run, fails).run) or kill
 
 
 def _other_verdicts(mutant: ModelMutant, scenario: Scenario) -> str:
