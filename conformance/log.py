@@ -15,7 +15,6 @@ An event is of one of these kinds, `facts` being what is told beside:
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
 from enum import Enum
 from typing import Any, NamedTuple
 
@@ -57,18 +56,14 @@ class Sight(Enum):
     GREY = "grey"
     BLACK = "black"
 
-    def of(self, events: Iterable[Event]) -> Iterator[Event]:
-        """Yield what of the events this sight lets through.
+    def of(self, event: Event) -> Event | None:
+        """Return what this sight lets through of the event, None if nothing.
 
         Grey hides whose transfer it is, and of which step: a disk does not know.
         """
-        if self is Sight.WHITE:
-            yield from events
-            return
-        for event in events:
-            if event.kind == "step":
-                transfer = event.fact("transfer")
-                if self is Sight.GREY and transfer is not None:
-                    yield Event("step", facts=(("transfer", transfer),))
-            elif event.kind != "parked":
-                yield event
+        if self is Sight.WHITE or event.kind not in ("step", "parked"):
+            return event
+        transfer = event.fact("transfer")
+        if self is Sight.GREY and transfer is not None:
+            return Event("step", facts=(("transfer", transfer),))
+        return None

@@ -35,11 +35,13 @@ class Monitor:
         return frozenset(each.state for each in self.node.explaining)
 
     def observe(self, event: Event) -> Refusal | None:
-        """Take an event in; it must be one that the oracle's sight lets through."""
-        node = self.oracle.follow(self.node, event)
-        if node is None:
-            return Refusal(self.position, event, self.node)
-        self.node = node
+        """Take in what the oracle's sight lets through of an event."""
+        seen = self.oracle.sight.of(event)
+        if seen is not None:
+            node = self.oracle.follow(self.node, seen)
+            if node is None:
+                return Refusal(self.position, seen, self.node)
+            self.node = node
         self.position += 1
         return None
 
@@ -47,7 +49,7 @@ class Monitor:
 def judge(oracle: Oracle, events: Iterable[Event]) -> Refusal | None:
     """Return the first event of a whole run that the model does not explain, None if it explains all."""
     monitor = Monitor(oracle)
-    for event in oracle.sight.of(events):
+    for event in events:
         refusal = monitor.observe(event)
         if refusal is not None:
             return refusal

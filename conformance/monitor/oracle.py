@@ -252,9 +252,11 @@ class Oracle:
 
     def rests(self, each: Explaining, open_: Iterable[int]) -> bool:
         """Tell whether nobody under way can move there, and nothing fell that runs crash of."""
-        if each.fallen or self.program.answers(each.state):
-            return False
-        return all(self.blocked(each.state, r) for r in open_)
+        return not self.fallen(each) and all(self.blocked(each.state, r) for r in open_)
+
+    def fallen(self, each: Explaining) -> set[str]:
+        """Return the properties that a run would have crashed of on the way there."""
+        return {*each.fallen, *self.program.answers(each.state)}
 
     def falls(self, each: Explaining, owner: int, what: str) -> bool:
         """Tell whether the property has fallen there, or does by a next step of the owner."""

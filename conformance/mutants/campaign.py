@@ -12,26 +12,21 @@ from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from math import inf
 
+from conformance.finding import Finding, examine, minimal
 from conformance.log import Sight
-from conformance.monitor.monitor import Refusal, judge
+from conformance.monitor.explain import reason
 from conformance.monitor.oracle import Oracle
 from conformance.mutants.catalogue import CANARY, scenario_of
 from conformance.mutants.mutant import ModelMutant, Mutant, StackMutant
-from conformance.reducer import reduce
 from conformance.scheduler.kernel import Kernel, Strategy
 from conformance.scheduler.substrate import Greenlets
 from conformance.strategies.portfolio import STRATEGIES
 from conformance.workload import Run, Workload
-from impl.errors import Crash
 from model.check import check
 from model.designs import DESIGNS, Design
 from model.language.evaluate import OutOfRange
 from model.scenarios import Scenario
 from model.verdict import Verdict
-
-_Trial = Callable[[Strategy], "Kill | None"]
-_EXPLAINED = ("deadlock", "stuck", "pruned")
-"""Ends of a run of which the log tells all that there is to judge; a crash of the stack's own is another."""
 
 
 @dataclass(frozen=True)
@@ -49,26 +44,17 @@ class Hunt:
 
 
 @dataclass(frozen=True)
-class Kill:
-    """Who refused, the `monitor` or the scheduler by the kind of its failure, and in which run."""
-
-    by: str
-    run: Run
-    refusal: Refusal | None
-
-
-@dataclass(frozen=True)
 class Outcome:
-    """What became of a mutant. `kill` is the first one, its schedule made minimal.
+    """What became of a mutant: the first kill, its schedule made minimal, and why it is one, in words.
 
-    `verdicts` says in words which of the model's differ, where the threads could not tell.
+    Without a kill the reason may be that verdicts differ; if there is none the mutant survives.
     """
 
     mutant: Mutant
     sight: Sight
     hunts: tuple[Hunt, ...]
-    kill: Kill | None
-    verdicts: str = ""
+    kill: Finding | None
+    reason: str
 
     @property
     def equivalent(self) -> bool:
@@ -78,7 +64,7 @@ class Outcome:
     @property
     def by(self) -> str | None:
         """Who killed it; None if it survives."""
-        return self.kill.by if self.kill else "verdicts" if self.verdicts else None
+        return self.kill.by if self.kill else "verdicts" if self.reason else None
 
     @property
     def median(self) -> float | None:
@@ -119,26 +105,27 @@ class Bench:
         scenario, plan = scenario_of(mutant), self.plan
         workload, oracle = self._workload(mutant.design, scenario), self._oracle(mutant, scenario)
 
-        def run(strategy: Strategy) -> Kill | None:
+        def run(strategy: Strategy) -> Run:
+            # Only here is the fault in the stack: the judge has its arithmetic from there.
             with mutant.applied() if isinstance(mutant, StackMutant) else nullcontext():
-                made = workload.run(strategy)
-            return refused(oracle, made)  # the judge's own arithmetic is sound again
+                return workload.run(strategy)
 
         hunts: list[Hunt] = []
-        kill: Kill | None = None
+        kill: Finding | None = None
         for name in plan.strategies:
             counts: list[int | None] = []
             for seed in range(1 if plan.sight.value in mutant.survives else plan.seeds):
-                count, found = _first(run, STRATEGIES[name](seed), plan.budget)
+                count, found = _first(run, oracle, STRATEGIES[name](seed), plan.budget)
                 counts.append(count if found else None)
                 kill = kill or found
             hunts.append(Hunt(name, tuple(counts)))
+        why = ""
         if kill is not None:
-            kill = _minimal(oracle, run, kill)
-        verdicts = ""
-        if kill is None and isinstance(mutant, ModelMutant):
-            verdicts = _other_verdicts(mutant, scenario)
-        return Outcome(mutant, plan.sight, tuple(hunts), kill, verdicts)
+            kill = minimal(run, oracle, kill)
+            why = reason(oracle, kill.refusal) if kill.refusal else kill.run.reason
+        elif isinstance(mutant, ModelMutant):
+            why = _other_verdicts(mutant, scenario)
+        return Outcome(mutant, plan.sight, tuple(hunts), kill, why)
 
     def _workload(self, design: str, scenario: Scenario) -> Workload:
         key = (design, scenario)
@@ -177,32 +164,15 @@ def mutated(mutant: ModelMutant) -> Design:
     return replace(design, build=lambda: mutant.make(design.system))
 
 
-def refused(oracle: Oracle, run: Run) -> Kill | None:
-    """Return who refuses the run, if anybody does."""
-    failure = run.failure
-    if failure is not None and failure.kind not in _EXPLAINED and not isinstance(failure.error, Crash):
-        return Kill(failure.kind, run, None)
-    refusal = judge(oracle, run.log)
-    return Kill("monitor", run, refusal) if refusal else None
-
-
-def _first(run: _Trial, strategy: Strategy, budget: int) -> tuple[int, Kill | None]:
+def _first(
+    run: Callable[[Strategy], Run], oracle: Oracle, strategy: Strategy, budget: int
+) -> tuple[int, Finding | None]:
     count = 0
     while count < budget and not strategy.exhausted:
         count += 1
-        if (kill := run(strategy)) is not None:
+        if (kill := examine(oracle, run(strategy))) is not None:
             return count, kill
     return count, None
-
-
-def _minimal(oracle: Oracle, run: _Trial, kill: Kill) -> Kill:
-    def fails(strategy: Strategy) -> Run | None:
-        again = run(strategy)
-        return again.run if again and again.by == kill.by else None
-
-    least = refused(oracle, reduce(kill.run, fails).run)
-    assert least is not None  # it was refused before, by the same oracle
-    return least
 
 
 def _other_verdicts(mutant: ModelMutant, scenario: Scenario) -> str:

@@ -18,8 +18,7 @@ from conformance.mutants.mutant import SIGHTS, Mutant
 from conformance.strategies.portfolio import STRATEGIES
 from model import output
 from model.scenarios.errors import hint
-from model.terminal import WIDTH, BadInput, open_console
-from model.trace.text import wrap
+from model.terminal import BadInput, open_console
 from model.verdict import Verdict, worst
 
 _MATRIX = ("portfolio", "random", "pct", "pos", "urw")
@@ -111,6 +110,6 @@ def _show(outcomes: Sequence[Outcome], seconds: float, at_length: bool) -> None:
     console.print(report.matrix(outcomes), markup=False)
     for outcome in outcomes if at_length else ():
         for line in report.details(outcome):
-            console.print("\n".join(wrap(line, WIDTH, "  ")), markup=False, soft_wrap=True)
+            console.print(line, markup=False, soft_wrap=True)
         console.print()
     console.print(report.totals(outcomes, seconds), markup=False)

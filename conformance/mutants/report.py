@@ -11,9 +11,11 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from conformance.log import Sight
+from conformance.columns import draw
 from conformance.mutants.campaign import Hunt, Outcome
 from conformance.mutants.mutant import StackMutant
+from model.terminal import WIDTH
+from model.trace.text import wrap
 from model.verdict import Verdict
 
 _NONE = "\N{EN DASH}"
@@ -48,30 +50,22 @@ def totals(outcomes: Sequence[Outcome], seconds: float) -> str:
 
 def details(outcome: Outcome) -> Iterator[str]:
     """Yield what is wrong with a mutant, and how its kill comes about."""
-    mutant = outcome.mutant
-    yield f"{mutant.name}, {mutant.fault}: {mutant.says}"
+    mutant, kill = outcome.mutant, outcome.kill
+    yield from _wrapped(f"{mutant.name}, {mutant.fault}: {mutant.says}")
     if mutant.survives:
-        yield f"With {' or '.join(mutant.survives)} sight nobody can tell: {mutant.why}."
-    if outcome.verdicts:
-        yield f"On {mutant.design}, {mutant.scenario}: {outcome.verdicts}."
-    if outcome.kill is None:
-        return
-    run, refusal = outcome.kill.run, outcome.kill.refusal
-    count = len(run.schedule.deviations)
-    yield f"Killed on {mutant.design}, {mutant.scenario}, {count} deviations from the default schedule:"
-    refused_at = refusal.position if refusal and outcome.sight is Sight.WHITE else len(run.log)
-    steps = [each for each in run.log[: refused_at + 1] if each.kind == "step"]
-    who = max((len(event.request) for event in steps), default=0)
-    for number, event in enumerate(steps, 1):
-        yield f"{number:>3}  {event.request:<{who}}  {event.label}"
-    if refusal is None:
-        yield f"{outcome.kill.by}: {run.reason}."
-    else:
-        event = refusal.event
-        told = " ".join(filter(None, (event.request, event.kind, event.label)))
-        facts = ", ".join(f"{name} {value}" for name, value in event.facts if name != "transfer")
-        yield f"The model does not explain: {told}{f' ({facts})' if facts else ''}."
-    yield f"token {run.schedule}"
+        yield from _wrapped(f"With {' or '.join(mutant.survives)} sight nobody can tell: {mutant.why}.")
+    if kill is not None:
+        count = len(kill.run.schedule.deviations)
+        yield f"Killed on {mutant.design}, {mutant.scenario}, {count} deviations from the default schedule:"
+        yield from draw(kill.run.log, kill.refusal.position if kill.refusal else None)
+    if outcome.reason:
+        yield from _wrapped(f"{outcome.by}: {outcome.reason}.")
+    if kill is not None:
+        yield f"token {kill.run.schedule}"
+
+
+def _wrapped(line: str) -> list[str]:
+    return wrap(line, WIDTH, "  ")
 
 
 def as_json(outcome: Outcome) -> dict[str, Any]:

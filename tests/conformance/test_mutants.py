@@ -12,10 +12,11 @@ from pathlib import Path
 
 import pytest
 
+from conformance.finding import examine
 from conformance.log import Sight
 from conformance.monitor.oracle import Oracle
 from conformance.mutants import campaign
-from conformance.mutants.campaign import CanaryError, Plan, hunt_all, mutated, refused
+from conformance.mutants.campaign import CanaryError, Plan, hunt_all, mutated
 from conformance.mutants.catalogue import CANARY, MUTANTS, scenario_of
 from conformance.mutants.mutant import SIGHTS, ModelMutant, Mutant, StackMutant
 from conformance.reducer import Deviate
@@ -83,14 +84,14 @@ def test_the_saved_schedule_kills_and_the_sound_one_survives_it(name: str) -> No
     assert len(schedule.deviations) <= 5
     if isinstance(mutant, ModelMutant):
         run = workload.run(Replay(schedule))
-        assert refused(Oracle(mutated(mutant), scenario), run)
-        assert not refused(sound, run)
+        assert examine(Oracle(mutated(mutant), scenario), run)
+        assert not examine(sound, run)
     else:
         assert isinstance(mutant, StackMutant)
         with mutant.applied():
             run = workload.run(Replay(schedule))
-        assert refused(sound, run)
-        assert not refused(sound, workload.run(Deviate(schedule.deviations)))
+        assert examine(sound, run)
+        assert not examine(sound, workload.run(Deviate(schedule.deviations)))
     workload.close()
 
 
@@ -111,7 +112,7 @@ def test_what_only_the_steps_tell_survives_those_who_do_not_see_them() -> None:
 def test_what_the_threads_cannot_tell_shows_in_the_verdicts() -> None:
     (outcome,) = hunt_all([named("model-wrong-values-are-not-noted")], Plan(budget=5, seeds=1))
     assert (outcome.by, outcome.kill) == ("verdicts", None)
-    assert outcome.verdicts == "snapshot violated, then holds"
+    assert outcome.reason == "snapshot violated, then holds"
 
 
 def test_the_median_counts_hunts_in_vain() -> None:
@@ -120,7 +121,7 @@ def test_the_median_counts_hunts_in_vain() -> None:
 
 
 def test_a_bench_that_sees_nothing_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(campaign, "judge", lambda oracle, log: None)
+    monkeypatch.setattr(campaign, "examine", lambda oracle, run: None)
     with pytest.raises(CanaryError, match="the canary survives"):
         next(hunt_all(MUTANTS, Plan(budget=5, seeds=1)))
 
