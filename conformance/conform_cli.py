@@ -58,10 +58,7 @@ _SIGHT = click.option(
 @_SIGHT
 @click.option("--json", "json_path", metavar="OUT", help="Write the outcomes there ('-': to stdout).")
 @click.option(
-    "--log",
-    "folder",
-    metavar="DIR",
-    help="Write each design's failing run, else its last, to DIR/DESIGN.ndjson.",
+    "--log", "folder", metavar="DIR", help="Write each failing run, else the last, to DIR/DESIGN.ndjson."
 )
 def conform_command(
     designs: tuple[str, ...],
@@ -103,8 +100,8 @@ def conform_command(
             if json_path is not None:
                 output.write(json_path, written)
             _show(outcomes)
-        for outcome in outcomes if where is not None else ():
-            if outcome.scenario is not None:
+        for outcome in outcomes:
+            if where is not None and outcome.scenario is not None:
                 header = Header(outcome.scenario, outcome.model, plan.sight)
                 output.write(where / f"{outcome.design}.ndjson", log_file.write(header, outcome.last))
     except (output.OutputError, ScenarioError) as error:

@@ -76,12 +76,13 @@ def _of_step(oracle: Oracle, each: Explaining, event: Event, owner: int) -> Iter
         yield f"{oracle.design.name} has no step {event.label}"
     vector = oracle.program.vector(each.state)
     for action in actions:
-        missed: list[list[str]] = [
-            list(_unmet(oracle, action, arguments, vector))
+        missed = [
+            tuple(_unmet(oracle, action, arguments, vector))
             for arguments in oracle.reference.arguments(action)
             if arguments[0] == owner
         ]
-        yield f"the model does not let it: {'; '.join(min(missed, key=lambda guards: len(guards)))}"
+        nearest = min(missed, key=lambda guards: len(guards))
+        yield f"the model does not let it: {'; '.join(nearest)}"
 
 
 def _unmet(oracle: Oracle, action: Action, arguments: tuple[int, ...], state: Vector) -> Iterator[str]:
