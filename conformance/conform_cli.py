@@ -15,9 +15,11 @@ from rich.text import Text
 from conformance import log_file
 from conformance.columns import draw
 from conformance.conform import CanaryError, Failure, Outcome, Plan, Progress, conform
-from conformance.log import Sight
-from conformance.log_file import Header
+from conformance.log import Event, Sight
+from conformance.log_file import Header, LogError
 from conformance.monitor import explain
+from conformance.monitor.monitor import Monitor, Refusal
+from conformance.monitor.oracle import Oracle
 from conformance.strategies.portfolio import STRATEGIES
 from impl.designs import DESIGNS
 from model import output
@@ -112,6 +114,43 @@ def conform_command(
     raise SystemExit(worst(outcome.verdict for outcome in outcomes).exit_status)
 
 
+@click.command()
+@click.argument("path", metavar="LOG")
+@click.option("--design", metavar="DESIGN|FILE.py", help="Whose model judges. Default: as the log says.")
+@_SIGHT
+def validate(path: str, design: str | None, sight: str | None) -> None:
+    """Hold the log of a run ('-': stdin) against the model: does it explain all that was seen?
+
+    A log is newline-delimited JSON, as `conform --log` writes it. Less may be looked at than it tells. Exit
+    status 0 if it is explained, 1 if not, 2 for bad input.
+    """
+    try:
+        with click.open_file(path, encoding="utf-8") as file:
+            header, events = log_file.read(file, "stdin" if path == "-" else path)
+        (judge,) = find_designs([design or header.design])
+        wanted = Sight(sight) if sight else header.sight
+        if list(Sight).index(wanted) < list(Sight).index(header.sight):
+            raise BadInput(f"--sight {wanted.value}: {path} tells only what {header.sight.value} sight sees")
+        oracle = Oracle(judge, header.scenario, wanted)
+    except (LogError, ScenarioError) as error:
+        raise BadInput(str(error)) from None
+    except UnicodeDecodeError as error:
+        raise BadInput(f"{path}: byte {error.start} is not UTF-8; accepted: JSON in UTF-8") from None
+    except OSError as error:
+        raise BadInput(f"{path}: {error.strerror}") from None
+    lead = f"{judge.name} on '{header.scenario.name}', {wanted.value} sight"
+    monitor = Monitor(oracle)
+    refusal = next(filter(None, map(monitor.observe, events)), None)
+    if refusal is None:
+        count, told = len(monitor.states), f"{len(events):,} event{'s' * (len(events) != 1)}"
+        click.echo(f"{lead}: explained, {told}, {count:,} state{'s' * (count != 1)} of the model in the end")
+        return
+    click.echo(f"{lead}: refused at line {refusal.position + 2}")
+    for line in _refused(oracle, events, refusal):
+        click.echo(line)
+    raise SystemExit(Verdict.VIOLATED.exit_status)
+
+
 def _run(plan: Plan) -> list[Outcome]:
     for design in plan.designs:
         if not plan.fitting(design):
@@ -192,12 +231,19 @@ def _failure(outcome: Outcome, failure: Failure) -> Iterator[str]:
     deviations = len(run.schedule.deviations)
     lead = f"{outcome.design} as {outcome.model} on '{failure.scenario.name}': refused"
     yield f"{lead}, {deviations} deviation{'s' * (deviations != 1)} from the default schedule"
-    yield from draw(run.log, None if refusal is None else refusal.position)
-    yield from wrap(f"refused: {_reason(failure)}.", WIDTH, "  ")
-    if refusal is not None:
-        for state in explain.states(failure.oracle, refusal):
-            yield from wrap(f"the model then: {state}.", WIDTH, "  ")
+    if refusal is None:
+        yield from draw(run.log, None)
+        yield from wrap(f"refused: {_reason(failure)}.", WIDTH, "  ")
+    else:
+        yield from _refused(failure.oracle, run.log, refusal)
     yield f"found by {failure.strategy}; token {run.schedule}"
 
 
-COMMANDS = (conform_command,)
+def _refused(oracle: Oracle, events: Sequence[Event], refusal: Refusal) -> Iterator[str]:
+    yield from draw(events, refusal.position)
+    yield from wrap(f"refused: {explain.reason(oracle, refusal)}.", WIDTH, "  ")
+    for state in explain.states(oracle, refusal):
+        yield from wrap(f"the model then: {state}.", WIDTH, "  ")
+
+
+COMMANDS = (conform_command, validate)
