@@ -14,7 +14,7 @@ from rich.text import Text
 
 from conformance import log_file
 from conformance.columns import draw
-from conformance.conform import CanaryError, Failure, Outcome, Plan, Progress, conform
+from conformance.conform import FREE, CanaryError, Failure, Outcome, Plan, Progress, conform
 from conformance.log import Event, Sight
 from conformance.log_file import Header, LogError
 from conformance.monitor import explain
@@ -45,8 +45,9 @@ _SIGHT = click.option(
     "--strategy",
     "strategies",
     multiple=True,
-    type=click.Choice(list(STRATEGIES)),
-    help="Who chooses the schedules; may be repeated. Default: portfolio, the random ones in turn.",
+    type=click.Choice([*STRATEGIES, FREE]),
+    help="Who chooses the schedules; may be repeated. Default: portfolio, the random ones in turn. With free"
+    " nobody does.",
 )
 @click.option(
     "--schedules",
@@ -183,8 +184,8 @@ def as_json(outcome: Outcome) -> dict[str, Any]:
         },
         "failure": failure
         and {
-            "token": str(failure.finding.run.schedule),
-            "deviations": len(failure.finding.run.schedule.deviations),
+            "token": failure.token,
+            "deviations": failure.deviations,
             "reason": f"on '{failure.scenario.name}': {_reason(failure)}",
         },
     }
@@ -228,15 +229,18 @@ def _part(reached: int, there: int) -> str:
 def _failure(outcome: Outcome, failure: Failure) -> Iterator[str]:
     finding = failure.finding
     run, refusal = finding.run, finding.refusal
-    deviations = len(run.schedule.deviations)
     lead = f"{outcome.design} as {outcome.model} on '{failure.scenario.name}': refused"
-    yield f"{lead}, {deviations} deviation{'s' * (deviations != 1)} from the default schedule"
+    if failure.token is None:
+        yield f"{lead}, by free threads"
+    else:
+        count = failure.deviations
+        yield f"{lead}, {count} deviation{'s' * (count != 1)} from the default schedule"
     if refusal is None:
         yield from draw(run.log, None)
         yield from wrap(f"refused: {_reason(failure)}.", WIDTH, "  ")
     else:
         yield from _refused(failure.oracle, run.log, refusal)
-    yield f"found by {failure.strategy}; token {run.schedule}"
+    yield f"found by {failure.strategy}" + (f"; token {failure.token}" if failure.token else "")
 
 
 def _refused(oracle: Oracle, events: Sequence[Event], refusal: Refusal) -> Iterator[str]:
