@@ -62,7 +62,8 @@ class Design(ABC):
 
     `target_serialises`: the job's writes to the hidden disk are serialising. `guest_reads_wait`: if not, a
     guest's read of the secondary disk carries NO_SERIALISING. `lists_unserialised`: such reads, and the
-    job's own, are on the tracked list for others to see.
+    job's own, are on the tracked list for others to see. `ends_at_once`: the end of the job is one step, in a
+    drained section, and nothing is ending before it.
     """
 
     name = ""
@@ -70,6 +71,7 @@ class Design(ABC):
     guest_reads_wait = True
     lists_unserialised = True
     checkpoint_drains = False
+    ends_at_once = False
 
     def __init__(self, context: AioContext, disks: Disks, geometry: Geometry) -> None:
         self.context = context
@@ -159,7 +161,9 @@ class Design(ABC):
         Raises OSError if there is no job.
         """
         with self.context:
-            self._wait_for(request, self.endings)
+            self._wait_for(
+                request, *([self.endings, self.in_flight] if self.ends_at_once else [self.endings])
+            )
             if self.freed:
                 raise OSError(errno.EINVAL, "there is no job")
             ending = self.endings.add(request, self.whole)

@@ -14,6 +14,7 @@ class BlockCopy42Design(BlockCopy50):
     """Another engine, and another order at the end."""
 
     name = "block-copy-4.2"
+    ends_at_once = False
     engine = BlockCopy42
 
     def _stop(self, request: Request, drained: bool) -> None:

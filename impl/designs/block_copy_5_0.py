@@ -15,6 +15,7 @@ class BlockCopy50(Design):
 
     name = "block-copy-5.0"
     target_serialises = True
+    ends_at_once = True
     engine = BlockCopy
     job: BlockCopy
 
