@@ -82,19 +82,15 @@ class Graph:
 
     def reached(self, without: frozenset[Edge], ends: set[bytes]) -> set[bytes]:
         """Return the states that can be come to, and left, without these steps and ends."""
-        found = {self.oracle.program.initial}
-        states = deque(found)
+        found = {self.oracle.program.initial, *ends}
+        states = deque([self.oracle.program.initial])
         while states:
             state = states.popleft()
             for move in self.moves[state]:
-                if (
-                    move.after not in found
-                    and move.after not in ends
-                    and (state, move.command) not in without
-                ):
+                if move.after not in found and (state, move.command) not in without:
                     found.add(move.after)
                     states.append(move.after)
-        return found
+        return found - ends
 
     def distances(self, targets: set[bytes], without: set[Edge]) -> dict[bytes, int]:
         """Return how many steps each state is from the nearest of the targets, where there is such a way."""

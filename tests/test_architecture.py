@@ -40,7 +40,8 @@ ABOVE = {
     "proving": {"check", "output"},
     "terminal": set[str](),
     "cli": {"check", "guards", "campaign", "output", "report", "terminal"},
-    "prove_cli": {"proving", "output", "terminal"},
+    "prove_text": {"proving", "terminal"},
+    "prove_cli": {"proving", "prove_text", "output", "terminal"},
     "output": set[str](),
 }
 # The rooms and files of the other two packages, from the bottom up: each may import what stands before it.
@@ -80,6 +81,8 @@ LAYERS = {
         "columns",
         "tours",
         "mutants",
+        "stress",
+        "log_file",
         "conform",
         "conform_cli",
         "replay",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
 import z3
@@ -12,6 +12,8 @@ from model.prove.theory import Obligation, Theory
 
 RLIMIT = 20_000_000
 """z3's units of work for one obligation: deterministic where time is not."""
+Poll = Callable[[], None]
+"""Called before each proof: raises KeyboardInterrupt to end with what is known."""
 _OPTIONS = {"auto_config": False, "mbqi": False, "random_seed": 0, "ctrl_c": False}
 
 
@@ -25,7 +27,7 @@ class Outcome:
     about: str
     step: str | None
     initial: bool
-    deadlock: bool
+    theorem: str | None
     needs: frozenset[str] | None
     seconds: float
 
@@ -48,9 +50,10 @@ class _Session:
 class Prover:
     """Proves obligations of one theory; those of one step, asked one after the other, share a solver."""
 
-    def __init__(self, theory: Theory, rlimit: int = RLIMIT) -> None:
+    def __init__(self, theory: Theory, rlimit: int = RLIMIT, poll: Poll = lambda: None) -> None:
         self.theory = theory
         self.rlimit = rlimit
+        self.poll = poll
         self._last: _Session | None = None
 
     def prove(self, obligation: Obligation, without: Collection[str] = ()) -> Outcome:
@@ -58,6 +61,7 @@ class Prover:
 
         Most follow from what is near: the conjunct itself and the guards, say.
         """
+        self.poll()
         began = time.perf_counter()
         session = self._session(obligation)
         session.solver.push()
@@ -71,7 +75,7 @@ class Prover:
             obligation.about,
             obligation.step,
             obligation.initial,
-            obligation.deadlock,
+            obligation.theorem,
             needs,
             time.perf_counter() - began,
         )

@@ -32,8 +32,8 @@ class Obligation:
     """`goal` follows from what is known of the instance, of the state and from `own` (all by name).
 
     `about` is the conjunct, or the theorem, that needs it; `step` the action in question. `initial`: it
-    is about the initial state, of which nothing else is known; `deadlock`: it is about no conjunct but about
-    freedom from deadlock. `near`: hypotheses that will do, most likely; to be tried first.
+    is about the initial state, of which nothing else is known; `theorem`: it is about no conjunct but part of
+    this theorem's. `near`: hypotheses that will do, most likely; to be tried first.
     """
 
     about: str
@@ -41,7 +41,7 @@ class Obligation:
     own: Mapping[str, z3.BoolRef]
     goal: z3.BoolRef
     initial: bool = False
-    deadlock: bool = False
+    theorem: str | None = None
     near: frozenset[str] = frozenset()
 
     @property
@@ -103,6 +103,11 @@ class Theory:
     def scope(self) -> dict[str, z3.BoolRef]:
         """What the theorems are restricted to, by name."""
         return {claim.name: self._now(claim.formula(self.system)) for claim in self.argument.scope}
+
+    @cached_property
+    def runs(self) -> dict[str, z3.BoolRef]:
+        """What termination is restricted to besides, by name."""
+        return {claim.name: self._now(claim.formula(self.system)) for claim in self.argument.runs}
 
     def conjuncts(self, look: Look, written: Collection[str] | None = None) -> dict[str, z3.BoolRef]:
         """What is claimed of every reachable state, by name, in the state that `look` reads.
@@ -191,7 +196,7 @@ class Theory:
         own = self._waits(action, wait, bound, other)
         me = bound[action.params[0].number]
         goal = z3.And(z3.Not(self.finished(other)), self.level(other) < self.level(me))
-        return Obligation(descends(wait.on), action.label, own, goal, deadlock=True)
+        return Obligation(descends(wait.on), action.label, own, goal, theorem=DEADLOCK)
 
     def _waits(self, action: Action, wait: Wait, bound: Bindings, other: z3.ExprRef) -> dict[str, z3.BoolRef]:
         """What makes a wait-for edge, by name: program order alone, as for the explorer."""
@@ -248,7 +253,7 @@ class Theory:
                 None,
                 own,
                 here != value,
-                deadlock=True,
+                theorem=DEADLOCK,
                 near=always | names | self.state.keys(),
             )
 

@@ -42,7 +42,7 @@ def test_a_lock_that_is_not_tested_is_refuted_by_its_smallest_counterexample() -
     assert not induction.proves("alone")
     (open_,) = (o for o in induction.outcomes if not o.proved and o.about == "who is inside holds the lock")
     assert open_.step == "enter"
-    found = search(system, ARGUMENT, open_)
+    found = search(induction, open_)
     assert found is not None
     assert found.instance.sizes == {"Request": 2}
     reference = Reference(system, found.instance)
@@ -66,7 +66,7 @@ def test_a_lock_that_is_kept_is_not_proved_free_from_deadlock() -> None:
     assert not rest.proves(DEADLOCK)
     (open_,) = (o for o in rest.rests_on(DEADLOCK) if not o.proved)
     assert open_.name == "enter: who waits on the lock waits for a lower level"
-    found = search(system, rest.argument, open_)
+    found = search(rest, open_)
     assert found is not None
     assert found.step is None
 
@@ -77,7 +77,7 @@ def test_an_invariant_that_is_false_at_the_start_is_found_there() -> None:
     induction = Attempt(lock(), argument).induct()
     (open_,) = (o for o in induction.outcomes if not o.proved and o.initial)
     assert open_.name == "initially: all are inside"
-    found = search(lock(), argument, open_)
+    found = search(induction, open_)
     assert found is not None
     assert found.before == Reference(lock(), found.instance).initial()
 
