@@ -93,7 +93,6 @@ LAYERS = {
         "tours",
         "mutants",
         "stress",
-        "columns",
         "log_file",
         "conform",
         "conform_cli",
