@@ -154,7 +154,7 @@ def _show_failure(console: Console, result: Theorem) -> None:
         _print(console, f"  the smallest counterexample to it, which the checker {reached}:")
         console.print(textwrap.indent(result.missing, "  "), end="", markup=False)
     if result.trace is not None:
-        rendered = text.render(result.trace, _MEANING[result.theorem])
+        rendered = text.render(result.trace, _MEANING[result.theorem], width=WIDTH)
         console.print(rendered, end="", markup=False, soft_wrap=True)
 
 

@@ -12,13 +12,14 @@ from model.explore.result import Engine, Exploration, Limits, Question, Report
 from model.language.domains import Narrowed
 
 _SMALL = 100_000  # states, explored before machine code would be ready
+_FEW = 2_000  # the same, one at a time by plain Python
 
 
 class Native:
-    """The native engine where it can be had, else NumPy, which then says why."""
+    """The native engine where it can be had, else NumPy (plain Python for partial order), which says why."""
 
     name = "native"
-    partial_order = False
+    partial_order = True
 
     def explore(
         self,
@@ -29,22 +30,24 @@ class Native:
         reductions: Reductions = UNREDUCED,
     ) -> Exploration:
         """See `Engine`."""
+        other: Engine = PythonEngine() if reductions.needs else NumpyEngine()
+        called = "plain Python" if reductions.needs else "NumPy"
         if importlib.util.find_spec("llvmlite") is None:
-            missing = "llvmlite is not installed, so NumPy ran instead of the native engine"
-            return _remarked(NumpyEngine().explore(narrowed, questions, limits, report, reductions), missing)
+            missing = f"llvmlite is not installed, so {called} ran instead of the native engine"
+            return _remarked(other.explore(narrowed, questions, limits, report, reductions), missing)
         from model.explore.native.engine import NativeEngine, Unsupported
 
         try:
             return NativeEngine().explore(narrowed, questions, limits, report, reductions)
         except Unsupported as why:
-            found = NumpyEngine().explore(narrowed, questions, limits, report, reductions)
-            return _remarked(found, f"NumPy ran instead of the native engine: {why}")
+            found = other.explore(narrowed, questions, limits, report, reductions)
+            return _remarked(found, f"{called} ran instead of the native engine: {why}")
 
 
 class Auto:
     """NumPy, which starts at once; what is larger than some 100,000 states begins again in machine code.
 
-    Partial-order reduction, which the plain engine alone knows, leaves so little that the plain engine does.
+    NumPy does not know partial-order reduction: there plain Python begins, and some 2,000 states are many.
     """
 
     name = "auto"
@@ -59,11 +62,11 @@ class Auto:
         reductions: Reductions = UNREDUCED,
     ) -> Exploration:
         """See `Engine`."""
-        if reductions.needs:
-            return PythonEngine().explore(narrowed, questions, limits, report, reductions)
-        small = limits.max_states is not None and limits.max_states <= _SMALL
-        first = limits if small else replace(limits, max_states=_SMALL)
-        found = NumpyEngine().explore(narrowed, questions, first, report, reductions)
+        engine: Engine = PythonEngine() if reductions.needs else NumpyEngine()
+        most = _FEW if reductions.needs else _SMALL
+        small = limits.max_states is not None and limits.max_states <= most
+        first = limits if small else replace(limits, max_states=most)
+        found = engine.explore(narrowed, questions, first, report, reductions)
         if small or found.complete or found.stopped is None or "--max-states" not in found.stopped:
             return found
         left = None if limits.max_seconds is None else limits.max_seconds - found.seconds

@@ -1,11 +1,13 @@
 """One state for all its renamings: the least, in plain Python and in NumPy.
 
-The group has no identity among its permutations, so the state itself is compared, too.
+The group has no identity among its permutations, so the state itself is compared, too. Which of the renamings
+is taken matters to partial-order reduction: owners go alone in one that do not in another. The engines that
+know it compare components family by family.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
@@ -20,10 +22,10 @@ def of_bytes(narrowed: Narrowed, symmetry: Sequence[Permutation]) -> Callable[[b
     """Return the function for states with one byte for each component that has more than one value."""
     if not symmetry:
         return None
-    live = [cell for cell, values in enumerate(narrowed.values) if len(values) > 1]
-    place = {cell: i for i, cell in enumerate(live)}
+    place = {cell: i for i, cell in enumerate(c for family in families(narrowed) for c in family)}
+    live = sorted(place)
     tables: list[tuple[int, ...]] = []
-    images = []
+    images = [_bytes(f"s[{live.index(cell)}]" for cell in place)]
     for permutation in symmetry:
         parts = [""] * len(live)
         for i, cell in enumerate(live):
@@ -33,10 +35,27 @@ def of_bytes(narrowed: Narrowed, symmetry: Sequence[Permutation]) -> Callable[[b
                 source = f"t{len(tables)}[{source}]"
                 tables.append(table)
             parts[place[permutation.to[cell]]] = source
-        images.append(f"bytes(({','.join(parts)},))")
-    space = {f"t{n}": table for n, table in enumerate(tables)}
-    made: Callable[[bytes], bytes] = eval(f"lambda s: min(s, {', '.join(images)})", space)
-    return made
+        images.append(_bytes(parts))
+    space: dict[str, object] = {f"t{n}": table for n, table in enumerate(tables)}
+    least: Callable[[bytes], bytes] = eval(f"lambda s: min({', '.join(images)})", space)
+    back: Callable[[bytes], bytes] = eval(f"lambda s: {_bytes(f's[{place[cell]}]' for cell in live)}")
+    return lambda state: back(least(state))
+
+
+def families(narrowed: Narrowed) -> list[tuple[int, ...]]:
+    """Gather the live components by what they belong to: the first index of their variables."""
+    layout = narrowed.model.layout
+    found: dict[object, list[int]] = {}
+    for number, cell in enumerate(layout.cells):
+        if len(narrowed.values[number]) > 1:
+            indices = layout.system.variables[cell.variable].indices
+            belongs = tuple(zip((i.name for i in indices), cell.indices, strict=True))[:1]
+            found.setdefault(belongs, []).append(number)
+    return [tuple(cells) for cells in found.values()]
+
+
+def _bytes(parts: Iterable[str]) -> str:
+    return f"bytes(({','.join(parts)},))"
 
 
 def of_columns(packing: Packing, symmetry: Sequence[Permutation]) -> Callable[[Columns], Columns] | None:

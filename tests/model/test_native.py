@@ -14,12 +14,14 @@ from model.explore.native.kernel import Unsupported
 from model.explore.native.visited import Shape
 from model.explore.numpy_engine import NumpyEngine
 from model.explore.packing import Packing
-from model.explore.result import Limits
+from model.explore.reductions import Need, Reductions
+from model.explore.result import UNLIMITED, Limits, questions
 from model.language.domains import narrow
 from model.language.expression import Expr, exists
 from model.language.ground import ground
 from model.language.sorts import Index, Int, Position
 from model.language.system import State, System
+from model.reduce.choice import choose
 from tests.model.toys import Owner, column, dining, explore, instance, march, mutex
 
 Counter = Index("Counter", ordered=True)
@@ -126,6 +128,25 @@ def test_without_llvmlite_numpy_runs_and_says_so(monkeypatch: pytest.MonkeyPatch
     assert found.remarks == ("llvmlite is not installed, so NumPy ran instead of the native engine",)
 
 
+def test_without_llvmlite_plain_python_knows_partial_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    toy = mutex(3)
+    narrowed = narrow(ground(toy.system, toy.instance))
+    everybody = tuple(
+        tuple(Need(q, 1, 1) for q in range(3) if q != command.owner) for command in narrowed.model.commands
+    )
+    for name in ("native", "auto"):
+        found = engines.ENGINES[name].explore(
+            narrowed, (), UNLIMITED, lambda progress: None, Reductions(needs=everybody)
+        )
+        assert (found.engine, found.states) == ("python", toy.states)
+        assert found.remarks == (
+            ("llvmlite is not installed, so plain Python ran instead of the native engine",)
+            if name == "native"
+            else ()
+        )
+
+
 def test_auto_changes_to_machine_code_when_there_are_many(monkeypatch: pytest.MonkeyPatch) -> None:
     toy = mutex(5, locked=False)
     auto = engines.ENGINES["auto"]
@@ -133,5 +154,12 @@ def test_auto_changes_to_machine_code_when_there_are_many(monkeypatch: pytest.Mo
     monkeypatch.setattr(engines, "_SMALL", 10)
     found = explore(auto, toy.system, toy.instance)
     assert (found.engine, found.states, found.complete) == ("native", toy.states, True)
+    monkeypatch.setattr(engines, "_FEW", 10)
+    narrowed = narrow(ground(toy.system, toy.instance))
+    asked = questions(narrowed.model, [p.name for p in toy.system.properties])
+    chosen, _ = choose(narrowed, asked, ["partial-order"])
+    reduced = auto.explore(narrowed, asked, UNLIMITED, lambda progress: None, chosen)
+    assert (reduced.engine, reduced.complete) == ("native", True)
+    assert 10 < reduced.states < toy.states
     part = explore(auto, toy.system, toy.instance, Limits(max_states=5))
     assert (part.engine, part.stopped) == ("numpy", "--max-states 5 was reached")

@@ -11,6 +11,8 @@ from hypothesis import HealthCheck, assume, event, given, settings
 from hypothesis import strategies as st
 
 from model.designs import DESIGNS
+from model.explore.native import search, visited
+from model.explore.native.engine import NativeEngine
 from model.explore.program import Program
 from model.explore.python_engine import PythonEngine
 from model.explore.reductions import UNREDUCED, Need, Reductions, alone
@@ -102,6 +104,61 @@ def assert_same(system: System, where: Instance, most: int = 30_000) -> float | 
 
 
 # -- whole runs
+
+
+def assert_machine_code_agrees(narrowed: Narrowed, asked: tuple[Question, ...], chosen: Reductions) -> None:
+    """Both engines, with and without the proviso, and with and without symmetry: the very same search."""
+    for terminates in {chosen.terminates, False}:
+        for permutations in {chosen.symmetry, ()}:
+            how = replace(chosen, terminates=terminates, symmetry=permutations)
+            plain, native = (
+                engine.explore(narrowed, asked, UNLIMITED, lambda progress: None, how)
+                for engine in (PythonEngine(), NativeEngine(2))
+            )
+            assert (native.states, native.transitions, native.depth, native.depths) == (
+                plain.states,
+                plain.transitions,
+                plain.depth,
+                plain.depths,
+            )
+
+
+@each_toy
+@pytest.mark.parametrize("small", [False, True])
+def test_machine_code_agrees_on_toys(toy: Toy, small: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    if small:  # the threads share each layer, the table grows, states go aside
+        monkeypatch.setattr(search, "_SEGMENT", 4)
+        monkeypatch.setattr(visited, "FEWEST_LINES", 2)
+    narrowed, asked, certified = prepared(toy.system, toy.instance)
+    if certified.needs:
+        assert_machine_code_agrees(narrowed, asked, reductions(certified))
+
+
+@pytest.mark.parametrize(
+    ("design", "scenario"),
+    [
+        ("rfc-2016", "unaligned-write"),
+        ("unserialised", "checkpoint"),
+        ("block-copy-4.2", "second-cluster"),
+        ("block-copy-5.0", "write-among-reads"),
+        ("copy-before-write-7.0", "failing-copies"),
+        ("rfc-repaired", "wide-read-among-reads"),
+    ],
+)
+def test_machine_code_agrees_on_designs(design: str, scenario: str) -> None:
+    """The bundled scenarios include requests that are interchangeable, and runs that do not end."""
+    drawn = find(scenario)
+    narrowed, asked, certified = prepared(DESIGNS[design].system, bind(drawn, reduce(drawn)))
+    alike = replace(reductions(certified), symmetry=symmetry.permutations(narrowed.model))
+    assert_machine_code_agrees(narrowed, asked, alike)
+
+
+@settings(max_examples=8, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@given(scenarios(), st.sampled_from(sorted(DESIGNS)))
+def test_machine_code_agrees_on_drawn_scenarios(scenario: Scenario, name: str) -> None:
+    assume(DESIGNS[name].misses(scenario) is None)
+    narrowed, asked, certified = prepared(DESIGNS[name].system, bind(scenario, reduce(scenario)))
+    assert_machine_code_agrees(narrowed, asked, reductions(certified))
 
 
 @each_toy

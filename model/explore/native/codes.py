@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from model.explore.renaming import families
 from model.language.domains import Narrowed, members, possible_values, refine
 from model.language.evaluate import Vector
 from model.language.term import Term, cells_of
@@ -41,7 +42,8 @@ class Group:
 class Coding:
     """All groups, and where the code of each lies in a state: the shift from the least significant bit.
 
-    No code straddles two 64-bit words.
+    The first group is the most significant: states sort like their components, family by family (see
+    `renaming`). No code straddles two 64-bit words.
     """
 
     groups: tuple[Group, ...]
@@ -57,13 +59,14 @@ class Coding:
     @staticmethod
     def of(narrowed: Narrowed) -> Coding:
         """Return the coding of a ground model."""
-        groups = tuple(group for cells in _gathered(narrowed, 1) for group in _closed(narrowed, cells))
+        groups = tuple(group for cells in families(narrowed) for group in _closed(narrowed, cells))
         shifts, at = [], 0
-        for group in groups:
+        for group in reversed(groups):
             if at // 64 != (at + group.width - 1) // 64:
                 at += -at % 64
             shifts.append(at)
             at += group.width
+        shifts.reverse()
         start = narrowed.model.initial
         initial = sum(
             group.code[tuple(start[c] for c in group.cells)] << shift
@@ -75,18 +78,6 @@ class Coding:
     def words(self) -> int:
         """64-bit words of a state."""
         return -(-self.bits // 64)
-
-
-def _gathered(narrowed: Narrowed, depth: int) -> list[tuple[int, ...]]:
-    """Group the live components by the first `depth` indices of their variables."""
-    layout = narrowed.model.layout
-    found: dict[object, list[int]] = {}
-    for number, cell in enumerate(layout.cells):
-        if len(narrowed.values[number]) > 1:
-            indices = layout.system.variables[cell.variable].indices
-            belongs = tuple(zip((i.name for i in indices), cell.indices, strict=True))[:depth]
-            found.setdefault(belongs, []).append(number)
-    return [tuple(cells) for cells in found.values()]
 
 
 def _closed(narrowed: Narrowed, cells: tuple[int, ...]) -> Iterator[Group]:

@@ -22,7 +22,7 @@ class NativeEngine:
     """Breadth-first search by generated machine code. `threads`: None for as many as there are cores."""
 
     name = "native"
-    partial_order = False
+    partial_order = True
 
     def __init__(self, threads: int | None = None) -> None:
         self.threads = threads or len(os.sched_getaffinity(0))
@@ -36,8 +36,8 @@ class NativeEngine:
         reductions: Reductions = UNREDUCED,
     ) -> Exploration:
         """See `Engine`. Raises `Unsupported` if the model is beyond this engine."""
-        program = Program(narrowed, questions, reductions.symmetry)
-        search = Search(program, self.threads, keep=_KEPT)
+        program = Program(narrowed, questions, reductions)
+        search = Search(program, self.threads, keep=_KEPT if reductions == UNREDUCED else 0)
         stopped = None
         try:
             search.run(limits, report)

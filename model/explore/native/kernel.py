@@ -6,18 +6,17 @@ a hundred later. The caller gives room for the new states and is told when more 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from string import Template
 
-from model.explore.native import canonical
+from model.explore.native import alone, canonical
 from model.explore.native.codes import Coding
 from model.explore.native.moves import Moves, Unsupported
 from model.explore.native.text import Constants, Semantics, Writer
 from model.explore.native.visited import Shape
 from model.explore.native.visited import text as visited_text
 from model.explore.program import wait_matrix
-from model.explore.reductions import Permutation
+from model.explore.reductions import UNREDUCED, Reductions
 from model.explore.result import Question
 from model.language.ground import GroundModel
 from model.language.term import Term
@@ -25,6 +24,7 @@ from model.language.term import Term
 _LAG = 96  # successors between prefetch and look-up
 _ASIDE_LAG = 24  # the same for the side table
 _BUFFER = 4096
+RECENT = 1 << 14
 
 DONE, OUT_IS_FULL, SIDE_IS_FULL = range(3)
 
@@ -61,6 +61,9 @@ define i64 @explore(ptr %table, ptr %call) {
   %aside = load ptr, ptr %aside.at
   %aside.hashes.at = getelementptr i64, ptr %call, i64 15
   %aside.hashes = load ptr, ptr %aside.hashes.at
+  %recent.at.0 = getelementptr i64, ptr %call, i64 17
+  %recent = load ptr, ptr %recent.at.0
+$choice
   %transitions.before = load i64, ptr %transitions.at
   %side.count.at = getelementptr i64, ptr %table, i64 16
   %lines = load ptr, ptr %table
@@ -92,10 +95,10 @@ expand:
   %h0 = getelementptr [$words x i64], ptr %buffer, i64 %head
 $expansion
   %first = ptrtoint ptr %h0 to i64
-  %last = ptrtoint ptr %h$owners to i64
+  %last = ptrtoint ptr $last to i64
   %bytes = sub i64 %last, %first
   %found = udiv exact i64 %bytes, $state_bytes
-  %head.more = add i64 %head, %found
+  %m.end = add i64 %head, %found
   %transitions.on = add i64 %transitions, %found
   %asked = icmp eq i64 %wanted, 0
   br i1 %asked, label %hash, label %ask
@@ -117,16 +120,28 @@ note:
 
 hash:
   %m = phi i64 [ %head, %expand ], [ %head, %answered ], [ %head, %note ], [ %m.on, %hash.one ]
-  %hashed = icmp eq i64 %m, %head.more
+  %head.more = phi i64 [ %head, %expand ], [ %head, %answered ], [ %head, %note ], [ %head.one, %hash.one ]
+  %hashed = icmp eq i64 %m, %m.end
   br i1 %hashed, label %look, label %hash.one
 hash.one:
   %new.at = getelementptr [$words x i64], ptr %buffer, i64 %m
 $canonical
   %x = call i64 @hashed($S %new.state)
-  %x.at = getelementptr i64, ptr %hashes, i64 %m
+  %recent.n = and i64 %x, $recent_last
+  %recent.at = getelementptr [$words x i64], ptr %recent, i64 %recent.n
+  %before = load $S, ptr %recent.at, align 8
+  store $S %new.state, ptr %recent.at, align 8
+  %again = icmp eq $S %before, %new.state
+  %new.to = getelementptr [$words x i64], ptr %buffer, i64 %head.more
+  store $S %new.state, ptr %new.to, align 8
+  %x.at = getelementptr i64, ptr %hashes, i64 %head.more
   store i64 %x, ptr %x.at
   %line = call ptr @line(ptr %lines, i64 %shift, i64 %x)
-  call void @llvm.prefetch.p0(ptr %line, i32 1, i32 3, i32 1)
+  %ahead = select i1 %again, ptr %recent.at, ptr %line
+  call void @llvm.prefetch.p0(ptr %ahead, i32 1, i32 3, i32 1)
+  %one.more = xor i1 %again, true
+  %more = zext i1 %one.more to i64
+  %head.one = add i64 %head.more, %more
   %m.on = add i64 %m, 1
   br label %hash
 
@@ -149,7 +164,7 @@ look.one:
   %seen = load $S, ptr %seen.at, align 8
   %seen.x.at = getelementptr i64, ptr %hashes, i64 %t
   %seen.x = load i64, ptr %seen.x.at
-  %new = call i64 @insert(ptr %lines, i64 %shift, $S %seen, i64 %seen.x)
+  %new = call i64 @insert(ptr %lines, i64 %shift, $S %seen, i64 %seen.x, i1 true)
   %to = getelementptr [$words x i64], ptr %out, i64 %o.now
   store $S %seen, ptr %to, align 8
   %o.on = add i64 %o.now, %new
@@ -179,7 +194,7 @@ aside.one:
   %b.state = load $S, ptr %b.at, align 8
   %b.x.at = getelementptr i64, ptr %aside.hashes, i64 %b
   %b.x = load i64, ptr %b.x.at
-  %b.new = call i64 @insert_aside(ptr %table, $S %b.state, i64 %b.x)
+  %b.new = call i64 @insert_aside(ptr %table, $S %b.state, i64 %b.x, i1 true)
   %b.to = getelementptr [$words x i64], ptr %out, i64 %o.aside
   store $S %b.state, ptr %b.to, align 8
   %o.aside.on = add i64 %o.aside, %b.new
@@ -221,7 +236,7 @@ define i64 @insert_first(ptr %table, ptr %state) {
   %shift = load i64, ptr %shift.at
   %s = load $S, ptr %state, align 8
   %x = call i64 @hashed($S %s)
-  %new = call i64 @insert(ptr %lines, i64 %shift, $S %s, i64 %x)
+  %new = call i64 @insert(ptr %lines, i64 %shift, $S %s, i64 %x, i1 true)
   ret i64 %new
 }
 
@@ -240,6 +255,11 @@ out:
 }
 """)
 
+_CHOICE = """\
+  %may.at = getelementptr i64, ptr %call, i64 16
+  %may = load i64, ptr %may.at
+"""
+
 
 @dataclass(frozen=True)
 class Kernel:
@@ -256,41 +276,49 @@ def write(
     coding: Coding,
     shape: Shape,
     questions: tuple[Question, ...],
-    symmetry: Sequence[Permutation] = (),
+    reductions: Reductions = UNREDUCED,
 ) -> Kernel:
     """Return the kernel of a model. Raises `Unsupported` if the model is beyond this engine."""
     owners = len(model.finished)
     if owners > 64 or len(questions) > 63:
         raise Unsupported(f"{max(owners, len(questions) + 1)} owners or properties; at most 64 are possible")
     semantics, constants = Semantics(coding, model.terms), Constants()
-    moves = Moves(model, semantics, constants)
+    moves = Moves(model, semantics, constants, reductions)
     functions = [moves.text(), *_waits(model, semantics, constants)]
     functions.append(_mask("questions", [q.term for q in questions], semantics, constants))
     unfinished = [model.terms.negation(term) for term in model.finished]
     functions.append(_mask("unfinished", unfinished, semantics, constants))
     state = f"i{64 * coding.words}"
+    least = _least(state) if reductions.symmetry else f"  %new.state = load {state}, ptr %new.at, align 8"
     body = _TEXT.substitute(
         S=state,
         words=coding.words,
         state_bytes=8 * coding.words,
         owners=owners,
-        expansion="\n".join(
-            f"  %h{r + 1} = call ptr @owner.{r}({state} %s, ptr %h{r})" for r in range(owners)
-        ),
+        choice=_CHOICE + alone.arrays(owners) if reductions.needs else "",
+        expansion=alone.expansion(owners, state, "%may") if reductions.needs else _expansion(owners, state),
+        last="%kept" if reductions.needs else f"%h{owners}",
         questions=_answer(owners, state),
         waits=_rounds(owners, state),
-        canonical=_least(state) if symmetry else f"  %new.state = load {state}, ptr %new.at, align 8",
+        canonical=least,
         reserve=2 * _LAG + moves.most,
         lag=_LAG,
+        recent_last=RECENT - 1,
         aside_lag=_ASIDE_LAG,
         buffer=_BUFFER,
         out_is_full=OUT_IS_FULL,
         side_is_full=SIDE_IS_FULL,
     )
-    if symmetry:
-        functions.append(canonical.text(symmetry, semantics, constants))
+    if reductions.symmetry:
+        functions.append(canonical.text(reductions.symmetry, semantics, constants))
+    if reductions.needs:
+        functions.append(alone.text(owners, coding.words, least))
     text = "\n".join([visited_text(shape), constants.text(), *functions, body])
     return Kernel(text, coding.words, _BUFFER + _LAG + 2 * moves.most + 8, 2 * _LAG + moves.most)
+
+
+def _expansion(owners: int, state: str) -> str:
+    return "\n".join(f"  %h{r + 1} = call ptr @owner.{r}({state} %s, ptr %h{r})" for r in range(owners))
 
 
 def _mask(name: str, terms: list[Term], semantics: Semantics, constants: Constants) -> str:
@@ -362,7 +390,6 @@ def _least(state: str) -> str:
         [
             f"  %new.found = load {state}, ptr %new.at, align 8",
             f"  %new.state = call {state} @canonical({state} %new.found)",
-            f"  store {state} %new.state, ptr %new.at, align 8",
         ]
     )
 

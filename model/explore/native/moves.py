@@ -1,6 +1,7 @@
 """The commands of each owner as a function: one switch on the owner's code, then only what is possible there.
 
 A successor is written unconditionally and the cursor moved by the guard, so there is no branch to mispredict.
+With partial-order reduction the function also tells whom the owner needs.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import numpy as np
 
 from model.explore.native.codes import Coding
 from model.explore.native.text import Constants, Semantics, Values, Writer, joined
+from model.explore.reductions import UNREDUCED, Reductions
 from model.language.ground import Command, GroundModel
 from model.language.term import Node, Term
 
@@ -24,34 +26,45 @@ class Unsupported(Exception):
 
 
 class Moves:
-    """Writes a function for each owner: `ptr @owner.R(state, ptr head)` appends its successors."""
+    """Writes a function for each owner: `ptr @owner.R(state, ptr head)` appends its successors.
 
-    def __init__(self, model: GroundModel, semantics: Semantics, constants: Constants) -> None:
+    With needs it has one more parameter, where it puts the owners that R needs (see `alone`), as bits.
+    """
+
+    def __init__(
+        self,
+        model: GroundModel,
+        semantics: Semantics,
+        constants: Constants,
+        reductions: Reductions = UNREDUCED,
+    ) -> None:
         self.model = model
         self.semantics = semantics
         self.constants = constants
         self.coding: Coding = semantics.coding
+        self.reductions = reductions
         self.most = 0  # successors of a state, at most
 
     def text(self) -> str:
         """Return the functions of all owners."""
-        commands: list[list[Command]] = [[] for _ in self.model.finished]
-        for command in self.model.commands:
-            commands[command.owner].append(command)
+        commands: list[dict[int, Command]] = [{} for _ in self.model.finished]
+        for number, command in enumerate(self.model.commands):
+            commands[command.owner][number] = command
         return "\n".join(self._owner(owner, mine) for owner, mine in enumerate(commands))
 
-    def _owner(self, owner: int, commands: list[Command]) -> str:
+    def _owner(self, owner: int, commands: Mapping[int, Command]) -> str:
         switch = self._switch(commands)
         arms: dict[str, list[int]] = {}
         most = 0
         for code in range(1 if switch is None else len(self.coding.groups[switch].valuations)):
             body, count = self._arm(commands, switch, code)
             most = max(most, count)
-            if count:
+            if count or self.reductions.needs:
                 arms.setdefault(body, []).append(code)
         self.most += most
         state_type = f"i{64 * self.coding.words}"
-        lines = [f"define internal ptr @owner.{owner}({state_type} %s, ptr %h0) {{"]
+        needed = ", ptr %needed" if self.reductions.needs else ""
+        lines = [f"define internal ptr @owner.{owner}({state_type} %s, ptr %h0{needed}) {{"]
         if switch is None:
             lines.append(*arms or ["  ret ptr %h0"])
         else:
@@ -65,21 +78,22 @@ class Moves:
             lines += ["none:", "  ret ptr %h0"]
         return "\n".join([*lines, "}"])
 
-    def _switch(self, commands: list[Command]) -> int | None:
+    def _switch(self, commands: Mapping[int, Command]) -> int | None:
         """Return the group that most of the commands' guards test on its own."""
         tested = Counter(
             group
-            for command in commands
+            for command in commands.values()
             for group in {self.semantics.alone(part) for part in _conjuncts(command.enabled)}
             if group is not None
         )
         return tested.most_common(1)[0][0] if tested else None
 
-    def _arm(self, commands: list[Command], switch: int | None, code: int) -> tuple[str, int]:
+    def _arm(self, commands: Mapping[int, Command], switch: int | None, code: int) -> tuple[str, int]:
         """Return the code for one place of the owner, and how many successors it can write."""
         writer = Writer(self.semantics, self.constants)
         head, count = "%h0", 0
-        for command in commands:
+        guards: dict[int, Term] = dict.fromkeys(commands, 0)
+        for number, command in commands.items():
             guard: Term = command.enabled
             if switch is not None:
                 guard = self._guard(command.enabled, switch, code)
@@ -90,6 +104,7 @@ class Moves:
             if not all(truths.any() for truths in possible.values()):
                 continue
             count += 1
+            guards[number] = guard
             enabled = writer.truth(guard)
             after = self._successor(writer, command, switch, code, possible)
             writer.lines.append(f"  store {writer.state_type} {after}, ptr {head}")
@@ -98,7 +113,43 @@ class Moves:
                 step = writer.add(f"zext i1 {enabled} to i64")
                 words = writer.add(f"mul i64 {step}, {words}") if self.coding.words > 1 else step
             head = writer.add(f"getelementptr i64, ptr {head}, i64 {words}")
+        if self.reductions.needs:
+            writer.lines.append(f"  store i64 {self._needed(writer, guards, switch, code)}, ptr %needed")
         return "\n".join([*writer.lines, f"  ret ptr {head}"]), count
+
+    def _needed(self, writer: Writer, guards: Mapping[int, Term], switch: int | None, code: int) -> str:
+        """Write whom the owner of the commands needs at a place, if they are enabled where `guards` are true.
+
+        It needs everybody if one of them is enabled and visible.
+        """
+        terms = self.model.terms
+        cases: dict[int, list[Term]] = {other: [] for other in range(len(self.model.finished))}
+        for number, guard in guards.items():
+            if number in self.reductions.visible:
+                for case in cases.values():
+                    case.append(guard)
+            for need in self.reductions.needs[number]:
+                enabled, disabled = (
+                    term if switch is None else self.semantics.left(term, switch, code)
+                    for term in (need.enabled, need.disabled)
+                )
+                if enabled is disabled:
+                    cases[need.other].append(enabled)
+                    continue
+                cases[need.other] += [
+                    terms.conjunction([guard, enabled]),
+                    terms.conjunction([terms.negation(guard), disabled]),
+                ]
+        sure, mask = 0, ""
+        for other, case in cases.items():
+            truth = writer.truth(terms.disjunction(case))
+            if truth == "true":
+                sure |= 1 << other
+            elif truth != "false":
+                wide = writer.add(f"zext i1 {truth} to i64")
+                bit = writer.add(f"shl i64 {wide}, {other}")
+                mask = writer.add(f"or i64 {mask}, {bit}") if mask else bit
+        return writer.add(f"or i64 {mask}, {sure}") if mask else str(sure)
 
     def _guard(self, guard: Term, switch: int, code: int) -> Term:
         """Return what is left of a guard at a place; the cheap parts decide first."""

@@ -17,7 +17,7 @@ from model.explore.native.visited import Shape
 from model.explore.numpy_engine import shortest_path
 from model.explore.packing import Packing, Words
 from model.explore.program import Program as Reference
-from model.explore.reductions import Permutation
+from model.explore.reductions import UNREDUCED, Reductions
 from model.explore.result import DEADLOCK, Question, Witness
 from model.explore.vector_program import Columns, VectorProgram
 from model.language.domains import Narrowed
@@ -34,7 +34,7 @@ class Program:
     """
 
     def __init__(
-        self, narrowed: Narrowed, questions: tuple[Question, ...], symmetry: Sequence[Permutation] = ()
+        self, narrowed: Narrowed, questions: tuple[Question, ...], reductions: Reductions = UNREDUCED
     ) -> None:
         self.narrowed = narrowed
         self.questions = questions
@@ -42,9 +42,11 @@ class Program:
         self.names = [DEADLOCK, *(q.name for q in asked)]
         self.coding = Coding.of(narrowed)
         self.shape = Shape.of(self.coding.bits)
-        self.kernel = kernel.write(narrowed.model, self.coding, self.shape, asked, symmetry)
+        self.kernel = kernel.write(narrowed.model, self.coding, self.shape, asked, reductions)
         self.code = Compiled(self.kernel.text, optimised=False)
         self._explore = _entry(self.code)
+        self.proviso = bool(reductions.needs) and not reductions.terminates
+        """Whether states must be judged before their layer is expanded."""
         self._better: Future[Compiled] | None = None
         self.packing = Packing.of(narrowed.values)
         self._packed = [self._contribution(number) for number in range(len(self.coding.groups))]
@@ -62,6 +64,15 @@ class Program:
         if better is not None and better.done():
             self._explore = _entry(better.result())
         return self._explore(table, call)
+
+    def judge(self, table: int, states: int, count: int, whole: int, room: int) -> int:
+        """See `alone`; the arguments but `count` are addresses."""
+        return self._judge(table, states, count, whole, room)
+
+    @cached_property
+    def _judge(self) -> Callable[[int, int, int, int, int], int]:
+        pointer, number = ctypes.c_void_p, ctypes.c_uint64
+        return self.code.function("judge", number, pointer, pointer, number, pointer, pointer)
 
     @property
     def initial(self) -> States:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import concurrent.futures
 import time
 from collections import deque
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from model.explore.native.kernel import OUT_IS_FULL, SIDE_IS_FULL
+from model.explore.native.kernel import OUT_IS_FULL, RECENT, SIDE_IS_FULL
 from model.explore.native.program import PackedState, Program, States
 from model.explore.native.table import Table
 from model.explore.numpy_engine import least
@@ -38,8 +39,14 @@ class Worker:
         self._aside = np.empty((kernel.reserve, kernel.words), dtype=np.uint64)
         self._aside_hashes = np.empty(kernel.reserve, dtype=np.uint64)
         self.call[14:16] = self._aside.ctypes.data, self._aside_hashes.ctypes.data
+        self._recent = np.tile(program.initial, (RECENT, 1))
+        self.call[17] = self._recent.ctypes.data
         self._renew()
         self.begin(0)
+
+    def choose(self, may: bool) -> None:
+        """Let owners go alone, or not; it matters only to a reduced search."""
+        self.call[16] = (1 << 64) - 1 if may else 0
 
     def begin(self, wanted: int) -> None:
         """Begin a layer; `wanted`: the questions still open, as bits."""
@@ -57,6 +64,13 @@ class Worker:
             self._renew()
         self._note()
         return segment[int(self.call[1]) if why == SIDE_IS_FULL else len(segment) :]
+
+    def judge(self, table: Table, segment: States) -> tuple[States, States]:
+        """Part the states of a segment: those where owners may go alone, and those that must be whole."""
+        whole = np.empty_like(segment)
+        arrays = (segment.ctypes.data, len(segment), whole.ctypes.data, self._buffer.ctypes.data)
+        others = self.program.judge(table.address, *arrays)
+        return segment[:others], whole[: len(segment) - others]
 
     def finish(self) -> Layer:
         """Return the new states of the layer."""
@@ -144,58 +158,94 @@ class Search:
                     worker.begin(wanted)
                 self._frontier = sum(map(len, layer))
                 self._account(limits, report)
-                segments = deque(layer)
-                layer.clear()
+                whole = self._judge(pool, layer, limits, report) if self.program.proviso else []
                 try:
-                    while segments:
-                        self._expand(pool, segments, limits, report)
+                    for may, part in ((True, layer), (False, whole)):
+                        for worker in self._workers:
+                            worker.choose(may)
+                        segments = deque(part)
+                        part.clear()
+                        while segments:
+                            self._expand(pool, segments, limits, report)
                 finally:
                     self._take_answers()
                 for worker in self._workers:
                     layer += worker.finish()
                 self._settle(layer)
 
+    def _judge(self, pool: ThreadPoolExecutor, layer: Layer, limits: Limits, report: Report) -> Layer:
+        """Leave in a layer the states where owners may go alone; return those that must be whole."""
+        segments = deque(layer)
+        layer.clear()
+        whole: Layer = []
+
+        def work(worker: Worker) -> bool:
+            if not segments:
+                return False
+            may, must = worker.judge(self.table, segments.popleft())
+            layer.append(may)
+            whole.append(must)
+            return True
+
+        self._share(pool, segments, work, limits, report)
+        return whole
+
     def _expand(
         self, pool: ThreadPoolExecutor, segments: deque[States], limits: Limits, report: Report
     ) -> None:
         """Let the threads take segments until there are none, or the table must grow; then let it grow."""
-        alone = len(segments) == 1 or len(self._workers) == 1
-        over = [False]
+        narrow = [False]
 
         def work(worker: Worker) -> bool:
-            while not over[0]:
-                try:
-                    segment = segments.popleft()
-                except IndexError:
-                    return False
-                room = self.table.side_places * 3 // 4 - self._margin
-                left = worker.expand(self.table, segment, room)
-                if len(left):
-                    segments.append(left)
-                    over[0] = True
-                    return True
-                if self.layers is None:
-                    worker.recycle(segment)
-                if self.table.crowded(self.states):
-                    over[0] = True
-                if alone and segments:
-                    self._account(limits, report)
-            return False
-
-        if alone:
-            results = [work(self._workers[0])]
-        else:
-            calls = [pool.submit(work, worker) for worker in self._workers]
+            if narrow[0] or self.table.crowded(self.states):
+                return False
             try:
-                while concurrent.futures.wait(calls, timeout=0.05).not_done:
-                    self._account(limits, report)
-            finally:
-                over[0] = True
-                results = [call.result() for call in calls]
+                segment = segments.popleft()
+            except IndexError:
+                return False
+            room = self.table.side_places * 3 // 4 - self._margin
+            left = worker.expand(self.table, segment, room)
+            if len(left):
+                segments.append(left)
+                narrow[0] = True
+            elif self.layers is None:
+                worker.recycle(segment)
+            return True
+
+        self._share(pool, segments, work, limits, report)
         if self.table.crowded(self.states):
             self.table.grow(pool, len(self._workers))
-        elif any(results):
+        elif narrow[0]:
             self.table.widen_side()
+
+    def _share(
+        self,
+        pool: ThreadPoolExecutor,
+        segments: deque[States],
+        work: Callable[[Worker], bool],
+        limits: Limits,
+        report: Report,
+    ) -> None:
+        """Let every worker do a piece of work after the other until it has none."""
+        if len(segments) == 1 or len(self._workers) == 1:
+            while work(self._workers[0]):
+                if segments:
+                    self._account(limits, report)
+            return
+        over = [False]
+
+        def work_on(worker: Worker) -> None:
+            while not over[0] and work(worker):
+                pass
+
+        calls = [pool.submit(work_on, worker) for worker in self._workers]
+        try:
+            while concurrent.futures.wait(calls, timeout=0.05).not_done:
+                self._account(limits, report)
+        finally:
+            over[0] = True
+            for call in calls:
+                call.result()
 
     def _account(self, limits: Limits, report: Report) -> None:
         """Enforce the limits and report, between two segments."""

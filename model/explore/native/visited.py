@@ -87,8 +87,9 @@ define internal ptr @line(ptr %lines, i64 %shift, i64 %x) alwaysinline {
   ret ptr %line
 }
 
-; 1: the state was new, and is in its line now; 0: it was there; 2: its line is full, look aside
-define internal i64 @insert(ptr %lines, i64 %shift, $S %s, i64 %x) alwaysinline {
+; 1: the state was new, and is in its line now if it is to be put there; 0: it was there; 2: its line is full,
+; look aside
+define internal i64 @insert(ptr %lines, i64 %shift, $S %s, i64 %x, i1 %put) alwaysinline {
   %line = call ptr @line(ptr %lines, i64 %shift, i64 %x)
   %above = shl i64 -1, %shift
   %kept = xor i64 %above, -1
@@ -127,7 +128,9 @@ try:
   br i1 %found, label %old, label %next
 missing:
   %full = icmp eq i32 %count, $slots
-  br i1 %full, label %side, label %lock
+  br i1 %full, label %side, label %room
+room:
+  br i1 %put, label %lock, label %new
 lock:
   %locked = or i32 %count, 256
   %swap = cmpxchg ptr %control.at, i32 %count, i32 %locked acquire monotonic
@@ -142,6 +145,8 @@ fill:
   store i$extra_bits %extra, ptr %into, align 1
   %more = add i32 %count, 1
   store atomic i32 %more, ptr %control.at release, align 4
+  br label %new
+new:
   ret i64 1
 side:
   ret i64 2
@@ -163,7 +168,7 @@ define internal ptr @place_aside(ptr %table, i64 %x) alwaysinline {
 
 ; Open addressing; a place's last word is 0 (free), 1 (being written) or 2 (there). Two threads with the same
 ; state look at the same places in the same order, so one of them finds what the other has put there.
-define internal i64 @insert_aside(ptr %table, $S %s, i64 %x) noinline {
+define internal i64 @insert_aside(ptr %table, $S %s, i64 %x, i1 %put) noinline {
   %places.at = getelementptr i64, ptr %table, i64 2
   %places = load ptr, ptr %places.at
   %most.at = getelementptr i64, ptr %table, i64 3
@@ -175,7 +180,7 @@ look:
   %place = phi ptr [ %start, %0 ], [ %on, %another ], [ %place, %wait ]
   %mark.at = getelementptr i64, ptr %place, i64 $words
   %mark = load atomic i64, ptr %mark.at acquire, align 8
-  switch i64 %mark, label %compare [ i64 0, label %claim i64 1, label %wait ]
+  switch i64 %mark, label %compare [ i64 0, label %free i64 1, label %wait ]
 wait:
   br label %look
 compare:
@@ -187,6 +192,8 @@ another:
   %next = getelementptr [$place_words x i64], ptr %place, i64 1
   %on = select i1 %last, ptr %places, ptr %next
   br label %look
+free:
+  br i1 %put, label %claim, label %new
 claim:
   %swap = cmpxchg ptr %mark.at, i64 0, i64 1 acquire monotonic
   %mine = extractvalue { i64, i1 } %swap, 1
@@ -196,6 +203,8 @@ fill:
   store atomic i64 2, ptr %mark.at release, align 8
   %count.at = getelementptr i64, ptr %table, i64 16
   %before = atomicrmw add ptr %count.at, i64 1 monotonic
+  br label %new
+new:
   ret i64 1
 old:
   ret i64 0
@@ -295,11 +304,11 @@ put:
   call void @llvm.prefetch.p0(ptr %ahead.line, i32 1, i32 3, i32 1)
   %s = load $S, ptr %place, align 8
   %x = call i64 @hashed($S %s)
-  %new = call i64 @insert(ptr %lines, i64 %shift, $S %s, i64 %x)
+  %new = call i64 @insert(ptr %lines, i64 %shift, $S %s, i64 %x, i1 true)
   %full = icmp eq i64 %new, 2
   br i1 %full, label %aside, label %skip
 aside:
-  %new.aside = call i64 @insert_aside(ptr %table, $S %s, i64 %x)
+  %new.aside = call i64 @insert_aside(ptr %table, $S %s, i64 %x, i1 true)
   br label %skip
 skip:
   %on = add i64 %i, 1
