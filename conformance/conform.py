@@ -12,6 +12,7 @@ from conformance.monitor.oracle import Oracle
 from conformance.scheduler.kernel import Kernel
 from conformance.scheduler.substrate import Greenlets
 from conformance.strategies.portfolio import STRATEGIES
+from conformance.stress import Stress
 from conformance.tours import Graph
 from conformance.workload import Workload
 from model.designs import DESIGNS, Design
@@ -20,6 +21,8 @@ from model.verdict import Verdict
 
 CANARY = ("unserialised", "rfc-repaired", "race")
 """A design run under another one's model, and a scenario on which it must be refused."""
+FREE = "free"
+"""The strategy of no scheduler at all: free threads. A failure of theirs has no token, only its log."""
 _PATIENCE = 2_000
 _CHUNK = 50
 
@@ -61,6 +64,16 @@ class Failure:
     strategy: str
     oracle: Oracle = field(repr=False)
     finding: Finding
+
+    @property
+    def token(self) -> str | None:
+        """What replays it; None of free threads."""
+        return None if self.strategy == FREE else str(self.finding.run.schedule)
+
+    @property
+    def deviations(self) -> int:
+        """How many of its choices are not the default."""
+        return len(self.finding.run.schedule.deviations)
 
 
 @dataclass(frozen=True)
@@ -131,7 +144,7 @@ def _try_canary(plan: Plan, kernel: Kernel) -> None:
     oracle = Oracle(DESIGNS[model], find(slug), plan.sight)
     try:
         for name in plan.strategies:
-            strategy = STRATEGIES[name](plan.seed)
+            strategy = STRATEGIES["portfolio" if name == FREE else name](plan.seed)
             for _ in range(_PATIENCE):
                 if strategy.exhausted:
                     break
@@ -201,20 +214,23 @@ class _Campaign:
         oracle = Oracle(plan.judge(self.design), scenario, plan.sight)
         try:
             for number, name in enumerate(plan.strategies):
-                strategy = STRATEGIES[name](plan.seed)
+                strategy = None if name == FREE else STRATEGIES[name](plan.seed)
+                stress = Stress(workload, plan.seed)
                 for i in range(_share(share, len(plan.strategies), number)):
-                    if strategy.exhausted:
+                    if strategy is not None and strategy.exhausted:
                         break
                     if i % _CHUNK == 0:
                         seconds = time.perf_counter() - began
                         self.watch(
                             Progress(self.design, scenario.name, self.schedules, plan.schedules, seconds)
                         )
-                    run = workload.run(strategy)
+                    run = stress.run() if strategy is None else workload.run(strategy)
                     self.schedules += 1
                     self.last = run.log
                     if (finding := examine(oracle, run)) is not None:
-                        self.failure = Failure(scenario, name, oracle, minimal(workload.run, oracle, finding))
+                        if strategy is not None:
+                            finding = minimal(workload.run, oracle, finding)
+                        self.failure = Failure(scenario, name, oracle, finding)
                         self.last = self.failure.finding.run.log
                         return
         finally:

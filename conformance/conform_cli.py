@@ -14,10 +14,12 @@ from rich.text import Text
 
 from conformance import log_file
 from conformance.columns import draw
-from conformance.conform import CanaryError, Failure, Outcome, Plan, Progress, conform
-from conformance.log import Sight
-from conformance.log_file import Header
+from conformance.conform import FREE, CanaryError, Failure, Outcome, Plan, Progress, conform
+from conformance.log import Event, Sight
+from conformance.log_file import Header, LogError
 from conformance.monitor import explain
+from conformance.monitor.monitor import Monitor, Refusal
+from conformance.monitor.oracle import Oracle
 from conformance.strategies.portfolio import STRATEGIES
 from impl.designs import DESIGNS
 from model import output
@@ -43,8 +45,9 @@ _SIGHT = click.option(
     "--strategy",
     "strategies",
     multiple=True,
-    type=click.Choice(list(STRATEGIES)),
-    help="Who chooses the schedules; may be repeated. Default: portfolio, the random ones in turn.",
+    type=click.Choice([*STRATEGIES, FREE]),
+    help="Who chooses the schedules; may be repeated. Default: portfolio, the random ones in turn. With free"
+    " nobody does.",
 )
 @click.option(
     "--schedules",
@@ -58,10 +61,7 @@ _SIGHT = click.option(
 @_SIGHT
 @click.option("--json", "json_path", metavar="OUT", help="Write the outcomes there ('-': to stdout).")
 @click.option(
-    "--log",
-    "folder",
-    metavar="DIR",
-    help="Write each design's failing run, else its last, to DIR/DESIGN.ndjson.",
+    "--log", "folder", metavar="DIR", help="Write each failing run, else the last, to DIR/DESIGN.ndjson."
 )
 def conform_command(
     designs: tuple[str, ...],
@@ -103,8 +103,8 @@ def conform_command(
             if json_path is not None:
                 output.write(json_path, written)
             _show(outcomes)
-        for outcome in outcomes if where is not None else ():
-            if outcome.scenario is not None:
+        for outcome in outcomes:
+            if where is not None and outcome.scenario is not None:
                 header = Header(outcome.scenario, outcome.model, plan.sight)
                 output.write(where / f"{outcome.design}.ndjson", log_file.write(header, outcome.last))
     except (output.OutputError, ScenarioError) as error:
@@ -113,6 +113,43 @@ def conform_command(
         click.echo(f"undetermined: {error}")
         raise SystemExit(Verdict.UNDETERMINED.exit_status) from None
     raise SystemExit(worst(outcome.verdict for outcome in outcomes).exit_status)
+
+
+@click.command()
+@click.argument("path", metavar="LOG")
+@click.option("--design", metavar="DESIGN|FILE.py", help="Whose model judges. Default: as the log says.")
+@_SIGHT
+def validate(path: str, design: str | None, sight: str | None) -> None:
+    """Hold the log of a run ('-': stdin) against the model: does it explain all that was seen?
+
+    A log is newline-delimited JSON, as `conform --log` writes it. Less may be looked at than it tells. Exit
+    status 0 if it is explained, 1 if not, 2 for bad input.
+    """
+    try:
+        with click.open_file(path, encoding="utf-8") as file:
+            header, events = log_file.read(file, "stdin" if path == "-" else path)
+        (judge,) = find_designs([design or header.design])
+        wanted = Sight(sight) if sight else header.sight
+        if list(Sight).index(wanted) < list(Sight).index(header.sight):
+            raise BadInput(f"--sight {wanted.value}: {path} tells only what {header.sight.value} sight sees")
+        oracle = Oracle(judge, header.scenario, wanted)
+    except (LogError, ScenarioError) as error:
+        raise BadInput(str(error)) from None
+    except UnicodeDecodeError as error:
+        raise BadInput(f"{path}: byte {error.start} is not UTF-8; accepted: JSON in UTF-8") from None
+    except OSError as error:
+        raise BadInput(f"{path}: {error.strerror}") from None
+    lead = f"{judge.name} on '{header.scenario.name}', {wanted.value} sight"
+    monitor = Monitor(oracle)
+    refusal = next(filter(None, map(monitor.observe, events)), None)
+    if refusal is None:
+        count, told = len(monitor.states), f"{len(events):,} event{'s' * (len(events) != 1)}"
+        click.echo(f"{lead}: explained, {told}, {count:,} state{'s' * (count != 1)} of the model in the end")
+        return
+    click.echo(f"{lead}: refused at line {refusal.position + 2}")
+    for line in _refused(oracle, events, refusal):
+        click.echo(line)
+    raise SystemExit(Verdict.VIOLATED.exit_status)
 
 
 def _run(plan: Plan) -> list[Outcome]:
@@ -147,8 +184,8 @@ def as_json(outcome: Outcome) -> dict[str, Any]:
         },
         "failure": failure
         and {
-            "token": str(failure.finding.run.schedule),
-            "deviations": len(failure.finding.run.schedule.deviations),
+            "token": failure.token,
+            "deviations": failure.deviations,
             "reason": f"on '{failure.scenario.name}': {_reason(failure)}",
         },
     }
@@ -192,15 +229,25 @@ def _part(reached: int, there: int) -> str:
 def _failure(outcome: Outcome, failure: Failure) -> Iterator[str]:
     finding = failure.finding
     run, refusal = finding.run, finding.refusal
-    deviations = len(run.schedule.deviations)
     lead = f"{outcome.design} as {outcome.model} on '{failure.scenario.name}': refused"
-    yield f"{lead}, {deviations} deviation{'s' * (deviations != 1)} from the default schedule"
-    yield from draw(run.log, None if refusal is None else refusal.position)
-    yield from wrap(f"refused: {_reason(failure)}.", WIDTH, "  ")
-    if refusal is not None:
-        for state in explain.states(failure.oracle, refusal):
-            yield from wrap(f"the model then: {state}.", WIDTH, "  ")
-    yield f"found by {failure.strategy}; token {run.schedule}"
+    if failure.token is None:
+        yield f"{lead}, by free threads"
+    else:
+        count = failure.deviations
+        yield f"{lead}, {count} deviation{'s' * (count != 1)} from the default schedule"
+    if refusal is None:
+        yield from draw(run.log, None)
+        yield from wrap(f"refused: {_reason(failure)}.", WIDTH, "  ")
+    else:
+        yield from _refused(failure.oracle, run.log, refusal)
+    yield f"found by {failure.strategy}" + (f"; token {failure.token}" if failure.token else "")
 
 
-COMMANDS = (conform_command,)
+def _refused(oracle: Oracle, events: Sequence[Event], refusal: Refusal) -> Iterator[str]:
+    yield from draw(events, refusal.position)
+    yield from wrap(f"refused: {explain.reason(oracle, refusal)}.", WIDTH, "  ")
+    for state in explain.states(oracle, refusal):
+        yield from wrap(f"the model then: {state}.", WIDTH, "  ")
+
+
+COMMANDS = (conform_command, validate)

@@ -6,6 +6,7 @@ An event is of one of these kinds, `facts` being what is told beside:
     step         one of the model's steps, by its `label`, has taken effect; facts as the stack tells them
                  (`extent`, `mapped`, `waits_for`), and `transfer`: (disk, whether it was written,
                  ((extent, data), ...))
+    begin        the request's next transfer, told of in its next step, may take effect from here on
     return       the request comes back; `data` is what a read returns, `error` why it failed
     parked       the requests named in `who` wait, at the end of a step
     quiescent    nobody can move; who has not returned waits

@@ -220,9 +220,7 @@ def _transfer(value: Any) -> tuple[str, bool, Pieces]:
 
 def _pieces(value: Any) -> Pieces:
     if not isinstance(value, list) or not all(isinstance(each, dict) for each in value):
-        raise _Bad(
-            f'pieces: {shown(value)}; accepted: a list of {{"at": [start, end], "data": [[count, byte], ...]}}'
-        )
+        raise _Bad(f'pieces: {shown(value)}; accepted: a list of {{"at": [start, end], "data": runs}}')
     return tuple(_piece(each) for each in value)
 
 

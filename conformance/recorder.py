@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from conformance.log import Event, Fact
@@ -12,11 +12,30 @@ from impl.extent import Extent
 
 
 class Recorder:
-    """The log of one run, as it grows. A transfer is told with the step that it belongs to."""
+    """The log of one run, as it grows. A transfer is told with the step that it belongs to.
 
-    def __init__(self) -> None:
+    `overlap`: transfers run beside others' steps, so it is told, too, from when on they may take effect.
+    """
+
+    def __init__(self, *, overlap: bool = False) -> None:
         self.log: list[Event] = []
+        self.results: dict[str, object] = {}
         self.transfers: dict[str, Fact] = {}
+        self.overlap = overlap
+
+    def call(self, request: Request, calls: Callable[[], object]) -> None:
+        """Make the request; an I/O error is its result, not the run's."""
+        self.log.append(Event("invoke", request.name))
+        facts: tuple[Fact, ...] = ()
+        try:
+            result = calls()
+            if isinstance(result, bytes):
+                facts = (("data", ((request.extent, result),)),)
+        except OSError as error:
+            result = error
+            facts = (("error", error.strerror),)
+        self.results[request.name] = result
+        self.log.append(Event("return", request.name, facts=facts))
 
     def step(self, label: str, request: Request, facts: dict[str, Any]) -> None:
         """Write a step down; it is a context's trace hook."""
@@ -26,14 +45,10 @@ class Recorder:
             told += (self.transfers.pop(name),)
         self.log.append(Event("step", name, label, told))
 
-    def call(self, request: Request, result: object) -> None:
-        """Write down what a request came back with; an error that is its result, not the run's."""
-        facts: tuple[Fact, ...] = ()
-        if isinstance(result, bytes):
-            facts = (("data", ((request.extent, result),)),)
-        elif isinstance(result, OSError):
-            facts = (("error", result.strerror),)
-        self.log.append(Event("return", request.name, facts=facts))
+    def begin(self, request: Request) -> None:
+        """Write down that a transfer begins, if it may overlap others' steps."""
+        if self.overlap:
+            self.log.append(Event("begin", request.name))
 
 
 class TappedDisk(Disk):
@@ -66,6 +81,7 @@ class TappedDisk(Disk):
 
     def read(self, label: str, request: Request, pieces: Sequence[Extent]) -> list[bytes]:
         """Read the pieces, and tell."""
+        self.recorder.begin(request)
         found = super().read(label, request, pieces)
         transfer = (self.name, False, tuple(zip(pieces, found, strict=True)))
         self.recorder.transfers[request.name] = ("transfer", transfer)
@@ -73,5 +89,6 @@ class TappedDisk(Disk):
 
     def write(self, label: str, request: Request, extent: Extent, data: bytes) -> None:
         """Write the extent, and tell."""
+        self.recorder.begin(request)
         super().write(label, request, extent, data)
         self.recorder.transfers[request.name] = ("transfer", (self.name, True, ((extent, data),)))

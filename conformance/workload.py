@@ -15,7 +15,7 @@ from conformance.scheduler.kernel import Failure, Kernel, Strategy, Task
 from conformance.scheduler.schedule import Schedule
 from conformance.scheduler.sync import ScheduledSync
 from impl.context import AioContext, Request, Trace
-from impl.design import Design, Disks, Geometry
+from impl.design import Disks, Geometry
 from impl.designs import DESIGNS
 from impl.errors import Crash
 from impl.extent import Extent
@@ -115,74 +115,61 @@ class Workload:
 
     def run(self, strategy: Strategy) -> Run:
         """Run all requests once, on fresh disks, under the strategy."""
-        kernel = self.kernel
-        for start, data in self._baseline:
-            os.pwrite(self._files[0], data, start)
-        recorder = Recorder()
+        kernel, recorder = self.kernel, Recorder()
         log = recorder.log
-        results: dict[str, object] = {}
         context = AioContext(ScheduledSync(kernel))
         context.trace_hook = _recording(kernel, strategy, recorder)
         kernel.watch = lambda parked: log.append(Event("parked", facts=(("who", _names(parked)),)))
-        if self._faults:
-            context.fault_hook = self._fail
         if strategy.footprints:
             context.touch_hook = lambda *access: kernel.accesses.append(access)
+        failure = kernel.run(self.submit(context, recorder, kernel.choose), strategy)
+        cycle = self.cycle(failure.cycle) if failure else ()
+        log += ending(failure, cycle)
+        return Run(log, recorder.results, failure, cycle, kernel.values, kernel.seen)
+
+    def submit(
+        self, context: AioContext, recorder: Recorder, choose: Callable[[int, str], int]
+    ) -> list[tuple[str, Callable[[], None]]]:
+        """Return the requests by name, each to be made by a task of its own, on fresh disks."""
         secondary, hidden, active = self._files
-        size = self.scenario.size
+        size, cluster = self.scenario.size, self.scenario.cluster
+        for start, data in self._baseline:
+            os.pwrite(secondary, data, start)
+        if self._faults:
+            context.fault_hook = self._fail
         disks = Disks(
-            _FickleDisk(context, secondary, size, recorder, kernel, self.scenario.cluster),
+            _FickleDisk(context, secondary, size, recorder, choose, cluster),
             TappedDisk(context, "hidden", hidden, size, recorder, self._baseline),
             TappedDisk(context, "active", active, size, recorder, self._baseline),
         )
         design = self.design(context, disks, self.geometry)
         design.active.empty()
         design.hidden.empty()
-        requests = self.scenario.requests
-        names = [request.label for request in requests]
-        bodies = [self._body(design, request, i, results, recorder) for i, request in enumerate(requests)]
-        failure = kernel.run(zip(names, bodies, strict=True), strategy)
-        edges = [self._edge(wait) for wait in failure.cycle] if failure else []
+        bodies: list[tuple[str, Callable[[], None]]] = []
+        for number, submitted in enumerate(self.scenario.requests):
+            request = self._request(submitted, number)
+            options = self._options.get(submitted.kind, {})
+            call = partial(getattr(design, _CALLS[submitted.kind]), request, **options)
+            bodies.append((request.name, partial(recorder.call, request, call)))
+        return bodies
+
+    def cycle(self, waits: Sequence[Wait]) -> tuple[WaitEdge, ...]:
+        """Return a deadlock in the scenario's units, from the first request on."""
+        names = [request.label for request in self.scenario.requests]
+        edges = [self._edge(wait) for wait in waits]
         first = min(range(len(edges)), key=lambda i: names.index(edges[i].waiter), default=0)
-        cycle = tuple(edges[first:] + edges[:first])
-        log += _ending(failure, cycle)
-        return Run(log, results, failure, cycle, kernel.values, kernel.seen)
+        return tuple(edges[first:] + edges[:first])
 
     def _edge(self, wait: Wait) -> WaitEdge:
         entry = wait.entry
         held = entry.held.format(show_range(self.scenario, *entry.extent))
         return WaitEdge(wait.waiter.name, entry.owner.name, wait.on, held)
 
-    def _body(
-        self,
-        design: Design,
-        submitted: Submitted,
-        number: int,
-        results: dict[str, object],
-        recorder: Recorder,
-    ) -> Callable[[], None]:
-        """Return what the request does; an I/O error is its result, not the run's."""
+    def _request(self, submitted: Submitted, number: int) -> Request:
         offset, length = submitted.offset or 0, submitted.length or 0
-        data = (
-            bytes([written_by(self.scenario, number)]) * length
-            if submitted.kind in ("nbd-write", "guest-write")
-            else None
-        )
-        request = Request(submitted.label, Extent(offset, offset + length), data)
-        call = partial(
-            getattr(design, _CALLS[submitted.kind]), request, **self._options.get(submitted.kind, {})
-        )
-
-        def body() -> None:
-            recorder.log.append(Event("invoke", submitted.label))
-            try:
-                result = call()
-            except OSError as error:
-                result = error
-            results[submitted.label] = result
-            recorder.call(request, result)
-
-        return body
+        writes = submitted.kind in ("nbd-write", "guest-write")
+        data = bytes([written_by(self.scenario, number)]) * length if writes else None
+        return Request(submitted.label, Extent(offset, offset + length), data)
 
     def _fail(self, label: str, request: Request) -> None:
         if self._faults.get(request.name, "") == _FAULTS.get(label):
@@ -190,19 +177,25 @@ class Workload:
 
 
 class _FickleDisk(TappedDisk):
-    """The secondary disk; its block status is up to the scheduler: by default all of it is the same."""
+    """The secondary disk; its block status is chosen: by default all of it is the same."""
 
     def __init__(
-        self, context: AioContext, file: int, size: int, recorder: Recorder, kernel: Kernel, cluster: int
+        self,
+        context: AioContext,
+        file: int,
+        size: int,
+        recorder: Recorder,
+        choose: Callable[[int, str], int],
+        cluster: int,
     ) -> None:
         super().__init__(context, "secondary", file, size, recorder)
-        self.kernel = kernel
+        self.choose = choose
         self.cluster = cluster
 
     def same_status(self, extent: Extent) -> Extent:
         """Return the beginning of the extent, in whole clusters."""
         clusters = extent.units(self.cluster)
-        less = self.kernel.choose(len(clusters), "block status") if len(clusters) > 1 else 0
+        less = self.choose(len(clusters), "block status") if len(clusters) > 1 else 0
         return Extent(extent.start, min((clusters.stop - less) * self.cluster, extent.end))
 
 
@@ -219,7 +212,7 @@ def _names(tasks: Sequence[Task]) -> tuple[str, ...]:
     return tuple(task.name for task in tasks)
 
 
-def _ending(failure: Failure | None, cycle: Sequence[WaitEdge]) -> list[Event]:
+def ending(failure: Failure | None, cycle: Sequence[WaitEdge]) -> list[Event]:
     """Return how the run ended, as far as a model can say something of it."""
     if failure is None or failure.kind == "stuck":
         return [Event("quiescent")]

@@ -11,13 +11,17 @@ from model.language.evaluate import Vector
 from model.language.system import Action
 
 _SHOWN = 3
+_DATA, _GUARD, _OTHER = range(3)
+"""How near a state comes: it has the step, but not the data; it has it, disabled; it has nothing of it."""
+_Reason = tuple[int, str]
 
 
 def reason(oracle: Oracle, refusal: Refusal) -> str:
     """Return why the event is refused: that of the state which comes nearest to explaining it."""
     explaining = sorted(refusal.before.explaining, key=lambda each: each.state)
     said = [why for each in explaining for why in _reasons(oracle, each, refusal)]
-    return min(said, key=len, default=f"the model has nothing like {_called(refusal.event)}")
+    farthest = (_OTHER, f"the model has nothing like {_called(refusal.event)}")
+    return min(said, key=lambda why: (why[0], len(why[1])), default=farthest)[1]
 
 
 def states(oracle: Oracle, refusal: Refusal) -> Iterator[str]:
@@ -40,11 +44,11 @@ def _state(oracle: Oracle, state: bytes, open_: frozenset[int]) -> Iterator[str]
             yield f"{layout.show(position)}: {layout.show_value(position, value)}"
 
 
-def _reasons(oracle: Oracle, each: Explaining, refusal: Refusal) -> Iterator[str]:
+def _reasons(oracle: Oracle, each: Explaining, refusal: Refusal) -> Iterator[_Reason]:
     event = refusal.event
     owner = oracle.number.get(event.request, -1)
     if event.kind in ("step", "return", "crash") and event.request and owner not in refusal.before.open:
-        yield f"{event.request} is not under way"
+        yield _OTHER, f"{event.request} is not under way"
     elif event.kind == "step":
         yield from _of_step(oracle, each, event, owner)
     elif event.kind == "return":
@@ -57,31 +61,32 @@ def _reasons(oracle: Oracle, each: Explaining, refusal: Refusal) -> Iterator[str
         for r, q in event.fact("cycle"):
             if (oracle.number[r], oracle.number[q]) not in oracle.waits(each.state):
                 others = " and ".join(names[o] for w, o in sorted(oracle.waits(each.state)) if names[w] == r)
-                yield f"{r} waits for {q}, but in the model for {others or 'nobody'}"
+                yield _GUARD, f"{r} waits for {q}, but in the model for {others or 'nobody'}"
     elif event.kind == "crash":
-        yield f"{event.request} crashes: {event.fact('property')}, which holds in the model"
+        yield _OTHER, f"{event.request} crashes: {event.fact('property')}, which holds in the model"
 
 
-def _of_step(oracle: Oracle, each: Explaining, event: Event, owner: int) -> Iterator[str]:
+def _of_step(oracle: Oracle, each: Explaining, event: Event, owner: int) -> Iterator[_Reason]:
     candidates = [move for move in oracle.moves(each.state) if oracle.told(move, event)]
     for move in candidates:
-        yield "; ".join(oracle.differences(each.state, move, event))
+        yield _DATA, "; ".join(oracle.differences(each.state, move, event))
     if candidates:
         return
     if not event.label:
-        yield f"no request can make this transfer ({_called(event)})"
+        yield _OTHER, f"no request can make this transfer ({_called(event)})"
         return
     actions = [action for action in oracle.design.system.actions if action.label == event.label]
     if not actions:
-        yield f"{oracle.design.name} has no step {event.label}"
+        yield _OTHER, f"{oracle.design.name} has no step {event.label}"
     vector = oracle.program.vector(each.state)
     for action in actions:
-        missed: list[list[str]] = [
-            list(_unmet(oracle, action, arguments, vector))
+        missed = [
+            tuple(_unmet(oracle, action, arguments, vector))
             for arguments in oracle.reference.arguments(action)
             if arguments[0] == owner
         ]
-        yield f"the model does not let it: {'; '.join(min(missed, key=lambda guards: len(guards)))}"
+        nearest = min(missed, key=lambda guards: len(guards))
+        yield _GUARD, f"the model does not let it: {'; '.join(nearest)}"
 
 
 def _unmet(oracle: Oracle, action: Action, arguments: tuple[int, ...], state: Vector) -> Iterator[str]:
@@ -96,11 +101,11 @@ def _unmet(oracle: Oracle, action: Action, arguments: tuple[int, ...], state: Ve
         yield f"it waits on {wait.on} for {oracle.model.instance.show(wait.bound.sort, other)}"
 
 
-def _of_return(oracle: Oracle, each: Explaining, event: Event, owner: int) -> Iterator[str]:
+def _of_return(oracle: Oracle, each: Explaining, event: Event, owner: int) -> Iterator[_Reason]:
     place, error = oracle.place(each.state, owner), event.fact("error")
     ending = "returns" if error is None else f"fails ({error})"
     if place != ("done" if error is None else "failed"):
-        yield f"{event.request} {ending}, but in the model it is at {place}"
+        yield _OTHER, f"{event.request} {ending}, but in the model it is at {place}"
         return
     values = oracle.cells.values(event.fact("data"))
     read = {cell: value for r, cell, value in each.read if r == owner}
@@ -109,18 +114,18 @@ def _of_return(oracle: Oracle, each: Explaining, event: Event, owner: int) -> It
         if read.get(cell) not in values.get(cell, ()):
             expected = oracle.who(None if cell not in read else [read[cell]])
             found = oracle.who(values.get(cell))
-            yield f"{event.request} returns {found} at {names[cell]}, in the model {expected}"
+            yield _DATA, f"{event.request} returns {found} at {names[cell]}, in the model {expected}"
 
 
-def _of_waiting(oracle: Oracle, each: Explaining, owners: list[int]) -> Iterator[str]:
+def _of_waiting(oracle: Oracle, each: Explaining, owners: list[int]) -> Iterator[_Reason]:
     names = oracle.model.instance.names["Request"]
     free: list[Move] = [
         move for move in oracle.moves(each.state) if move.owner in owners and not move.label.endswith(".park")
     ]
     for move in free:
-        yield f"{names[move.owner]} waits, but the model lets it go on: {move.label}"
+        yield _GUARD, f"{names[move.owner]} waits, but the model lets it go on: {move.label}"
     if not free:
-        yield f"nothing is amiss in the run, but in the model {', '.join(oracle.fallen(each))} falls"
+        yield _OTHER, f"nothing is amiss in the run, but in the model {', '.join(oracle.fallen(each))} falls"
 
 
 def _called(event: Event) -> str:

@@ -52,20 +52,22 @@ class Explaining(NamedTuple):
     """A state of the model that explains what was seen, and what its past has to answer for.
 
     `read` has (request, cell, value) for all that guest reads under way have read. `fallen`: assertions that
-    were violated on the way.
+    were violated on the way. `early`: transfers that took effect before their steps were told, and where.
     """
 
     state: bytes
     read: frozenset[tuple[int, int, int]] = frozenset()
     fallen: frozenset[str] = frozenset()
+    early: frozenset[tuple[bytes, Move]] = frozenset()
 
 
 @dataclass(eq=False)
 class Node:
-    """What may be after some events: the explaining states, and which requests are under way."""
+    """What may be after some events: explaining states; which requests, whose transfers, are under way."""
 
     explaining: frozenset[Explaining]
     open: frozenset[int]
+    begun: frozenset[int]
     following: dict[Event, Node | None] = field(default_factory=dict)
 
 
@@ -93,14 +95,16 @@ class Oracle:
         self.refusals: set[tuple[bytes, int]] = set()
         self._moves: dict[bytes, tuple[Move, ...]] = {}
         self._reads: dict[tuple[bytes, int], dict[int, int]] = {}
-        self._nodes: dict[tuple[frozenset[Explaining], frozenset[int]], Node] = {}
-        self.first = self._node({Explaining(self.program.initial)}, frozenset())
+        self._nodes: dict[tuple[frozenset[object], ...], Node] = {}
+        first = frozenset({Explaining(self.program.initial)})
+        self.first = Node(first, frozenset(), frozenset())
 
     def follow(self, node: Node, event: Event) -> Node | None:
         """Return what may be after the event, None if nothing explains it."""
         if event not in node.following:
-            explaining, open_ = self._after(node, event)
-            node.following[event] = self._node(explaining, open_) if explaining else None
+            explaining = self._explaining(node, event)
+            owner = frozenset({self.number[event.request]} if event.request else ())
+            node.following[event] = self._node(explaining, *_under_way(node, event, owner))
         return node.following[event]
 
     # -- the model
@@ -160,34 +164,39 @@ class Oracle:
 
     # -- what explains an event
 
-    def _after(self, node: Node, event: Event) -> tuple[set[Explaining], frozenset[int]]:
+    def _explaining(self, node: Node, event: Event) -> Iterable[Explaining]:
         owner = self.number.get(event.request, -1)
         match event.kind:
-            case "invoke":
-                return set(node.explaining), node.open | {owner}
+            case "invoke" | "begin":
+                return node.explaining
             case "return":
-                explaining = {e for e in node.explaining if owner in node.open and self.returns(e, event)}
-                return {self._forget(e, owner) for e in explaining}, node.open - {owner}
+                explaining = (e for e in node.explaining if owner in node.open and self.returns(e, event))
+                return {self._forget(e, owner) for e in explaining}
             case "step":
-                return set(self._stepped(node, event)), node.open
+                return set(self._stepped(node, event))
             case "parked":
                 owners = [self.number[name] for name in event.fact("who")]
-                explaining = {e for e in node.explaining if all(self.blocked(e.state, r) for r in owners)}
+                waiting = {e for e in node.explaining if all(self.blocked(e.state, r) for r in owners)}
                 if self.sight is Sight.WHITE:
-                    self.refusals.update((e.state, r) for e in explaining for r in owners)
-                return explaining, node.open
+                    self.refusals.update((e.state, r) for e in waiting for r in owners)
+                return waiting
             case "quiescent":
-                return {e for e in node.explaining if self.rests(e, node.open)}, node.open
+                return {e for e in node.explaining if self.rests(e, node.open)}
             case "deadlock":
                 cycle = {(self.number[r], self.number[q]) for r, q in event.fact("cycle")}
-                return {e for e in node.explaining if cycle <= self.waits(e.state)}, node.open
+                return {e for e in node.explaining if cycle <= self.waits(e.state)}
             case "crash":
-                return {e for e in node.explaining if self.falls(e, owner, event.fact("property"))}, node.open
+                return {e for e in node.explaining if self.falls(e, owner, event.fact("property"))}
         raise ValueError(f"no event: {event.kind}")
 
     def _stepped(self, node: Node, event: Event) -> Iterator[Explaining]:
+        owner = self.number.get(event.request, -1)
         for each in node.explaining:
-            for move in self.moves(each.state):
+            early = [made for made in each.early if made[1].owner == owner]
+            for made in early:
+                if self.told(made[1], event) and self.fits(*made, event):
+                    yield each._replace(early=each.early - {made})
+            for move in () if early else self.moves(each.state):
                 if move.owner in node.open and self.told(move, event) and self.fits(each.state, move, event):
                     if self.sight is Sight.WHITE:
                         self.edges.add((each.state, move.command))
@@ -265,28 +274,45 @@ class Oracle:
 
     # -- details
 
-    def _node(self, explaining: Iterable[Explaining], open_: frozenset[int]) -> Node:
-        closed = self._closed(explaining, open_)
-        return self._nodes.setdefault((closed, open_), Node(closed, open_))
+    def _node(
+        self, explaining: Iterable[Explaining], open_: frozenset[int], begun: frozenset[int]
+    ) -> Node | None:
+        if not explaining:
+            return None
+        closed = self._closed(explaining, open_, begun)
+        return self._nodes.setdefault((closed, open_, begun), Node(closed, open_, begun))
 
-    def _closed(self, explaining: Iterable[Explaining], open_: frozenset[int]) -> frozenset[Explaining]:
-        """Return the states with all that unseen steps lead to."""
+    def _closed(
+        self, explaining: Iterable[Explaining], open_: frozenset[int], begun: frozenset[int]
+    ) -> frozenset[Explaining]:
+        """Return the states with all that unseen steps, and transfers that have begun, lead to."""
         found = set(explaining)
-        if self.sight is Sight.WHITE:
+        if self.sight is Sight.WHITE and not begun:
             return frozenset(found)
         rest = list(found)
         while rest:
             each = rest.pop()
             for move in self.moves(each.state):
+                moved = None
                 if move.owner in open_ and not self._seen(each.state, move):
                     moved = self._moved(each, move)
-                    if moved not in found:
-                        found.add(moved)
-                        rest.append(moved)
+                elif move.owner in begun and self._transfer(each.state, move):
+                    moved = self._early(each, move)
+                if moved is not None and moved not in found:
+                    found.add(moved)
+                    rest.append(moved)
         return frozenset(found)
 
+    def _early(self, each: Explaining, move: Move) -> Explaining | None:
+        """Return where the transfer leads before it is told; None if the last one has not been told yet."""
+        if any(made.owner == move.owner for _, made in each.early):
+            return None
+        return self._moved(each, move)._replace(early=each.early | {(each.state, move)})
+
     def _seen(self, state: bytes, move: Move) -> bool:
-        return self.sight is Sight.GREY and self._transfer(state, move) is not None
+        if self.sight is Sight.GREY:
+            return self._transfer(state, move) is not None
+        return self.sight is Sight.WHITE
 
     def _moved(self, each: Explaining, move: Move) -> Explaining:
         read, fallen = each.read, each.fallen
@@ -294,7 +320,7 @@ class Oracle:
             read |= {(move.owner, cell, value) for cell, value in self.reads(each.state, move).items()}
         if "assertion" in self.program.answers(move.after):
             fallen |= {"assertion"}
-        return Explaining(move.after, read, fallen)
+        return Explaining(move.after, read, fallen, each.early)
 
     def _forget(self, each: Explaining, owner: int) -> Explaining:
         return each._replace(read=frozenset(known for known in each.read if known[0] != owner))
@@ -326,3 +352,17 @@ def _says(transfer: tuple[object, ...] | None) -> str:
     if transfer is None:
         return "transfers nothing"
     return f"{'writes to' if transfer[1] else 'reads from'} the {transfer[0]} disk"
+
+
+def _under_way(node: Node, event: Event, owner: frozenset[int]) -> tuple[frozenset[int], frozenset[int]]:
+    """Return whose requests, and whose transfers, are under way after the event."""
+    match event.kind:
+        case "invoke":
+            return node.open | owner, node.begun
+        case "return":
+            return node.open - owner, node.begun - owner
+        case "begin":
+            return node.open, node.begun | owner
+        case "step":
+            return node.open, node.begun - owner
+    return node.open, node.begun
