@@ -1,4 +1,4 @@
-"""The commands of the implementation and the harness: serve, replay."""
+"""The commands of the implementation and the harness: serve, replay, mutants."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from pathlib import Path
 import click
 
 import impl
+from conformance.mutants.cli import mutants
 from conformance.replay import Confirmation, confirm
 from conformance.scheduler.kernel import Kernel, Substrate
 from conformance.scheduler.schedule import Replay, ReplayError, Schedule
@@ -225,4 +226,4 @@ def _wrapped(line: str) -> str:
     return "\n".join(wrap(line, WIDTH, "  "))
 
 
-COMMANDS = (serve, replay)
+COMMANDS = (mutants, serve, replay)

@@ -46,8 +46,9 @@ ABOVE = {
     "planning": {"check", "campaign", "terminal"},
     "cli": {"check", "guards", "campaign", "formats", "minimal", "output", "planning", "report", "terminal"},
     "report_cli": {"output", "overview", "planning", "terminal"},
-    "prove_text": {"proving", "terminal"},
-    "prove_cli": {"proving", "prove_text", "output", "terminal"},
+    "finding": {"proving"},
+    "prove_text": {"proving", "finding", "terminal"},
+    "prove_cli": {"proving", "finding", "prove_text", "output", "terminal"},
     "step_cli": {"output", "terminal"},
     "output": set[str](),
     "formats": {"pages"},
@@ -78,7 +79,26 @@ LAYERS = {
         "stack",
         "plugin",
     ),
-    "conformance": ("__init__", "scheduler", "strategies", "workload", "replay", "cli"),
+    "conformance": (
+        "__init__",
+        "log",
+        "recorder",
+        "scheduler",
+        "strategies",
+        "workload",
+        "monitor",
+        "reducer",
+        "finding",
+        "columns",
+        "tours",
+        "mutants",
+        "stress",
+        "log_file",
+        "conform",
+        "conform_cli",
+        "replay",
+        "cli",
+    ),
 }
 # What a package may import of the others.
 ARROWS = {
@@ -170,7 +190,7 @@ def test_rooms_of_the_model_import_downward_only(module: str) -> None:
     assert {room(name) for name in imports(module)} - {here} <= allowed
 
 
-@pytest.mark.parametrize("commands", ["model.cli", "conformance.cli"])
+@pytest.mark.parametrize("commands", ["model.cli", "conformance.cli", "conformance.conform_cli"])
 def test_only_the_command_line_imports_the_commands(commands: str) -> None:
     assert {module for module in MODULES if commands in imports(module)} == {"cowpath"}
 
