@@ -229,7 +229,7 @@ class _Campaign:
                     self.last = run.log
                     if (finding := examine(oracle, run)) is not None:
                         if strategy is not None:
-                            finding = minimal(workload, oracle, finding)
+                            finding = minimal(workload.run, oracle, finding)
                         self.failure = Failure(scenario, name, oracle, finding)
                         self.last = self.failure.finding.run.log
                         return

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from conformance.monitor.monitor import Refusal, judge
 from conformance.monitor.oracle import Oracle
 from conformance.reducer import reduce
 from conformance.scheduler.kernel import Strategy
-from conformance.workload import Run, Workload
+from conformance.workload import Run
 from impl.errors import Crash
 
 _EXPLAINED = ("deadlock", "stuck", "pruned")
@@ -33,11 +34,11 @@ def examine(oracle: Oracle, run: Run) -> Finding | None:
     return Finding("monitor", run, refusal) if refusal else None
 
 
-def minimal(workload: Workload, oracle: Oracle, finding: Finding) -> Finding:
-    """Return the finding of a run near this one with as few deviations as can be."""
+def minimal(run: Callable[[Strategy], Run], oracle: Oracle, finding: Finding) -> Finding:
+    """Return the finding of a run near this one with as few deviations as can be; `run` makes a run."""
 
     def fails(strategy: Strategy) -> Run | None:
-        again = examine(oracle, workload.run(strategy))
+        again = examine(oracle, run(strategy))
         return again.run if again and again.by == finding.by else None
 
     return examine(oracle, reduce(finding.run, fails).run) or finding

@@ -2,8 +2,8 @@
 
 A run is the sparse map of its choices that are not the default. Delta debugging leaves out ever smaller
 parts of the map; what a part is taken from goes on by default, so every map is some run. That alone gets
-stuck, since what is left out moves all later decisions: so steps are moved too, a stretch of one task to where
-that task runs anyway. What is kept is each time what the run really chose, so the result replays.
+stuck, since what is left out moves all later decisions: so steps are moved too, a stretch of one task to
+where that task runs anyway. What is kept is each time what the run really chose, so the result replays.
 Sources: Zeller, Hildebrandt, Simplifying and isolating failure-inducing input, IEEE TSE 28(2), 2002 (ddmin);
 Jalbert, Sen, A trace simplification technique for effective debugging of concurrent programs, FSE 2010.
 """

@@ -14,13 +14,14 @@ from math import inf
 
 from conformance.finding import Finding, examine, minimal
 from conformance.log import Sight
+from conformance.monitor.explain import reason
 from conformance.monitor.oracle import Oracle
 from conformance.mutants.catalogue import CANARY, scenario_of
 from conformance.mutants.mutant import ModelMutant, Mutant, StackMutant
 from conformance.scheduler.kernel import Kernel, Strategy
 from conformance.scheduler.substrate import Greenlets
 from conformance.strategies.portfolio import STRATEGIES
-from conformance.workload import Workload
+from conformance.workload import Run, Workload
 from model.check import check
 from model.designs import DESIGNS, Design
 from model.language.evaluate import OutOfRange
@@ -44,16 +45,16 @@ class Hunt:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a mutant. `kill` is the first one, its schedule made minimal.
+    """What became of a mutant: the first kill, its schedule made minimal, and why it is one, in words.
 
-    `verdicts` says in words which of the model's differ, where the threads could not tell.
+    Without a kill the reason may be that verdicts differ; if there is none the mutant survives.
     """
 
     mutant: Mutant
     sight: Sight
     hunts: tuple[Hunt, ...]
     kill: Finding | None
-    verdicts: str = ""
+    reason: str
 
     @property
     def equivalent(self) -> bool:
@@ -63,7 +64,7 @@ class Outcome:
     @property
     def by(self) -> str | None:
         """Who killed it; None if it survives."""
-        return self.kill.by if self.kill else "verdicts" if self.verdicts else None
+        return self.kill.by if self.kill else "verdicts" if self.reason else None
 
     @property
     def median(self) -> float | None:
@@ -103,22 +104,28 @@ class Bench:
         """Hunt one mutant."""
         scenario, plan = scenario_of(mutant), self.plan
         workload, oracle = self._workload(mutant.design, scenario), self._oracle(mutant, scenario)
+
+        def run(strategy: Strategy) -> Run:
+            # Only here is the fault in the stack: the judge has its arithmetic from there.
+            with mutant.applied() if isinstance(mutant, StackMutant) else nullcontext():
+                return workload.run(strategy)
+
         hunts: list[Hunt] = []
         kill: Finding | None = None
-        with mutant.applied() if isinstance(mutant, StackMutant) else nullcontext():
-            for name in plan.strategies:
-                counts: list[int | None] = []
-                for seed in range(1 if plan.sight.value in mutant.survives else plan.seeds):
-                    count, found = _first(workload, oracle, STRATEGIES[name](seed), plan.budget)
-                    counts.append(count if found else None)
-                    kill = kill or found
-                hunts.append(Hunt(name, tuple(counts)))
-            if kill is not None:
-                kill = minimal(workload, oracle, kill)
-        silent = kill is None and isinstance(mutant, ModelMutant)
-        return Outcome(
-            mutant, plan.sight, tuple(hunts), kill, _other_verdicts(mutant, scenario) if silent else ""
-        )
+        for name in plan.strategies:
+            counts: list[int | None] = []
+            for seed in range(1 if plan.sight.value in mutant.survives else plan.seeds):
+                count, found = _first(run, oracle, STRATEGIES[name](seed), plan.budget)
+                counts.append(count if found else None)
+                kill = kill or found
+            hunts.append(Hunt(name, tuple(counts)))
+        why = ""
+        if kill is not None:
+            kill = minimal(run, oracle, kill)
+            why = reason(oracle, kill.refusal) if kill.refusal else kill.run.reason
+        elif isinstance(mutant, ModelMutant):
+            why = _other_verdicts(mutant, scenario)
+        return Outcome(mutant, plan.sight, tuple(hunts), kill, why)
 
     def _workload(self, design: str, scenario: Scenario) -> Workload:
         key = (design, scenario)
@@ -157,11 +164,13 @@ def mutated(mutant: ModelMutant) -> Design:
     return replace(design, build=lambda: mutant.make(design.system))
 
 
-def _first(workload: Workload, oracle: Oracle, strategy: Strategy, budget: int) -> tuple[int, Finding | None]:
+def _first(
+    run: Callable[[Strategy], Run], oracle: Oracle, strategy: Strategy, budget: int
+) -> tuple[int, Finding | None]:
     count = 0
     while count < budget and not strategy.exhausted:
         count += 1
-        if (kill := examine(oracle, workload.run(strategy))) is not None:
+        if (kill := examine(oracle, run(strategy))) is not None:
             return count, kill
     return count, None
 

@@ -18,8 +18,7 @@ from conformance.mutants.mutant import SIGHTS, Mutant
 from conformance.strategies.portfolio import STRATEGIES
 from model import output
 from model.scenarios.errors import hint
-from model.terminal import WIDTH, BadInput, open_console
-from model.trace.text import wrap
+from model.terminal import BadInput, open_console
 from model.verdict import Verdict, worst
 
 _MATRIX = ("portfolio", "random", "pct", "pos", "urw")
@@ -82,7 +81,9 @@ def mutants(
 def _find(name: str) -> Mutant:
     known = {mutant.name: mutant for mutant in MUTANTS}
     if name not in known:
-        raise BadInput(f"unknown mutant '{name}'{hint(name, known)}; accepted: names that `cowpath mutants` prints")
+        raise BadInput(
+            f"unknown mutant '{name}'{hint(name, known)}; accepted: names that `cowpath mutants` prints"
+        )
     return known[name]
 
 
@@ -109,6 +110,6 @@ def _show(outcomes: Sequence[Outcome], seconds: float, at_length: bool) -> None:
     console.print(report.matrix(outcomes), markup=False)
     for outcome in outcomes if at_length else ():
         for line in report.details(outcome):
-            console.print("\n".join(wrap(line, WIDTH, "  ")), markup=False, soft_wrap=True)
+            console.print(line, markup=False, soft_wrap=True)
         console.print()
     console.print(report.totals(outcomes, seconds), markup=False)

@@ -84,21 +84,16 @@ def freed_memory_is_used(alive: Any) -> Any:
     return lambda job, what, *gone: None
 
 
-@LIFETIME.stack(BlockCopy50, "_stop", "block-copy-5.0", "stop")
-def freed_before_the_drain(stop: Any) -> Any:
-    """Block-copy's state is freed first, as in 4.2."""
-
-    def stops(design: BlockCopy50, request: Any, drained: bool) -> None:
-        design.job.become("ended")
-        stop(design, request, drained)
-
-    return stops
+@LIFETIME.stack(BlockCopy50, "stop_begins_drained", "block-copy-5.0", "stop")
+def the_filter_is_removed_undrained(flag: Any) -> Any:
+    """The filter is removed and its state freed without waiting for who is in flight."""
+    return False
 
 
-@LIFETIME.stack(BlockCopy42Design, "_stop", "block-copy-4.2", "stop")
-def freed_after_the_drain(stop: Any) -> Any:
-    """Block-copy's state of 4.2 is freed with the filter, as from 5.0 on."""
-    return BlockCopy50._stop
+@LIFETIME.stack(BlockCopy42Design, "stop_begins_drained", "block-copy-4.2", "stop")
+def freed_after_the_drain(flag: Any) -> Any:
+    """Block-copy's state of 4.2 is freed when nothing is in flight, as from 5.0 on."""
+    return True
 
 
 @LIFETIME.stack(Design, "guest_read", "rfc-repaired", "stop")
@@ -110,4 +105,3 @@ def readers_are_not_in_flight(guest_read: Any) -> Any:
             return design._guest_read(request)
 
     return reads
-

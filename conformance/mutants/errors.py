@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from typing import Any
 
 from conformance.mutants.mutant import Faults
@@ -77,7 +77,7 @@ def a_failed_write_goes_unnoticed(write: Any) -> Any:
     """The error of a data write is dropped."""
 
     def writes(disk: Disk, label: str, *arguments: Any) -> None:
-        with suppress(OSError) if label == "write.data" else suppress():
+        with suppress(OSError) if label == "write.data" else nullcontext():
             write(disk, label, *arguments)
 
     return writes

@@ -1,7 +1,7 @@
 """A mutant: one small fault, where it shows, and to whom it cannot.
 
-A fault of the stack replaces one method (or flag) of a class of `impl` while it is applied, one of the model is
-a system made from the design's. Nothing is changed on disk, and nothing stays changed.
+A fault of the stack replaces one method (or flag) of a class of `impl` while it is applied, one of the model
+is a system made from the design's. Nothing is changed on disk, and nothing stays changed.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ _MISSING = object()
 class Mutant:
     """What is wrong, and the design and scenario on which it shows.
 
-    `survives`: the levels of sight to which it is equivalent, for the reason `why`. `scenario` is the slug of a
-    bundled scenario or of one of the mutants' own.
+    `survives`: the levels of sight to which it is equivalent, for the reason `why`. `scenario` is the slug
+    of a bundled scenario or of one of the mutants' own.
     """
 
     name: str
@@ -65,7 +65,7 @@ class ModelMutant(Mutant):
 
 @dataclass
 class Faults:
-    """The mutants of one class of faults; each is a decorated function, whose docstring says what is wrong."""
+    """The mutants of one class of faults: decorated functions whose docstrings say what is wrong."""
 
     called: str
     mutants: list[Mutant] = field(default_factory=list)

@@ -1,7 +1,8 @@
-"""Faults of order: of the done bit, the copy and the data write, of a map and its data, of a mark and a wait."""
+"""Faults of order: of done bit, copy and data write, of a map and its data, of a mark and a wait."""
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 from conformance.mutants.mutant import SIGHTS, Faults
@@ -189,14 +190,9 @@ def one_place_for_all(init: Any) -> Any:
 
     def makes(design: Design, *arguments: Any) -> None:
         init(design, *arguments)
-        design.places = _Zeroes()
+        design.places = itertools.count(0, 0)
 
     return makes
-
-
-class _Zeroes:
-    def __next__(self) -> int:
-        return 0
 
 
 def _but_on(called: str, set_: Any) -> Any:

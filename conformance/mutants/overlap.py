@@ -46,9 +46,7 @@ def only_the_contained_overlap(overlaps: Any) -> Any:
 @OVERLAP.stack(BackupJob, "wait_for_overlapping_requests", "rfc-2016", "second-cluster")
 def a_length_for_an_end(wait: Any) -> Any:
     """The wait for CowRequests is given a length where it expects an end, as block-copy's was in 4.2."""
-    return lambda job, request, extent, label: wait(
-        job, request, Extent(extent.start, extent.length), label
-    )
+    return lambda job, request, extent, label: wait(job, request, Extent(extent.start, extent.length), label)
 
 
 @OVERLAP.stack(impl.overlay, "inside", "fleecing-4.0", "staggered")
@@ -137,7 +135,8 @@ def tails_are_forgotten(patched: Any) -> Any:
     """A read-modify-write puts zeroes behind the new data, not what was there."""
 
     def patches(blocks: Extent, old: bytes, extent: Extent, new: bytes) -> bytes:
-        return patched(blocks, old, extent, new)[: extent.end - blocks.start].ljust(len(old), b"\0")
+        kept: bytes = patched(blocks, old, extent, new)[: extent.end - blocks.start]
+        return kept.ljust(len(old), b"\0")
 
     return patches
 

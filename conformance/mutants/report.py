@@ -11,8 +11,11 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
+from conformance.columns import draw
 from conformance.mutants.campaign import Hunt, Outcome
 from conformance.mutants.mutant import StackMutant
+from model.terminal import WIDTH
+from model.trace.text import wrap
 from model.verdict import Verdict
 
 _NONE = "\N{EN DASH}"
@@ -37,37 +40,32 @@ def totals(outcomes: Sequence[Outcome], seconds: float) -> str:
     """Return how many died, and how many survive that should."""
     dead = [outcome for outcome in outcomes if not outcome.equivalent and outcome.by is not None]
     kinds = Counter(side(outcome) for outcome in dead)
-    sides = ", ".join(f"{count} of the {kind}" for kind, count in kinds.items())
+    sides = ", ".join(f"{kind} {count}" for kind, count in kinds.items())
     survivors = [outcome for outcome in outcomes if outcome.equivalent and outcome.by is None]
     wrong = [outcome.mutant.name for outcome in outcomes if outcome.verdict is not Verdict.HOLDS]
-    said = f"{len(dead)} mutants die ({sides})" if dead else "No mutant dies"
-    said += f", {len(survivors)} that are equivalent survive; {seconds:.1f} s."
+    said = f"Killed: {len(dead)}{f' ({sides})' if dead else ''}. "
+    said += f"Equivalent, and alive: {len(survivors)}. {seconds:.1f} s."
     return f"{said} Not as they should: {', '.join(wrong)}." if wrong else said
 
 
 def details(outcome: Outcome) -> Iterator[str]:
     """Yield what is wrong with a mutant, and how its kill comes about."""
-    mutant = outcome.mutant
-    yield f"{mutant.name}, {mutant.fault}: {mutant.says}"
+    mutant, kill = outcome.mutant, outcome.kill
+    yield from _wrapped(f"{mutant.name}, {mutant.fault}: {mutant.says}")
     if mutant.survives:
-        yield f"Equivalent to {', '.join(mutant.survives)}: {mutant.why}."
-    if outcome.verdicts:
-        yield f"On {mutant.design}, {mutant.scenario}: {outcome.verdicts}."
-    if outcome.kill is None:
-        return
-    run, refusal = outcome.kill.run, outcome.kill.refusal
-    yield f"The shortest way to the kill on {mutant.design}, {mutant.scenario}, {len(run.schedule.deviations)} deviations:"
-    who = max((len(event.request) for event in run.events), default=0)
-    for number, event in enumerate(run.events, 1):
-        yield f"{number:>3}  {event.request:<{who}}  {event.label}"
-    if refusal is None:
-        yield f"{outcome.kill.by}: {run.reason}."
-    else:
-        event = refusal.event
-        told = " ".join(filter(None, (event.request, event.kind, event.label)))
-        facts = ", ".join(f"{name} {value}" for name, value in event.facts if name != "transfer")
-        yield f"The model does not explain: {told}{f' ({facts})' if facts else ''}."
-    yield f"token {run.schedule}"
+        yield from _wrapped(f"With {' or '.join(mutant.survives)} sight nobody can tell: {mutant.why}.")
+    if kill is not None:
+        count = len(kill.run.schedule.deviations)
+        yield f"Killed on {mutant.design}, {mutant.scenario}, {count} deviations from the default schedule:"
+        yield from draw(kill.run.log, kill.refusal.position if kill.refusal else None)
+    if outcome.reason:
+        yield from _wrapped(f"{outcome.by}: {outcome.reason}.")
+    if kill is not None:
+        yield f"token {kill.run.schedule}"
+
+
+def _wrapped(line: str) -> list[str]:
+    return wrap(line, WIDTH, "  ")
 
 
 def as_json(outcome: Outcome) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from model.explore.native.kernel import OUT_IS_FULL, SIDE_IS_FULL
+from model.explore.native.kernel import OUT_IS_FULL, RECENT, SIDE_IS_FULL
 from model.explore.native.program import PackedState, Program, States
 from model.explore.native.table import Table
 from model.explore.numpy_engine import least
@@ -39,6 +39,8 @@ class Worker:
         self._aside = np.empty((kernel.reserve, kernel.words), dtype=np.uint64)
         self._aside_hashes = np.empty(kernel.reserve, dtype=np.uint64)
         self.call[14:16] = self._aside.ctypes.data, self._aside_hashes.ctypes.data
+        self._recent = np.tile(program.initial, (RECENT, 1))
+        self.call[17] = self._recent.ctypes.data
         self._renew()
         self.begin(0)
 
