@@ -261,7 +261,8 @@ class Oracle:
 
     def rests(self, each: Explaining, open_: Iterable[int]) -> bool:
         """Tell whether nobody under way can move there, and nothing fell that runs crash of."""
-        return not self.fallen(each) and all(self.blocked(each.state, r) for r in open_)
+        ended = any(self.place(each.state, r) in ("done", "failed") for r in open_)  # it would return
+        return not ended and not self.fallen(each) and all(self.blocked(each.state, r) for r in open_)
 
     def fallen(self, each: Explaining) -> set[str]:
         """Return the properties that a run would have crashed of on the way there."""
