@@ -66,19 +66,33 @@ def the_job_is_freed_undrained(flag: Any) -> Any:
     return False
 
 
-@LIFETIME.stack(Job, "become", "merged-2.8", "stop")
+@LIFETIME.stack(
+    Job,
+    "become",
+    "merged-2.8",
+    "stop",
+    survives=("grey", "black"),
+    why="the cancellation may come as late",
+)
 def the_notifier_stays(become: Any) -> Any:
     """The notifier is there until the job is freed."""
     return lambda job, state: None if state == "ending" else become(job, state)
 
 
-@LIFETIME.stack(Job, "become", "merged-2.8", "stop")
+@LIFETIME.stack(Job, "become", "merged-2.8", "failover")
 def the_job_is_never_freed(become: Any) -> Any:
     """Readers find the job that has been freed."""
     return lambda job, state: None if state == "freed" else become(job, state)
 
 
-@LIFETIME.stack(Job, "alive", "merged-2.8", "stop-undrained")
+@LIFETIME.stack(
+    Job,
+    "alive",
+    "merged-2.8",
+    "stop-undrained",
+    survives=("grey", "black"),
+    why="a reader that found no job looks the same",
+)
 def freed_memory_is_used(alive: Any) -> Any:
     """What the memory of a freed job holds is used as if nothing had happened."""
     return lambda job, what, *gone: None
@@ -90,7 +104,14 @@ def the_filter_is_removed_undrained(flag: Any) -> Any:
     return False
 
 
-@LIFETIME.stack(BlockCopy42Design, "stop_begins_drained", "block-copy-4.2", "stop")
+@LIFETIME.stack(
+    BlockCopy42Design,
+    "stop_begins_drained",
+    "block-copy-4.2",
+    "stop",
+    survives=("grey", "black"),
+    why="the end of the job may come as late",
+)
 def freed_after_the_drain(flag: Any) -> Any:
     """Block-copy's state of 4.2 is freed when nothing is in flight, as from 5.0 on."""
     return True

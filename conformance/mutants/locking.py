@@ -78,7 +78,7 @@ def the_newest_leaves_the_list(remove: Any) -> Any:
     return lambda requests, entry: remove(requests, requests.entries[0])
 
 
-@LOCKING.stack(TrackedRequests, "end", "rfc-repaired", "three-in-a-block")
+@LOCKING.stack(TrackedRequests, "end", "rfc-repaired", "read-back")
 def the_newest_leaves_the_node(end: Any) -> Any:
     """Who leaves a node takes its newest entry off, whose ever that is."""
 

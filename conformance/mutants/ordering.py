@@ -142,7 +142,14 @@ def readers_pass_the_node(flag: Any) -> Any:
     return False
 
 
-@ORDERING.stack(Rfc2016, "lists_unserialised", "rfc-2016", "neighbours")
+@ORDERING.stack(
+    Rfc2016,
+    "lists_unserialised",
+    "rfc-2016",
+    "neighbours",
+    survives=("grey", "black"),
+    why="whom the copy would keep waiting waits for its CowRequest next",
+)
 def the_copys_read_is_unlisted(flag: Any) -> Any:
     """The job's own read of the secondary disk is on no list."""
     return False
@@ -166,7 +173,14 @@ def guest_writes_take_no_request(guest_write: Any) -> Any:
     return Design._guest_write
 
 
-@ORDERING.stack(Secondary, "read", "rfc-2016", "copy-on-read")
+@ORDERING.stack(
+    Secondary,
+    "read",
+    "rfc-2016",
+    "copy-on-read",
+    survives=("grey", "black"),
+    why="a reader's CowRequest keeps writers of what it reads away",
+)
 def copy_on_read_is_forgotten(read: Any) -> Any:
     """A read that may write, as the node copies on read, is not serialising."""
 

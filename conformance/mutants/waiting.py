@@ -95,7 +95,14 @@ def shrinking_wakes_nobody(shrink: Any) -> Any:
     return shrinks
 
 
-@WAITING.stack(ReqList, "shrink", "block-copy-5.0", "staggered")
+@WAITING.stack(
+    ReqList,
+    "shrink",
+    "block-copy-5.0",
+    "staggered",
+    survives=("grey", "black"),
+    why="who waits longer than need be holds nothing meanwhile",
+)
 def nothing_shrinks(shrink: Any) -> Any:
     """A copy that gives up its tail stays on the list with it."""
     return lambda requests, entry, extent: None
@@ -113,13 +120,20 @@ def allocations_are_not_waited_for(wait_all: Any) -> Any:
     return _but_on("the active disk's in-flight allocations", wait_all)
 
 
-@WAITING.stack(ReqList, "wait_all", "merged-2.8", "stop")
+@WAITING.stack(ReqList, "wait_all", "merged-2.8", "stop-undrained")
 def the_flush_lock_is_not_waited_for(wait_all: Any) -> Any:
     """The end of the job does not wait for copies under way."""
     return _but_on("the job's flush_rwlock", wait_all)
 
 
-@WAITING.stack(Design, "_wait_for", "rfc-repaired", "failover")
+@WAITING.stack(
+    Design,
+    "_wait_for",
+    "rfc-repaired",
+    "failover",
+    survives=("black",),
+    why="a checkpoint amid the end of the job is like one before it",
+)
 def a_drain_looks_once(wait_for: Any) -> Any:
     """Who waits for two lists to be empty looks at each once, not at both at once."""
 
