@@ -19,12 +19,10 @@ def run(arguments: Sequence[str]) -> int:
     from model.report_cli import COMMANDS as OVERVIEW
     from model.step_cli import COMMANDS as WALK
 
+    commands = (*MODEL, *OVERVIEW, *GRAPH, *WALK, *PROVER, *HARNESS, *MONITOR)
     group = click.Group(
         "cowpath",
-        commands={
-            str(command.name): command
-            for command in (*MODEL, *OVERVIEW, *GRAPH, *WALK, *PROVER, *HARNESS, *MONITOR)
-        },
+        commands={str(command.name): command for command in commands},
         help="Check copy-before-write designs for races, deadlocks and lost updates.",
         context_settings={"help_option_names": ["-h", "--help"]},
     )

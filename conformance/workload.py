@@ -106,6 +106,7 @@ class Workload:
             "checkpoint": {"quiesced": scenario.quiesced_checkpoint},
             "stop": {"drained": scenario.drain_on_stop},
         }
+        self.log: Sequence[Event] = ()  # of the run under way
         self._faults = {r.label: r.fault for r in scenario.requests if r.fault != "none"}
 
     def close(self) -> None:
@@ -116,7 +117,7 @@ class Workload:
     def run(self, strategy: Strategy) -> Run:
         """Run all requests once, on fresh disks, under the strategy."""
         kernel, recorder = self.kernel, Recorder()
-        log = recorder.log
+        self.log = log = recorder.log
         context = AioContext(ScheduledSync(kernel))
         context.trace_hook = _recording(kernel, strategy, recorder)
         kernel.watch = lambda parked: log.append(Event("parked", facts=(("who", _names(parked)),)))

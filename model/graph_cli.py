@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 import click
+from rich.console import Console
 
 from model import graphs, output
 from model.graph.picture import NoGraphviz, Picture
@@ -13,6 +14,7 @@ from model.scenarios import ScenarioError
 from model.scenarios.geometry import reduce, unreduced
 from model.terminal import BadInput, find_designs, find_scenarios
 
+_WRITERS = {"dot": Picture.dot, "graphml": Picture.graphml, "mermaid": Picture.mermaid}
 _DRAWN = ("svg", "png")
 _LEGIBLE = 400
 
@@ -24,7 +26,7 @@ _LEGIBLE = 400
 @click.option(
     "--format",
     "form",
-    type=click.Choice(["dot", "graphml", *_DRAWN]),
+    type=click.Choice([*_WRITERS, *_DRAWN]),
     default="dot",
     show_default=True,
     help="svg and png are drawn by Graphviz.",
@@ -59,7 +61,10 @@ def graph(
         elif form == "png" and sys.stdout.isatty():
             raise BadInput("--format png: no terminal shows that; accepted: -o OUT, or a pipe")
         geometry = (reduce if reduced else unreduced)(scenario)
-        explored = graphs.explore(design, scenario, geometry, most)
+        with Console(stderr=True).status("") as status:  # nothing is written where there is no terminal
+            explored = graphs.explore(
+                design, scenario, geometry, most, lambda states: status.update(f"{states:,} states")
+            )
         picture = explored.quotient() if quotient else explored.picture()
         content = _written(picture, form)
         if path is None:
@@ -77,11 +82,9 @@ def _written(picture: Picture, form: str) -> str | bytes:
     if form in _DRAWN and len(picture.boxes) > _LEGIBLE:
         raise BadInput(
             f"--format {form}: nobody can read {len(picture.boxes):,} boxes; accepted: up to {_LEGIBLE}, "
-            "--quotient, or dot and graphml"
+            f"--quotient, or {', '.join(_WRITERS)}"
         )
-    if form == "graphml":
-        return picture.graphml()
-    return picture.dot() if form == "dot" else picture.drawn(form)
+    return picture.drawn(form) if form in _DRAWN else _WRITERS[form](picture)
 
 
 COMMANDS = (graph,)

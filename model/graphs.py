@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import networkx as nx
@@ -100,7 +100,13 @@ def _box(lines: Sequence[str], falls: Sequence[str], *, over: bool, initial: boo
     return Box((*told, *lines), kind, over, initial)
 
 
-def explore(design: Design, scenario: Scenario, geometry: Geometry, most: int) -> Explored:
+def explore(
+    design: Design,
+    scenario: Scenario,
+    geometry: Geometry,
+    most: int,
+    report: Callable[[int], None] = lambda states: None,
+) -> Explored:
     """Return the graph of the design on the scenario. Raises `TooLarge` and `ScenarioError`."""
     system, claims = design.system, []
     for k in range(len(geometry.clusters)):
@@ -111,5 +117,5 @@ def explore(design: Design, scenario: Scenario, geometry: Geometry, most: int) -
     observed = replace(system, properties=[*system.properties, *claims])
     narrowed = finite(replace(design, build=lambda: observed), scenario, geometry)
     names = [*STANDARD, *(claim.name for claim in claims)]
-    graph = states.explore(narrowed, questions(narrowed.model, names), most)
+    graph = states.explore(narrowed, questions(narrowed.model, names), most, report)
     return Explored(f"{design.name} on '{scenario.name}'", graph, narrowed)

@@ -10,6 +10,7 @@ from pathlib import Path
 from model import report
 from model.check import Result
 from model.designs import Design
+from model.proving import ANY
 from model.scenarios import Scenario
 from model.scenarios.geometry import describe
 from model.stack.properties import MEANING
@@ -56,6 +57,11 @@ class Proof:
     proved: int
     needs: tuple[str, ...]
     missing: str | None
+
+    @property
+    def general(self) -> bool:
+        """Whether it is about all requests, and not in a narrower scope."""
+        return self.scope == ANY
 
 
 @dataclass(frozen=True)

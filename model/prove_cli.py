@@ -23,11 +23,12 @@ from rich.text import Text
 
 from model import output
 from model.designs import DESIGNS, Design
+from model.finding import Found, find
 from model.prove.prover import RLIMIT, Poll
 from model.prove.rank import TERMINATION
 from model.prove.theorem import Use
 from model.prove.theory import DEADLOCK
-from model.prove_text import as_json, show_theorems, show_uses
+from model.prove_text import as_json, show_found, show_theorems, show_uses
 from model.proving import ANY, INTERRUPTED, BrokenInvariant, Theorem, prove, uses
 from model.scenarios import bundled
 from model.terminal import BadInput, find_designs
@@ -55,6 +56,12 @@ _T = TypeVar("_T")
     help="Leave out each restriction, invariant and guard in turn; say what falls.",
 )
 @click.option(
+    "--find",
+    "finds",
+    is_flag=True,
+    help="Find invariants by templates and explored states; say which of the design's own follow from them.",
+)
+@click.option(
     "--rlimit",
     type=click.IntRange(min=1),
     default=RLIMIT,
@@ -67,24 +74,30 @@ def prove_command(
     json_path: str | None,
     folder: str | None,
     wants_uses: bool,
+    finds: bool,
     rlimit: int,
 ) -> None:
     """Prove theorems for any number of requests and clusters, or refute them.
 
     Without arguments: every design. Exit status 0 if all are proved, 1 if one is refuted, 3 if one is
-    undetermined, 2 for bad input. With --uses: 0, or 3 if interrupted.
+    undetermined, 2 for bad input. With --uses or --find: 0, or 3 if interrupted.
     """
     chosen = find_designs(names)
     paths = dict(zip([design.name for design in chosen], names or DESIGNS, strict=True))
     wanted = tuple(dict.fromkeys(theorems)) or THEOREMS
-    if wants_uses and folder is not None:
-        raise BadInput("--smt2 is of proofs, and --uses tries many that fail: give one of them")
+    given = [
+        o for o, yes in (("--smt2", folder is not None), ("--uses", wants_uses), ("--find", finds)) if yes
+    ]
+    if len(given) > 1:
+        raise BadInput(f"{' and '.join(given)}: give one of them, each is about other proofs")
     try:
         if json_path not in (None, "-"):
             output.check_file(str(json_path), "--json")
         scripts = None if folder is None else output.make_folder(folder, "--smt2")
         if wants_uses:
-            status = _audit(paths, wanted, rlimit, json_path)
+            status = _look(paths, partial(_uses_of, theorems=wanted, rlimit=rlimit), show_uses, json_path)
+        elif finds:
+            status = _look(paths, partial(_found_of, theorems=wanted, rlimit=rlimit), show_found, json_path)
         else:
             status = _prove(chosen, paths, wanted, rlimit, scripts, json_path)
     except (output.OutputError, BrokenInvariant) as error:
@@ -116,11 +129,20 @@ def _prove(
     return worst(result.verdict for result in results).exit_status
 
 
-def _audit(paths: Mapping[str, str], theorems: tuple[str, ...], rlimit: int, json_path: str | None) -> int:
-    found = _run(paths, partial(_uses_of, theorems=theorems, rlimit=rlimit))
-    if not _write({name: [asdict(use) for use in each] for name, (each, _) in found.items()}, json_path):
+def _look(
+    paths: Mapping[str, str],
+    work: Callable[[Design, Poll], Iterator[Any]],
+    show: Callable[[str, Sequence[Any]], None],
+    json_path: str | None,
+) -> int:
+    """Show, design by design, what comes of work that is no proof; return the exit status."""
+    found = _run(paths, work)
+    if not _write({name: [asdict(each) for each in all_] for name, (all_, _) in found.items()}, json_path):
         for name, (each, complete) in found.items():
-            show_uses(name, each, complete)
+            if complete:
+                show(name, each)
+            else:
+                click.echo(f"{name}: undetermined, it was interrupted")
     complete = all(complete for _, complete in found.values())
     return (Verdict.HOLDS if complete else Verdict.UNDETERMINED).exit_status
 
@@ -151,6 +173,10 @@ def _theorems_of(
 
 def _uses_of(design: Design, poll: Poll, *, theorems: tuple[str, ...], rlimit: int) -> Iterator[Use]:
     return uses(design, theorems, rlimit, poll)
+
+
+def _found_of(design: Design, poll: Poll, *, theorems: tuple[str, ...], rlimit: int) -> Iterator[Found]:
+    yield find(design, theorems, bundled(), rlimit=rlimit, poll=poll)
 
 
 class _Process:

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from model.designs import Design
+from model.finding import Found
 from model.language.claim import Level
 from model.prove.rank import TERMINATION
 from model.prove.theorem import Use
@@ -157,21 +158,34 @@ def _show_failure(console: Console, result: Theorem) -> None:
         console.print(rendered, end="", markup=False, soft_wrap=True)
 
 
-def show_uses(name: str, uses: Sequence[Use], complete: bool) -> None:
+def show_uses(name: str, uses: Sequence[Use]) -> None:
     """Print what falls without each hypothesis, and which are not needed."""
     console = open_console()
-    if not complete:
-        _print(console, f"{name}: undetermined, it was interrupted.")
-        return
-    table = Table(box=None, padding=(0, 2, 0, 0))
-    for column in (f"{name} without", "does not prove", "because of"):
-        table.add_column(column)
-    for use in uses:
-        if use.falls:
-            table.add_row(use.name, ", ".join(use.falls), use.open or "")
-    console.print(table)
+    needed = [use for use in uses if use.falls]
     idle = [use.name for use in uses if not use.falls]
-    needed = len(uses) - len(idle)
-    _print(
-        console, f"\n{needed} of {len(uses)} are needed. Not needed, each alone: {'; '.join(idle) or 'none'}."
-    )
+    _print(console, f"{name}: {len(needed)} of {len(uses)} restrictions, invariants and guards are needed.")
+    for use in needed:
+        _print(console, f"without {use.name}", "    ")
+        _print(console, f"  {' and '.join(use.falls)} not proved: {use.open}", "    ")
+    _print(console, f"Not needed, each alone: {'; '.join(idle) or 'none'}.")
+
+
+def show_found(name: str, found: Sequence[Found]) -> None:
+    """Print the invariants found, what follows from them, and what of the design's own does not."""
+    console = open_console()
+    for each in found:
+        _print(
+            console,
+            f"{name}: {len(each.kept)} of {each.candidates} candidates, which {each.states:,} explored "
+            "states satisfy, are inductive together:",
+        )
+        for claim in each.kept:
+            _print(console, f"  {claim}", " " * 4)
+        _print(console, f"Theorems proved from these alone: {', '.join(each.proved) or 'none'}.")
+        own = len(each.follow) + len(each.missing)
+        if own:
+            _print(
+                console, f"Of the design's own {own} invariants {len(each.follow)} follow from these; not:"
+            )
+        for claim in each.missing:
+            _print(console, f"  {claim}", " " * 4)

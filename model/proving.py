@@ -28,7 +28,7 @@ from model.prove.theorem import Attempt, Induction, Use, audit
 from model.scenarios import Scenario
 from model.scenarios.geometry import reduce
 from model.stack.binding import bind
-from model.stack.wellformed import FINITE
+from model.stack.wellformed import FINITE, GIVEN
 from model.trace.trace import Trace
 from model.verdict import Verdict
 
@@ -36,7 +36,7 @@ ANY = "any requests"
 INTERRUPTED = "what was left when it was interrupted"
 _REACH = Limits(max_states=200_000)  # of a counterexample's own instance: it is small
 _SLUG = re.compile(r"[^a-z0-9.]+")
-_NOTHING = Argument((), (), (), (), (), (), runs=(FINITE,))
+_NOTHING = Argument(GIVEN, (), (), (), (), (), runs=(FINITE,))
 
 
 @dataclass(frozen=True)
@@ -96,23 +96,30 @@ def prove(
     called now and then; raises KeyboardInterrupt to end with what is known.
     Raises `BrokenInvariant` if one of the scenarios breaks a claim.
     """
-    argument = design.argument or _NOTHING
+    argument = argument_of(design)
     explored = explore_claims(design, argument, scenarios, poll)
 
     attempt = Attempt(design.system, argument, rlimit, poll)
     induction = attempt.induct()
     if folder is not None:
-        _write_scripts(attempt, induction, folder / design.name)
+        _write_scripts(attempt, induction.outcomes, folder / design.name)
 
     @functools.cache
     def general() -> Induction:
         return attempt.houdini(induction, [claim.name for claim in argument.scope])[0]
 
+    def ranked(base: Induction) -> Induction:
+        found = attempt.ranked(base)
+        if folder is not None:
+            own = [outcome for outcome in found.outcomes if outcome.theorem == TERMINATION]
+            _write_scripts(attempt, own, folder / design.name / TERMINATION)
+        return found
+
     for name in theorems:
         if name == TERMINATION:
-            tried = [attempt.ranked(general())]
+            tried = [ranked(general())]
             if argument.scope and not tried[0].proves(name):
-                tried.insert(0, attempt.ranked(induction))
+                tried.insert(0, ranked(induction))
         elif any(claim.name in induction.needs(name) for claim in argument.scope):
             tried = [general()] if general().proves(name) else [induction, general()]
         else:
@@ -125,16 +132,16 @@ def uses(
     design: Design, theorems: Sequence[str], rlimit: int = RLIMIT, poll: Poll = lambda: None
 ) -> Iterator[Use]:
     """Yield what each restriction, invariant and guard of a design is for. `poll`: see `prove`."""
-    attempt = Attempt(design.system, design.argument or _NOTHING, rlimit, poll)
+    attempt = Attempt(design.system, argument_of(design), rlimit, poll)
     induction = attempt.ranked(attempt.induct())
     if not induction.complete:
         raise KeyboardInterrupt
     yield from audit(attempt, induction, theorems)
 
 
-def _write_scripts(attempt: Attempt, induction: Induction, folder: Path) -> None:
+def _write_scripts(attempt: Attempt, outcomes: Sequence[Outcome], folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    for number, outcome in enumerate(induction.outcomes, 1):
+    for number, outcome in enumerate(outcomes, 1):
         script = attempt.prover.script(attempt.obligations[outcome.name], outcome.needs)
         output.write(folder / f"{number:04}-{_SLUG.sub('-', outcome.name)[:80].strip('-')}.smt2", script)
 
@@ -149,15 +156,7 @@ def explore_claims(
     states, explored = 0, 0
     never = [action.label for action in design.system.actions]
     claims = [*assigned_values(design.system), *argument.invariants]
-    for scenario in scenarios:
-        instance = _instance(design, scenario)
-        if instance is None:
-            continue
-        for claim in argument.given:
-            if not _holds(design, instance, claim):
-                raise BrokenInvariant(f"'{scenario.name}' is not as every scenario should be: {claim.name}")
-        if not all(_holds(design, instance, claim) for claim in argument.scope):
-            continue
+    for scenario, instance in in_scope(design, argument, scenarios):
         properties = [Property(c.name, "always", c.formula(design.system)) for c in claims]
         narrowed = narrow(ground(replace(design.system, properties=properties), instance))
         model, terms = narrowed.model, narrowed.model.terms
@@ -177,6 +176,26 @@ def explore_claims(
         never = [label for label in never if label not in found.witnesses]
         states, explored = states + found.states, explored + 1
     return Explored(states, explored, tuple(never))
+
+
+def in_scope(
+    design: Design, argument: Argument, scenarios: Sequence[Scenario]
+) -> Iterator[tuple[Scenario, Instance]]:
+    """Yield the scenarios to which the argument applies, bound; one that breaks `given` is an error."""
+    for scenario in scenarios:
+        instance = _instance(design, scenario)
+        if instance is None:
+            continue
+        for claim in argument.given:
+            if not _holds(design, instance, claim):
+                raise BrokenInvariant(f"'{scenario.name}' is not as every scenario should be: {claim.name}")
+        if all(_holds(design, instance, claim) for claim in argument.scope):
+            yield scenario, instance
+
+
+def argument_of(design: Design) -> Argument:
+    """Return the design's argument; one without claims of its own if it has none."""
+    return design.argument or _NOTHING
 
 
 def _instance(design: Design, scenario: Scenario) -> Instance | None:

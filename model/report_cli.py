@@ -54,7 +54,7 @@ def report_command(
     except output.OutputError as error:
         raise BadInput(str(error)) from None
     traces = sum(outcome.trace is not None for result in results for outcome in result.properties.values())
-    click.echo(f"{path}: {len(results)} runs, {traces} traces, {len(page.encode()) / 1e6:.1f} MB")
+    click.echo(f"{path}: runs: {len(results)}, traces: {traces}, {len(page.encode()) / 1000:,.0f} kB")
     raise SystemExit(worst(result.verdict for result in results).exit_status)
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator
+from importlib import import_module
+from importlib.util import find_spec
 
 import click
 from rich.table import Table
@@ -18,12 +20,13 @@ from model.stack.binding import bind
 from model.stack.properties import MEANING, STANDARD
 from model.terminal import BadInput, find_designs, find_scenarios, open_console
 from model.trace import record
-from model.trace.text import conclusion, sentence
+from model.trace.text import conclusion, sentence, wrap
 from model.trace.walk import Walk
 
+_COMMANDS = ("undo", "restart", "save", "help", "quit")
 _HELP = (
     "a number: make that step; a request's name: all about it; undo; restart; "
-    "save FILE (for `trace --from` and `replay --trace`); quit"
+    "save FILE (for `trace --from` and `replay --trace`); quit; or the first letter of one of these"
 )
 
 
@@ -76,7 +79,8 @@ class _Session:
         """Carry out a line of commands, then show where that has led; return whether to go on."""
         before = list(self.walk.path)
         while words:
-            word = words.pop(0)
+            typed = words.pop(0)
+            word = next((command for command in _COMMANDS if command.startswith(typed)), typed)
             if word.isdecimal():
                 self._go(int(word))
             elif words and f"{word} {words[0]}" in self.walk.names():
@@ -149,17 +153,21 @@ class _Session:
             self._say("All requests are over.", "green")
 
     def _say(self, line: str, style: str = "") -> None:
-        self.console.print(line, style=style, markup=False)
+        self.console.print("\n".join(wrap(line, self.console.width, "  ")), style=style, markup=False)
 
 
 def _lines() -> Iterator[str]:
     """Yield the commands; what does not come from a terminal is echoed, for the record."""
+    by_hand = sys.stdin.isatty()
+    if by_hand and find_spec("readline"):
+        import_module("readline")  # gives input() a history
     while True:
         try:
             line = input("> ")
         except EOFError:
+            click.echo()
             return
-        if not sys.stdin.isatty():
+        if not by_hand:
             click.echo(line)
         yield line
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from conformance.log import Event
 from conformance.monitor.monitor import Refusal
-from conformance.monitor.oracle import Explaining, Move, Oracle
+from conformance.monitor.oracle import OVER, Explaining, Move, Oracle
 from model.language.evaluate import Vector
 from model.language.system import Action
 
@@ -124,7 +124,10 @@ def _of_waiting(oracle: Oracle, each: Explaining, owners: list[int]) -> Iterator
     ]
     for move in free:
         yield _GUARD, f"{names[move.owner]} waits, but the model lets it go on: {move.label}"
-    if not free:
+    ended = [names[owner] for owner in owners if oracle.place(each.state, owner) in OVER]
+    if ended:
+        yield _GUARD, f"{', '.join(ended)} does not return, but in the model it has ended"
+    elif not free:
         yield _OTHER, f"nothing is amiss in the run, but in the model {', '.join(oracle.fallen(each))} falls"
 
 

@@ -35,6 +35,8 @@ TRANSFERS = {
     "guest.write": ("active", True),
 }
 """The steps that read or write a disk: which, and whether they write. A look-up does where it finds data."""
+OVER = ("done", "failed")
+"""Where a request is that has only to return."""
 FALLS = ("assertion", "lifetime")
 """What a run may crash of."""
 
@@ -260,9 +262,9 @@ class Oracle:
         return read.keys() == values.keys() and all(value in values[cell] for cell, value in read.items())
 
     def rests(self, each: Explaining, open_: Iterable[int]) -> bool:
-        """Tell whether nobody under way can move there, and nothing fell that runs crash of."""
-        ended = any(self.place(each.state, r) in ("done", "failed") for r in open_)  # it would return
-        return not ended and not self.fallen(each) and all(self.blocked(each.state, r) for r in open_)
+        """Tell whether all who are under way wait there, and nothing fell that runs crash of."""
+        waits = (self.blocked(each.state, r) and self.place(each.state, r) not in OVER for r in open_)
+        return not self.fallen(each) and all(waits)
 
     def fallen(self, each: Explaining) -> set[str]:
         """Return the properties that a run would have crashed of on the way there."""

@@ -1,4 +1,4 @@
-"""A state graph as a picture: boxes and arrows, in DOT, drawn by Graphviz, or for other tools in GraphML."""
+"""A state graph as a picture: boxes and arrows, in DOT, drawn by Graphviz, as Mermaid or in GraphML."""
 
 from __future__ import annotations
 
@@ -66,6 +66,19 @@ class Picture:
             graph.add_edge(arrow.source, arrow.target, label=words, request=arrow.owner or "")
         return "\n".join(nx.generate_graphml(graph)) + "\n"
 
+    def mermaid(self) -> str:
+        """Return the graph as a flowchart of Mermaid's."""
+        lines = [
+            "flowchart TD",
+            *(f"    classDef {kind} fill:{fill}" for kind, fill in _FILL.items() if kind),
+        ]
+        for number, box in enumerate(self.boxes):
+            words, kind = "<br/>".join(box.lines), f":::{box.kind}" if box.kind else ""
+            lines.append(f'    {number}["{words}"]{kind}')
+        for arrow in self.arrows:
+            lines.append(f'    {arrow.source} -- "{"<br/>".join(arrow.labels)}" --> {arrow.target}')
+        return "\n".join(lines) + "\n"
+
     def dot(self) -> str:
         """Return the graph in DOT."""
         return str(self._digraph().source)
@@ -80,7 +93,7 @@ class Picture:
         except graphviz.ExecutableNotFound:
             raise NoGraphviz(
                 f"--format {form}: Graphviz is not installed (on Debian: apt install graphviz); "
-                "accepted without it: dot, graphml"
+                "accepted without it: dot, graphml, mermaid"
             ) from None
 
     def _digraph(self) -> graphviz.Digraph:

@@ -36,16 +36,21 @@ class Move:
     owner: int
 
 
-def explore(narrowed: Narrowed, questions: Sequence[Question], most: int) -> nx.MultiDiGraph[int]:
+def explore(
+    narrowed: Narrowed, questions: Sequence[Question], most: int, report: Callable[[int], None]
+) -> nx.MultiDiGraph[int]:
     """Return the graph of all states, numbered by their distance from the first, which is 0.
 
-    Every node has a `Node` as its `state`, every edge a `Move` as its `move`. Raises `TooLarge`.
+    Every node has a `Node` as its `state`, every edge a `Move` as its `move`. Reports now and then how many
+    states there are. Raises `TooLarge`.
     """
     over = Question("", narrowed.model.terms.conjunction(narrowed.model.finished))
     program = Program(narrowed, (*questions, over))
     graph: nx.MultiDiGraph[int] = nx.MultiDiGraph()
     number, states = {program.initial: 0}, [program.initial]
     for at, state in enumerate(states):  # which grows meanwhile
+        if at % 1024 == 0:
+            report(len(states))
         successors, answers = program.successors(state), program.answers(state)
         told = frozenset(answers) - {""}
         deadlock = program.deadlocked(state, successors)

@@ -12,6 +12,8 @@ from model.prove.theory import Obligation, Theory
 
 RLIMIT = 20_000_000
 """z3's units of work for one obligation: deterministic where time is not."""
+SHORT = 50_000
+"""The same for a try with what is near: if that does not do, it is soon seen."""
 Poll = Callable[[], None]
 """Called before each proof: raises KeyboardInterrupt to end with what is known."""
 _OPTIONS = {"auto_config": False, "mbqi": False, "random_seed": 0, "ctrl_c": False}
@@ -66,9 +68,11 @@ class Prover:
         session = self._session(obligation)
         session.solver.push()
         session.solver.add(z3.Not(obligation.goal))
-        needs = self._needs(session, obligation.near - set(without)) if obligation.near else None
+        needs = None
+        if obligation.near:
+            needs = self._needs(session, obligation.near - set(without), min(SHORT, self.rlimit))
         if needs is None:
-            needs = self._needs(session, session.assumptions.keys() - set(without))
+            needs = self._needs(session, session.assumptions.keys() - set(without), self.rlimit)
         session.solver.pop()
         return Outcome(
             obligation.name,
@@ -80,8 +84,9 @@ class Prover:
             time.perf_counter() - began,
         )
 
-    def _needs(self, session: _Session, names: Collection[str]) -> frozenset[str] | None:
+    def _needs(self, session: _Session, names: Collection[str], rlimit: int) -> frozenset[str] | None:
         """Return which of the hypotheses a proof needs; None if there is none from these."""
+        session.solver.set("rlimit", rlimit)
         chosen = [assumption for name, assumption in session.assumptions.items() if name in names]
         if session.solver.check(chosen) != z3.unsat:
             return None
@@ -107,7 +112,6 @@ class Prover:
         solver = z3.Solver()
         for option, value in _OPTIONS.items():
             solver.set(option, value)
-        solver.set("rlimit", self.rlimit)
         solver.add(*self.theory.instance.values())
         hypotheses = self._hypotheses(obligation)
         assumptions = {name: z3.Bool(f"h{number}") for number, name in enumerate(hypotheses)}

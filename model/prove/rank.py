@@ -26,10 +26,10 @@ import z3
 from model.language.claim import Measure
 from model.language.evaluate import Reference, Vector
 from model.language.expression import Const, Expr, If, local
-from model.language.sorts import Enum, Int
-from model.language.system import Action, State, System, Variable
+from model.language.sorts import Int
+from model.language.system import Action, State, System
 from model.prove.prover import Prover
-from model.prove.templates import measures, reads_of
+from model.prove.templates import Counter, counters, measures, reads_of
 from model.prove.theory import Obligation, Theory
 from model.symbolic.universe import Bindings
 
@@ -83,9 +83,8 @@ def obligations(theory: Theory, rank: Rank) -> Iterator[Obligation]:
             if _writes(action, measure, theory.system):
                 kept, risen = _compare(theory, measure, action, bound)
                 goal = z3.And(kept, z3.Or(risen, goal))
-        yield Obligation(
-            _RISES, action.label, _own(theory, action, bound), z3.simplify(goal), theorem=TERMINATION
-        )
+        own, goal = _own(theory, action, bound), z3.simplify(goal)
+        yield Obligation(_RISES, action.label, own, goal, theorem=TERMINATION, near=frozenset(own))
 
 
 def _own(theory: Theory, action: Action, bound: Bindings) -> dict[str, z3.BoolRef]:
@@ -154,7 +153,7 @@ class _Case:
     own: Mapping[str, z3.BoolRef]
     moves: Mapping[str, tuple[int, int]]
 
-    def stays(self, counter: Variable, stages: Sequence[Collection[int]]) -> bool:
+    def stays(self, counter: Counter, stages: Sequence[Collection[int]]) -> bool:
         """Tell whether it stays in its stage, or does not write the counter at all."""
         start, end = self.moves.get(counter.name, (0, 0))
         return start == end or any(start in stage and end in stage for stage in stages)
@@ -168,11 +167,7 @@ class _Search:
         self.prover = prover
         self.without = without
         self.measures = [*theory.argument.measures, *measures(theory.system, theory.owner)]
-        self.counters = [
-            v
-            for v in theory.system.variables.values()
-            if isinstance(v.sort, Enum) and v.indices == (theory.owner,)
-        ]
+        self.counters = counters(theory.system, theory.owner)
         self.rest = [case for action in theory.system.actions for case in self._cases(action)]
 
     def orders(self) -> Iterator[Measure]:
@@ -229,10 +224,9 @@ class _Search:
             yield _Case(action, bound, {**own, **facts}, {name: move for name, move, _ in chosen})
 
     def _moves(
-        self, action: Action, bound: Bindings, counter: Variable
+        self, action: Action, bound: Bindings, counter: Counter
     ) -> Iterator[tuple[str, tuple[int, int], z3.BoolRef]]:
         """Yield the counter's name, its value before and after the action, and that these are they."""
-        assert isinstance(counter.sort, Enum)
         universe, me = self.theory.universe, bound[action.params[0].number]
         values = [universe.value(counter.sort, number) for number in range(len(counter.sort.values))]
         here = universe.now(counter.name, (me,))
@@ -254,9 +248,8 @@ def _leaves(term: z3.ExprRef) -> Iterator[z3.ExprRef]:
         yield term
 
 
-def _stages(counter: Variable, cases: Iterable[_Case]) -> list[list[int]]:
+def _stages(counter: Counter, cases: Iterable[_Case]) -> list[list[int]]:
     """Return the counter's values in the order in which the cases pass them; a loop is one stage."""
-    assert isinstance(counter.sort, Enum)
     graph: nx.DiGraph[int] = nx.DiGraph()
     graph.add_nodes_from(range(len(counter.sort.values)))
     graph.add_edges_from(case.moves[counter.name] for case in cases if counter.name in case.moves)
@@ -265,9 +258,8 @@ def _stages(counter: Variable, cases: Iterable[_Case]) -> list[list[int]]:
     return [sorted(stages.nodes[n]["members"]) for n in order]
 
 
-def _order(theory: Theory, counter: Variable, stages: Sequence[Sequence[int]]) -> Measure:
+def _order(theory: Theory, counter: Counter, stages: Sequence[Sequence[int]]) -> Measure:
     """Return the number of the stage that an owner is at, as a measure."""
-    assert isinstance(counter.sort, Enum)
     names = counter.sort.values
 
     def height(s: State, owner: Expr) -> Expr:

@@ -7,6 +7,7 @@ from __future__ import annotations
 import functools
 import operator
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from model.language.claim import Claim, Measure
 from model.language.expression import (
@@ -76,6 +77,25 @@ def _constants(value: Expr) -> set[int]:
         case IfThenElse():
             return _constants(value.then) | _constants(value.other)
     return set()
+
+
+@dataclass(frozen=True)
+class Counter:
+    """A program counter: a variable of an owner, of an enum sort."""
+
+    name: str
+    sort: Enum
+
+
+def counters(system: System, owner: Index) -> list[Counter]:
+    """Return the program counters of an owner."""
+    own = (v for v in system.variables.values() if v.indices == (owner,))
+    return [Counter(v.name, v.sort) for v in own if isinstance(v.sort, Enum)]
+
+
+def program(system: System, owner: Index) -> Counter:
+    """Return the program counter of an owner that has most values."""
+    return max(counters(system, owner), key=lambda counter: len(counter.sort.values))
 
 
 def measures(system: System, owner: Index) -> Iterator[Measure]:

@@ -159,11 +159,11 @@ class Attempt:
             for name, again in tried.items()
         }
 
-    def no_longer_waits(self, rest: Induction, label: str, wait: str) -> Induction:
-        """Correct what comes of a wait left out: nobody waits there, so who did must be able to move."""
+    def no_longer_waits(self, rest: Induction, label: str, wait: str, out: Collection[str]) -> Induction:
+        """Correct what comes of a wait (and claims) left out: who waited there must be able to move."""
         theory = Theory(self.system.without(label, wait), self.argument)
         prover = Prover(theory, self.prover.rlimit, self.prover.poll)
-        moves = tuple(prover.prove(obligation) for obligation in theory.moves())
+        moves = tuple(prover.prove(obligation, out) for obligation in theory.moves())
         gone = {f"{label}: {descends(wait.removeprefix(WAIT))}", *(outcome.name for outcome in moves)}
         return replace(rest, outcomes=(*(o for o in rest.outcomes if o.name not in gone), *moves))
 
@@ -186,10 +186,15 @@ def audit(
     """
     proved = [theorem for theorem in theorems if induction.proves(theorem)]
     labels = {action.label for action in induction.system.actions}
-    for name, rest in attempt.each_without(induction, names or induction.hypotheses).items():
+    for name, first in attempt.each_without(induction, names or induction.hypotheses).items():
+        shaken = [theorem for theorem in proved if not first.proves(theorem)]
+        open_ = next((o.name for theorem in shaken for o in first.rests_on(theorem) if not o.proved), None)
+        # A claim that is broken now may not be needed: cores are not the smallest.
+        rest, out = attempt.houdini(first, [name]) if shaken else (first, (name,))
         label, _, guard = name.partition(": ")
         if label in labels and guard.startswith(WAIT) and DEADLOCK in proved:
-            rest = attempt.no_longer_waits(rest, label, guard)
+            rest = attempt.no_longer_waits(rest, label, guard, out)
         falls = tuple(theorem for theorem in proved if not rest.proves(theorem))
-        open_ = (o.name for theorem in falls for o in rest.rests_on(theorem) if not o.proved)
-        yield Use(name, falls, next(open_, None))
+        if falls and open_ is None:
+            open_ = next(o.name for theorem in falls for o in rest.rests_on(theorem) if not o.proved)
+        yield Use(name, falls, open_ if falls else None)

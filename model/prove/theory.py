@@ -18,9 +18,9 @@ import z3
 
 from model.language.claim import Argument, Landmark
 from model.language.expression import Expr, Local, index_of, local
-from model.language.sorts import Enum, Maybe, Position
+from model.language.sorts import Maybe, Position
 from model.language.system import Action, State, System, Wait
-from model.prove.templates import assigned_values, reads_of
+from model.prove.templates import assigned_values, program, reads_of
 from model.symbolic.universe import Bindings, Look, Universe
 
 DEADLOCK = "deadlock"
@@ -48,12 +48,6 @@ class Obligation:
     def name(self) -> str:
         """What has to be shown, in words."""
         return f"{'initially' if self.initial else self.step or 'in every state'}: {self.about}"
-
-
-@dataclass(frozen=True)
-class _Program:
-    name: str
-    sort: Enum
 
 
 def descends(on: str) -> str:
@@ -227,9 +221,10 @@ class Theory:
             **{mark.name: fact for mark, fact in self._landmarks(me)},
         }
         always = frozenset(own)
-        places = self.program.sort.values
-        values = [universe.value(self.program.sort, number) for number in range(len(places))]
-        here = universe.now(self.program.name, (me,))
+        counter = program(self.system, self.owner)
+        places = counter.sort.values
+        values = [universe.value(counter.sort, number) for number in range(len(places))]
+        here = universe.now(counter.name, (me,))
         near: list[set[str]] = [set() for _ in places]
         for action in self.system.actions:
             others = [(universe.element(p.sort, p.name), index_of(p)) for p in action.params[1:]]
@@ -256,13 +251,6 @@ class Theory:
                 theorem=DEADLOCK,
                 near=always | names | self.state.keys(),
             )
-
-    @cached_property
-    def program(self) -> _Program:
-        """The owner's program counter: of its variables of an enum sort, the one with most values."""
-        counters = (v for v in self.system.variables.values() if v.indices == (self.owner,))
-        found = [_Program(v.name, v.sort) for v in counters if isinstance(v.sort, Enum)]
-        return max(found, key=lambda program: len(program.sort.values))
 
     def _landmarks(self, me: z3.ExprRef) -> Iterator[tuple[Landmark, z3.BoolRef]]:
         """Yield for each landmark that there is a first place where its condition holds, if there is any.

@@ -19,6 +19,7 @@ from model.reduce.commutation import Commutation
 from model.reduce.places import Move, Places, Valuation, among
 
 _At = tuple[tuple[int, int], tuple[int, int]]  # two owners, each at one of its places
+_Known = tuple[tuple[int, int], ...]  # components, each with the values (a bit mask) that it can have
 
 
 @dataclass(frozen=True)
@@ -41,9 +42,10 @@ class _Proposal:
         self.masks = [sum(1 << value for value in values) for values in narrowed.values]
         self.commutation = commutation
         self.places = places
-        self.parts = [_conjuncts(self.terms, command.enabled) for command in self.model.commands]
-        self._folded: dict[tuple[Term, tuple[tuple[int, int], ...]], Term] = {}
-        self._relevant: dict[tuple[Term, int], tuple[int, ...]] = {}
+        self.parts = [tuple(_conjuncts(self.terms, command.enabled)) for command in self.model.commands]
+        self._answers: dict[tuple[tuple[Term, ...], _Known], bool] = {}
+        self._folded: dict[tuple[Term, _Known], Term] = {}
+        self._relevant: dict[tuple[tuple[Term, ...], int], tuple[int, ...]] = {}
 
     def needs(self) -> list[list[Need]]:
         needs: list[list[Need]] = [[] for _ in self.model.commands]
@@ -141,11 +143,32 @@ class _Proposal:
         was = (terms.negation(part) for part, new in zip(mine, then, strict=True) if new is not part)
         return _Meeting((*its, *then), tuple(was))
 
-    def _possible(self, parts: Sequence[Term], at: _At) -> bool:
+    def _possible(self, parts: tuple[Term, ...], at: _At) -> bool:
         """Tell whether the parts may all be true with owners at these places."""
+        case = (parts, self._known(parts, at))
+        if case not in self._answers:
+            self._answers[case] = self._possible_where(*case)
+        return self._answers[case]
+
+    def _known(self, parts: tuple[Term, ...], at: _At) -> _Known:
+        """Return what the owners' places tell of the components that the parts read."""
+        known: list[tuple[int, int]] = []
+        for owner, place in at:
+            key = (parts, owner)
+            if key not in self._relevant:
+                read = frozenset[int]().union(*map(self.commutation.cells, parts))
+                self._relevant[key] = tuple(cell for cell in self.places[owner].group if cell in read)
+            masks = self.places[owner].known[place]
+            known += [(cell, masks[cell]) for cell in self._relevant[key]]
+        return tuple(known)
+
+    def _possible_where(self, parts: tuple[Term, ...], known: _Known) -> bool:
+        here = list(self.masks)
+        for cell, mask in known:
+            here[cell] = mask
         folded: list[Term] = []
         for part in parts:
-            term = self._fold(part, at)
+            term = self._fold(part, known, here)
             if isinstance(term, Node):
                 folded.append(term)
             elif not term:
@@ -153,29 +176,15 @@ class _Proposal:
         together = self.terms.conjunction(folded)
         if isinstance(together, int):
             return bool(together)
-        here = list(self.masks)
-        for owner, place in at:
-            for cell, mask in self.places[owner].known[place].items():
-                here[cell] = mask
         return refine(together, here) is not None
 
-    def _fold(self, term: Term, at: _At) -> Term:
-        """Return the term as it is with owners at these places."""
+    def _fold(self, term: Term, known: _Known, here: list[int]) -> Term:
+        """Return the term as it is where that is known."""
         if isinstance(term, int):
             return term
-        known: list[tuple[int, int]] = []
-        for owner, place in at:
-            key = (term, owner)
-            if key not in self._relevant:
-                read = self.commutation.cells(term)
-                self._relevant[key] = tuple(cell for cell in self.places[owner].group if cell in read)
-            masks = self.places[owner].known[place]
-            known += [(cell, masks[cell]) for cell in self._relevant[key]]
-        case = (term, tuple(known))
+        read = self.commutation.cells(term)
+        case = (term, tuple(each for each in known if each[0] in read))
         if case not in self._folded:
-            here = list(self.masks)
-            for cell, mask in known:
-                here[cell] = mask
             self._folded[case] = Simplifier(self.terms, here)(term)
         return self._folded[case]
 

@@ -9,12 +9,10 @@ from model.trace.text import conclusion, heading, sentence
 from model.trace.timeline import Row, lanes, rows
 from model.trace.trace import Trace, WaitEdge
 
-_SETTING = (
-    '%%{init: {"sequence": {"wrap": true, "width": 220, "messageAlign": "left", "noteAlign": "left"}}}%%'
-)
+_SETTING = '%%{init: {"sequence": {"wrap": true, "width": 220, "noteAlign": "left"}}}%%'
 
 _ALARM = "rgba(220, 60, 60, 0.15)"
-_ENTITIES = str.maketrans({"#": "#35;", ";": "#59;"})
+_SPECIAL = str.maketrans({"#": "\N{FULLWIDTH NUMBER SIGN}", ";": ","})
 
 
 def render(trace: Trace, meaning: str) -> str:
@@ -67,5 +65,5 @@ def _name(request: str) -> str:
 
 
 def _plain(words: str) -> str:
-    """Return the words with what would begin an entity, or end the statement, as entities."""
-    return words.translate(_ENTITIES)
+    """Return the words without what ends a statement; entities for it come out garbled in wrapped text."""
+    return words.translate(_SPECIAL)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -13,6 +13,15 @@ from model.language.system import Action, System
 from model.trace import record
 from model.trace.lasso import replay_lasso
 from model.trace.trace import Path, ReplayError, Trace, made, replay
+
+_KEYS: dict[str, Callable[[Any], bool]] = {
+    "design": lambda value: isinstance(value, str),
+    "scenario": lambda value: isinstance(value, str),
+    "property": lambda value: isinstance(value, str),
+    "trace": lambda value: _is_list(value, dict),
+    "loop": lambda value: value is None or (type(value) is int and value >= 1),
+    "starved": lambda value: value is None or (_is_list(value, str) and len(value) > 0),
+}
 
 
 class ReadError(ValueError):
@@ -25,11 +34,14 @@ def read(text: str) -> dict[str, Any]:
         written = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise ReadError(f"not JSON: {error}") from None
-    keys = {"design": str, "scenario": str, "property": str, "trace": list}
-    for key, kind in keys.items():
-        if not isinstance(written, dict) or not isinstance(written.get(key), kind):
-            raise ReadError(f"no '{key}' in it; accepted: what `cowpath trace --format json` writes")
+    for key, is_one in _KEYS.items():
+        if not isinstance(written, dict) or not is_one(written.get(key)):
+            raise ReadError(f"no '{key}' as `cowpath trace --format json` writes it")
     return dict(written)
+
+
+def _is_list(value: Any, kind: type) -> bool:
+    return isinstance(value, list) and all(isinstance(each, kind) for each in value)
 
 
 def retrace(system: System, instance: Instance, written: Mapping[str, Any]) -> Trace:
@@ -38,16 +50,18 @@ def retrace(system: System, instance: Instance, written: Mapping[str, Any]) -> T
     A step is found by its action, its owner, what it changes and what it sees. Raises `ReadError` if the
     design makes no such step there, or the end is not what the record says.
     """
-    reference = Reference(system, instance)
-    path = retraced(reference, written["trace"])
-    name, loop = written["property"], written.get("loop")
+    path = retraced(Reference(system, instance), written["trace"])
+    name, loop, starved = written["property"], written.get("loop"), written.get("starved")
+    owners = instance.names[system.owners.name]
     try:
-        if loop is None:
+        if loop is None or starved is None:
             return replay(system, instance, written["scenario"], name, path, shortest=False)
-        starved = [instance.names[system.owners.name].index(one) for one in written["starved"]]
+        if name != "progress" or loop > len(path) + 1 or not {*starved} <= {*owners}:
+            raise ReadError("what it says of a loop cannot be")
+        victims = [owners.index(each) for each in starved]
         stem, around = path[: loop - 1], path[loop - 1 :]
         return replace(
-            replay_lasso(system, instance, written["scenario"], starved, stem, around), shortest=False
+            replay_lasso(system, instance, written["scenario"], victims, stem, around), shortest=False
         )
     except ReplayError as error:
         raise ReadError(str(error)) from None

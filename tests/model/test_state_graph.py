@@ -159,7 +159,7 @@ def test_a_graph_too_large_is_not_built() -> None:
 
 def test_without_graphviz_one_line_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
-    with pytest.raises(NoGraphviz, match=r"Graphviz is not installed .*; accepted without it: dot, graphml"):
+    with pytest.raises(NoGraphviz, match=r"Graphviz is not installed .*; accepted without it: "):
         explored("unserialised", "race").quotient().drawn("svg")
 
 
@@ -172,7 +172,8 @@ def test_without_graphviz_one_line_says_so(monkeypatch: pytest.MonkeyPatch) -> N
         ),
         (
             "--format svg",
-            "--format svg: nobody can read 1,828 boxes; accepted: up to 400, --quotient, or dot and graphml",
+            "--format svg: nobody can read 1,828 boxes; accepted: up to 400, --quotient, or dot, graphml, "
+            "mermaid",
         ),
         ("-o no/where.dot", "-o: 'no' is not a folder that can be written to"),
     ],

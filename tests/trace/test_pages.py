@@ -206,11 +206,11 @@ def test_a_design_that_goes_along_to_the_end_is_said_to() -> None:
 
 def test_the_overview_has_a_cell_for_each_run_and_the_trace_behind_each_violation() -> None:
     designs, scenarios = ("rfc-2016", "copy-before-write-7.0"), ("unaligned-write", "checkpoint-unquiesced")
-    proof = Proof("deadlock", "any number of requests", "holds", 12, 12, ("a fact",), None)
+    proof = Proof("deadlock", "any requests", "holds", 12, 12, ("a fact",), None)
     soup = BeautifulSoup(overview_of(designs, scenarios, {"rfc-2016": (proof,)}), "html5lib")
     rows = [[text(cell) for cell in row.find_all(["th", "td"])] for row in soup.select(".verdicts tr")]
     assert rows == [
-        ["scenario", "rfc-2016", "copy-before-write-7.0"],
+        ["scenario", "rfc-2016 deadlock proved", "copy-before-write-7.0"],
         ["unaligned write", "deadlock 8", "holds"],
         ["unquiesced checkpoint", "snapshot 13 guest-write 14", "–"],
     ]
@@ -219,7 +219,7 @@ def test_the_overview_has_a_cell_for_each_run_and_the_trace_behind_each_violatio
         name, length = text(link).rsplit(" ", 1)
         assert len(behind.select(".card")) == int(length)
         assert text(behind.summary) == f"{name} {length} rfc-2016"
-    assert "deadlock, any number of requests: 12 of 12 obligations shown." in text(soup.select_one(".proofs"))
+    assert "deadlock for any requests (12 of 12 obligations shown)." in text(soup.select_one(".proofs"))
 
 
 def test_an_undetermined_verdict_is_no_pass_in_the_overview() -> None:

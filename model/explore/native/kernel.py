@@ -9,21 +9,23 @@ from __future__ import annotations
 from dataclasses import dataclass
 from string import Template
 
+from model.explore.codes import Coding
 from model.explore.native import alone, canonical
-from model.explore.native.codes import Coding
 from model.explore.native.moves import Moves, Unsupported
-from model.explore.native.text import Constants, Semantics, Writer
+from model.explore.native.text import Constants, Writer
 from model.explore.native.visited import Shape
 from model.explore.native.visited import text as visited_text
 from model.explore.program import wait_matrix
 from model.explore.reductions import UNREDUCED, Reductions
 from model.explore.result import Question
+from model.explore.semantics import Semantics
 from model.language.ground import GroundModel
 from model.language.term import Term
 
 _LAG = 96  # successors between prefetch and look-up
 _ASIDE_LAG = 24  # the same for the side table
 _BUFFER = 4096
+RECENT = 1 << 14
 
 DONE, OUT_IS_FULL, SIDE_IS_FULL = range(3)
 
@@ -60,6 +62,8 @@ define i64 @explore(ptr %table, ptr %call) {
   %aside = load ptr, ptr %aside.at
   %aside.hashes.at = getelementptr i64, ptr %call, i64 15
   %aside.hashes = load ptr, ptr %aside.hashes.at
+  %recent.at.0 = getelementptr i64, ptr %call, i64 17
+  %recent = load ptr, ptr %recent.at.0
 $choice
   %transitions.before = load i64, ptr %transitions.at
   %side.count.at = getelementptr i64, ptr %table, i64 16
@@ -95,7 +99,7 @@ $expansion
   %last = ptrtoint ptr $last to i64
   %bytes = sub i64 %last, %first
   %found = udiv exact i64 %bytes, $state_bytes
-  %head.more = add i64 %head, %found
+  %m.end = add i64 %head, %found
   %transitions.on = add i64 %transitions, %found
   %asked = icmp eq i64 %wanted, 0
   br i1 %asked, label %hash, label %ask
@@ -117,16 +121,28 @@ note:
 
 hash:
   %m = phi i64 [ %head, %expand ], [ %head, %answered ], [ %head, %note ], [ %m.on, %hash.one ]
-  %hashed = icmp eq i64 %m, %head.more
+  %head.more = phi i64 [ %head, %expand ], [ %head, %answered ], [ %head, %note ], [ %head.one, %hash.one ]
+  %hashed = icmp eq i64 %m, %m.end
   br i1 %hashed, label %look, label %hash.one
 hash.one:
   %new.at = getelementptr [$words x i64], ptr %buffer, i64 %m
 $canonical
   %x = call i64 @hashed($S %new.state)
-  %x.at = getelementptr i64, ptr %hashes, i64 %m
+  %recent.n = and i64 %x, $recent_last
+  %recent.at = getelementptr [$words x i64], ptr %recent, i64 %recent.n
+  %before = load $S, ptr %recent.at, align 8
+  store $S %new.state, ptr %recent.at, align 8
+  %again = icmp eq $S %before, %new.state
+  %new.to = getelementptr [$words x i64], ptr %buffer, i64 %head.more
+  store $S %new.state, ptr %new.to, align 8
+  %x.at = getelementptr i64, ptr %hashes, i64 %head.more
   store i64 %x, ptr %x.at
   %line = call ptr @line(ptr %lines, i64 %shift, i64 %x)
-  call void @llvm.prefetch.p0(ptr %line, i32 1, i32 3, i32 1)
+  %ahead = select i1 %again, ptr %recent.at, ptr %line
+  call void @llvm.prefetch.p0(ptr %ahead, i32 1, i32 3, i32 1)
+  %one.more = xor i1 %again, true
+  %more = zext i1 %one.more to i64
+  %head.one = add i64 %head.more, %more
   %m.on = add i64 %m, 1
   br label %hash
 
@@ -288,6 +304,7 @@ def write(
         canonical=least,
         reserve=2 * _LAG + moves.most,
         lag=_LAG,
+        recent_last=RECENT - 1,
         aside_lag=_ASIDE_LAG,
         buffer=_BUFFER,
         out_is_full=OUT_IS_FULL,
@@ -374,7 +391,6 @@ def _least(state: str) -> str:
         [
             f"  %new.found = load {state}, ptr %new.at, align 8",
             f"  %new.state = call {state} @canonical({state} %new.found)",
-            f"  store {state} %new.state, ptr %new.at, align 8",
         ]
     )
 

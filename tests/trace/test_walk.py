@@ -3,55 +3,22 @@
 from __future__ import annotations
 
 import json
-import sys
-from collections.abc import Callable
-from dataclasses import dataclass
-from io import StringIO
 from pathlib import Path
 
 import pytest
 
-from cowpath import run
-from model.check import check
 from model.designs import DESIGNS
 from model.scenarios import find
 from model.scenarios.geometry import reduce
 from model.stack.binding import bind
 from model.stack.properties import STANDARD
 from model.trace import record
-from model.trace.trace import Trace
 from model.trace.walk import Walk
+from tests.trace.conftest import Command
+from tests.trace.finding import trace_of
 
 STEP = ("step", "rfc-2016", "--scenario", "unaligned-write")
 DEADLOCK = "1 1 1 2 1 1 1 1"
-
-
-@dataclass(frozen=True)
-class Ran:
-    """What a command printed, and its exit status."""
-
-    status: int
-    out: str
-    err: str
-
-
-Command = Callable[..., Ran]
-
-
-@pytest.fixture
-def cowpath(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
-    """Run a command in an empty folder, with what is typed coming from a pipe."""
-    monkeypatch.chdir(tmp_path)
-
-    def ran(*arguments: str, typed: str = "") -> Ran:
-        monkeypatch.setattr(sys, "stdin", StringIO(typed))
-        try:
-            status = run(arguments)
-        except SystemExit as ended:
-            status = int(ended.code or 0)
-        return Ran(status, *capsys.readouterr())
-
-    return ran
 
 
 def walk(design: str = "rfc-2016", slug: str = "unaligned-write") -> Walk:
@@ -65,12 +32,6 @@ def go(walked: Walk, owner: str, label: str) -> None:
     walked.path.append(next(moves))
 
 
-def found(design: str, slug: str, name: str) -> Trace:
-    trace = check(DESIGNS[design], find(slug), properties=(name,)).properties[name].trace
-    assert trace is not None
-    return trace
-
-
 @pytest.mark.parametrize(
     ("design", "slug", "name"),
     [
@@ -81,7 +42,7 @@ def found(design: str, slug: str, name: str) -> Trace:
     ],
 )
 def test_a_counterexample_can_be_walked_and_decides_what_it_should(design: str, slug: str, name: str) -> None:
-    trace, walked = found(design, slug, name), walk(design, slug)
+    trace, walked = trace_of(design, slug, name), walk(design, slug)
     for step in trace.steps:
         assert walked.trace("").property == ""
         go(walked, step.owner, step.action)
@@ -93,7 +54,7 @@ def test_a_counterexample_can_be_walked_and_decides_what_it_should(design: str, 
 def test_who_is_offered_nothing_is_told_why() -> None:
     """Of every state on the way to the deadlock: whoever has not ended is offered a step, or told why not."""
     walked = walk()
-    for step in found("rfc-2016", "unaligned-write", "deadlock").steps:
+    for step in trace_of("rfc-2016", "unaligned-write", "deadlock").steps:
         offered = {walked.owner(move) for move in walked.moves()}
         refused = {each.owner for each in walked.blocked() if each.reasons}
         assert offered | refused == {*walked.names()}
@@ -160,7 +121,7 @@ def test_a_walk_to_the_end_says_so(cowpath: Command) -> None:
 
 def test_undo_and_restart_lead_back(cowpath: Command) -> None:
     straight = cowpath(*STEP, typed="1\n").out.partition("step 1")[2]
-    undone = cowpath(*STEP, typed="1 1 undo\n").out.rpartition("step 2")[2]
+    undone = cowpath(*STEP, typed="1 1 u\n").out.rpartition("step 2")[2]
     assert undone.splitlines()[1:-1] == straight.splitlines()[1:-1]
     again = cowpath(*STEP, typed="1 1\nrestart\n").out
     fresh = cowpath(*STEP).out

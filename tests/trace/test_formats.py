@@ -8,7 +8,9 @@ import pty
 import re
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from copy import copy
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -18,18 +20,23 @@ import itf_py
 import pytest
 from lxml import etree
 
-from model.check import check
+from model import graphs
 from model.designs import DESIGNS
 from model.formats import FORMATS, Subject
+from model.graph.picture import Picture
 from model.scenarios import bundled, find, loads
 from model.scenarios.geometry import reduce
 from model.scenarios.writing import dumps
 from model.stack.binding import bind
 from model.stack.properties import STANDARD
-from model.trace import record
+from model.trace import mermaid, record
+from model.trace.explain import DISKS
 from model.trace.png import NoRenderer
-from model.trace.reading import ReadError, retrace
-from model.trace.timeline import lanes
+from model.trace.reading import ReadError, read, retrace
+from model.trace.timeline import lanes, rows
+from model.trace.trace import Trace
+from tests.trace.conftest import Command
+from tests.trace.finding import trace_of
 
 COWPATH = Path(sys.executable).with_name("cowpath")
 TRACE = ["trace", "rfc-2016", "--scenario", "unaligned-write"]
@@ -51,21 +58,14 @@ Case = tuple[str, str, str]
 def subject(case: Case) -> Subject:
     name, slug, wanted = case
     scenario = find(slug)
-    trace = check(DESIGNS[name], scenario, properties=(wanted,)).properties[wanted].trace
-    assert trace is not None
-    return Subject(trace, DESIGNS[name], name, scenario, reduce(scenario), plain=False)
+    trace = trace_of(name, slug, wanted)
+    return Subject(trace, DESIGNS[name], name, scenario, reduce(scenario), plain=False, against=None)
 
 
 def rendered(case: Case, form: str) -> str:
     content = FORMATS[form](subject(case))
     assert isinstance(content, str)
     return content
-
-
-def cowpath(folder: Path, *arguments: str, **how: Any) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [COWPATH, *arguments], cwd=folder, capture_output=True, text=True, timeout=100, check=False, **how
-    )
 
 
 # -- pictures
@@ -103,6 +103,13 @@ def test_the_picture_of_a_deadlock_has_an_arrow_each_way_and_once_more_for_the_c
     alarm = [each for each in red if not each.get("stroke-dasharray")]
     ways = [float(each.get("x1")) < float(each.get("x2")) for each in alarm]
     assert ways == [True, False, True, False]
+
+
+def test_a_write_of_what_is_there_already_is_shown_as_one() -> None:
+    trace = trace_of("rfc-2016", "read-among-rmw", "progress")
+    writes = [row for row in rows(trace) if row.step.action == "write.data"]
+    assert {row.disks[list(DISKS).index("secondary")] for row in writes} == {"write"}
+    assert any(not any("secondary [" in c.what for c in row.step.changes) for row in writes)
 
 
 @cases
@@ -143,12 +150,19 @@ import("mermaid").then(async ({ default: mermaid }) => {
   for (const text of JSON.parse(require("fs").readFileSync(0, "utf8"))) {
     await mermaid.parse(text);
     const { db } = await mermaid.mermaidAPI.getDiagramFromText(text);
-    const actors = [...db.getActors().values()].map((actor) => actor.description);
-    found.push({ actors, messages: db.getMessages() });
+    const actors = [...(db.getActors?.() ?? new Map()).values()].map((actor) => actor.description);
+    const [boxes, arrows] = [db.getVertices?.().size, db.getEdges?.().length];
+    found.push({ actors, messages: db.getMessages?.(), boxes, arrows });
   }
   console.log(JSON.stringify(found));
 });
 """
+
+
+def graph_pictures() -> tuple[Picture, Picture]:
+    scenario = find("race")
+    graph = graphs.explore(DESIGNS["rfc-2016"], scenario, reduce(scenario), 1000)
+    return graph.quotient(), graph.picture()
 
 
 @pytest.fixture(scope="module")
@@ -156,10 +170,12 @@ def parsed() -> list[dict[str, Any]]:
     """What Mermaid's own parser makes of each case; CI installs it, elsewhere we skip."""
     if MERMAID not in os.environ and not os.environ.get("CI"):
         pytest.skip(f"{MERMAID} names no folder with mermaid and jsdom in it")
-    diagrams = json.dumps([rendered(case, "mermaid") for case in CASES])
+    diagrams = [rendered(case, "mermaid") for case in CASES]
+    diagrams += [picture.mermaid() for picture in graph_pictures()]
     done = subprocess.run(
         ["node", "-e", PARSER],
-        cwd=os.environ[MERMAID], input=diagrams, capture_output=True, text=True, timeout=200, check=False,
+        cwd=os.environ[MERMAID], input=json.dumps(diagrams), capture_output=True, text=True, timeout=200,
+        check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     found: list[dict[str, Any]] = json.loads(done.stdout)
@@ -178,10 +194,16 @@ def test_mermaid_reads_every_step_of_the_diagram(case: Case, parsed: list[dict[s
     assert len(waits) >= len(trace.cycle) * 2
 
 
-def test_a_diagram_has_no_statement_cut_short_by_its_words() -> None:
-    for case in CASES:
-        for line in rendered(case, "mermaid").splitlines()[2:]:
-            assert not re.search(r"#(?!\d+;)|(?<!#59)(?<!#35);", line), line
+def test_mermaid_reads_every_box_and_arrow_of_a_graph(parsed: list[dict[str, Any]]) -> None:
+    for picture, found in zip(graph_pictures(), parsed[len(CASES) :], strict=True):
+        assert (found["boxes"], found["arrows"]) == (len(picture.boxes), len(picture.arrows))
+
+
+def test_no_statement_is_cut_short_by_its_words() -> None:
+    its = subject(CASES[0])
+    trace = replace(its.trace, scenario="a; b #9 -->> c")
+    for text in (mermaid.render(trace, its.meaning), *(rendered(case, "mermaid") for case in CASES)):
+        assert not re.search("[#;]", text)
 
 
 # -- ITF
@@ -249,11 +271,47 @@ def test_an_altered_trace_is_refused(name: str) -> None:
         retrace(its.design.system, bind(its.scenario, its.geometry), altered(ALTERATIONS[name]))
 
 
-def test_a_recorded_trace_is_rendered_like_one_that_was_found(tmp_path: Path) -> None:
-    cowpath(tmp_path, *TRACE, "--format", "json", "-o", "t.json")
-    again = cowpath(tmp_path, *TRACE, "--format", "mermaid", "--from", "t.json")
-    assert again.returncode == 1
-    assert again.stdout == rendered(CASES[0], "mermaid").replace("shortest trace", "trace")
+def spoilt(document: Any) -> Iterator[Any]:
+    """Every document that has something else in the place of one of its values."""
+    places = document.items() if isinstance(document, dict) else enumerate(document)
+    for key, value in [*places]:
+        others = [None, 0, -1, "x", "", [], ["x"], {"x": 0}]
+        inside = spoilt(value) if isinstance(value, dict | list) else []
+        for other in (*others, *inside):
+            again = copy(document)
+            again[key] = other
+            yield again
+
+
+def made_again(case: Case, document: Any) -> Trace | ReadError:
+    its = subject(case)
+    try:
+        written = read(json.dumps(document))
+        return retrace(its.design.system, bind(its.scenario, its.geometry), written)
+    except ReadError as error:
+        return error
+
+
+def test_however_a_record_is_spoilt_it_is_refused_or_means_the_same() -> None:
+    plain, looped = (json.loads(rendered(case, "json")) for case in (CASES[1], CASES[3]))
+    plain |= {"trace": plain["trace"][:2], "property": ""}  # there are many: be short
+    told = [made_again(CASES[1], document) for document in spoilt(plain)]
+    loop = {key: looped[key] for key in ("loop", "starved")}
+    told += [made_again(CASES[3], looped | document) for document in spoilt(loop)]
+    refused = [each for each in told if isinstance(each, ReadError)]
+    assert not any("\n" in str(each) for each in refused)
+    assert 100 < len(refused) < len(told)
+    for each in told:
+        if isinstance(each, Trace):
+            whole = subject(CASES[3] if len(each.steps) > 2 else CASES[1]).trace
+            assert each.steps == whole.steps[: len(each.steps)]
+
+
+def test_a_recorded_trace_is_rendered_like_one_that_was_found(cowpath: Command) -> None:
+    cowpath(*TRACE, "--format", "json", "-o", "t.json")
+    again = cowpath(*TRACE, "--format", "mermaid", "--from", "t.json")
+    assert again.status == 1
+    assert again.out == rendered(CASES[0], "mermaid").replace("shortest trace", "trace")
 
 
 @pytest.mark.parametrize(
@@ -261,23 +319,23 @@ def test_a_recorded_trace_is_rendered_like_one_that_was_found(tmp_path: Path) ->
     [
         (None, (), "t.json: cannot read the trace: No such file or directory"),
         ("{", (), "t.json: not JSON: "),
-        ("[]", (), "t.json: no 'design' in it; accepted: what `cowpath trace --format json` writes"),
+        ("[]", (), "t.json: no 'design' as `cowpath trace --format json` writes it"),
         ("other", (), "t.json: its design is 'merged-2.8', not 'rfc-2016'"),
         ("own", ("--property", "deadlock"), "--property says how to search; with --from nothing is searched"),
         ("own", ("--max-states", "10"), "--max-states says how to search; with --from nothing is searched"),
     ],
 )
 def test_bad_records_are_one_line(
-    tmp_path: Path, content: str | None, arguments: tuple[str, ...], says: str
+    cowpath: Command, tmp_path: Path, content: str | None, arguments: tuple[str, ...], says: str
 ) -> None:
     own = rendered(CASES[0], "json")
     texts = {"own": own, "other": own.replace("rfc-2016", "merged-2.8")}
     if content is not None:
         (tmp_path / "t.json").write_text(texts.get(content, content))
-    ran = cowpath(tmp_path, *TRACE, "--from", "t.json", *arguments)
-    assert ran.returncode == 2
-    assert ran.stderr.startswith(f"cowpath: {says}")
-    assert ran.stderr.count("\n") == 1
+    ran = cowpath(*TRACE, "--from", "t.json", *arguments)
+    assert ran.status == 2
+    assert ran.err.startswith(f"cowpath: {says}")
+    assert ran.err.count("\n") == 1
 
 
 # -- a test for pytest
@@ -336,9 +394,9 @@ def test_a_scenario_written_back_is_the_same() -> None:
 # -- the command
 
 
-def test_what_holds_is_not_drawn(tmp_path: Path) -> None:
-    ran = cowpath(tmp_path, "trace", "rfc-repaired", "--scenario", "race", "--format", "svg", "-o", "o.svg")
-    assert ran.returncode == 0
-    assert ran.stdout == ""
-    assert ran.stderr.startswith(f"no trace: {', '.join(STANDARD)} on 'the race':")
+def test_what_holds_is_not_drawn(cowpath: Command, tmp_path: Path) -> None:
+    ran = cowpath("trace", "rfc-repaired", "--scenario", "race", "--format", "svg", "-o", "o.svg")
+    assert ran.status == 0
+    assert ran.out == ""
+    assert ran.err.startswith(f"no trace: {', '.join(STANDARD)} on 'the race':")
     assert not (tmp_path / "o.svg").exists()
