@@ -26,6 +26,10 @@ MOST = 4_000
 """States explored of a scenario: enough to fill in templates with, and what they leave out Houdini drops."""
 
 
+ENOUGH = 1_000_000
+"""z3's units of work for one candidate: most that take more are not inductive."""
+
+
 @dataclass(frozen=True)
 class Found:
     """What came of the templates: how many `candidates` there were, and which of them are inductive.
@@ -55,7 +59,7 @@ def find(
     assert system.finished is not None
     samples = [explored(system, instance, poll) for _, instance in in_scope(design, argument, scenarios)]
     guesses = tuple(candidates(system, index_of(system.finished[0]), samples))
-    attempt = Attempt(system, replace(argument, invariants=guesses), rlimit, poll)
+    attempt = Attempt(system, replace(argument, invariants=guesses), min(rlimit, ENOUGH), poll)
     induction, _ = attempt.houdini(attempt.induct(), ())
     ranked = attempt.ranked(induction)
     kept = ranked.argument.invariants

@@ -102,17 +102,24 @@ def prove(
     attempt = Attempt(design.system, argument, rlimit, poll)
     induction = attempt.induct()
     if folder is not None:
-        _write_scripts(attempt, induction, folder / design.name)
+        _write_scripts(attempt, induction.outcomes, folder / design.name)
 
     @functools.cache
     def general() -> Induction:
         return attempt.houdini(induction, [claim.name for claim in argument.scope])[0]
 
+    def ranked(base: Induction) -> Induction:
+        found = attempt.ranked(base)
+        if folder is not None:
+            own = [outcome for outcome in found.outcomes if outcome.theorem == TERMINATION]
+            _write_scripts(attempt, own, folder / design.name / TERMINATION)
+        return found
+
     for name in theorems:
         if name == TERMINATION:
-            tried = [attempt.ranked(general())]
+            tried = [ranked(general())]
             if argument.scope and not tried[0].proves(name):
-                tried.insert(0, attempt.ranked(induction))
+                tried.insert(0, ranked(induction))
         elif any(claim.name in induction.needs(name) for claim in argument.scope):
             tried = [general()] if general().proves(name) else [induction, general()]
         else:
@@ -132,9 +139,9 @@ def uses(
     yield from audit(attempt, induction, theorems)
 
 
-def _write_scripts(attempt: Attempt, induction: Induction, folder: Path) -> None:
+def _write_scripts(attempt: Attempt, outcomes: Sequence[Outcome], folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    for number, outcome in enumerate(induction.outcomes, 1):
+    for number, outcome in enumerate(outcomes, 1):
         script = attempt.prover.script(attempt.obligations[outcome.name], outcome.needs)
         output.write(folder / f"{number:04}-{_SLUG.sub('-', outcome.name)[:80].strip('-')}.smt2", script)
 

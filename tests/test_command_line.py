@@ -248,7 +248,9 @@ def test_check_shows_the_deadlock_of_the_rfc_and_its_cycle(whole: Ran) -> None:
     assert cycle == (
         "guest-read 0 holds CowRequest [0, 65536), waits for nbd-write 1 on the secondary's tracked list; "
         "nbd-write 1 holds [512, 1024) on the secondary's tracked list, waits for guest-read 0 on the job's "
-        "CowRequest list."
+        "CowRequest list. nbd-write 1 has held [512, 1024) on the secondary's tracked list since step 4; "
+        "guest-read 0 has waited for it since step 5. guest-read 0 has held CowRequest [0, 65536) since "
+        "step 1; nbd-write 1 has waited for it since step 8, which closes the cycle."
     )
 
 

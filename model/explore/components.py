@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import networkx as nx
 import numpy as np
 
-from model.explore.vector_program import Indices
+from model.explore.codes import Indices
 
 SMALL = 500  # steps
 

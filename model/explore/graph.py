@@ -8,10 +8,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from model.explore.codes import Columns, Indices
 from model.explore.program import Program
 from model.explore.result import Limits, Progress, Question, Report, enforce
-from model.explore.state_set import Run, StateSet, distinct, keys_of, locate
-from model.explore.vector_program import Columns, Indices, VectorProgram
+from model.explore.state_set import StateSet, distinct, keys_of, locate, merged
+from model.explore.vector_program import VectorProgram
 from model.language.domains import Narrowed
 
 SMALL = 20_000  # states
@@ -83,11 +84,11 @@ def vectorised(narrowed: Narrowed, limits: Limits, report: Report) -> StateGraph
     program = VectorProgram(narrowed, pending(narrowed))
     began = reported = time.perf_counter()
     seen, new = StateSet(), StateSet()
-    new.add(distinct(tuple(program.packing.pack(narrowed.model.initial).T)))
+    new.add(distinct(tuple(program.coding.pack(narrowed.model.initial).T)))
     transitions = depth = 0
     stranded = False
     while len(new):
-        frontier, new = _whole(new), StateSet()
+        frontier, new = merged(new.runs), StateSet()
         seen.add(frontier)
         for chunk in _chunks(frontier.states):
             now = time.perf_counter()
@@ -112,7 +113,7 @@ def vectorised(narrowed: Narrowed, limits: Limits, report: Report) -> StateGraph
                 found = distinct(tuple(np.concatenate(words) for words in zip(*successors, strict=True)))
                 new.add(new.without_known(seen.without_known(found)))
         depth += 1
-    run = _whole(seen)
+    run = merged(seen.runs)
     steps = np.empty((2, transitions), dtype=np.int32)
     filled = before = 0
     for chunk in _chunks(run.states):
@@ -123,14 +124,6 @@ def vectorised(narrowed: Narrowed, limits: Limits, report: Report) -> StateGraph
         before += len(chunk[0])
     again = plainly(narrowed, limits) if stranded else None  # for the path
     return StateGraph(steps[0], steps[1], again.stranded if again else None)
-
-
-def _whole(states: StateSet) -> Run:
-    """Return a set that is not empty as one run."""
-    if len(states.runs) == 1:
-        return states.runs[0]
-    parts = zip(*(run.states for run in states.runs), strict=True)
-    return distinct(tuple(np.concatenate(part) for part in parts))
 
 
 def _chunks(states: Columns) -> Iterator[Columns]:

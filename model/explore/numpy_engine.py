@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from model.explore import renaming
+from model.explore.codes import Columns, Packed, State
 from model.explore.reductions import UNREDUCED, Reductions
 from model.explore.result import (
     DEADLOCK,
@@ -20,12 +21,12 @@ from model.explore.result import (
     Witness,
     enforce,
 )
-from model.explore.state_set import Run, StateSet, distinct
-from model.explore.vector_program import Columns, Mask, VectorProgram
+from model.explore.state_set import Recent, StateSet, distinct, merged
+from model.explore.vector_program import Mask, VectorProgram
 from model.language.domains import Narrowed
 
 _CHUNK = 1 << 15  # states expanded at once: their columns stay in the cache
-State = tuple[int, ...]
+Hit = tuple[State, State]  # a state as the reference orders it, and as it is
 
 
 class NumpyEngine:
@@ -43,20 +44,22 @@ class NumpyEngine:
         reductions: Reductions = UNREDUCED,
     ) -> Exploration:
         """See `Engine`."""
+        started = time.perf_counter()
         program = VectorProgram(narrowed, questions)
-        canonical = renaming.of_columns(program.packing, reductions.symmetry)
+        canonical = renaming.of_columns(program.coding, reductions.symmetry)
         began = time.perf_counter()
-        initial = program.packing.pack(narrowed.model.initial)
+        initial = program.coding.pack(narrowed.model.initial)
         layers = [distinct(tuple(initial.T))]
         seen = StateSet()
         seen.add(layers[0])
+        recent = Recent(layers[0].states)
         new = StateSet()  # of the layer that is being found
         transitions, reported = 0, began
-        found: dict[str, tuple[int, State]] = {}
-        hits: dict[str, State] = {}
+        found: dict[str, tuple[int, Hit]] = {}
+        hits: dict[str, Hit] = {}
         stopped = None
         try:
-            while len(layers[-1]):
+            while True:
                 depth = len(layers) - 1
                 for chunk in _chunks(layers[-1].states):
                     now = time.perf_counter()
@@ -74,22 +77,25 @@ class NumpyEngine:
                         successors.append(after)
                     for name, question in program.questions.items():
                         if name not in found:
-                            _note(hits, name, chunk, np.broadcast_to(question(*chunk)[0], len(chunk[0])))
+                            mask = np.broadcast_to(question(*chunk)[0], len(chunk[0]))
+                            _note(program.packed, hits, name, chunk, mask)
                     if DEADLOCK not in found:
-                        _note(hits, DEADLOCK, chunk, program.deadlocked(chunk, movable))
+                        stuck = program.deadlocked(chunk, movable)
+                        _note(program.packed, hits, DEADLOCK, chunk, stuck)
                     if successors:
                         joined = tuple(np.concatenate(words) for words in zip(*successors, strict=True))
-                        there = distinct(joined)
+                        there = distinct(recent.others(joined))
                         if canonical is not None:
                             there = distinct(canonical(there.states))
                         found_here = seen.without_known(there)
                         new.add(new.without_known(found_here))
                 found.update({name: (depth, state) for name, state in hits.items()})
                 hits = {}
-                layers.append(_union(new.runs, program.packing.words))
+                if not len(new):
+                    break
+                layers.append(merged(new.runs))
                 new = StateSet()
-                if len(layers[-1]):
-                    seen.add(layers[-1])
+                seen.add(layers[-1])
         except (Stop, KeyboardInterrupt) as stop:
             stopped = str(stop) or "interrupted"
             found.update({name: (depth, state) for name, state in hits.items()})
@@ -97,12 +103,11 @@ class NumpyEngine:
         depths = {name: depth for name, (depth, _) in found.items()}
         witnesses = {
             name: Witness(shortest_path(program, [layer.states for layer in layers[:at]], state))
-            for name, (at, state) in found.items()
+            for name, (at, (_, state)) in found.items()
             if reductions == UNREDUCED
         }
-        reached = sum(1 for layer in layers if len(layer)) - 1
-        states = len(seen) + len(new)
-        return Exploration(self.name, states, transitions, reached, seconds, stopped, depths, witnesses)
+        counts, prepared = (len(seen) + len(new), transitions, len(layers) - 1), began - started
+        return Exploration(self.name, *counts, seconds, stopped, depths, witnesses, prepared=prepared)
 
 
 def _chunks(states: Columns) -> Iterator[Columns]:
@@ -110,41 +115,26 @@ def _chunks(states: Columns) -> Iterator[Columns]:
         yield tuple(column[start : start + _CHUNK] for column in states)
 
 
-def _union(runs: Sequence[Run], words: int) -> Run:
-    if len(runs) == 1:
-        return runs[0]
-    empty = tuple(np.zeros(0, dtype=np.uint64) for _ in range(words))
-    return distinct(
-        tuple(np.concatenate(part) for part in zip(empty, *(r.states for r in runs), strict=True))
-    )
-
-
-def _note(hits: dict[str, State], name: str, states: Columns, mask: Mask) -> None:
+def _note(packed: Packed, hits: dict[str, Hit], name: str, states: Columns, mask: Mask) -> None:
     """Remember the least state of the layer where the mask is set."""
     which = np.flatnonzero(mask)
     if len(which):
-        first = least(tuple(column[which] for column in states))
+        first = packed.least(tuple(column[which] for column in states))
         hits[name] = min(hits.get(name, first), first)
-
-
-def least(states: Columns) -> State:
-    """Return the least of some states."""
-    first = np.lexsort(states[::-1])[0]
-    return tuple(int(column[first]) for column in states)
 
 
 def shortest_path(program: VectorProgram, layers: Sequence[Columns], target: State) -> tuple[int, ...]:
     """Walk back through the layers; of the ways into a state take the least (command, state)."""
     path: list[int] = []
     for layer in reversed(layers):
-        ways: list[tuple[int, State]] = []
+        ways: list[tuple[int, Hit]] = []
         for chunk in _chunks(layer):
             for number, which, after in program.expand(chunk):
                 same = np.ones(len(which), dtype=bool)
                 for column, word in zip(after, target, strict=True):
                     same &= column == np.uint64(word)
                 if same.any():
-                    ways.append((number, least(tuple(column[which[same]] for column in chunk))))
-        command, target = min(ways)
+                    ways.append((number, program.packed.least(tuple(c[which[same]] for c in chunk))))
+        command, (_, target) = min(ways)
         path.append(command)
     return tuple(reversed(path))

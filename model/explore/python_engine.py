@@ -39,6 +39,7 @@ class PythonEngine:
         reductions: Reductions = UNREDUCED,
     ) -> Exploration:
         """See `Engine`."""
+        started = time.perf_counter()
         program = Program(narrowed, questions, reductions)
         canonical = renaming.of_bytes(narrowed, reductions.symmetry)
         began = reported = time.perf_counter()
@@ -90,7 +91,8 @@ class PythonEngine:
             if reductions == UNREDUCED
         }
         reached = sum(1 for layer in layers if layer) - 1
-        return Exploration(self.name, len(seen), transitions, reached, seconds, stopped, depths, witnesses)
+        counts, prepared = (len(seen), transitions, reached), began - started
+        return Exploration(self.name, *counts, seconds, stopped, depths, witnesses, prepared=prepared)
 
 
 def _shortest_path(program: Program, layers: Sequence[Iterable[bytes]], target: bytes) -> tuple[int, ...]:

@@ -11,11 +11,9 @@ from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
-from model.explore.packing import Packing, Words
+from model.explore.codes import Coding, Columns, families
 from model.explore.reductions import Permutation
 from model.language.domains import Narrowed
-
-Columns = tuple[Words, ...]
 
 
 def of_bytes(narrowed: Narrowed, symmetry: Sequence[Permutation]) -> Callable[[bytes], bytes] | None:
@@ -42,34 +40,23 @@ def of_bytes(narrowed: Narrowed, symmetry: Sequence[Permutation]) -> Callable[[b
     return lambda state: back(least(state))
 
 
-def families(narrowed: Narrowed) -> list[tuple[int, ...]]:
-    """Gather the live components by what they belong to: the first index of their variables."""
-    layout = narrowed.model.layout
-    found: dict[object, list[int]] = {}
-    for number, cell in enumerate(layout.cells):
-        if len(narrowed.values[number]) > 1:
-            indices = layout.system.variables[cell.variable].indices
-            belongs = tuple(zip((i.name for i in indices), cell.indices, strict=True))[:1]
-            found.setdefault(belongs, []).append(number)
-    return [tuple(cells) for cells in found.values()]
-
-
 def _bytes(parts: Iterable[str]) -> str:
     return f"bytes(({','.join(parts)},))"
 
 
-def of_columns(packing: Packing, symmetry: Sequence[Permutation]) -> Callable[[Columns], Columns] | None:
-    """Return the function for columns of packed words."""
+def of_columns(coding: Coding, symmetry: Sequence[Permutation]) -> Callable[[Columns], Columns] | None:
+    """Return the function for columns of words of codes."""
     if not symmetry:
         return None
+    images = [_image(coding, permutation) for permutation in symmetry]
 
     def canonical(states: Columns) -> Columns:
         least = states
-        for permutation in symmetry:
-            image = _image(packing, permutation, states)
+        for image_of in images:
+            image = image_of(states)
             less = np.zeros(len(states[0]), dtype=bool)
             same = np.ones(len(states[0]), dtype=bool)
-            for new, old in zip(image, least, strict=True):
+            for new, old in zip(image[::-1], least[::-1], strict=True):  # the most significant word first
                 less |= same & (new < old)
                 same &= new == old
             least = tuple(np.where(less, new, old) for new, old in zip(image, least, strict=True))
@@ -78,13 +65,32 @@ def of_columns(packing: Packing, symmetry: Sequence[Permutation]) -> Callable[[C
     return canonical
 
 
-def _image(packing: Packing, permutation: Permutation, states: Columns) -> Columns:
-    image = tuple(np.zeros_like(column) for column in states)
-    for cell, field in packing.fields.items():
-        there = packing.fields[permutation.to[cell]]
-        value = states[field.word] >> np.uint64(field.shift) & np.uint64(field.mask)
-        table = permutation.values[cell]
-        if table != tuple(range(len(table))):
-            value = np.array(table, dtype=np.uint64)[value]
-        image[there.word][...] |= value << np.uint64(there.shift)
+def _image(coding: Coding, permutation: Permutation) -> Callable[[Columns], Columns]:
+    parts = []
+    for number in range(len(coding.groups)):
+        there, codes = moved(coding, permutation, number)
+        word, shift = divmod(coding.shifts[there], coding.word)
+        parts.append((number, word, np.array(codes, dtype=np.uint64) << np.uint64(shift)))
+
+    def image(states: Columns) -> Columns:
+        columns = tuple(np.zeros_like(column) for column in states)
+        for number, word, table in parts:
+            columns[word][...] |= table[coding.codes(states, number)]
+        return columns
+
     return image
+
+
+def moved(coding: Coding, permutation: Permutation, number: int) -> tuple[int, list[int]]:
+    """Return the group that a group goes to, and for each of its codes the code of its image there."""
+    source = coding.groups[number]
+    there = coding.home[permutation.to[source.cells[0]]][0]
+    target = coding.groups[there]
+    places = [target.cells.index(permutation.to[cell]) for cell in source.cells]
+    codes = []
+    for valuation in source.valuations:
+        image = [0] * len(places)
+        for cell, place, value in zip(source.cells, places, valuation, strict=True):
+            image[place] = permutation.values[cell][value]
+        codes.append(target.code[tuple(image)])
+    return there, codes

@@ -55,6 +55,7 @@ class Witness:
 class Exploration:
     """The outcome. `stopped` is None when every reachable state was seen, else why not.
 
+    `seconds` is the search, `prepared` what it took before to generate and compile its code.
     `depths`: the least depth at which each question was answered; `witnesses` says how, and lacks what a
     reduced search has found. `remarks`: what a user should know of how the search was done.
     """
@@ -68,6 +69,7 @@ class Exploration:
     depths: Mapping[str, int]
     witnesses: Mapping[str, Witness]
     remarks: tuple[str, ...] = ()
+    prepared: float = 0.0
 
     @property
     def complete(self) -> bool:

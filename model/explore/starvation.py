@@ -26,10 +26,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from model.explore import graph
+from model.explore.codes import Indices
 from model.explore.components import components, on_cycles
 from model.explore.queues import Node, Queues
 from model.explore.result import Limits, Progress, Report, Stop, enforce
-from model.explore.vector_program import Indices
 from model.language.domains import Narrowed
 
 PROGRESS = "progress"

@@ -6,15 +6,18 @@ compared whole wherever hashes agree, so a collision costs time and never an ans
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
+from model.explore.codes import Columns, Indices
 from model.explore.packing import Words
-from model.explore.vector_program import Columns, Indices
 
 _MERGE_RATIO = 4
+_RECENT = 17  # binary logarithm of the places
 
 
 @dataclass(frozen=True)
@@ -36,12 +39,24 @@ class Run:
 
 def distinct(states: Columns) -> Run:
     """Return the states as a run, each once."""
+    return _sorted(states, None)
+
+
+def merged(runs: Sequence[Run]) -> Run:
+    """Return the states of some runs, one at least, as one run: a stable sort merges what is sorted."""
+    if len(runs) == 1:
+        return runs[0]
+    parts = zip(*(run.states for run in runs), strict=True)
+    return _sorted(tuple(np.concatenate(part) for part in parts), "stable")
+
+
+def _sorted(states: Columns, kind: Literal["stable"] | None) -> Run:
     if len(states) == 1:
-        keys = np.sort(states[0])
+        keys = np.sort(states[0], kind=kind)
         keys = keys[_first_of_its_kind((keys,))]
         return Run(keys, (keys,))
     keys = _hash(states)
-    order = np.argsort(keys)
+    order = np.argsort(keys, kind=kind)
     keys, ordered = keys[order], tuple(column[order] for column in states)
     new = _first_of_its_kind(ordered)
     if (new[1:] & (keys[1:] == keys[:-1])).any():  # a collision may have parted equal states
@@ -69,9 +84,7 @@ class StateSet:
         """Add states that are not in the set yet."""
         self.runs.append(run)
         while len(self.runs) > 1 and len(self.runs[-2]) < _MERGE_RATIO * len(self.runs[-1]):
-            joined = zip(self.runs[-2].states, self.runs[-1].states, strict=True)
-            merged = distinct(tuple(np.concatenate(pair) for pair in joined))
-            self.runs[-2:] = [merged]  # in one step: an interrupt finds the set whole
+            self.runs[-2:] = [merged(self.runs[-2:])]  # in one step: an interrupt finds the set whole
 
     def without_known(self, run: Run) -> Run:
         """Return those of the run's states that are not in the set."""
@@ -98,6 +111,41 @@ def locate(known: Run, keys: Words, states: Columns) -> Indices:
         pending = pending[~same]
         at[pending] += 1
     return found
+
+
+class Recent:
+    """States seen lately, one in each place: most of what a search finds is among them.
+
+    `first` is a state that is in every set.
+    """
+
+    def __init__(self, first: Columns) -> None:
+        self._states = tuple(np.full(1 << _RECENT, column[0]) for column in first)
+        self._last = np.zeros(1 << _RECENT, dtype=np.intp)
+
+    def others(self, states: Columns) -> Columns:
+        """Return the states but most of those that were given before, or more than once."""
+        at = (keys_of(states) * np.uint64(0x9E3779B97F4A7C15) >> np.uint64(64 - _RECENT)).view(np.int64)
+        states, at = _but(states, at, _same(states, self._states, at))
+        numbers = np.arange(len(at))
+        self._last[at] = numbers
+        last = self._last[at]
+        states, at = _but(states, at, _same(states, states, last) & (last != numbers))
+        for column, kept in zip(states, self._states, strict=True):
+            kept[at] = column
+        return states
+
+
+def _same(states: Columns, others: Columns, at: Indices) -> npt.NDArray[np.bool_]:
+    same = np.ones(len(at), dtype=bool)
+    for column, other in zip(states, others, strict=True):
+        same &= column == other[at]
+    return same
+
+
+def _but(states: Columns, at: Indices, dropped: npt.NDArray[np.bool_]) -> tuple[Columns, Indices]:
+    kept = np.flatnonzero(~dropped)
+    return tuple(column[kept] for column in states), at[kept]
 
 
 def keys_of(states: Columns) -> Words:

@@ -1,30 +1,37 @@
-"""A ground model as generated NumPy functions over columns of packed words.
+"""A ground model as generated NumPy functions over columns of words of codes (see `codes`).
 
 Commands are grouped by their owner's location, so that a guard is evaluated only on the states in which the
-owner is at that point of its program; terms shared within a group are computed once.
+owner is at that point of its program. A term over one group of components is a table that its code looks up;
+terms that join groups and are shared within a function are computed once.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from model.explore.packing import WORD, Packing, Words
+from model.explore import codes, packing
+from model.explore.codes import Coding, Columns, Indices, Packed
 from model.explore.program import wait_matrix
 from model.explore.result import Question
+from model.explore.semantics import Semantics, joined
 from model.language.domains import Narrowed
 from model.language.evaluate import OutOfRange
 from model.language.ground import Command, GroundModel
 from model.language.term import Node, Term
 
-Columns = tuple[Words, ...]
 Mask = npt.NDArray[np.bool_]
-Indices = npt.NDArray[np.intp]
+_MOST_ENTRIES = 1 << 20
+
+
+class _TooLarge(Exception):
+    """A table of what a command does to a group would be too large."""
 
 
 @dataclass(frozen=True)
@@ -43,25 +50,32 @@ class VectorProgram:
 
     def __init__(self, narrowed: Narrowed, questions: tuple[Question, ...]) -> None:
         self.model = model = narrowed.model
-        self.packing = Packing.of(narrowed.values)
+        try:
+            self._code(narrowed, codes.MOST)
+        except _TooLarge:  # where each component is a group, all tables are small
+            self._code(narrowed, 0)
+        self.packed = Packed(narrowed, self.coding)
         self.questions = {q.name: self._function([q.term]) for q in questions}
         self.unfinished = self._function([model.terms.negation(t) for t in model.finished])
         edges = list(wait_matrix(model))
         self.edge_ends = [(owner, other) for owner, other, _ in edges]
         self.edges = self._function([condition for _, _, condition in edges])
         self.groups = list(self._groups(model))
-        self.apply = [self._successor(n, c, narrowed) for n, c in enumerate(model.commands)]
+
+    def _code(self, narrowed: Narrowed, most: int) -> None:
+        self.coding = Coding.of(narrowed, most, packing.WORD)
+        self.semantics = Semantics(self.coding, narrowed.model.terms)
+        self.apply = [self._successor(n, c, narrowed) for n, c in enumerate(self.model.commands)]
 
     def expand(self, states: Columns) -> Iterator[tuple[int, Indices, Columns]]:
         """Yield (command, which states, their successors) for all commands enabled somewhere."""
-        places: dict[int, Words] = {}
+        places: dict[int, npt.NDArray[np.uint8]] = {}
         for group in self.groups:
             if group.switch is None:
                 where = np.arange(len(states[0]))
             else:
                 if group.switch not in places:
-                    field = self.packing.fields[group.switch]
-                    places[group.switch] = (states[field.word] >> field.shift & field.mask).astype(np.uint8)
+                    places[group.switch] = self._values(states, group.switch)
                 where = np.flatnonzero(places[group.switch] == group.value)
             if not len(where):
                 continue
@@ -124,35 +138,53 @@ class VectorProgram:
                 at = None if value is None else switch
                 yield Group(owner, at, value or 0, tuple(number for number, _ in bucket), masks)
 
-    def _function(self, terms: list[Term]) -> Callable[..., tuple[Mask | bool, ...]]:
-        writer = _Writer(self.packing, terms)
-        results = [writer.truth(term) for term in terms]
-        return writer.function(f"({''.join(result + ',' for result in results)})", {})
+    def _values(self, states: Columns, cell: int) -> npt.NDArray[np.uint8]:
+        group, place = self.coding.home[cell]
+        values = np.array([v[place] for v in self.coding.groups[group].valuations], dtype=np.uint8)
+        return np.asarray(values[self.coding.codes(states, group)])
 
     def _successor(self, number: int, command: Command, narrowed: Narrowed) -> Callable[..., Columns]:
+        changed: dict[int, dict[int, Term]] = {}
+        for cell, value in command.updates:
+            group, place = self.coding.home[cell]
+            changed.setdefault(group, {})[place] = value
         unproved = narrowed.unproved.get(number, ())
-        writer = _Writer(self.packing, [value for _, value in (*command.updates, *unproved)])
+        writer = _Writer(self.semantics, [value for _, value in (*command.updates, *unproved)])
         for cell, value in unproved:
             beyond = f"np.any({writer.number(value)} >= {self.model.layout.sizes[cell]})"
             writer.lines.append(f"if {beyond}: outside({number}, {cell})")
-        columns = []
-        for word in range(self.packing.words):
-            cleared, constant, changed = 0, 0, []
-            for cell, value in command.updates:
-                field = self.packing.fields[cell]
-                if field.word != word:
-                    continue
-                cleared |= field.mask << field.shift
-                if isinstance(value, int):
-                    constant |= value << field.shift
-                else:
-                    changed.append(f"({writer.number(value)} << {field.shift})")
-            source = f"w{word}"
-            if cleared:
-                kept = ~cleared & ((1 << WORD) - 1)
-                source = " | ".join([f"(w{word} & {kept})", *([str(constant)] if constant else []), *changed])
-            columns.append(source)
-        return writer.function(f"({''.join(c + ',' for c in columns)})", {"outside": self._outside})
+        columns = [[f"w{word}"] for word in range(self.coding.words)]
+        for group, cells in changed.items():
+            columns[self.coding.shifts[group] // self.coding.word].append(
+                self._difference(writer, group, cells)
+            )
+        writer.space["outside"] = self._outside
+        return writer.function(f"({''.join(' ^ '.join(parts) + ',' for parts in columns)})")
+
+    def _difference(self, writer: _Writer, group: int, cells: Mapping[int, Term]) -> str:
+        """Return old code xor new code, where it lies in its word: the entry of a table.
+
+        It is indexed by the old code and by the new values that depend on other groups.
+        """
+        joining = self.semantics.joining(group, cells)
+        rows = [
+            dict(zip(joining, row, strict=True))
+            for row in itertools.product(*(range(size) for _, size in joining.values()))
+        ]
+        olds = range(len(self.coding.groups[group].valuations))
+        if len(olds) * len(rows) > _MOST_ENTRIES:
+            raise _TooLarge
+        table = [self.semantics.moved(group, old, cells, row) or 0 for old in olds for row in rows]
+        place = writer.code(group)
+        for term, size in joining.values():
+            place = f"({place} * {size} + ({writer.number(term)}).view(np.int64))"
+        shift = np.uint64(self.coding.shifts[group] % self.coding.word)
+        return writer.entry(np.array(table, dtype=np.uint64) << shift, place)
+
+    def _function(self, terms: list[Term]) -> Callable[..., tuple[Mask | bool, ...]]:
+        writer = _Writer(self.semantics, terms)
+        results = [writer.truth(term) for term in terms]
+        return writer.function(f"({''.join(result + ',' for result in results)})")
 
     def _outside(self, number: int, cell: int) -> None:
         command = self.model.commands[number]
@@ -176,12 +208,14 @@ def _tests(term: Term) -> Iterator[tuple[int, int]]:
 
 
 class _Writer:
-    """Writes terms as NumPy source over the columns w0, w1, ...; shared ones go into temporaries."""
+    """Writes terms as NumPy source over the columns w0, w1, ...; what is shared goes into temporaries."""
 
-    def __init__(self, packing: Packing, terms: list[Term]) -> None:
-        self.packing = packing
+    def __init__(self, semantics: Semantics, terms: list[Term]) -> None:
+        self.semantics = semantics
         self.lines: list[str] = []
+        self.space: dict[str, Any] = {"np": np, "u8": np.uint64}
         self.names: dict[tuple[Node, bool], str] = {}
+        self.codes: dict[int, str] = {}
         self.uses: Counter[Node] = Counter()
         for term in terms:
             self._count(term)
@@ -193,13 +227,12 @@ class _Writer:
                 for argument in term.arguments:
                     self._count(argument)
 
-    def function(self, result: str, space: dict[str, Any]) -> Callable[..., Any]:
+    def function(self, result: str) -> Callable[..., Any]:
         """Return the compiled function of the columns with what was written so far as its body."""
-        head = ", ".join(f"w{i}" for i in range(self.packing.words))
+        head = ", ".join(f"w{i}" for i in range(self.semantics.coding.words))
         body = "".join(f" {line}\n" for line in self.lines)
-        scope: dict[str, Any] = {"np": np, "u8": np.uint64, **space}
-        exec(compile(f"def f({head}):\n{body} return {result}", "<vector>", "exec"), scope)
-        made: Callable[..., Any] = scope["f"]
+        exec(compile(f"def f({head}):\n{body} return {result}", "<vector>", "exec"), self.space)
+        made: Callable[..., Any] = self.space["f"]
         return made
 
     def keep(self, source: str) -> str:
@@ -207,6 +240,21 @@ class _Writer:
         name = f"t{len(self.lines)}"
         self.lines.append(f"{name} = {source}")
         return name
+
+    def code(self, group: int) -> str:
+        """Return the group's code as an array of indices."""
+        if group not in self.codes:
+            coding = self.semantics.coding
+            word, shift = divmod(coding.shifts[group], coding.word)
+            mask = (1 << coding.groups[group].width) - 1
+            self.codes[group] = self.keep(f"(w{word} >> {shift} & {mask}).view(np.int64)")
+        return self.codes[group]
+
+    def entry(self, table: npt.NDArray[Any], place: str) -> str:
+        """Return an entry of a table."""
+        name = f"T{len(self.space)}"
+        self.space[name] = table
+        return f"{name}[{place}]"
 
     def truth(self, term: Term) -> str:
         """Return the term as a boolean array."""
@@ -226,22 +274,20 @@ class _Writer:
         return self.names[key]
 
     def _truth(self, node: Node) -> str:
+        group = self.semantics.alone(node)
+        if group is not None:
+            return self.entry(self.semantics.values(node) != 0, self.code(group))
         arguments = node.arguments
         match node.kind:
-            case "cell":
-                field = self.packing.fields[_cell(node)]
-                return f"((w{field.word} & {field.mask << field.shift}) != 0)"
             case "not":
                 return f"(~{self.truth(arguments[0])})"
             case "and" | "or":
-                sign = " & " if node.kind == "and" else " | "
-                return f"({sign.join(self.truth(a) for a in arguments)})"
+                parts, rest = joined(self.semantics, arguments, node.kind == "and")
+                tests = [self.entry(truths != 0, self.code(g)) for g, truths in parts.items()]
+                tests += [self.truth(term) for term in rest]
+                return f"({(' & ' if node.kind == 'and' else ' | ').join(tests)})"
             case "eq":
-                left, right = arguments
-                if isinstance(left, Node) and left.kind == "cell" and isinstance(right, int):
-                    field = self.packing.fields[_cell(left)]
-                    return f"((w{field.word} & {field.mask << field.shift}) == {right << field.shift})"
-                return f"({self.number(left)} == {self.number(right)})"
+                return f"({self.number(arguments[0])} == {self.number(arguments[1])})"
             case "lt":
                 return f"({self.number(arguments[0])} < {self.number(arguments[1])})"
             case "if":
@@ -250,10 +296,10 @@ class _Writer:
         raise TypeError(node.kind)
 
     def _number(self, node: Node) -> str:
+        group = self.semantics.alone(node)
+        if group is not None:
+            return self.entry(self.semantics.values(node).astype(np.uint64), self.code(group))
         match node.kind:
-            case "cell":
-                field = self.packing.fields[_cell(node)]
-                return f"((w{field.word} >> {field.shift}) & {field.mask})"
             case "add":
                 return f"({self.number(node.arguments[0])} + {self.number(node.arguments[1])})"
             case "sum":
@@ -265,9 +311,3 @@ class _Writer:
                 )
                 return f"np.where({self.truth(condition)}, {branches})"
         return f"{self.truth(node)}.astype(u8)"
-
-
-def _cell(node: Node) -> int:
-    cell = node.arguments[0]
-    assert isinstance(cell, int)
-    return cell

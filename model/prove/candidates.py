@@ -1,8 +1,8 @@
 """Candidate invariants: templates over a system's own variables, filled in by what explored states satisfy.
 
 Most templates are facts of an owner: a flag is set, one cursor is before another, a bitmap is set between
-two cursors, a buffer holds what a disk holds. Of each fact the states tell at which places it always held;
-that it holds there is the candidate. The rest are facts of the bitmaps and disks, and of two owners at once.
+two cursors, a buffer holds what a disk holds. Of each fact the states tell at which places it ever failed;
+that it holds elsewhere is the candidate. The rest are facts of the bitmaps and disks, and of two owners.
 What holds in states explored may still be false, or true and not inductive: Houdini decides.
 Source: M. D. Ernst et al., "Dynamically discovering likely program invariants", ICSE 1999; C. Flanagan,
 K. R. M. Leino, "Houdini, an annotation assistant for ESC/Java", FME 2001.
@@ -41,7 +41,7 @@ from model.language.expression import (
 from model.language.instance import Instance, Layout
 from model.language.sorts import BOOL, Bool, Enum, Index, Maybe, Position
 from model.language.system import State, System
-from model.prove.templates import program
+from model.prove.templates import Counter, program
 
 Values = Any  # an array with a value for each state, or one for all of them
 
@@ -111,6 +111,7 @@ class Template:
 
 def candidates(system: System, owner: Index, samples: Sequence[Sample]) -> Iterator[Claim]:
     """Yield claims that hold in all states of the samples, and in some of them not for want of a case."""
+    yield from _reached(system, owner, samples)
     cursors = list(_cursors(system, owner))
     ordered = [(one, two) for one, two in cursors if _in_order(system, owner, one, two, samples)]
     for template in itertools.chain(
@@ -142,19 +143,40 @@ def _fill_in(template: Template, system: System, owner: Index, samples: Sequence
             places = np.broadcast_to(place, len(sample.states))
             seen.update(np.unique(places[case & tells]).tolist())
             broken.update(np.unique(places[case & ~holds]).tolist())
-    kept = sorted(seen - broken)
-    if not kept or (broken and not template.placed):
+    if not seen - broken or (broken and not template.placed):
         return None
-    names = [counter.sort.values[n] for n in kept] if template.placed and broken else []
+    if not broken:
+        return Claim(
+            template.name, template.indices, lambda s, *e: template.when(s, *e).implies(template.then(s, *e))
+        )
+    all_ = counter.sort.values
+    excepted = tuple(all_[number] for number in sorted(broken))
+    kept = tuple(name for name in all_ if name not in excepted)
 
     def body(s: State, *elements: Expr) -> Expr:
-        case = template.when(s, *elements)
-        if names:
-            here = (s[counter.name][elements[0]] == name for name in names)
-            case = functools.reduce(operator.or_, here) & case
-        return case.implies(template.then(s, *elements))
+        here = ~_at(s, counter, elements[0], excepted)
+        return (here & template.when(s, *elements)).implies(template.then(s, *elements))
 
-    return Claim(f"{template.name}{' at ' if names else ''}{' '.join(names)}", template.indices, body)
+    where = f"but at {' '.join(excepted)}" if len(excepted) < len(kept) else f"at {' '.join(kept)}"
+    return Claim(f"{template.name} {where}", template.indices, body)
+
+
+def _reached(system: System, owner: Index, samples: Sequence[Sample]) -> Iterator[Claim]:
+    """Yield that nobody is at a place where nobody was seen."""
+    counter = program(system, owner)
+    bound = local(owner, "r")
+    place = State(system, None)[counter.name][bound]
+    seen = set[int]()
+    for sample in samples:
+        for r in range(sample.instance.sizes[owner.name]):
+            seen.update(np.unique(sample.value(place, {bound.number: r})).tolist())
+    unseen = tuple(value for number, value in enumerate(counter.sort.values) if number not in seen)
+    if unseen:
+        yield Claim(f"nobody is at {' '.join(unseen)}", (owner,), lambda s, r: ~_at(s, counter, r, unseen))
+
+
+def _at(s: State, counter: Counter, owner: Expr, places: Sequence[str]) -> Expr:
+    return functools.reduce(operator.or_, (s[counter.name][owner] == place for place in places))
 
 
 # -- the templates

@@ -11,6 +11,7 @@ from model.trace.explain import reasons
 from model.trace.trace import Trace, TraceStep, WaitEdge
 
 WIDTH = 72
+WIDE = 100
 _GLUE = "\N{NO-BREAK SPACE}"
 _UNBROKEN = re.compile(r"\[\d+, \d+\)|(nbd-\w+|guest-\w+|client-\w+|checkpoint|stop|step) \d+")
 
@@ -18,19 +19,18 @@ _UNBROKEN = re.compile(r"\[\d+, \d+\)|(nbd-\w+|guest-\w+|client-\w+|checkpoint|s
 def render(trace: Trace, meaning: str, *, width: int = WIDTH) -> str:
     """Return the trace in at most `width` columns; `meaning` is the property in words.
 
-    What the steps do is a column of its own where that leaves it half of the width.
+    The rule is a column of its own if the page is wide, else it follows what the step does, in brackets.
     """
     who = max((len(step.owner) for step in trace.steps), default=0)
     rule = max((len(step.action) for step in trace.steps), default=0)
-    if 2 * (len("  1  ") + who + 2 + rule + 2) > width:
-        rule = 0
+    narrow = width < WIDE
     lines = wrap(heading(trace), width, "  ")
     for step in trace.steps:
         if step.number == trace.loop:
             lines.append("     from here on for ever:")
-        lead = f"{step.number:>3}  {step.owner:<{who}}  {step.action:<{rule}}  "
-        indent = len(lead) if rule else len("  1  ") + who + 2
-        lines += wrap(lead + sentence(step), width, " " * indent)
+        lead = f"{step.number:>3}  {step.owner:<{who}}  " + ("" if narrow else f"{step.action:<{rule}}  ")
+        last = f" [{step.action}]" if narrow else ""
+        lines += wrap(lead + sentence(step) + last, width, " " * len(lead))
     minimal = [f"Minimal: {'; '.join(trace.removed)}."] if trace.removed else []
     for told in (conclusion(trace, meaning), *reasons(trace), *minimal):
         lines += wrap(told, width, "  ")

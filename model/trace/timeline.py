@@ -84,7 +84,7 @@ def rows(trace: Trace) -> Iterator[Row]:
             names.index(step.owner),
             tuple(_lane(after, who) for who in names),
             tuple(Arrow(edge, names.index(edge.waiter), names.index(edge.holder)) for edge in begun),
-            tuple(_touch(step, before, after, disk) for disk in DISKS),
+            tuple(_touch(step, disk) for disk in DISKS),
         )
 
 
@@ -144,10 +144,10 @@ def _lane(state: TraceState, who: str) -> str:
     return "waiting" if any(edge.waiter == who for edge in state.waits) else "going"
 
 
-def _touch(step: TraceStep, before: TraceState, after: TraceState, disk: str) -> str:
-    """Say in a word what a step does to a disk."""
+def _touch(step: TraceStep, disk: str) -> str:
+    """Say in a word what a step does to a disk; it may write what is there already."""
     mapped = f"in_{disk}"
-    if any(before.values[v] != after.values[v] for v in (disk, mapped) if v in after.values):
+    if not {disk, mapped}.isdisjoint(step.assigns):
         return "write"
     seen = {seen.of for seen in step.seen}
     return "read" if disk in seen else "look-up" if mapped in seen else ""

@@ -58,7 +58,8 @@ class Seen:
 class TraceStep:
     """One step: who did what, by which rule, what changed and what was seen.
 
-    `arguments` are the values of all the action's parameters in words, the owner's first.
+    `arguments` are the values of all the action's parameters in words, the owner's first. `assigns` names the
+    variables that the rule assigns, whether or not that changes anything.
     """
 
     number: int
@@ -69,6 +70,7 @@ class TraceStep:
     changes: tuple[Change, ...]
     seen: tuple[Seen, ...]
     arguments: tuple[str, ...]
+    assigns: tuple[str, ...]
 
     @property
     def does(self) -> str:
@@ -218,8 +220,9 @@ def made(
     seen = tuple(_seen(reference, action, arguments, state))
     names = {p.name: instance.show(p.sort, i) for p, i in zip(action.params, arguments, strict=True)}
     words, says = tuple(names.values()), action.says.format(**names)
-    changes = tuple(_changes(reference, state, after))
-    return TraceStep(number, action.label, says, action.source, words[0], changes, seen, words), after
+    changes, assigns = tuple(_changes(reference, state, after)), tuple(u.variable for u in action.updates)
+    step = TraceStep(number, action.label, says, action.source, words[0], changes, seen, words, assigns)
+    return step, after
 
 
 def in_words(reference: Reference, state: Vector) -> TraceState:

@@ -2,11 +2,12 @@
 
     python -m tests.benchmarks.compare [--quick] [--repeat N] [--spin-large]
 
-Everybody looks for states that violate `snapshot` and for requests that are stuck, and goes on to the end.
-Each run is a process of its own. `whole` is its life: importing, generating and compiling code, exploring;
-of SPIN it is spin, gcc -O3 -DSAFETY and pan together, the export being there already. Memory is by how much
-more the process takes, at its peak, than on the small model; TLC takes what it is given, so nothing is said.
-SPIN runs exact and depth first: with everything it can leave out, and without (-o2, -DNOREDUCE).
+Everybody looks for states that violate `snapshot` and goes on to the end. Each run is a process of its own.
+`M states/s` is of the search; `whole` is the process's life: importing, certifying, generating and compiling
+code, exploring; of SPIN it is spin, gcc -O3 -DSAFETY and pan together, the export being there already. Memory
+is by how much more the process takes, at its peak, than on the small model; TLC takes what it is given, so
+nothing is said. SPIN runs exact and depth first: with everything it can leave out, and without (-o2,
+-DNOREDUCE).
 """
 
 from __future__ import annotations
@@ -16,7 +17,6 @@ import os
 import platform
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -26,104 +26,26 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from model.check import finite
-from model.designs import DESIGNS
-from model.explore.engines import ENGINES
-from model.explore.result import UNLIMITED, questions
+from model.explore.result import questions
 from model.export.promela import promela
 from model.export.tla import tla
-from model.language.domains import Narrowed, narrow
-from model.language.ground import ground
-from model.reduce.choice import choose
-from model.scenarios import find
-from model.scenarios.geometry import reduce
 from tests import referees
-from tests.benchmarks import cow_request
+from tests.benchmarks.ours import CLAIMS, HERE, MODELS, SIZES, WAYS, Measured, Way, model_of
 
-HERE = Path(__file__).parent
-CLAIMS = ("snapshot",)
-ROWS = {"small": 216_529, "medium": 11_066_980, "large": 70_424_216}
-"""Rows of the CowRequest table, by their states."""
 HASH_BITS = {"small": 18, "medium": 24, "large": 27}
 """SPIN's best hash tables: a slot a state or so."""
-SIZES = tuple(ROWS)
-MODELS = ("cow-request", "merged-2.8")
 
 
-@dataclass(frozen=True)
-class Ours:
-    """A way of running an engine. `largest`: the largest size it is asked for."""
-
-    engine: str
-    cores: int = 1
-    reductions: tuple[str, ...] = ()
-    largest: str = "large"
-
-    @property
-    def tool(self) -> str:
-        """What the table calls it."""
-        cores = f"{self.cores} core{'s' * (self.cores > 1)}"
-        return ", ".join([self.engine, cores, *self.reductions])
-
-
-OURS = (
-    Ours("python", largest="medium"),
-    Ours("numpy"),
-    Ours("native"),
-    Ours("native", 2),
-    Ours("native", 2, ("symmetry",)),
-    Ours("python", 1, ("symmetry", "partial-order")),
-)
-"""All that is measured of ours."""
-
-
-@dataclass(frozen=True)
-class Measured:
-    """One run, or the median of several. `memory` is the peak of the process, in bytes."""
-
-    tool: str
-    states: int
-    transitions: int
-    seconds: float
-    whole: float
-    memory: int | None
-
-
-def model_of(name: str, size: str) -> Narrowed:
-    """Return the finite model."""
-    if name == "cow-request":
-        row = next(row for row in cow_request.TABLE if row.states == ROWS[size])
-        return narrow(ground(cow_request.build(), cow_request.instance(row)))
-    scenario = find(str(HERE / f"merged_{size}.toml"))
-    return finite(DESIGNS[name], scenario, reduce(scenario))
-
-
-def explore(name: str, size: str, way: Ours) -> Measured:
-    """Explore in this process; `whole` and `memory` are left to who started it."""
-    os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: way.cores])
-    narrowed = model_of(name, size)
-    asked = questions(narrowed.model, CLAIMS)
-    chosen, _ = choose(narrowed, asked, way.reductions)
-    found = ENGINES[way.engine].explore(narrowed, asked, UNLIMITED, lambda progress: None, chosen)
-    if found.engine != way.engine or found.stopped:
-        raise SystemExit(f"{way.tool} on {name}: {found.engine} ran; {found.stopped}; {found.remarks}")
-    return Measured(way.tool, found.states, found.transitions, found.seconds, 0.0, None)
-
-
-def ours(name: str, size: str, way: Ours) -> Measured:
+def ours(name: str, size: str, way: Way) -> Measured:
     """Measure an engine in a process of its own."""
+    command = [sys.executable, "-m", "tests.benchmarks.ours", name, size, str(WAYS.index(way))]
     with TemporaryDirectory() as folder:
-        command = [
-            sys.executable,
-            "-m",
-            "tests.benchmarks.compare",
-            "--one",
-            name,
-            size,
-            str(OURS.index(way)),
-        ]
         done = referees.run(command, Path(folder), where=HERE.parents[1])
-    return Measured(**{**json.loads(done.text), "whole": done.seconds, "memory": done.peak})
+    try:
+        found = json.loads(done.text)
+    except ValueError:
+        raise SystemExit(done.text) from None
+    return Measured(**{**found, "whole": done.seconds, "memory": done.peak})
 
 
 def spin(name: str, size: str, reduced: bool) -> Measured:
@@ -133,7 +55,7 @@ def spin(name: str, size: str, reduced: bool) -> Measured:
     with TemporaryDirectory() as folder:
         found = referees.spin(text, Path(folder), reduced=reduced, optimise="-O3", hash_bits=HASH_BITS[size])
     tool = "SPIN, reduced" if reduced else "SPIN"
-    return Measured(tool, found.states, found.transitions, found.seconds, found.whole, found.peak)
+    return Measured(tool, found.states, found.seconds, found.whole - found.seconds, found.whole, found.peak)
 
 
 def tlc(name: str, size: str, workers: int) -> Measured:
@@ -143,78 +65,86 @@ def tlc(name: str, size: str, workers: int) -> Measured:
     with TemporaryDirectory() as folder:
         found = referees.tlc(*text, Path(folder), workers=workers)
     tool = f"TLC, {workers} worker{'s' * (workers > 1)}"
-    return Measured(tool, found.states, found.transitions, found.seconds, found.whole, None)
+    return Measured(tool, found.states, found.seconds, 0.0, found.whole)
 
 
 def runs(name: str, size: str, spin_large: bool) -> Iterator[Callable[[], Measured]]:
     """Yield everything that is to be measured on a model of a size, SPIN first."""
-    if size != "large" or spin_large:
+    if referees.missing_spin() is None and (size != "large" or spin_large):
         yield partial(spin, name, size, False)
         yield partial(spin, name, size, True)
-    for way in OURS:
+    for way in WAYS:
         if SIZES.index(size) <= SIZES.index(way.largest):
             yield partial(ours, name, size, way)
-    if size != "large" and referees.missing_tlc() is None:
+    if size == "small" and referees.missing_tlc() is None:
         yield partial(tlc, name, size, 1)
         yield partial(tlc, name, size, 2)
 
 
-def table(measured: Sequence[Measured], small: Sequence[Measured]) -> Table:
-    """Return the measurements with their ratios to SPIN's: to its speed, and to the time of its verdict.
+def empty() -> Table:
+    """Return the table's head."""
+    table = Table(box=box.MARKDOWN)
+    table.add_column("", no_wrap=True)
+    columns = ("states", "M states/s", "/ SPIN", "bytes a state", "compiling", "whole", "SPIN, reduced /")
+    for column in columns:
+        table.add_column(column, justify="right")
+    return table
+
+
+def fill(table: Table, title: str, measured: Sequence[Measured], small: Sequence[Measured]) -> None:
+    """Add the measurements with their ratios to SPIN's: to its speed, and to the time of its verdict.
 
     Bytes are what a process takes more than on the small model, for each state more.
     """
     base = {each.tool: each for each in small}
-    result = Table(box=box.MARKDOWN)
-    result.add_column("")
-    for column in ("states", "M states/s", "/ SPIN", "bytes a state", "whole", "SPIN, reduced /"):
-        result.add_column(column, justify="right")
-    spins = {each.tool: each for each in measured if each.tool.startswith("SPIN")}
+    found = {each.tool: each for each in measured}
+    table.add_row(f"**{title}**")
     for each in measured:
         speed = each.states / each.seconds
-        faster, sooner, memory = "", "", ""
-        if spins:
-            faster = _shown(speed * spins["SPIN"].seconds / spins["SPIN"].states)
-            sooner = _shown(spins["SPIN, reduced"].whole / each.whole)
+        faster = sooner = memory = ""
+        if (whole := found.get("SPIN")) is not None:
+            faster = _shown(speed * whole.seconds / whole.states)
+            sooner = _shown(found["SPIN, reduced"].whole / each.whole)
         before = base.get(each.tool)
-        if each.memory and before and before.memory and each.states > 2 * before.states:
+        if each.memory and before and before.memory and each.states > 10 * before.states:
             memory = f"{(each.memory - before.memory) / (each.states - before.states):.1f}"
-        states, whole = f"{each.states:,}", f"{each.whole:.1f} s"
-        result.add_row(each.tool, states, _shown(speed / 1e6), faster, memory, whole, sooner)
-    return result
+        seconds = (f"{each.prepared:.1f} s", f"{each.whole:.1f} s")
+        table.add_row(each.tool, f"{each.states:,}", _shown(speed / 1e6), faster, memory, *seconds, sooner)
+    one, two = found["native, 1 core"], found["native, 2 cores"]
+    table.add_row("second core", "", f"x {one.seconds / two.seconds:.2f}")
 
 
 def _shown(ratio: float) -> str:
     return f"{ratio:.1f}" if ratio >= 1 else f"{ratio:.2g}"
 
 
-def median(run: Callable[[], Measured], repeat: int) -> Measured:
+def median(measured: Sequence[Measured]) -> Measured:
     """Return the run whose search took the median time."""
-    return sorted((run() for _ in range(repeat)), key=lambda each: each.seconds)[(repeat - 1) // 2]
+    return sorted(measured, key=lambda each: each.seconds)[(len(measured) - 1) // 2]
 
 
 @click.command(help=__doc__)
 @click.option("--quick", is_flag=True, help="Small models only.")
 @click.option("--repeat", default=1, show_default=True, help="Take the median of so many runs.")
 @click.option("--spin-large", is_flag=True, help="SPIN explores the largest, too (10 GB, minutes).")
-@click.option("--one", nargs=3, hidden=True)
-def main(quick: bool, repeat: int, spin_large: bool, one: tuple[str, str, str] | None) -> None:
-    """Print a table for each model and size."""
-    if one is not None:
-        name, size, number = one
-        print(json.dumps(asdict(explore(name, size, OURS[int(number)]))))
-        return
-    console = Console(width=110, highlight=False)
+def main(quick: bool, repeat: int, spin_large: bool) -> None:
+    """Print a table of all models and sizes."""
+    console = Console(width=140, highlight=False)
     console.print(f"{processor()}, {os.cpu_count()} cores; Python {platform.python_version()}")
     for missing in filter(None, (referees.missing_spin(), referees.missing_tlc())):
         console.print(f"left out: {missing}")
-    for name in MODELS:
-        small: list[Measured] = []
-        for size in SIZES[:1] if quick else SIZES:
-            measured = [median(run, repeat) for run in runs(name, size, spin_large)]
-            small = small or measured
-            console.print(f"\n{name}, {size}:", end="")
-            console.print(table(measured, small))
+    table = empty()
+    with console.status("") as status:
+        for name in MODELS:
+            small: list[Measured] = []
+            for size in SIZES[:1] if quick else SIZES:
+                status.update(f"{name}, {size}")
+                tools = list(runs(name, size, spin_large))
+                rounds = [[run() for run in tools] for _ in range(repeat)]  # so that all share what disturbs
+                measured = [median(same) for same in zip(*rounds, strict=True)]
+                small = small or measured
+                fill(table, f"{name}, {size}", measured, small)
+    console.print(table)
 
 
 def processor() -> str:

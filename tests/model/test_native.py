@@ -7,8 +7,8 @@ import importlib.util
 import pytest
 
 from model.explore import engines
+from model.explore.codes import Coding
 from model.explore.native import moves, search, visited
-from model.explore.native.codes import Coding
 from model.explore.native.engine import NativeEngine
 from model.explore.native.kernel import Unsupported
 from model.explore.native.visited import Shape

@@ -16,8 +16,8 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from model.explore import numpy_engine, packing
-from model.explore.native import codes, search, visited
+from model.explore import codes, numpy_engine, packing, state_set
+from model.explore.native import search, visited
 from model.explore.program import Program
 from model.explore.result import DEADLOCK, Exploration, Limits
 from model.explore.vector_program import VectorProgram
@@ -509,13 +509,13 @@ def by_program(narrowed: Narrowed, states: list[Vector]) -> dict[Vector, Counter
 
 def by_vectors(narrowed: Narrowed, states: list[Vector]) -> dict[Vector, Counter[tuple[Step, Vector]]]:
     program = VectorProgram(narrowed, ())
-    packed = np.concatenate([program.packing.pack(state) for state in states])
+    packed = np.concatenate([program.coding.pack(state) for state in states])
     result: dict[Vector, Counter[tuple[Step, Vector]]] = {state: Counter() for state in states}
     for number, which, columns in program.expand(tuple(packed.T)):
         command = narrowed.model.commands[number]
         for i, row in zip(which, np.stack(columns, axis=1), strict=True):
             step = (command.action.label, command.arguments)
-            result[states[i]][step, program.packing.unpack(row)] += 1
+            result[states[i]][step, program.coding.unpack(row)] += 1
     return result
 
 
@@ -532,13 +532,14 @@ def random_cases(number: int) -> settings:
 
 @contextmanager
 def cramped() -> Iterator[None]:
-    """Words of 8 bits, chunks of 3 states, 4 lines, codes of 6: small systems take several of each."""
+    """Words of 8 bits, chunks of 3 states, 4 lines, codes of 6, 4 recent: small systems take many of each."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(packing, "WORD", 8)
         patch.setattr(numpy_engine, "_CHUNK", 3)
         patch.setattr(search, "_SEGMENT", 3)
         patch.setattr(visited, "FEWEST_LINES", 2)
-        patch.setattr(codes, "_MOST", 6)
+        patch.setattr(codes, "MOST", 6)
+        patch.setattr(state_set, "_RECENT", 2)
         yield
 
 

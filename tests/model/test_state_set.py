@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from model.explore import state_set
+from model.explore.codes import Columns
 from model.explore.packing import Words
-from model.explore.state_set import Run, StateSet, distinct
-from model.explore.vector_program import Columns
+from model.explore.state_set import Recent, Run, StateSet, distinct
 
 Row = tuple[int, ...]
 Hash = Callable[[Columns], Words]
@@ -91,6 +91,28 @@ def test_runs_are_ascending_in_their_keys(words: int, collide: Hash | None) -> N
             assert len(run.keys) == len(run)
 
     with pytest.MonkeyPatch.context() as patch:
+        if collide:
+            patch.setattr(state_set, "_hash", collide)
+        compare()
+
+
+@any_hash
+def test_recent_states_are_left_out_and_no_other(words: int, collide: Hash | None) -> None:
+    @fixed
+    @given(batches(words))
+    def compare(given_batches: list[list[Row]]) -> None:
+        first = (0,) * words
+        known, recent = {first}, Recent(columns([first], words))
+        assert not len(recent.others(columns([first], words))[0])
+        for batch in given_batches:
+            left = list(zip(*(map(int, word) for word in recent.others(columns(batch, words))), strict=True))
+            assert set(batch) - known <= set(left) <= set(batch)
+            assert len(left) <= len(batch)
+            assert not len(recent.others(columns(left[-1:], words))[0])
+            known |= set(batch)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(state_set, "_RECENT", 2)
         if collide:
             patch.setattr(state_set, "_hash", collide)
         compare()

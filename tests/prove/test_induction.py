@@ -17,6 +17,7 @@ from model.prove.drawing import draw
 from model.prove.prover import Prover
 from model.prove.theorem import Attempt, audit
 from model.prove.theory import DEADLOCK, Obligation, Theory
+from model.prove_text import show_uses
 from tests.prove.toys import ARGUMENT, Request, lock
 
 ROOT = Path(__file__).parents[2]
@@ -82,10 +83,14 @@ def test_an_invariant_that_is_false_at_the_start_is_found_there() -> None:
     assert found.before == Reference(lock(), found.instance).initial()
 
 
-def test_every_part_of_the_proof_is_needed() -> None:
+def test_every_part_of_the_proof_is_needed(capsys: pytest.CaptureFixture[str]) -> None:
     attempt = Attempt(lock(), ARGUMENT)
-    uses = {use.name: use.falls for use in audit(attempt, attempt.induct(), ("alone", DEADLOCK))}
-    assert uses == {
+    found = list(audit(attempt, attempt.induct(), ("alone", DEADLOCK)))
+    show_uses("lock", found)
+    shown = capsys.readouterr().out
+    assert shown.startswith("lock: 3 of 3 restrictions, invariants and guards are needed.\n")
+    assert "without enter: wait on the lock\n  alone not proved: enter: alone" in shown
+    assert {use.name: use.falls for use in found} == {
         "who is inside holds the lock": ("alone",),
         "who holds the lock is inside": (DEADLOCK,),
         "enter: wait on the lock": ("alone",),

@@ -15,7 +15,7 @@ PICTURE = Path(__file__).parents[2] / "docs" / "rfc-deadlock.png"
 
 
 def main() -> None:
-    """Draw the page of the RFC's deadlock in its light colours, without the words about machine and design."""
+    """Draw the page of the RFC's deadlock in light colours, without its words about machine and design."""
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         file = Path(folder) / "page.html"
         file.write_text(page_of(DEADLOCK, "unaligned-write"), encoding="utf-8")

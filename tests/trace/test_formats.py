@@ -30,9 +30,10 @@ from model.scenarios.writing import dumps
 from model.stack.binding import bind
 from model.stack.properties import STANDARD
 from model.trace import mermaid, record
+from model.trace.explain import DISKS
 from model.trace.png import NoRenderer
 from model.trace.reading import ReadError, read, retrace
-from model.trace.timeline import lanes
+from model.trace.timeline import lanes, rows
 from model.trace.trace import Trace
 from tests.trace.conftest import Command
 from tests.trace.finding import trace_of
@@ -102,6 +103,13 @@ def test_the_picture_of_a_deadlock_has_an_arrow_each_way_and_once_more_for_the_c
     alarm = [each for each in red if not each.get("stroke-dasharray")]
     ways = [float(each.get("x1")) < float(each.get("x2")) for each in alarm]
     assert ways == [True, False, True, False]
+
+
+def test_a_write_of_what_is_there_already_is_shown_as_one() -> None:
+    trace = trace_of("rfc-2016", "read-among-rmw", "progress")
+    writes = [row for row in rows(trace) if row.step.action == "write.data"]
+    assert {row.disks[list(DISKS).index("secondary")] for row in writes} == {"write"}
+    assert any(not any("secondary [" in c.what for c in row.step.changes) for row in writes)
 
 
 @cases

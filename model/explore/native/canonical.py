@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from model.explore.native.text import Constants, Semantics, Writer
+from model.explore.native.text import Constants, Writer
 from model.explore.reductions import Permutation
+from model.explore.renaming import moved
+from model.explore.semantics import Semantics
 
 
 def text(symmetry: Sequence[Permutation], semantics: Semantics, constants: Constants) -> str:
@@ -25,8 +27,7 @@ def _image(permutation: Permutation, writer: Writer) -> str:
     still = 0  # bits of the groups that stay as they are
     image = "0"
     for number, group in enumerate(coding.groups):
-        there = coding.home[permutation.to[group.cells[0]]][0]
-        codes = _codes(permutation, writer, number, there)
+        there, codes = moved(coding, permutation, number)
         if there == number and codes == list(range(len(codes))):
             still |= ((1 << group.width) - 1) << coding.shifts[number]
             continue
@@ -42,16 +43,3 @@ def _image(permutation: Permutation, writer: Writer) -> str:
         same = writer.add(f"and {state} %s, {still}")
         image = writer.add(f"or {state} {image}, {same}")
     return image
-
-
-def _codes(permutation: Permutation, writer: Writer, here: int, there: int) -> list[int]:
-    """Return for each code of a group the code that its image has in the group it goes to."""
-    source, target = writer.coding.groups[here], writer.coding.groups[there]
-    places = [target.cells.index(permutation.to[cell]) for cell in source.cells]
-    codes = []
-    for valuation in source.valuations:
-        image = [0] * len(places)
-        for cell, place, value in zip(source.cells, places, valuation, strict=True):
-            image[place] = permutation.values[cell][value]
-        codes.append(target.code[tuple(image)])
-    return codes

@@ -19,13 +19,18 @@ _KEPT = 1 << 19  # states of past layers that are kept for traces; beyond, a tra
 
 
 class NativeEngine:
-    """Breadth-first search by generated machine code. `threads`: None for as many as there are cores."""
+    """Breadth-first search by generated machine code. `threads`: None for as many as there are cores.
+
+    The search begins with code that is quickly made. After `patience`, in seconds, better code is made in a
+    thread of its own; if that is 0, the search waits for it.
+    """
 
     name = "native"
     partial_order = True
 
-    def __init__(self, threads: int | None = None) -> None:
+    def __init__(self, threads: int | None = None, patience: float = 0.2) -> None:
         self.threads = threads or len(os.sched_getaffinity(0))
+        self.patience = patience
 
     def explore(
         self,
@@ -36,8 +41,9 @@ class NativeEngine:
         reductions: Reductions = UNREDUCED,
     ) -> Exploration:
         """See `Engine`. Raises `Unsupported` if the model is beyond this engine."""
-        program = Program(narrowed, questions, reductions)
-        search = Search(program, self.threads, keep=_KEPT if reductions == UNREDUCED else 0)
+        began = time.perf_counter()
+        program = Program(narrowed, questions, reductions, optimised=self.patience == 0)
+        search = Search(program, self.threads, _KEPT if reductions == UNREDUCED else 0, self.patience)
         stopped = None
         try:
             search.run(limits, report)
@@ -49,14 +55,15 @@ class NativeEngine:
         if depths and reductions == UNREDUCED:
             layers = search.layers or self._again(program, max(depths.values()), report)
             witnesses = {
-                name: program.witness(layers[:d], state) for name, (d, state) in search.found.items()
+                name: program.witness(layers[:d], state) for name, (d, (_, state)) in search.found.items()
             }
         found = (search.states, search.transitions, search.depth)
-        return Exploration(self.name, *found, seconds, stopped, depths, witnesses)
+        prepared = search.began - began
+        return Exploration(self.name, *found, seconds, stopped, depths, witnesses, prepared=prepared)
 
     def _again(self, program: Program, depth: int, report: Report) -> list[Layer]:
         """Return all layers down to a depth."""
-        search = Search(program, self.threads, keep=None)
+        search = Search(program, self.threads, None, self.patience)
         with suppress(Stop):
             search.run(Limits(max_depth=depth), report)
         assert search.layers is not None

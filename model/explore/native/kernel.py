@@ -9,15 +9,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from string import Template
 
+from model.explore.codes import Coding
 from model.explore.native import alone, canonical
-from model.explore.native.codes import Coding
 from model.explore.native.moves import Moves, Unsupported
-from model.explore.native.text import Constants, Semantics, Writer
+from model.explore.native.text import Constants, Writer
 from model.explore.native.visited import Shape
 from model.explore.native.visited import text as visited_text
 from model.explore.program import wait_matrix
 from model.explore.reductions import UNREDUCED, Reductions
 from model.explore.result import Question
+from model.explore.semantics import Semantics
 from model.language.ground import GroundModel
 from model.language.term import Term
 

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 import numpy as np
 
-from model.explore.native.codes import Coding
-from model.explore.native.text import Constants, Semantics, Values, Writer, joined
+from model.explore.codes import Coding
+from model.explore.native.text import Constants, Writer
 from model.explore.reductions import UNREDUCED, Reductions
+from model.explore.semantics import Semantics, Values, joined
 from model.language.ground import Command, GroundModel
 from model.language.term import Node, Term
 
@@ -199,25 +200,21 @@ class Moves:
         depend on: the code of one other group, or the values of terms that join groups.
         """
         olds = range(len(self.coding.groups[group].valuations)) if code is None else [code]
-        own = {i: t for i, t in cells.items() if self.semantics.alone(t) == group}
-        other = {i: t for i, t in cells.items() if isinstance(t, Node) and i not in own}
-        sources = {self.semantics.alone(t) for t in other.values()}
+        joining = self.semantics.joining(group, cells)
+        sources = {self.semantics.alone(term) for term, _ in joining.values()}
         index: list[tuple[str, int]] = []  # what else the table is indexed by: operand, number of values
         if len(sources) == 1 and (source := sources.pop()) is not None:
-            columns = {i: [int(v) for v in self.semantics.values(_node(t))] for i, t in other.items()}
+            columns = {i: [int(v) for v in self.semantics.values(t)] for i, (t, _) in joining.items()}
             size = len(self.coding.groups[source].valuations)
             rows = [{i: column[c] for i, column in columns.items()} for c in range(size)]
             index.append((writer.code(source), size))
         else:
-            cells_here = self.coding.groups[group].cells
-            ranges = [1 + max(self._values(cells_here[i])) for i in other]
-            rows = [
-                dict(zip(other, values, strict=True)) for values in itertools.product(*map(range, ranges))
-            ]
-            index += [self._bounded(writer, t, n) for t, n in zip(other.values(), ranges, strict=True)]
+            values = itertools.product(*(range(n) for _, n in joining.values()))
+            rows = [dict(zip(joining, row, strict=True)) for row in values]
+            index += [self._bounded(writer, t, n) for t, n in joining.values()]
         if len(olds) * len(rows) > _MOST_ENTRIES:
             raise Unsupported(f"a table of {len(olds) * len(rows)} entries would be needed")
-        moves = [[self._moved(group, old, cells, own, row) for row in rows] for old in olds]
+        moves = [[self.semantics.moved(group, old, cells, row) for row in rows] for old in olds]
         likely = [0] if code is not None else np.flatnonzero(possible.get(group, np.ones(len(olds))))
         seen = {move for old in likely for move in moves[old] if move is not None}
         if len(seen) < 2:
@@ -234,30 +231,6 @@ class Moves:
         inside = writer.add(f"icmp ult i64 {value}, {size}")
         return writer.add(f"select i1 {inside}, i64 {value}, i64 0"), size
 
-    def _moved(
-        self, group: int, old: int, cells: Mapping[int, Term], own: Mapping[int, Term], row: Mapping[int, int]
-    ) -> int | None:
-        """Return old code xor new code; None for what cannot be."""
-        values = list(self.coding.groups[group].valuations[old])
-        for i, term in cells.items():
-            if isinstance(term, int):
-                values[i] = term
-            elif i in own:
-                values[i] = int(self.semantics.values(term)[old])
-            else:
-                values[i] = row[i]
-        new = self.coding.groups[group].code.get(tuple(values))
-        return None if new is None else old ^ new
-
-    def _values(self, cell: int) -> Iterator[int]:
-        group, place = self.coding.home[cell]
-        return (valuation[place] for valuation in self.coding.groups[group].valuations)
-
 
 def _conjuncts(term: Term) -> tuple[Term, ...]:
     return term.arguments if isinstance(term, Node) and term.kind == "and" else (term,)
-
-
-def _node(term: Term) -> Node:
-    assert isinstance(term, Node)
-    return term

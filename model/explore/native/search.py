@@ -11,12 +11,11 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 
 from model.explore.native.kernel import OUT_IS_FULL, RECENT, SIDE_IS_FULL
-from model.explore.native.program import PackedState, Program, States
+from model.explore.native.program import Program, States
 from model.explore.native.table import Table
-from model.explore.numpy_engine import least
+from model.explore.numpy_engine import Hit
 from model.explore.result import Limits, Progress, Report, enforce
 
-_PATIENCE = 0.2  # seconds before better code is made
 _SEGMENT = 1 << 14  # states a thread takes at once, and puts out at once
 Layer = list[States]
 
@@ -51,7 +50,7 @@ class Worker:
     def begin(self, wanted: int) -> None:
         """Begin a layer; `wanted`: the questions still open, as bits."""
         self.out: Layer = []
-        self.least: dict[int, PackedState] = {}
+        self.least: dict[int, Hit] = {}
         self.call[10] = wanted
         self.call[6] = 0
 
@@ -110,11 +109,11 @@ class Worker:
         count = int(self.call[9])
         if not count:
             return
-        columns, answers = self.program.packed(self._hits[:count]), self._answers[:count]
+        columns, answers = tuple(self._hits[:count].T), self._answers[:count]
         for bit in range(int(np.bitwise_or.reduce(answers)).bit_length()):
             which = np.flatnonzero(answers >> np.uint64(bit) & np.uint64(1))
             if len(which):
-                state = least(tuple(column[which] for column in columns))
+                state = self.program.packed.least(tuple(column[which] for column in columns))
                 self.least[bit] = min(self.least.get(bit, state), state)
 
 
@@ -124,8 +123,9 @@ class Search:
     `layers` are the states of each depth, or None once there were more than `keep` of them.
     """
 
-    def __init__(self, program: Program, threads: int, keep: int | None) -> None:
+    def __init__(self, program: Program, threads: int, keep: int | None, patience: float) -> None:
         self.program = program
+        self.patience = patience
         self.keep = keep
         self.began = self._reported = time.perf_counter()
         self._margin = threads * program.kernel.reserve
@@ -134,7 +134,7 @@ class Search:
         self._free: list[States] = []
         self._workers = [Worker(program, self._free) for _ in range(threads)]
         self.layers: list[Layer] | None = [[program.initial]]
-        self.found: dict[str, tuple[int, PackedState]] = {}
+        self.found: dict[str, tuple[int, Hit]] = {}
         self.depth = 0
         self._states, self._transitions, self._frontier = 1, 0, 1
 
@@ -250,7 +250,7 @@ class Search:
     def _account(self, limits: Limits, report: Report) -> None:
         """Enforce the limits and report, between two segments."""
         now, states = time.perf_counter(), self.states
-        if now - self.began > _PATIENCE:
+        if now - self.began > self.patience:
             self.program.improve()
         enforce(limits, states, now - self.began, self.depth)
         if now - self._reported > 0.1:

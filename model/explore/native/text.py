@@ -1,97 +1,15 @@
 """Terms as LLVM assembly over the codes of a state.
 
-A term over one group is a table over that group's codes; up to 64 truth values are one constant, tested by
-a shift. What joins groups is computed from such pieces.
+Up to 64 truth values of a term over one group are one constant, tested by a shift. What joins groups is
+computed from such pieces.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
-import numpy as np
-import numpy.typing as npt
-
-from model.explore.native.codes import Coding
-from model.language.term import Node, Term, Terms
-
-Values = npt.NDArray[np.int64]
-WORD = (1 << 64) - 1
-
-
-class Semantics:
-    """Values of terms over the codes of one group, and what is left of a term when one group is known."""
-
-    def __init__(self, coding: Coding, terms: Terms) -> None:
-        self.coding = coding
-        self.terms = terms
-        self._groups: dict[Node, int] = {}
-        self._values: dict[Node, Values] = {}
-        self._left: dict[tuple[Node, int, int], Term] = {}
-
-    def groups(self, term: Term) -> int:
-        """Return the groups that the term's cells belong to, as a bit mask."""
-        if isinstance(term, int):
-            return 0
-        if term not in self._groups:
-            if term.kind == "cell":
-                self._groups[term] = 1 << self.coding.home[_number(term)][0]
-            else:
-                mask = 0
-                for argument in term.arguments:
-                    mask |= self.groups(argument)
-                self._groups[term] = mask
-        return self._groups[term]
-
-    def alone(self, term: Term) -> int | None:
-        """Return the group that all of the term's cells belong to, if it is one."""
-        mask = self.groups(term)
-        return mask.bit_length() - 1 if mask and not mask & (mask - 1) else None
-
-    def values(self, term: Node) -> Values:
-        """Return the term's value for each code of the one group it belongs to."""
-        if term not in self._values:
-            self._values[term] = self._evaluate(term)
-        return self._values[term]
-
-    def left(self, term: Term, group: int, code: int) -> Term:
-        """Return what is left of the term where the group has this code."""
-        if isinstance(term, int) or not self.groups(term) >> group & 1:
-            return term
-        if self.groups(term) == 1 << group:
-            return int(self.values(term)[code])
-        key = (term, group, code)
-        if key not in self._left:
-            arguments = tuple(self.left(a, group, code) for a in term.arguments)
-            self._left[key] = self.terms.rebuild(term, arguments)
-        return self._left[key]
-
-    def _evaluate(self, node: Node) -> Values:
-        if node.kind == "cell":
-            group, place = self.coding.home[_number(node)]
-            return np.array([v[place] for v in self.coding.groups[group].valuations], dtype=np.int64)
-        inner = [np.int64(a) if isinstance(a, int) else self.values(a) for a in node.arguments]
-        match node.kind:
-            case "not":
-                return np.asarray(1 - inner[0])
-            case "and":
-                return np.asarray(np.minimum.reduce(np.broadcast_arrays(*inner)))
-            case "or":
-                return np.asarray(np.maximum.reduce(np.broadcast_arrays(*inner)))
-            case "eq":
-                return np.asarray(inner[0] == inner[1], dtype=np.int64)
-            case "lt":
-                return np.asarray(inner[0] < inner[1], dtype=np.int64)
-            case "add" | "sum":
-                return np.asarray(np.add.reduce(np.broadcast_arrays(*inner)))
-            case "if":
-                return np.where(inner[0] != 0, inner[1], inner[2])
-        raise TypeError(node.kind)
-
-
-def _number(cell: Node) -> int:
-    number = cell.arguments[0]
-    assert isinstance(number, int)
-    return number
+from model.explore.semantics import Semantics, Values, joined
+from model.language.term import Node, Term
 
 
 class Constants:
@@ -239,20 +157,3 @@ class Writer:
                 test = self.truth(condition)
                 return self.add(f"select i1 {test}, i64 {self.number(then)}, i64 {self.number(other)}")
         return self.add(f"zext i1 {self.truth(node)} to i64")
-
-
-def joined(semantics: Semantics, terms: Iterable[Term], least: bool) -> tuple[dict[int, Values], list[Term]]:
-    """Gather a junction's parts: for each group the truth over its codes, and what joins groups."""
-    parts: dict[int, Values] = {}
-    rest: list[Term] = []
-    for term in terms:
-        group = semantics.alone(term)
-        if group is None:
-            rest.append(term)
-        else:
-            assert isinstance(term, Node)
-            truths = semantics.values(term)
-            known = parts.get(group)
-            join = np.minimum if least else np.maximum
-            parts[group] = truths if known is None else np.asarray(join(known, truths))
-    return parts, rest

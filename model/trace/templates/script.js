@@ -47,6 +47,7 @@
   });
   document.addEventListener("keydown", (event) => {
     if (!(event.key in keys) || event.ctrlKey || event.altKey || event.metaKey) return;
+    if (event.target.matches(".scroll")) return; // there the keys scroll
     event.preventDefault();
     select(moves[keys[event.key]](), true);
     say();
