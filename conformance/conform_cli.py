@@ -203,7 +203,7 @@ def _show(outcomes: Sequence[Outcome]) -> None:
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 2, 0, 0), pad_edge=False)
     for name in ("design", "as", "verdict"):
         table.add_column(name, no_wrap=True)
-    for name in ("schedules", "seconds", "edges", "refusals"):
+    for name in ("schedules", "edges made", "refusals met"):
         table.add_column(name, justify="right", no_wrap=True)
     for outcome in outcomes:
         table.add_row(
@@ -211,15 +211,16 @@ def _show(outcomes: Sequence[Outcome]) -> None:
             outcome.model,
             outcome.verdict.value,
             f"{outcome.schedules:,}",
-            f"{outcome.seconds:.1f}",
             *(_part(*pair) for pair in (outcome.coverage.edges, outcome.coverage.refusals)),
         )
     console.print(table)
+    schedules, seconds = (sum(getattr(o, name) for o in outcomes) for name in ("schedules", "seconds"))
+    console.print(f"{schedules:,} schedules in all, {seconds:.1f} s.")
     for outcome in outcomes:
         if outcome.failure is not None:
+            console.print()
             for line in _failure(outcome, outcome.failure):
                 console.print(line, markup=False, soft_wrap=True)
-            console.print()
 
 
 def _part(reached: int, there: int) -> str:
