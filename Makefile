@@ -17,7 +17,7 @@ lint: .venv/installed
 
 .venv/installed: pyproject.toml
 	@test -d .venv || $(PYTHON) -m venv .venv
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev,native]'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev,native,png]'
 	@touch $@
 
 clean:

@@ -12,12 +12,17 @@ def run(arguments: Sequence[str]) -> int:
     import click
 
     from conformance.cli import COMMANDS as HARNESS
+    from conformance.conform_cli import COMMANDS as MONITOR
     from model.cli import COMMANDS as MODEL
+    from model.graph_cli import COMMANDS as GRAPH
     from model.prove_cli import COMMANDS as PROVER
+    from model.report_cli import COMMANDS as OVERVIEW
+    from model.step_cli import COMMANDS as WALK
 
+    commands = (*MODEL, *OVERVIEW, *GRAPH, *WALK, *PROVER, *HARNESS, *MONITOR)
     group = click.Group(
         "cowpath",
-        commands={str(command.name): command for command in (*MODEL, *PROVER, *HARNESS)},
+        commands={str(command.name): command for command in commands},
         help="Check copy-before-write designs for races, deadlocks and lost updates.",
         context_settings={"help_option_names": ["-h", "--help"]},
     )

@@ -1,4 +1,4 @@
-"""The commands of the implementation and the harness: serve, replay."""
+"""The commands of the implementation and the harness: serve, replay, mutants."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from pathlib import Path
 import click
 
 import impl
+from conformance.mutants.cli import mutants
 from conformance.replay import Confirmation, confirm
 from conformance.scheduler.kernel import Kernel, Substrate
 from conformance.scheduler.schedule import Replay, ReplayError, Schedule
@@ -24,8 +25,10 @@ from model.check import check
 from model.designs import DESIGNS as MODELS
 from model.output import OutputError, make_folder
 from model.scenarios import ScenarioError, find
+from model.scenarios.geometry import reduce
 from model.scenarios.sizes import parse_size
 from model.stack.properties import MEANING, STANDARD
+from model.terminal import read_trace
 from model.trace.text import conclusion, wrap
 
 WIDTH = 100
@@ -143,6 +146,7 @@ def _length(disk: Path) -> int:
     help="Whose counterexample. Default: the shortest of all.",
 )
 @click.option("--token", metavar="TOKEN", help="Replay a recorded run instead of a counterexample.")
+@click.option("--trace", "recorded", metavar="FILE.json", help="Replay a recorded trace of the model.")
 @click.option(
     "--on",
     "substrate",
@@ -151,12 +155,21 @@ def _length(disk: Path) -> int:
     show_default=True,
     help="Real threads, or greenlets, which switch faster.",
 )
-def replay(design: str, wanted: str, wanted_property: str | None, token: str | None, substrate: str) -> None:
-    """Run a counterexample of the model on the threaded block stack, step by step, and show both.
+def replay(
+    design: str,
+    wanted: str,
+    wanted_property: str | None,
+    token: str | None,
+    recorded: str | None,
+    substrate: str,
+) -> None:
+    """Run a counterexample, or any trace of the model, on the threaded block stack, and show both.
 
     Exit status 0 if the threads do what the model says, or there is nothing to replay; 1 if they do not; 2
     for bad input.
     """
+    if sum(each is not None for each in (wanted_property, token, recorded)) > 1:
+        raise click.UsageError("--property, --token and --trace each say what to replay; give one of them")
     try:
         scenario = find(wanted)
         workload = Workload(design, scenario, Kernel(SUBSTRATES[substrate]()))
@@ -165,12 +178,15 @@ def replay(design: str, wanted: str, wanted_property: str | None, token: str | N
             return
     except (ScenarioError, ReplayError) as error:
         raise click.UsageError(str(error)) from None
-    properties = (wanted_property,) if wanted_property else STANDARD
-    result = check(MODELS[design], scenario, properties=properties)
-    traces = [outcome.trace for outcome in result.properties.values() if outcome.trace is not None]
-    if not traces:
-        click.echo(f"{design} on '{scenario.name}': no counterexample; {', '.join(properties)} holds")
-        return
+    if recorded is not None:
+        traces = [read_trace(recorded, MODELS[design], scenario, reduce(scenario))]
+    else:
+        properties = (wanted_property,) if wanted_property else STANDARD
+        result = check(MODELS[design], scenario, properties=properties)
+        traces = [outcome.trace for outcome in result.properties.values() if outcome.trace is not None]
+        if not traces:
+            click.echo(f"{design} on '{scenario.name}': no counterexample; {', '.join(properties)} holds")
+            return
     confirmation = confirm(min(traces, key=lambda trace: len(trace.steps)), workload)
     _show_confirmation(confirmation)
     raise SystemExit(1 if confirmation.departure else 0)
@@ -178,7 +194,8 @@ def replay(design: str, wanted: str, wanted_property: str | None, token: str | N
 
 def _show_confirmation(confirmation: Confirmation) -> None:
     trace, run = confirmation.trace, confirmation.run
-    click.echo(f"{trace.design} on '{trace.scenario}': {trace.property}; the model's trace, and the threads")
+    what = trace.property or "a walk"
+    click.echo(f"{trace.design} on '{trace.scenario}': {what}; the model's trace, and the threads")
     rows = [
         (step.owner if step else event.request, step.action if step else "", event.label if event else "")
         for step, event in zip_longest(trace.steps, run.events)
@@ -186,7 +203,7 @@ def _show_confirmation(confirmation: Confirmation) -> None:
     who, said = (max(len(row[i]) for row in rows) for i in (0, 1))
     for number, (owner, label, made) in enumerate(rows, 1):
         click.echo(f"{number:>3}  {owner:<{who}}  {label:<{said}}  {made}".rstrip())
-    click.echo(_wrapped(f"model: {conclusion(trace, MEANING[trace.property])}"))
+    click.echo(_wrapped(f"model: {conclusion(trace, MEANING.get(trace.property, ''))}"))
     click.echo(_wrapped(f"threads: {_ending(run)}"))
     click.echo(
         _wrapped(f"They differ: {confirmation.departure}." if confirmation.departure else "They agree.")
@@ -209,4 +226,4 @@ def _wrapped(line: str) -> str:
     return "\n".join(wrap(line, WIDTH, "  "))
 
 
-COMMANDS = (serve, replay)
+COMMANDS = (mutants, serve, replay)

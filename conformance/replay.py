@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from conformance.monitor.cells import Cells
 from conformance.strategies.simple import Guided
-from conformance.workload import ORIGINAL, Event, Run, Workload
+from conformance.workload import Run, Workload
 from impl.errors import Crash
 from model.scenarios.geometry import reduce
 from model.stack.binding import bind
@@ -51,34 +52,16 @@ def _ending(trace: Trace, run: Run, guide: Guided) -> str | None:
 
 
 def _data(trace: Trace, run: Run, workload: Workload) -> str | None:
-    cells = _cells(workload)
+    scenario, geometry = workload.scenario, reduce(workload.scenario)
+    cells, names = Cells(scenario, geometry), bind(scenario, geometry).names
+    who = (*names["Request"], "original data")
     for step, event in zip(trace.steps, run.events, strict=False):
+        _, wrote, pieces = event.fact("transfer") or ("", True, ())
+        values = {} if wrote else cells.values(pieces)
+        read = {names["Sector"][cell]: sorted(who[i] for i in found) for cell, found in values.items()}
         said = {place: value for seen in step.seen if seen.label == "reads" for place, value in seen.values}
-        read = _values(event, cells, workload)
         for place, value in said.items():
-            if value not in read.get(place, {value}):
-                got = " or ".join(sorted(read[place]))
+            if value not in read.get(place, [value]):
+                got = " or ".join(read[place]) or "what nobody has written"
                 return f"step {step.number}: the model reads {value} at {place}, the threads {got}"
     return None
-
-
-def _cells(workload: Workload) -> dict[str, int]:
-    """Return a byte of each of the model's cells, by the cell's name."""
-    geometry = reduce(workload.scenario)
-    names = bind(workload.scenario, geometry).names["Sector"]
-    return {name: cell.ranges[0][0] for name, cell in zip(names, geometry.cells, strict=True)}
-
-
-def _values(event: Event, cells: dict[str, int], workload: Workload) -> dict[str, set[str]]:
-    """Return who may have written what the step read of each cell."""
-    labels = [request.label for request in workload.scenario.requests]
-    writers = {ORIGINAL: {"original data"}}
-    for number, request in enumerate(workload.scenario.requests):
-        byte = 0 if request.kind == "nbd-zero" else number + 1
-        writers.setdefault(byte, set()).add(labels[number])
-    return {
-        name: writers.get(data[byte - extent.start], {"nobody"})
-        for extent, data in event.facts.get("data", ())
-        for name, byte in cells.items()
-        if extent.start <= byte < extent.end
-    }

@@ -7,15 +7,17 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
-from typing import Any, NamedTuple
+from typing import Any
 
+from conformance.log import ORIGINAL, Event, written_by
+from conformance.recorder import Recorder, TappedDisk
 from conformance.scheduler.kernel import Failure, Kernel, Strategy, Task
 from conformance.scheduler.schedule import Schedule
 from conformance.scheduler.sync import ScheduledSync
 from impl.context import AioContext, Request, Trace
-from impl.design import Design, Disks, Geometry
+from impl.design import Disks, Geometry
 from impl.designs import DESIGNS
-from impl.disk import Disk
+from impl.errors import Crash
 from impl.extent import Extent
 from impl.reqlist import Wait
 from model.designs import DESIGNS as MODELS
@@ -25,8 +27,6 @@ from model.scenarios.scenario import Request as Submitted
 from model.trace.text import describe_cycle
 from model.trace.trace import WaitEdge
 
-ORIGINAL = 0xFF
-"""What every byte of the secondary disk is at the start; a request writes its number + 1, a zero-write 0."""
 _CALLS = {
     "nbd-write": "nbd_write",
     "nbd-zero": "nbd_write",
@@ -38,22 +38,14 @@ _CALLS = {
 _FAULTS = {"cow.read": "cbw-read", "cow.write": "cbw-write", "write.data": "data-write"}
 
 
-class Event(NamedTuple):
-    """A step that has taken effect: its label, whose it was, and what the stack tells about it."""
-
-    label: str
-    request: str
-    facts: Mapping[str, Any]
-
-
 @dataclass(frozen=True)
 class Run:
-    """What happened: every step made, what each request returned, and how it ended if not well.
+    """What happened: all that was seen, what each request returned, and how it ended if not well.
 
     `cycle` is that of a deadlock, in the scenario's own units. `values` and `seen` are the kernel's.
     """
 
-    made: Sequence[tuple[str, str, Mapping[str, Any]]]
+    log: Sequence[Event]
     results: Mapping[str, object]
     failure: Failure | None
     cycle: tuple[WaitEdge, ...]
@@ -63,7 +55,7 @@ class Run:
     @cached_property
     def events(self) -> list[Event]:
         """Every step, in order."""
-        return [Event(*each) for each in self.made]
+        return [event for event in self.log if event.kind == "step"]
 
     @property
     def reason(self) -> str:
@@ -114,6 +106,7 @@ class Workload:
             "checkpoint": {"quiesced": scenario.quiesced_checkpoint},
             "stop": {"drained": scenario.drain_on_stop},
         }
+        self.log: Sequence[Event] = ()  # of the run under way
         self._faults = {r.label: r.fault for r in scenario.requests if r.fault != "none"}
 
     def close(self) -> None:
@@ -123,86 +116,109 @@ class Workload:
 
     def run(self, strategy: Strategy) -> Run:
         """Run all requests once, on fresh disks, under the strategy."""
-        kernel = self.kernel
-        for start, data in self._baseline:
-            os.pwrite(self._files[0], data, start)
-        made: list[tuple[str, str, Mapping[str, Any]]] = []
-        results: dict[str, object] = {}
+        kernel, recorder = self.kernel, Recorder()
+        self.log = log = recorder.log
         context = AioContext(ScheduledSync(kernel))
-        context.trace_hook = _recording(kernel, strategy, made)
-        if self._faults:
-            context.fault_hook = self._fail
+        context.trace_hook = _recording(kernel, strategy, recorder)
+        kernel.watch = lambda parked: log.append(Event("parked", facts=(("who", _names(parked)),)))
         if strategy.footprints:
             context.touch_hook = lambda *access: kernel.accesses.append(access)
+        failure = kernel.run(self.submit(context, recorder, kernel.choose), strategy)
+        cycle = self.cycle(failure.cycle) if failure else ()
+        log += ending(failure, cycle)
+        return Run(log, recorder.results, failure, cycle, kernel.values, kernel.seen)
+
+    def submit(
+        self, context: AioContext, recorder: Recorder, choose: Callable[[int, str], int]
+    ) -> list[tuple[str, Callable[[], None]]]:
+        """Return the requests by name, each to be made by a task of its own, on fresh disks."""
         secondary, hidden, active = self._files
-        size = self.scenario.size
+        size, cluster = self.scenario.size, self.scenario.cluster
+        for start, data in self._baseline:
+            os.pwrite(secondary, data, start)
+        if self._faults:
+            context.fault_hook = self._fail
         disks = Disks(
-            _FickleDisk(context, "the secondary disk", secondary, size, self.kernel, self.scenario.cluster),
-            Disk(context, "the hidden disk", hidden, size),
-            Disk(context, "the active disk", active, size),
+            _FickleDisk(context, secondary, size, recorder, choose, cluster),
+            TappedDisk(context, "hidden", hidden, size, recorder, self._baseline),
+            TappedDisk(context, "active", active, size, recorder, self._baseline),
         )
         design = self.design(context, disks, self.geometry)
         design.active.empty()
         design.hidden.empty()
-        requests = self.scenario.requests
-        names = [request.label for request in requests]
-        bodies = [self._body(design, request, i, results) for i, request in enumerate(requests)]
-        failure = kernel.run(zip(names, bodies, strict=True), strategy)
-        edges = [self._edge(wait) for wait in failure.cycle] if failure else []
+        bodies: list[tuple[str, Callable[[], None]]] = []
+        for number, submitted in enumerate(self.scenario.requests):
+            request = self._request(submitted, number)
+            options = self._options.get(submitted.kind, {})
+            call = partial(getattr(design, _CALLS[submitted.kind]), request, **options)
+            bodies.append((request.name, partial(recorder.call, request, call)))
+        return bodies
+
+    def cycle(self, waits: Sequence[Wait]) -> tuple[WaitEdge, ...]:
+        """Return a deadlock in the scenario's units, from the first request on."""
+        names = [request.label for request in self.scenario.requests]
+        edges = [self._edge(wait) for wait in waits]
         first = min(range(len(edges)), key=lambda i: names.index(edges[i].waiter), default=0)
-        cycle = tuple(edges[first:] + edges[:first])
-        return Run(made, results, failure, cycle, kernel.values, kernel.seen)
+        return tuple(edges[first:] + edges[:first])
 
     def _edge(self, wait: Wait) -> WaitEdge:
         entry = wait.entry
         held = entry.held.format(show_range(self.scenario, *entry.extent))
         return WaitEdge(wait.waiter.name, entry.owner.name, wait.on, held)
 
-    def _body(
-        self, design: Design, submitted: Submitted, number: int, results: dict[str, object]
-    ) -> Callable[[], None]:
-        """Return what the request does; an I/O error is its result, not the run's."""
+    def _request(self, submitted: Submitted, number: int) -> Request:
         offset, length = submitted.offset or 0, submitted.length or 0
-        data = bytes([number + 1]) * length if submitted.kind in ("nbd-write", "guest-write") else None
-        request = Request(submitted.label, Extent(offset, offset + length), data)
-        call = partial(
-            getattr(design, _CALLS[submitted.kind]), request, **self._options.get(submitted.kind, {})
-        )
-
-        def body() -> None:
-            try:
-                results[submitted.label] = call()
-            except OSError as error:
-                results[submitted.label] = error
-
-        return body
+        writes = submitted.kind in ("nbd-write", "guest-write")
+        data = bytes([written_by(self.scenario, number)]) * length if writes else None
+        return Request(submitted.label, Extent(offset, offset + length), data)
 
     def _fail(self, label: str, request: Request) -> None:
         if self._faults.get(request.name, "") == _FAULTS.get(label):
             raise OSError(errno.EIO, f"{label} of {request} is made to fail")
 
 
-class _FickleDisk(Disk):
-    """A disk whose block status is up to the scheduler: by default all of it is the same."""
+class _FickleDisk(TappedDisk):
+    """The secondary disk; its block status is chosen: by default all of it is the same."""
 
     def __init__(
-        self, context: AioContext, called: str, file: int, size: int, kernel: Kernel, cluster: int
+        self,
+        context: AioContext,
+        file: int,
+        size: int,
+        recorder: Recorder,
+        choose: Callable[[int, str], int],
+        cluster: int,
     ) -> None:
-        super().__init__(context, called, file, size)
-        self.kernel = kernel
+        super().__init__(context, "secondary", file, size, recorder)
+        self.choose = choose
         self.cluster = cluster
 
     def same_status(self, extent: Extent) -> Extent:
         """Return the beginning of the extent, in whole clusters."""
         clusters = extent.units(self.cluster)
-        less = self.kernel.choose(len(clusters), "block status") if len(clusters) > 1 else 0
+        less = self.choose(len(clusters), "block status") if len(clusters) > 1 else 0
         return Extent(extent.start, min((clusters.stop - less) * self.cluster, extent.end))
 
 
-def _recording(kernel: Kernel, strategy: Strategy, made: list[tuple[str, str, Mapping[str, Any]]]) -> Trace:
+def _recording(kernel: Kernel, strategy: Strategy, recorder: Recorder) -> Trace:
     def trace(label: str, request: Request, facts: dict[str, Any]) -> None:
         if not kernel.ending:  # else it is unwinding
-            made.append((label, request.name, facts))
+            recorder.step(label, request, facts)
             strategy.labelled(label, request.name)
 
     return trace
+
+
+def _names(tasks: Sequence[Task]) -> tuple[str, ...]:
+    return tuple(task.name for task in tasks)
+
+
+def ending(failure: Failure | None, cycle: Sequence[WaitEdge]) -> list[Event]:
+    """Return how the run ended, as far as a model can say something of it."""
+    if failure is None or failure.kind == "stuck":
+        return [Event("quiescent")]
+    if failure.kind == "deadlock":
+        return [Event("deadlock", facts=(("cycle", tuple((edge.waiter, edge.holder) for edge in cycle)),))]
+    if isinstance(failure.error, Crash):
+        return [Event("crash", failure.task, facts=(("property", failure.error.property),))]
+    return []

@@ -62,7 +62,7 @@ class Job:
             (data,) = self.source.read(
                 request, [extent], enter=enter, transfer=transfer, serialises=serialises
             )
-            self.context.step(transfer, request, data=[(extent, data)])
+            self.context.step(transfer, request)
             transfer = "cow.write"
             self.target.write(request, extent, data)
             self.context.step(transfer, request, extent=extent)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from impl.backup import Job
 from impl.context import AioContext, Request
+from impl.errors import AssertionFailed
 from impl.extent import Extent
 from impl.overlay import Hidden
 from impl.reqlist import Entry, ReqList
@@ -59,6 +60,8 @@ class BlockCopy(Job):
 
     def _take(self, request: Request, extent: Extent) -> Entry:
         self._touch()
+        if self.in_flight.find_conflict(extent) is not None:
+            raise AssertionFailed(f"{extent} is dirty, and in flight")
         self.done.set(extent)
         copying = self.in_flight.add(request, extent)
         self.context.step("copy.take", request, extent=extent)

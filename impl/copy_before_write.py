@@ -83,7 +83,7 @@ class CopyBeforeWrite(BlockCopy):
     def _read_target(self, request: Request, run: Extent) -> bytes:
         self.context.step("snapshot.look", request, extent=run, mapped=True)
         (data,) = self.target.disk.read("snapshot.target", request, [run])
-        self.context.step("snapshot.target", request, data=[(run, data)])
+        self.context.step("snapshot.target", request)
         return data
 
     def _read_source(self, request: Request, run: Extent, rest: Extent) -> bytes:
@@ -91,7 +91,7 @@ class CopyBeforeWrite(BlockCopy):
         try:
             self.context.step("snapshot.look", request, extent=run, mapped=False)
             (data,) = self.source.read(request, [run], enter="snapshot.enter", transfer="snapshot.source")
-            self.context.step("snapshot.source", request, data=[(run, data)])
+            self.context.step("snapshot.source", request)
         finally:
             self.frozen.remove(frozen)
         self.context.step("snapshot.thaw", request)

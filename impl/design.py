@@ -62,7 +62,8 @@ class Design(ABC):
 
     `target_serialises`: the job's writes to the hidden disk are serialising. `guest_reads_wait`: if not, a
     guest's read of the secondary disk carries NO_SERIALISING. `lists_unserialised`: such reads, and the
-    job's own, are on the tracked list for others to see.
+    job's own, are on the tracked list for others to see. `stop_begins_drained`: nothing is done to the job
+    before nothing is in flight.
     """
 
     name = ""
@@ -70,6 +71,7 @@ class Design(ABC):
     guest_reads_wait = True
     lists_unserialised = True
     checkpoint_drains = False
+    stop_begins_drained = False
 
     def __init__(self, context: AioContext, disks: Disks, geometry: Geometry) -> None:
         self.context = context
@@ -114,7 +116,7 @@ class Design(ABC):
         """Read the secondary disk as it is now, as an NBD client of that node may."""
         with _Flight(self, request):
             (data,) = self.secondary.read(request, [request.extent], enter="nbd.enter", transfer="nbd.read")
-            self.context.trace("nbd.read", request, data=[(request.extent, data)])
+            self.context.trace("nbd.read", request)
             return data
 
     def guest_read(self, request: Request) -> bytes:
@@ -136,7 +138,7 @@ class Design(ABC):
         """
         with self.context:
             quiesced = quiesced or self.checkpoint_drains
-            self._wait_for(request, *([self.endings, self.in_flight] if quiesced else [self.endings]))
+            self._wait_for(request, *self._before(quiesced))
             if self.freed:
                 self.context.trace("checkpoint.refused", request)
                 raise OSError(errno.EINVAL, "there is no job")
@@ -159,7 +161,7 @@ class Design(ABC):
         Raises OSError if there is no job.
         """
         with self.context:
-            self._wait_for(request, self.endings)
+            self._wait_for(request, *self._before(self.stop_begins_drained))
             if self.freed:
                 raise OSError(errno.EINVAL, "there is no job")
             ending = self.endings.add(request, self.whole)
@@ -190,6 +192,10 @@ class Design(ABC):
         self.context.step("guest.begin", request)
         self.active.write(request, data)
         self.context.trace("guest.end", request)
+
+    def _before(self, drained: bool) -> list[ReqList]:
+        """Return what must be empty before the job is touched."""
+        return [self.endings, self.in_flight] if drained else [self.endings]
 
     def _wait_for(self, request: Request, *lists: ReqList) -> None:
         """Wait until all the lists are empty at once."""

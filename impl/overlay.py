@@ -84,7 +84,7 @@ class Hidden(Overlay):
                 if self.tracked and entry and rest.start == rest.end:
                     self.tracked.end(entry)
                 label = "read.hidden" if here else "read.secondary"
-                self.context.step(label, request, data=list(zip(wanted, data, strict=True)))
+                self.context.step(label, request)
             return found
         except OSError:
             if self.tracked and entry and entry.listed:
@@ -123,7 +123,7 @@ class Active(Overlay):
             here, run = self.allocated.run(rest)
             if here:
                 (data,) = self.disk.read("read.lookup-active", request, [run])
-                self.context.step("read.lookup-active", request, extent=run, mapped=True, data=[(run, data)])
+                self.context.step("read.lookup-active", request, extent=run, mapped=True)
                 found.append(data)
             else:
                 self.context.step("read.lookup-active", request, extent=run, mapped=False)

@@ -27,11 +27,11 @@ class Entry:
     listed: bool = True
     wait_queue: Condition | None = None
 
-    def wait(self, context: AioContext, waiter: Request, on: str, extent: Extent) -> None:
-        """Wait until the entry has left its list, or has shrunk away from the extent."""
+    def wait(self, context: AioContext, waiter: Request, on: str) -> None:
+        """Wait until the entry has left its list or has shrunk, if only elsewhere."""
         if self.wait_queue is None:
             self.wait_queue = context.condition()
-        self.wait_queue.wait_for(Wait(waiter, on, self, extent))
+        self.wait_queue.wait_for(Wait(waiter, on, self, self.extent))
 
     def wake(self) -> None:
         """Let all waiters look again."""
@@ -44,16 +44,20 @@ class Entry:
 
 @dataclass(slots=True)
 class Wait:
-    """What a waiter waits for: that an entry leaves the list, or shrinks away from its extent."""
+    """What a waiter waits for: that an entry leaves the list, or has another extent than `seen`.
+
+    Who shrinks wakes all its waiters, whether they still overlap or not: they may find work in what it gave
+    up (reqlist_shrink_req).
+    """
 
     waiter: Request
     on: str
     entry: Entry
-    extent: Extent
+    seen: Extent
 
     def __call__(self) -> bool:
         """Tell whether that is so."""
-        return not (self.entry.listed and self.entry.extent.overlaps(self.extent))
+        return not self.entry.listed or self.entry.extent != self.seen
 
 
 class ReqList:
@@ -81,8 +85,8 @@ class ReqList:
         return None
 
     def wait_one(self, waiter: Request, entry: Entry, extent: Extent) -> None:
-        """Wait until the entry has left the list, or has shrunk away from the extent (reqlist_wait_one)."""
-        entry.wait(self.context, waiter, self.called, extent)
+        """Wait until the entry has left the list, or has shrunk (reqlist_wait_one)."""
+        entry.wait(self.context, waiter, self.called)
         self.context.touch(self.called, extent, False)
 
     def wait_all(self, waiter: Request, extent: Extent) -> None:

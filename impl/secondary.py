@@ -84,7 +84,7 @@ class Secondary:
                 self.context.step("write.begin", request)
                 (old,) = self.file.read("write.rmw", request, [blocks])
                 data = patched(blocks, old, extent, data)
-                self.context.step("write.rmw", request, data=[(blocks, old)])
+                self.context.step("write.rmw", request)
                 pieces = self._pieces(extent, blocks) if zeroes else [blocks]
             for piece in pieces:
                 if piece is not pieces[0]:

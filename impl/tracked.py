@@ -72,7 +72,7 @@ class TrackedRequests:
             entry.waiting_for = other
             self.touch(entry, write=True)
             self.context.trace(f"{label}.park", entry.owner, waits_for=other.owner.name)
-            other.wait(self.context, entry.owner, self.called, other.extent)
+            other.wait(self.context, entry.owner, self.called)
             entry.waiting_for = None
             self.touch(entry, write=True)
             waited = True

@@ -109,10 +109,10 @@ def check(
             complete = starvation.stopped is None
             if (lasso := starvation.lasso) is not None:
                 first = (lasso.owner, *(r for r in starvation.starved if r != lasso.owner))
-                stem, loop = _steps(model, lasso.stem), _steps(model, lasso.loop)
+                stem, loop = steps_of(model, lasso.stem), steps_of(model, lasso.loop)
                 trace = replay_lasso(design.system, model.instance, scenario.name, first, stem, loop)
         elif (witness := found.witnesses.get(name)) is not None:
-            path = _steps(model, witness.path)
+            path = steps_of(model, witness.path)
             trace = replay(design.system, model.instance, scenario.name, name, path)
         elif name in found.depths:  # it was answered, but could not be shown
             complete = False
@@ -130,7 +130,8 @@ def finite(design: Design, scenario: Scenario, geometry: Geometry) -> Narrowed:
     return narrow(ground(design.system, bind(scenario, geometry)))
 
 
-def _steps(model: GroundModel, path: Sequence[int]) -> list[tuple[Action, tuple[int, ...]]]:
+def steps_of(model: GroundModel, path: Sequence[int]) -> list[tuple[Action, tuple[int, ...]]]:
+    """Return the path's actions with their arguments, for a replay."""
     return [(model.commands[n].action, model.commands[n].arguments) for n in path]
 
 

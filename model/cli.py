@@ -3,48 +3,45 @@
 from __future__ import annotations
 
 import json
-import math
+import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import click
+from click.core import ParameterSource
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from model import campaign, output, report
 from model.check import Result, finite
-from model.designs import DESIGNS, Design
-from model.explore.engines import ENGINES
-from model.explore.result import DEADLOCK, Limits, Progress, questions
+from model.designs import Design
+from model.explore.result import DEADLOCK, Limits, questions
 from model.export.naming import identifier
 from model.export.promela import promela
 from model.export.tla import tla
+from model.formats import FORMATS, Subject
 from model.guards import audit
-from model.reduce.choice import NAMES
-from model.scenarios import Scenario, ScenarioError, bundled, find
-from model.scenarios.geometry import describe, reduce, unreduced
+from model.minimal import Minimiser
+from model.planning import (
+    ENGINE,
+    MAX_SECONDS,
+    MAX_STATES,
+    PROPERTIES,
+    REDUCE,
+    REDUCTION,
+    carry_out,
+    make_plan,
+)
+from model.scenarios import Scenario, bundled
+from model.scenarios.geometry import describe, reduce
 from model.stack.properties import MEANING, STANDARD, asked
-from model.terminal import BadInput, find_designs, open_console
-from model.trace import record, text
+from model.terminal import WIDTH, BadInput, find_designs, find_scenarios, open_console, read_trace
+from model.trace import text
+from model.trace.png import NoRenderer
 from model.trace.trace import Trace
 from model.verdict import worst
-
-FORMATS = ("text", "json")
-
-
-def _find_scenarios(names: Sequence[str]) -> list[Scenario]:
-    try:
-        found = [find(name) for name in names] or list(bundled())
-    except ScenarioError as error:
-        raise BadInput(str(error)) from None
-    different = list(dict.fromkeys(found))
-    for words in ([s.name for s in different], [s.slug for s in different]):
-        twice = [word for word in words if words.count(word) > 1]
-        if twice:
-            raise BadInput(f"two of the scenarios are named '{twice[0]}'; give each a name of its own")
-    return different
 
 
 @click.command()
@@ -100,7 +97,7 @@ def _print_guards(design: Design) -> None:
 def scenarios(scenario: str | None) -> None:
     """List the bundled scenarios, or show one: what it is about, its requests and reduced geometry."""
     console = open_console()
-    for each in _find_scenarios([] if scenario is None else [scenario]):
+    for each in find_scenarios([] if scenario is None else [scenario]):
         requests = ", ".join(request.label for request in each.requests)
         console.print(Text.assemble((each.slug, "bold"), f"  {each.name}: {requests}"))
         console.print(" ".join(each.shows.split()), markup=False)
@@ -109,61 +106,17 @@ def scenarios(scenario: str | None) -> None:
         console.print()
 
 
-_ENGINE = click.option(
-    "--engine",
-    type=click.Choice(list(ENGINES)),
-    default="auto",
-    show_default=True,
-    help="Who explores; auto: NumPy, and machine code where there are more than some 100,000 states.",
-)
-_MAX_STATES = click.option(
-    "--max-states", type=click.IntRange(min=1), help="Stop a run after so many states: undetermined."
-)
-
-
-def _finite(_: click.Context, __: click.Parameter, value: float | None) -> float | None:
-    if value is not None and not math.isfinite(value):
-        raise click.BadParameter(f"{value} is not a number of seconds.")
-    return value
-
-
-_MAX_SECONDS = click.option(
-    "--max-seconds",
-    callback=_finite,
-    type=click.FloatRange(min=0, min_open=True),
-    help="Stop a run after so long: undetermined.",
-)
-_REDUCTION = click.option(
-    "--reduction",
-    "reductions",
-    multiple=True,
-    type=click.Choice(NAMES),
-    help="Leave out of the search what it makes superfluous; several may be given. Default: none.",
-)
-_PROPERTIES = click.option(
-    "--property",
-    "properties",
-    multiple=True,
-    metavar="P",
-    type=click.Choice(list(MEANING)),
-    help=f"One of {', '.join(MEANING)}. Default: all but concurrency.",
-)
-_REDUCE = click.option(
-    "--reduce/--no-reduce", default=True, help="Reduce the disk to the smallest equivalent one (the default)."
-)
-
-
 @click.command()
 @click.argument("names", metavar="[DESIGN|FILE.py]...", nargs=-1)
 @click.option("--scenario", "wanted", multiple=True, metavar="NAME|FILE.toml", help="Default: all bundled.")
-@_PROPERTIES
+@PROPERTIES
 @click.option("--json", "json_path", metavar="OUT", help="Write the results there as JSON ('-': to stdout).")
 @click.option("--traces", "folder", metavar="DIR", help="Write every trace there as text.")
-@_ENGINE
-@_MAX_STATES
-@_MAX_SECONDS
-@_REDUCTION
-@_REDUCE
+@ENGINE
+@MAX_STATES
+@MAX_SECONDS
+@REDUCTION
+@REDUCE
 def check(
     names: tuple[str, ...],
     wanted: tuple[str, ...],
@@ -181,15 +134,15 @@ def check(
     Without arguments: every design on every bundled scenario. Exit status 0 if all hold, 1 if something is
     violated, 3 if something is undetermined, 2 for bad input.
     """
-    chosen, on = find_designs(names), _find_scenarios(wanted)
+    chosen, on = find_designs(names), find_scenarios(wanted)
     limits = Limits(max_states, max_seconds)
-    plan = _plan(chosen, on, asked(properties), engine, limits, reductions, reduce)
+    plan = make_plan(chosen, on, asked(properties), engine, limits, reductions, reduce)
     try:
         if json_path not in (None, "-"):
             output.check_file(str(json_path), "--json")
         traces = None if folder is None else output.make_folder(folder, "--traces")
         began = time.perf_counter()
-        results = _run(plan)
+        results = carry_out(plan)
         seconds = time.perf_counter() - began
         if traces is not None:
             _write_traces(results, traces)
@@ -215,18 +168,26 @@ def check(
     type=click.Choice(list(MEANING)),
     help="Default: the violated one with the shortest trace.",
 )
-@click.option("--format", "form", type=click.Choice(FORMATS), default="text", show_default=True)
+@click.option("--minimal", is_flag=True, help="With the fewest requests, sectors and context switches.")
+@click.option("--ascii", "plain", is_flag=True, help="Text in plain ASCII, for a mail.")
+@click.option("--against", metavar="DESIGN", help="With --format html: how far another design goes along.")
+@click.option("--format", "form", type=click.Choice(list(FORMATS)), default="text", show_default=True)
+@click.option("--from", "recorded", metavar="FILE.json", help="A recorded trace, instead of searching one.")
 @click.option("-o", "path", metavar="OUT", help="Write it there instead of to stdout.")
-@_ENGINE
-@_MAX_STATES
-@_MAX_SECONDS
-@_REDUCTION
-@_REDUCE
+@ENGINE
+@MAX_STATES
+@MAX_SECONDS
+@REDUCTION
+@REDUCE
 def trace(
     name: str,
     wanted: str,
     wanted_property: str | None,
+    minimal: bool,
+    plain: bool,
+    against: str | None,
     form: str,
+    recorded: str | None,
     path: str | None,
     engine: str,
     max_states: int | None,
@@ -238,29 +199,72 @@ def trace(
 
     Exit status 0 if the property holds, 1 if it is violated, 3 if it is undetermined, 2 for bad input.
     """
-    chosen, on = find_designs([name]), _find_scenarios([wanted])
+    if plain and form != "text":
+        raise BadInput(f"--ascii: goes with --format text, not with {form}")
+    if against is not None and form != "html":
+        raise BadInput(f"--against: goes with --format html, not with {form}")
+    (design,), (scenario,) = find_designs([name]), find_scenarios([wanted])
+    other = None if against is None else find_designs([against])[0]
+    if other is not None and (missing := other.misses(scenario)):
+        raise BadInput(f"--against: {other.name} has no {missing}: '{scenario.name}' does not fit it")
     properties = (wanted_property,) if wanted_property else STANDARD
-    plan = _plan(chosen, on, properties, engine, Limits(max_states, max_seconds), reductions, reduce)
+    plan = make_plan(
+        [design], [scenario], properties, engine, Limits(max_states, max_seconds), reductions, reduce
+    )
     try:
         if path is not None:
             output.check_file(path, "-o")
-        (result,) = _run(plan)
-        _print_trace(result, form, path)
-    except output.OutputError as error:
-        raise BadInput(str(error)) from None
-    raise SystemExit(result.verdict.exit_status)
-
-
-def _print_trace(result: Result, form: str, path: str | None) -> None:
-    traces = [outcome.trace for outcome in result.properties.values() if outcome.trace is not None]
-    if traces:
-        shortest = min(traces, key=lambda each: len(each.steps))
-        content = _formatted(shortest, form)
-        if path is None:
-            click.echo(content, nl=False)
+        if recorded is not None:
+            searching = ("wanted_property", "minimal", "engine", "max_states", "max_seconds", "reductions")
+            _refuse_beside("--from", *searching)
+            found = read_trace(recorded, design, scenario, plan.geometry(scenario))
+            status = int(found.property not in ("", "concurrency"))
         else:
-            output.write(path, content)
-        return
+            (result,) = carry_out(plan)
+            traces = [outcome.trace for outcome in result.properties.values() if outcome.trace is not None]
+            status = result.verdict.exit_status
+            if not traces:
+                _say_none(result, form, path)
+                raise SystemExit(status)
+            found = min(traces, key=lambda each: len(each.steps))
+            if minimal:
+                scenario, found = _minimised(design, found.property, plan, result)
+        subject = Subject(found, design, name, scenario, plan.geometry(scenario), plain, other)
+        _print(FORMATS[form](subject), form, path)
+    except (output.OutputError, NoRenderer) as error:
+        raise BadInput(str(error)) from None
+    raise SystemExit(status)
+
+
+def _minimised(design: Design, name: str, plan: campaign.Plan, result: Result) -> tuple[Scenario, Trace]:
+    minimiser = Minimiser(design, name, plan.engine, plan.limits, plan.reductions, plan.geometry)
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        return minimiser.minimise(result)
+    with console.status("") as status:
+        minimiser.watch = lambda task: status.update(Text(task))
+        return minimiser.minimise(result)
+
+
+def _refuse_beside(option: str, *others: str) -> None:
+    """Refuse what has no meaning beside the option, rather than pass it over."""
+    context = click.get_current_context()
+    for param in context.command.params:
+        if param.name in others and context.get_parameter_source(param.name) is not ParameterSource.DEFAULT:
+            raise BadInput(f"{param.opts[0]} says how to search; with {option} nothing is searched")
+
+
+def _print(content: str | bytes, form: str, path: str | None) -> None:
+    if path is not None:
+        output.write(path, content)
+    elif isinstance(content, bytes) and sys.stdout.isatty():
+        raise BadInput(f"--format {form}: no terminal shows that; accepted: -o OUT, or a pipe")
+    else:
+        click.echo(content, nl=False)
+
+
+def _say_none(result: Result, form: str, path: str | None) -> None:
+    """Say that there is no trace: in the file if it is for words, else on stderr."""
     if form == "json":
         nothing = {**report.as_json(result), "trace": None}
         content = json.dumps(nothing, indent=1) + "\n"
@@ -268,59 +272,10 @@ def _print_trace(result: Result, form: str, path: str | None) -> None:
         asked = ", ".join(result.properties)
         lines = [f"no trace: {asked} on '{result.scenario.name}':", *map(str, report.details(result))]
         content = "\n".join(lines) + "\n"
-    if path is not None and result.stopped is None:
+    if path is not None and result.stopped is None and form in ("text", "json"):
         output.write(path, content)
     else:  # what a limit or an interrupt left open is no outcome to keep in a file
-        click.echo(content, nl=False, err=form == "text" or path is not None)
-
-
-def _formatted(shortest: Trace, form: str) -> str:
-    if form == "text":
-        return text.render(shortest, MEANING[shortest.property])
-    written = {
-        "design": shortest.design,
-        "scenario": shortest.scenario,
-        "property": shortest.property,
-        "trace": record.steps(shortest),
-        **record.decided(shortest),
-    }
-    return json.dumps(written, indent=1) + "\n"
-
-
-def _plan(
-    chosen: Sequence[Design],
-    on: Sequence[Scenario],
-    properties: Sequence[str],
-    engine: str,
-    limits: Limits,
-    reductions: Sequence[str],
-    reduced: bool,
-) -> campaign.Plan:
-    if all(design.misses(scenario) for design in chosen for scenario in on):
-        design, scenario = chosen[0], on[0]
-        raise BadInput(f"{design.name} has no {design.misses(scenario)}: '{scenario.name}' does not fit it")
-    known = {*DESIGNS, *(design.name for design in chosen)}
-    plan = campaign.Plan(
-        chosen, on, properties, engine, limits, tuple(reductions), reduce if reduced else unreduced
-    )
-    for scenario in on:
-        unknown = sorted(set(scenario.expect) - known)
-        if unknown:
-            accepted = ", ".join(sorted(known))
-            raise BadInput(f"{scenario.slug}: expect: unknown design '{unknown[0]}'; accepted: {accepted}")
-        try:
-            plan.geometry(scenario)
-        except ScenarioError as error:
-            raise BadInput(str(error)) from None
-    return plan
-
-
-def _run(plan: campaign.Plan) -> list[Result]:
-    console = Console(stderr=True)
-    if not console.is_terminal:
-        return campaign.run(plan)
-    with console.status("") as status:
-        return campaign.run(plan, lambda task, progress: status.update(Text(_progress(task, progress))))
+        click.echo(content, nl=False, err=form != "json" or path is not None)
 
 
 def _write_traces(results: Sequence[Result], folder: Path) -> None:
@@ -329,16 +284,6 @@ def _write_traces(results: Sequence[Result], folder: Path) -> None:
             if outcome.trace is not None:
                 path = folder / f"{result.scenario.slug}--{result.design}--{name}.txt"
                 output.write(path, text.render(outcome.trace, MEANING[name]))
-
-
-def _progress(task: str, progress: Progress | None) -> str:
-    if progress is None:
-        return task
-    rate = progress.states / max(progress.seconds, 1e-9)
-    return (
-        f"{task}: {progress.states:,} states, {progress.transitions:,} transitions, {rate:,.0f} states/s, "
-        f"frontier {progress.frontier:,}, depth {progress.depth}, {progress.memory / 1e6:,.0f} MB"
-    )
 
 
 def _show(results: Sequence[Result], seconds: float) -> None:
@@ -354,7 +299,8 @@ def _show(results: Sequence[Result], seconds: float) -> None:
     traces = [outcome.trace for outcome in outcomes if outcome.trace is not None]
     for each in traces or report.telling(results):
         console.print()
-        console.print(text.render(each, MEANING[each.property]), end="", markup=False, soft_wrap=True)
+        rendered = text.render(each, MEANING[each.property], width=WIDTH)
+        console.print(rendered, end="", markup=False, soft_wrap=True)
     for line in report.surprises(results):
         console.print(f"Not as expected: {line}", style="bold red", markup=False)
     if len(results) > 1 and (answer := report.answer(results)):
@@ -366,9 +312,9 @@ def _show(results: Sequence[Result], seconds: float) -> None:
 @click.argument("name", metavar="DESIGN|FILE.py")
 @click.option("--scenario", "wanted", required=True, metavar="NAME|FILE.toml", help="On what.")
 @click.option("--to", "form", required=True, type=click.Choice(["promela", "tla"]), help="For SPIN, or TLC.")
-@_PROPERTIES
+@PROPERTIES
 @click.option("-o", "path", metavar="OUT", help="Write it there (of OUT.tla: OUT.cfg, too), not to stdout.")
-@_REDUCE
+@REDUCE
 def export(
     name: str, wanted: str, form: str, properties: tuple[str, ...], path: str | None, reduce: bool
 ) -> None:
@@ -376,9 +322,9 @@ def export(
 
     What is written is the finite model that `check` explores, with the same steps and states.
     """
-    (design,), (scenario,) = find_designs([name]), _find_scenarios([wanted])
+    (design,), (scenario,) = find_designs([name]), find_scenarios([wanted])
     asked = tuple(dict.fromkeys(properties)) or STANDARD
-    geometry = _plan([design], [scenario], asked, "", Limits(), (), reduce).geometry(scenario)
+    geometry = make_plan([design], [scenario], asked, "", Limits(), (), reduce).geometry(scenario)
     narrowed = finite(design, scenario, geometry)
     sought, deadlock = questions(narrowed.model, asked), DEADLOCK in asked
     heading = [f"{design.name} on '{scenario.name}'", *(f"{each}: {MEANING[each]}" for each in asked)]

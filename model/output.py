@@ -34,23 +34,22 @@ def make_folder(path: str, option: str) -> Path:
     return folder
 
 
-def write(path: str | Path, content: str) -> None:
+def write(path: str | Path, content: str | bytes) -> None:
     """Write the file: to a temporary one beside it, then renamed. Links are followed, devices written to.
 
-    Raises `OutputError`; nothing is left behind then.
+    Text is written in UTF-8. Raises `OutputError`; nothing is left behind then.
     """
     target = Path(path)
+    data = content.encode() if isinstance(content, str) else content
     try:
         if target.exists() and not target.is_file():
-            target.write_text(content, encoding="utf-8")
+            target.write_bytes(data)
             return
         target = target.resolve()
-        with tempfile.NamedTemporaryFile(
-            "w", dir=target.parent, prefix=f".{target.name}.", delete=False, encoding="utf-8"
-        ) as file:
+        with tempfile.NamedTemporaryFile(dir=target.parent, prefix=f".{target.name}.", delete=False) as file:
             temporary = Path(file.name)
             try:
-                file.write(content)
+                file.write(data)
                 file.flush()
                 temporary.chmod(target.stat().st_mode if target.exists() else 0o666 & ~_umask())
                 temporary.replace(target)

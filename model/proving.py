@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -20,20 +21,22 @@ from model.language.instance import Instance
 from model.language.system import Property
 from model.prove.counterexample import Counterexample, search
 from model.prove.drawing import draw
-from model.prove.prover import RLIMIT, Outcome
+from model.prove.prover import RLIMIT, Outcome, Poll
+from model.prove.rank import TERMINATION
 from model.prove.templates import assigned_values
 from model.prove.theorem import Attempt, Induction, Use, audit
-from model.prove.theory import DEADLOCK
 from model.scenarios import Scenario
 from model.scenarios.geometry import reduce
 from model.stack.binding import bind
+from model.stack.wellformed import FINITE, GIVEN
 from model.trace.trace import Trace
 from model.verdict import Verdict
 
 ANY = "any requests"
+INTERRUPTED = "what was left when it was interrupted"
 _REACH = Limits(max_states=200_000)  # of a counterexample's own instance: it is small
 _SLUG = re.compile(r"[^a-z0-9.]+")
-_NOTHING = Argument((), (), (), (), (), ())
+_NOTHING = Argument(GIVEN, (), (), (), (), (), runs=(FINITE,))
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,8 @@ class Theorem:
 
     `scope`: what it is restricted to, in words. `open`: what could not be shown. `missing`: a counterexample
     to the first of these, drawn, and whether the checker `reaches` it. A refutation is the checker's `trace`.
+    `rank`: measures by which runs end, in words; `loop`: steps that they leave to go round. `explored`: what
+    the checker saw of the design in the scope of its argument.
     """
 
     design: str
@@ -55,13 +60,25 @@ class Theorem:
     missing: str | None = None
     reached: bool | None = None
     trace: Trace | None = None
+    rank: tuple[str, ...] = ()
+    loop: tuple[str, ...] = ()
+    explored: Explored | None = None
+
+
+@dataclass(frozen=True)
+class Explored:
+    """What shows that theorems are not vacuous: states that satisfy all that is assumed, and steps.
+
+    `scenarios`: how many are in scope; `never`: labels of steps that are taken in none of them.
+    """
+
+    states: int
+    scenarios: int
+    never: tuple[str, ...]
 
 
 class BrokenInvariant(Exception):
     """The explorer reaches a state that breaks a claim: the argument, or the prover, is wrong."""
-
-
-Report = Callable[[str], None]
 
 
 def prove(
@@ -71,80 +88,114 @@ def prove(
     *,
     rlimit: int = RLIMIT,
     folder: Path | None = None,
-    report: Report = lambda task: None,
+    poll: Poll = lambda: None,
 ) -> Iterator[Theorem]:
     """Yield what comes of each theorem, in the scope of the design's argument and then without it.
 
-    Refutations are sought on the scenarios. `folder`: where every obligation goes as SMT-LIB 2.
+    Refutations are sought on the scenarios. `folder`: where every obligation goes as SMT-LIB 2. `poll`:
+    called now and then; raises KeyboardInterrupt to end with what is known.
     Raises `BrokenInvariant` if one of the scenarios breaks a claim.
     """
-    argument = design.argument or _NOTHING
-    explore_claims(design, argument, scenarios, report)
+    argument = argument_of(design)
+    explored = explore_claims(design, argument, scenarios, poll)
 
-    def watch(done: int, of: int) -> None:
-        report(f"{design.name}: obligation {done} of {of}")
-
-    report(f"{design.name}: stating the obligations")
-    attempt = Attempt(design.system, argument, rlimit)
-    induction = attempt.induct(watch)
+    attempt = Attempt(design.system, argument, rlimit, poll)
+    induction = attempt.induct()
     if folder is not None:
-        _write_scripts(attempt, induction, folder / design.name)
-    general: Induction | None = None
+        _write_scripts(attempt, induction.outcomes, folder / design.name)
+
+    @functools.cache
+    def general() -> Induction:
+        return attempt.houdini(induction, [claim.name for claim in argument.scope])[0]
+
+    def ranked(base: Induction) -> Induction:
+        found = attempt.ranked(base)
+        if folder is not None:
+            own = [outcome for outcome in found.outcomes if outcome.theorem == TERMINATION]
+            _write_scripts(attempt, own, folder / design.name / TERMINATION)
+        return found
+
     for name in theorems:
-        needs = induction.needs(name)
-        if any(claim.name in needs for claim in argument.scope):
-            if general is None:
-                report(f"{design.name}: without its restrictions")
-                general, _ = attempt.houdini(induction, [claim.name for claim in argument.scope])
-            if not general.proves(name):
-                yield _judge(design, induction, name, scenarios, report)
-            yield _judge(design, general, name, scenarios, report)
+        if name == TERMINATION:
+            tried = [ranked(general())]
+            if argument.scope and not tried[0].proves(name):
+                tried.insert(0, ranked(induction))
+        elif any(claim.name in induction.needs(name) for claim in argument.scope):
+            tried = [general()] if general().proves(name) else [induction, general()]
         else:
-            yield _judge(design, induction, name, scenarios, report)
+            tried = [induction]
+        for each in tried:
+            yield replace(_judge(design, each, name, scenarios, poll), explored=explored)
 
 
-def uses(design: Design, theorems: Sequence[str], rlimit: int = RLIMIT) -> Iterator[Use]:
-    """Yield what each restriction, invariant and guard of a design is for."""
-    attempt = Attempt(design.system, design.argument or _NOTHING, rlimit)
-    yield from audit(attempt, attempt.induct(), theorems)
+def uses(
+    design: Design, theorems: Sequence[str], rlimit: int = RLIMIT, poll: Poll = lambda: None
+) -> Iterator[Use]:
+    """Yield what each restriction, invariant and guard of a design is for. `poll`: see `prove`."""
+    attempt = Attempt(design.system, argument_of(design), rlimit, poll)
+    induction = attempt.ranked(attempt.induct())
+    if not induction.complete:
+        raise KeyboardInterrupt
+    yield from audit(attempt, induction, theorems)
 
 
-def _write_scripts(attempt: Attempt, induction: Induction, folder: Path) -> None:
+def _write_scripts(attempt: Attempt, outcomes: Sequence[Outcome], folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    for number, outcome in enumerate(induction.outcomes, 1):
+    for number, outcome in enumerate(outcomes, 1):
         script = attempt.prover.script(attempt.obligations[outcome.name], outcome.needs)
         output.write(folder / f"{number:04}-{_SLUG.sub('-', outcome.name)[:80].strip('-')}.smt2", script)
 
 
 def explore_claims(
-    design: Design, argument: Argument, scenarios: Sequence[Scenario], report: Report = lambda task: None
-) -> int:
-    """Check every claim in every reachable state of the scenarios in scope; return the number of states.
+    design: Design, argument: Argument, scenarios: Sequence[Scenario], poll: Poll = lambda: None
+) -> Explored:
+    """Check every claim in every reachable state of the scenarios in scope, and see which steps are taken.
 
     Raises `BrokenInvariant`, naming the claim and the scenario.
     """
-    states = 0
-    claims = [*assigned_values(design.system), *argument.invariants] if argument.invariants else []
-    for scenario in scenarios if claims else ():
+    states, explored = 0, 0
+    never = [action.label for action in design.system.actions]
+    claims = [*assigned_values(design.system), *argument.invariants]
+    for scenario, instance in in_scope(design, argument, scenarios):
+        properties = [Property(c.name, "always", c.formula(design.system)) for c in claims]
+        narrowed = narrow(ground(replace(design.system, properties=properties), instance))
+        model, terms = narrowed.model, narrowed.model.terms
+        broken = [Question(name, terms.negation(term)) for name, term in model.always.items()]
+        steps = [
+            Question(label, terms.disjunction(c.enabled for c in model.commands if c.action.label == label))
+            for label in never
+        ]
+        found = NumpyEngine().explore(narrowed, (*broken, *steps), UNLIMITED, lambda progress: poll())
+        if not found.complete:
+            raise KeyboardInterrupt
+        for question in broken:
+            if question.name in found.witnesses:
+                raise BrokenInvariant(
+                    f"{design.name} on '{scenario.name}' breaks the invariant: {question.name}"
+                )
+        never = [label for label in never if label not in found.witnesses]
+        states, explored = states + found.states, explored + 1
+    return Explored(states, explored, tuple(never))
+
+
+def in_scope(
+    design: Design, argument: Argument, scenarios: Sequence[Scenario]
+) -> Iterator[tuple[Scenario, Instance]]:
+    """Yield the scenarios to which the argument applies, bound; one that breaks `given` is an error."""
+    for scenario in scenarios:
         instance = _instance(design, scenario)
         if instance is None:
             continue
         for claim in argument.given:
             if not _holds(design, instance, claim):
                 raise BrokenInvariant(f"'{scenario.name}' is not as every scenario should be: {claim.name}")
-        if not all(_holds(design, instance, claim) for claim in argument.scope):
-            continue
-        report(f"{design.name}: its invariants on '{scenario.name}'")
-        properties = [Property(c.name, "always", c.formula(design.system)) for c in claims]
-        narrowed = narrow(ground(replace(design.system, properties=properties), instance))
-        terms = narrowed.model.terms
-        questions = [Question(name, terms.negation(term)) for name, term in narrowed.model.always.items()]
-        found = NumpyEngine().explore(narrowed, tuple(questions), UNLIMITED, lambda progress: None)
-        broken = [name for name in found.witnesses if name != DEADLOCK]
-        if broken:
-            raise BrokenInvariant(f"{design.name} on '{scenario.name}' breaks the invariant: {broken[0]}")
-        states += found.states
-    return states
+        if all(_holds(design, instance, claim) for claim in argument.scope):
+            yield scenario, instance
+
+
+def argument_of(design: Design) -> Argument:
+    """Return the design's argument; one without claims of its own if it has none."""
+    return design.argument or _NOTHING
 
 
 def _instance(design: Design, scenario: Scenario) -> Instance | None:
@@ -160,12 +211,13 @@ def _judge(
     induction: Induction,
     theorem: str,
     scenarios: Sequence[Scenario],
-    report: Report,
+    poll: Poll,
 ) -> Theorem:
     argument, outcomes = induction.argument, tuple(induction.rests_on(theorem))
     needs = induction.needs(theorem)
     proved = induction.proves(theorem)
-    scope = [claim.name for claim in argument.scope if claim.name in needs or not proved]
+    runs = argument.runs if theorem == TERMINATION else ()
+    scope = [c.name for c in (*argument.scope, *runs) if c.name in needs or not proved]
     result = Theorem(
         design.name,
         theorem,
@@ -174,14 +226,17 @@ def _judge(
         sum(o.seconds for o in outcomes),
         outcomes,
         needs,
-        tuple(o.name for o in outcomes if not o.proved),
+        tuple(o.name for o in outcomes if not o.proved) if induction.complete else (INTERRUPTED,),
     )
+    if theorem == TERMINATION and induction.rank is not None:
+        measures = tuple(measure.name for measure in induction.rank.measures)
+        result = replace(result, rank=measures, loop=induction.rank.loop)
     if proved or not induction.complete:
         return result
-    report(f"{design.name}: {theorem} is not proved; looking for what breaks it")
-    found = (search(design.system, argument, outcome) for outcome in outcomes if not outcome.proved)
+    poll()
+    found = (search(induction, outcome) for outcome in outcomes if not outcome.proved)
     missing = next(filter(None, found), None)
-    trace = _refutation(design, argument, theorem, scenarios, report)
+    trace = _refutation(design, argument, theorem, scenarios, poll)
     return replace(
         result,
         verdict=Verdict.UNDETERMINED if trace is None else Verdict.VIOLATED,
@@ -207,15 +262,19 @@ def _reaches(missing: Counterexample) -> bool | None:
 
 
 def _refutation(
-    design: Design, argument: Argument, theorem: str, scenarios: Sequence[Scenario], report: Report
+    design: Design, argument: Argument, theorem: str, scenarios: Sequence[Scenario], poll: Poll
 ) -> Trace | None:
     """Return the shortest trace that violates the theorem on a scenario in scope."""
+    asked = (
+        "progress" if theorem == TERMINATION else theorem
+    )  # a loop without streams is of no use to anybody
+    scope = (*argument.scope, *argument.runs) if theorem == TERMINATION else argument.scope
     traces = []
     for scenario in scenarios:
         instance = _instance(design, scenario)
-        if instance is not None and all(_holds(design, instance, claim) for claim in argument.scope):
-            report(f"{design.name}: {theorem} on '{scenario.name}'")
-            trace = check(design, scenario, properties=(theorem,)).properties[theorem].trace
+        if instance is not None and all(_holds(design, instance, claim) for claim in scope):
+            poll()
+            trace = check(design, scenario, properties=(asked,)).properties[asked].trace
             if trace is not None:
                 traces.append(trace)
     return min(traces, key=lambda trace: len(trace.steps), default=None)

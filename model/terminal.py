@@ -1,8 +1,9 @@
-"""What the commands share: consoles, bad input, designs by name."""
+"""What the commands share: consoles, bad input, designs, scenarios and traces by name."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import click
 from rich.console import Console
@@ -10,6 +11,11 @@ from rich.console import Console
 from model.designs import DESIGNS, Design
 from model.designs.loading import DesignError
 from model.designs.loading import find as load_design
+from model.scenarios import Scenario, ScenarioError, bundled, find
+from model.scenarios.geometry import Geometry
+from model.stack.binding import bind
+from model.trace.reading import ReadError, read, retrace
+from model.trace.trace import Trace
 
 WIDTH = 100
 
@@ -37,3 +43,31 @@ def find_designs(names: Sequence[str]) -> list[Design]:
         if by_name.setdefault(design.name, design) is not design:
             raise BadInput(f"two of the designs are named '{design.name}'; give each a name of its own")
     return list(by_name.values())
+
+
+def find_scenarios(names: Sequence[str]) -> list[Scenario]:
+    """Return the scenarios of these names or files, all bundled ones for none. Raises `BadInput`."""
+    try:
+        found = [find(name) for name in names] or list(bundled())
+    except ScenarioError as error:
+        raise BadInput(str(error)) from None
+    different = list(dict.fromkeys(found))
+    for words in ([s.name for s in different], [s.slug for s in different]):
+        twice = [word for word in words if words.count(word) > 1]
+        if twice:
+            raise BadInput(f"two of the scenarios are named '{twice[0]}'; give each a name of its own")
+    return different
+
+
+def read_trace(path: str, design: Design, scenario: Scenario, geometry: Geometry) -> Trace:
+    """Return the recorded trace in the file, made again by the design on the scenario. Raises `BadInput`."""
+    try:
+        written = read(Path(path).read_text(encoding="utf-8"))
+        for what, name in (("design", design.name), ("scenario", scenario.name)):
+            if written[what] != name:
+                raise ReadError(f"its {what} is '{written[what]}', not '{name}'")
+        return retrace(design.system, bind(scenario, geometry), written)
+    except (ReadError, UnicodeDecodeError) as error:
+        raise BadInput(f"{path}: {error}") from None
+    except OSError as error:
+        raise BadInput(f"{path}: cannot read the trace: {error.strerror}") from None

@@ -175,6 +175,9 @@ def _pieces(keyboard: int) -> Iterator[bytes]:
 # -- the main job: no arguments
 
 
+shares_the_whole_run = pytest.mark.xdist_group("whole run")
+
+
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Ran:
     return run(tmp_path_factory.mktemp("whole"), "check")
@@ -206,6 +209,7 @@ def _one_table(lines: list[str], top: int) -> dict[str, dict[str, str]]:
     return {name: dict(zip(designs, cells, strict=True)) for name, *cells in rows}
 
 
+@shares_the_whole_run
 def test_check_without_arguments_is_about_every_design_on_every_scenario(whole: Ran) -> None:
     cells = table(whole.out)
     assert list(cells) == NAMES
@@ -213,6 +217,7 @@ def test_check_without_arguments_is_about_every_design_on_every_scenario(whole: 
     assert whole.status == 1
 
 
+@shares_the_whole_run
 def test_the_table_says_what_falls_and_how_soon(whole: Ran) -> None:
     cells = table(whole.out)
     assert cells["unaligned write"]["rfc-2016"] == cells["unaligned write"]["merged-2.8"] == "deadlock 8"
@@ -226,12 +231,14 @@ def test_the_table_says_what_falls_and_how_soon(whole: Ran) -> None:
     }
 
 
+@shares_the_whole_run
 def test_check_is_silent_colourless_and_fits_100_columns_in_a_pipe(whole: Ran) -> None:
     assert whole.err == ""
     assert "\x1b" not in whole.out
     assert widest(whole.out) <= COLUMNS
 
 
+@shares_the_whole_run
 def test_check_shows_the_deadlock_of_the_rfc_and_its_cycle(whole: Ran) -> None:
     _, found, rest = whole.out.partition("rfc-2016 on 'unaligned write': deadlock, shortest trace, 8 steps\n")
     assert found
@@ -241,10 +248,13 @@ def test_check_shows_the_deadlock_of_the_rfc_and_its_cycle(whole: Ran) -> None:
     assert cycle == (
         "guest-read 0 holds CowRequest [0, 65536), waits for nbd-write 1 on the secondary's tracked list; "
         "nbd-write 1 holds [512, 1024) on the secondary's tracked list, waits for guest-read 0 on the job's "
-        "CowRequest list."
+        "CowRequest list. nbd-write 1 has held [512, 1024) on the secondary's tracked list since step 4; "
+        "guest-read 0 has waited for it since step 5. guest-read 0 has held CowRequest [0, 65536) since "
+        "step 1; nbd-write 1 has waited for it since step 8, which closes the cycle."
     )
 
 
+@shares_the_whole_run
 def test_check_answers_the_question_of_the_rfc(whole: Ran) -> None:
     answer = whole.words.partition('Does the RFC "introduce an unexpected deadlock"?')[2]
     fit = sum(DESIGNS["rfc-2016"].misses(scenario) is None for scenario in bundled())
@@ -254,6 +264,7 @@ def test_check_answers_the_question_of_the_rfc(whole: Ran) -> None:
     assert f"every property but `progress` holds in {fit} of {fit}, and `progress` in " in answer
 
 
+@shares_the_whole_run
 def test_every_bundled_scenario_turns_out_as_its_file_expects(whole: Ran) -> None:
     assert "every reachable state explored" in whole.words
     assert "Not as expected" not in whole.out
@@ -462,9 +473,11 @@ def test_trace_prints_the_shortest_deadlock(cowpath: Callable[..., Ran]) -> None
     lines = ran.out.splitlines()
     assert (ran.status, ran.err) == (1, "")
     assert lines[0] == "merged-2.8 on 'unaligned write': deadlock, shortest trace, 8 steps"
-    assert [line.split()[0] for line in lines[1:9]] == list("12345678")
-    assert lines[9].startswith("deadlock: guest-read 0 holds CowRequest [0, 65536), waits for nbd-write 1")
-    assert widest(ran.out) <= COLUMNS
+    assert re.findall(r"^ *(\d+)  ", ran.out, re.M) == list("12345678")
+    told = " ".join(ran.out.split())
+    assert " deadlock: guest-read 0 holds CowRequest [0, 65536), waits for nbd-write 1" in told
+    assert told.endswith("nbd-write 1 has waited for it since step 8, which closes the cycle.")
+    assert widest(ran.out) <= 72
 
 
 def test_trace_as_json(cowpath: Callable[..., Ran]) -> None:

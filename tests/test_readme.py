@@ -10,20 +10,36 @@ from pathlib import Path
 
 README = Path(__file__).parents[1] / "README.md"
 COWPATH = Path(sys.executable).with_name("cowpath")
-BLOCK = re.compile(r"(?:<!-- file: (?P<file>\S+) -->\n)?```(?P<kind>\w+)\n(?P<body>.*?)```\n", re.DOTALL)
+BLOCK = re.compile(
+    r"(?:<!-- (?:file: (?P<file>\S+)|output of: (?P<command>[^\n]+)) -->\n)?"
+    r"```(?P<kind>\w+)\n(?P<body>.*?)```\n",
+    re.DOTALL,
+)
 
 
-def run(body: str, folder: Path) -> str:
-    """Run the block's command and return the block as it should read."""
-    program, *arguments = body.splitlines()[0].removeprefix("$ ").split()
+def output(command: str, folder: Path) -> str:
+    """Run the command, with what comes after "<" as its input, and return what it prints."""
+    command, _, source = command.partition(" < ")
+    program, *arguments = command.split()
     executable = {"cowpath": COWPATH, "python": sys.executable}[program]
+    typed = (folder / source).read_text() if source else ""
     done = subprocess.run(
-        [executable, *arguments], cwd=folder, capture_output=True, text=True, timeout=300, check=False
-    )
+        [executable, *arguments],
+        cwd=folder, input=typed, capture_output=True, text=True, timeout=300, check=False,
+    )  # fmt: skip
     assert done.returncode in (0, 1), done.stderr
     assert not done.stderr
-    lines = [line.rstrip() for line in done.stdout.splitlines()]
-    return f"{body.splitlines()[0]}\n" + "\n".join(lines).strip("\n") + "\n"
+    return "\n".join(line.rstrip() for line in done.stdout.splitlines()).strip("\n") + "\n"
+
+
+def shown(block: re.Match[str], folder: Path) -> str | None:
+    """Return the block's text as it should read; None if it is no command's output."""
+    if block["command"]:
+        return output(block["command"], folder)
+    if block["kind"] == "console" and not block["file"]:
+        command = block["body"].splitlines()[0]
+        return f"{command}\n{output(command.removeprefix('$ '), folder)}"
+    return None
 
 
 def without_times(text: str) -> str:
@@ -32,14 +48,14 @@ def without_times(text: str) -> str:
 
 
 def test_readme_shows_what_happens(tmp_path: Path) -> None:
-    shown = 0
+    compared = 0
     for block in BLOCK.finditer(README.read_text()):
         if block["file"]:
             (tmp_path / block["file"]).write_text(block["body"])
-        elif block["kind"] == "console":
-            assert without_times(run(block["body"], tmp_path)) == without_times(block["body"])
-            shown += 1
-    assert shown >= 5
+        elif (text := shown(block, tmp_path)) is not None:
+            assert without_times(text) == without_times(block["body"])
+            compared += 1
+    assert compared >= 5
 
 
 def update() -> None:
@@ -49,9 +65,8 @@ def update() -> None:
         def replaced(block: re.Match[str]) -> str:
             if block["file"]:
                 (Path(name) / block["file"]).write_text(block["body"])
-            elif block["kind"] == "console":
-                return f"```console\n{run(block['body'], Path(name))}```\n"
-            return block[0]
+            text = shown(block, Path(name))
+            return block[0] if text is None else block[0].replace(block["body"], text)
 
         README.write_text(BLOCK.sub(replaced, README.read_text()))
 

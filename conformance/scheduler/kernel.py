@@ -94,7 +94,10 @@ class Substrate(Protocol):
 
 
 class Kernel:
-    """Runs tasks under a strategy. `limit` bounds the steps of a run."""
+    """Runs tasks under a strategy. `limit` bounds the steps of a run.
+
+    `watch` is told who is parked, at the end of each step at which somebody is.
+    """
 
     def __init__(self, substrate: Substrate, limit: int = 10_000) -> None:
         self.substrate = substrate
@@ -110,6 +113,7 @@ class Kernel:
         self.accesses: list[Access] = []
         self.values: list[int] = []
         self.seen: list[tuple[str, Sequence[Task | int]]] = []
+        self.watch: Callable[[Sequence[Task]], None] | None = None
 
     def run(self, bodies: Iterable[tuple[str, Callable[[], None]]], strategy: Strategy) -> Failure | None:
         """Run the bodies, each as a task of that name, to the end or to the first failure.
@@ -255,6 +259,8 @@ class Kernel:
             if parked.waits is not None and parked.waits():
                 reason = f"{parked.name} could go on after this step of {task.name}, but nobody wakes it"
                 self.give_up(Failure("lost wake-up", task.name, reason))
+        if self.parked and self.watch is not None:
+            self.watch(self.parked)
 
     def _next(self) -> Task | None:
         """Take a task from those ready; None if all have ended."""

@@ -14,9 +14,11 @@ class BlockCopy42Design(BlockCopy50):
     """Another engine, and another order at the end."""
 
     name = "block-copy-4.2"
+    stop_begins_drained = False
     engine = BlockCopy42
 
     def _stop(self, request: Request, drained: bool) -> None:
         self.job.become("ended")
         self.context.step("stop.free", request)
+        self.in_flight.wait_all(request, self.whole)
         super()._stop(request, drained)

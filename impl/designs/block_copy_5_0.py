@@ -15,6 +15,7 @@ class BlockCopy50(Design):
 
     name = "block-copy-5.0"
     target_serialises = True
+    stop_begins_drained = True
     engine = BlockCopy
     job: BlockCopy
 
@@ -34,6 +35,5 @@ class BlockCopy50(Design):
         self.secondary.write(request, None)
 
     def _stop(self, request: Request, drained: bool) -> None:
-        self.in_flight.wait_all(request, self.whole)
         self.job.become("freed")
         self.context.trace("stop.remove", request)

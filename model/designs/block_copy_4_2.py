@@ -15,7 +15,7 @@ from model.stack import (
     world,
     writes,
 )
-from model.stack.wellformed import QUIESCED, REPLICATION
+from model.stack.wellformed import FINITE, QUIESCED, REPLICATION
 from model.stack.world import at
 
 
@@ -71,6 +71,7 @@ ARGUMENT = Argument(
     ),
     landmarks=levels.LANDMARKS,
     theorems=("snapshot",),
+    runs=(FINITE,),
 )
 
 DESIGN = Design(

@@ -15,7 +15,7 @@ from model.stack import (
     world,
     writes,
 )
-from model.stack.wellformed import QUIESCED, REPLICATION
+from model.stack.wellformed import FINITE, QUIESCED, REPLICATION
 from model.stack.world import at
 
 
@@ -67,6 +67,8 @@ ARGUMENT = Argument(
     ),
     landmarks=levels.LANDMARKS,
     theorems=("snapshot",),
+    measures=(levels.COPIED,),
+    runs=(FINITE,),
 )
 
 DESIGN = Design(

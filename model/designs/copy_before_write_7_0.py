@@ -4,7 +4,7 @@ from model.designs.design import Design
 from model.language.claim import Argument, Landmark, Level
 from model.language.system import System
 from model.stack import block_copy, claims, levels, properties, protocol, snapshot_access, world, writes
-from model.stack.wellformed import BREAKS_THE_WRITE, FLEECING, NO_DISCARD
+from model.stack.wellformed import BREAKS_THE_WRITE, FINITE, FLEECING, NO_DISCARD
 from model.stack.world import Cluster, at
 
 
@@ -62,6 +62,8 @@ ARGUMENT = Argument(
         *levels.LANDMARKS[2:],
     ),
     theorems=("snapshot",),
+    measures=(levels.COPIED,),
+    runs=(FINITE,),
 )
 
 DESIGN = Design(

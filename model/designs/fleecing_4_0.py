@@ -15,7 +15,7 @@ from model.stack import (
     world,
     writes,
 )
-from model.stack.wellformed import ALIGNED, NO_COPY_ON_READ, QUIESCED, REPLICATION
+from model.stack.wellformed import ALIGNED, FINITE, NO_COPY_ON_READ, QUIESCED, REPLICATION
 from model.stack.world import at
 
 
@@ -68,6 +68,7 @@ ARGUMENT = Argument(
     ),
     landmarks=levels.LANDMARKS[:3],
     theorems=("snapshot",),
+    runs=(FINITE,),
 )
 
 DESIGN = Design(

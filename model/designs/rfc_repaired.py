@@ -4,7 +4,7 @@ from model.designs.design import Design
 from model.language.claim import Argument, Level
 from model.language.system import System
 from model.stack import backup, claims, levels, overlay, properties, protocol, replication, world, writes
-from model.stack.wellformed import REPLICATION
+from model.stack.wellformed import FINITE, REPLICATION
 from model.stack.world import at
 
 _PROPOSED = "proposed here; after the RFC's xxx_co_readv"
@@ -81,6 +81,7 @@ ARGUMENT = Argument(
     ),
     landmarks=levels.LANDMARKS,
     theorems=("snapshot",),
+    runs=(FINITE,),
 )
 
 DESIGN = Design(

@@ -4,7 +4,7 @@ from model.designs.design import Design
 from model.language.claim import Argument
 from model.language.system import System
 from model.stack import backup, claims, levels, overlay, properties, protocol, replication, world, writes
-from model.stack.wellformed import ALIGNED, NO_COPY_ON_READ, QUIESCED, REPLICATION
+from model.stack.wellformed import ALIGNED, FINITE, NO_COPY_ON_READ, QUIESCED, REPLICATION
 from model.stack.world import at
 
 
@@ -53,6 +53,7 @@ ARGUMENT = Argument(
     ),
     landmarks=levels.LANDMARKS[:3],
     theorems=("snapshot",),
+    runs=(FINITE,),
 )
 
 DESIGN = Design(

@@ -61,12 +61,25 @@ class Landmark:
 
 
 @dataclass(frozen=True)
+class Measure:
+    """How far a run has come: `height(state, *elements)`, true or false or of an ordered sort.
+
+    The name says what it is, in words.
+    """
+
+    name: str
+    indices: tuple[Index, ...]
+    height: Callable[..., Expr]
+
+
+@dataclass(frozen=True)
 class Argument:
     """What the theorems about a system rest on, for any number of elements.
 
     `given`: what every instance satisfies (tested on the bundled ones). `scope`: what the theorems are
     restricted to. `levels`: highest first; an owner waits only for owners of lower levels, and whoever is
-    on none can move. `theorems`: names of properties to prove besides freedom from deadlock.
+    on none can move. `theorems`: names of properties to prove besides freedom from deadlock. `measures`, the
+    weightiest first, show that runs end; `runs`: which runs, as the ones with an endless stream do not.
     """
 
     given: tuple[Claim, ...]
@@ -75,3 +88,5 @@ class Argument:
     levels: tuple[Level, ...]
     landmarks: tuple[Landmark, ...]
     theorems: tuple[str, ...]
+    measures: tuple[Measure, ...] = ()
+    runs: tuple[Claim, ...] = ()

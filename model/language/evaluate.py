@@ -7,7 +7,7 @@ say can be checked against it: every trace is replayed here before it is shown.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from model.language.expression import (
@@ -134,8 +134,7 @@ class Reference:
         """Return the state after the action; raises `OutOfRange` if a value leaves its sort."""
         after = list(state)
         for update in action.updates:
-            ranges = (range(b.sort.size(self.instance.sizes)) for b in update.bound)
-            for values in itertools.product(*ranges):
+            for values in self._values(update.bound):
                 bound = {
                     **self.bind(action, arguments),
                     **dict(zip((b.number for b in update.bound), values, strict=True)),
@@ -154,9 +153,27 @@ class Reference:
                 if self.enabled(action, arguments, state):
                     yield Step(action, arguments, self.apply(action, arguments, state))
 
+    def can_move(self, owner: int, state: Vector) -> bool:
+        """Tell whether some action of the owner is enabled."""
+        return any(
+            self.enabled(action, (owner, *others), state)
+            for action in self.system.actions
+            for others in self._values(action.params[1:])
+        )
+
+    def unfinished(self, state: Vector) -> list[int]:
+        """Return the owners that are not finished."""
+        assert self.system.finished is not None
+        owner, formula = self.system.finished
+        owners = range(owner.sort.size(self.instance.sizes))
+        return [r for r in owners if not self.value(formula, state, {owner.number: r})]
+
     def arguments(self, action: Action) -> Iterator[tuple[int, ...]]:
         """Yield all combinations of values of the action's parameters."""
-        return itertools.product(*(range(p.sort.size(self.instance.sizes)) for p in action.params))
+        return self._values(action.params)
+
+    def _values(self, locals_: Sequence[Local]) -> Iterator[tuple[int, ...]]:
+        return itertools.product(*(range(each.sort.size(self.instance.sizes)) for each in locals_))
 
     def bind(self, action: Action, arguments: tuple[int, ...]) -> Bindings:
         """Return the values of the action's parameters, by their numbers."""

@@ -142,6 +142,14 @@ class System:
         """All that is declared, variables first."""
         return [*self.variables.values(), *self.parameters.values()]
 
+    @property
+    def owners(self) -> Index:
+        """The sort of those who move and wait; what is `terminal` must have been said."""
+        assert self.finished is not None
+        sort = self.finished[0].sort
+        assert isinstance(sort, Index)
+        return sort
+
     def parameter(self, name: str, *indices: Index, sort: Sort = BOOL) -> None:
         """Declare a rigid function."""
         self._is_new(name)

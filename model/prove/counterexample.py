@@ -14,14 +14,15 @@ from dataclasses import dataclass
 
 import z3
 
-from model.language.claim import Argument
 from model.language.evaluate import OutOfRange, Reference, Vector
 from model.language.expression import index_of, local
 from model.language.instance import Instance, Layout, Table
 from model.language.sorts import Enum, Index
 from model.language.system import Action, State, System
 from model.prove.prover import Outcome
-from model.prove.theory import Obligation, Theory
+from model.prove.rank import TERMINATION, Rank, obligations
+from model.prove.theorem import Induction
+from model.prove.theory import DEADLOCK, Obligation, Theory
 from model.symbolic.universe import Universe
 from model.trace.trace import waits
 
@@ -42,13 +43,16 @@ class Counterexample:
     after: Vector
 
 
-def search(system: System, argument: Argument, outcome: Outcome) -> Counterexample | None:
+def search(induction: Induction, outcome: Outcome) -> Counterexample | None:
     """Return the smallest counterexample found to an obligation that was not shown; None if there is none."""
-    for sizes in universes(system):
-        theory = Theory(system, argument, sizes)
-        wanted = (o for o in theory.obligations({outcome.step}) if o.name == outcome.name)
-        for obligation in wanted:
-            found = _satisfy(theory, obligation)
+    rank = induction.rank
+    for sizes in universes(induction.system):
+        theory = Theory(induction.system, induction.argument, sizes)
+        stated = theory.obligations({outcome.step})
+        if outcome.theorem == TERMINATION and rank is not None:
+            stated = obligations(theory, rank)
+        for obligation in (o for o in stated if o.name == outcome.name):
+            found = _satisfy(theory, obligation, rank)
             if found is not None:
                 return found
     return None
@@ -62,7 +66,7 @@ def universes(system: System) -> Iterator[dict[str, int]]:
             yield {index.name: ordered if index.ordered else size for index in indices}
 
 
-def _satisfy(theory: Theory, obligation: Obligation) -> Counterexample | None:
+def _satisfy(theory: Theory, obligation: Obligation, rank: Rank | None) -> Counterexample | None:
     solver = z3.Solver()
     solver.set("random_seed", 0)
     solver.set("rlimit", RLIMIT)
@@ -74,7 +78,7 @@ def _satisfy(theory: Theory, obligation: Obligation) -> Counterexample | None:
     _simplify(theory, solver)
     if solver.check() != z3.sat:
         return None
-    return _confirmed(theory, obligation, solver.model())
+    return _confirmed(theory, obligation, rank, solver.model())
 
 
 def _simplify(theory: Theory, solver: z3.Solver) -> None:
@@ -100,7 +104,9 @@ def _cells(theory: Theory, indices: tuple[Index, ...]) -> Iterator[tuple[z3.Expr
         yield tuple(map(z3.IntVal, values))
 
 
-def _confirmed(theory: Theory, obligation: Obligation, model: z3.ModelRef) -> Counterexample | None:
+def _confirmed(
+    theory: Theory, obligation: Obligation, rank: Rank | None, model: z3.ModelRef
+) -> Counterexample | None:
     """Read instance and state off the model, and let the reference find the step that breaks the claim."""
     system, argument = theory.system, theory.argument
     instance = _instance(theory, model)
@@ -118,7 +124,7 @@ def _confirmed(theory: Theory, obligation: Obligation, model: z3.ModelRef) -> Co
             before = reference.initial()
         elif not all(reference.value(formula, before, {}) for formula in theory.formulas.values()):
             return None
-        if obligation.deadlock:
+        if obligation.theorem == DEADLOCK:
             broken = _unexplained(theory, reference, before)
             found = Counterexample(obligation.name, obligation.about, system, instance, before, None, before)
             return found if broken else None
@@ -131,7 +137,10 @@ def _confirmed(theory: Theory, obligation: Obligation, model: z3.ModelRef) -> Co
             for arguments in reference.arguments(action) if action.label == obligation.step else ():
                 if reference.enabled(action, arguments, before):
                     after = reference.apply(action, arguments, before)
-                    if claim is not None and not reference.value(claim, after, {}):
+                    broken = claim is not None and not reference.value(claim, after, {})
+                    if obligation.theorem == TERMINATION and rank is not None:
+                        broken = not rank.raised(reference, before, after)
+                    if broken:
                         return Counterexample(
                             obligation.name,
                             obligation.about,

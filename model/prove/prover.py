@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
 import z3
@@ -12,6 +12,10 @@ from model.prove.theory import Obligation, Theory
 
 RLIMIT = 20_000_000
 """z3's units of work for one obligation: deterministic where time is not."""
+SHORT = 50_000
+"""The same for a try with what is near: if that does not do, it is soon seen."""
+Poll = Callable[[], None]
+"""Called before each proof: raises KeyboardInterrupt to end with what is known."""
 _OPTIONS = {"auto_config": False, "mbqi": False, "random_seed": 0, "ctrl_c": False}
 
 
@@ -25,7 +29,7 @@ class Outcome:
     about: str
     step: str | None
     initial: bool
-    deadlock: bool
+    theorem: str | None
     needs: frozenset[str] | None
     seconds: float
 
@@ -48,9 +52,10 @@ class _Session:
 class Prover:
     """Proves obligations of one theory; those of one step, asked one after the other, share a solver."""
 
-    def __init__(self, theory: Theory, rlimit: int = RLIMIT) -> None:
+    def __init__(self, theory: Theory, rlimit: int = RLIMIT, poll: Poll = lambda: None) -> None:
         self.theory = theory
         self.rlimit = rlimit
+        self.poll = poll
         self._last: _Session | None = None
 
     def prove(self, obligation: Obligation, without: Collection[str] = ()) -> Outcome:
@@ -58,26 +63,30 @@ class Prover:
 
         Most follow from what is near: the conjunct itself and the guards, say.
         """
+        self.poll()
         began = time.perf_counter()
         session = self._session(obligation)
         session.solver.push()
         session.solver.add(z3.Not(obligation.goal))
-        needs = self._needs(session, obligation.near - set(without)) if obligation.near else None
+        needs = None
+        if obligation.near:
+            needs = self._needs(session, obligation.near - set(without), min(SHORT, self.rlimit))
         if needs is None:
-            needs = self._needs(session, session.assumptions.keys() - set(without))
+            needs = self._needs(session, session.assumptions.keys() - set(without), self.rlimit)
         session.solver.pop()
         return Outcome(
             obligation.name,
             obligation.about,
             obligation.step,
             obligation.initial,
-            obligation.deadlock,
+            obligation.theorem,
             needs,
             time.perf_counter() - began,
         )
 
-    def _needs(self, session: _Session, names: Collection[str]) -> frozenset[str] | None:
+    def _needs(self, session: _Session, names: Collection[str], rlimit: int) -> frozenset[str] | None:
         """Return which of the hypotheses a proof needs; None if there is none from these."""
+        session.solver.set("rlimit", rlimit)
         chosen = [assumption for name, assumption in session.assumptions.items() if name in names]
         if session.solver.check(chosen) != z3.unsat:
             return None
@@ -103,7 +112,6 @@ class Prover:
         solver = z3.Solver()
         for option, value in _OPTIONS.items():
             solver.set(option, value)
-        solver.set("rlimit", self.rlimit)
         solver.add(*self.theory.instance.values())
         hypotheses = self._hypotheses(obligation)
         assumptions = {name: z3.Bool(f"h{number}") for number, name in enumerate(hypotheses)}

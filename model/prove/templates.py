@@ -1,12 +1,15 @@
-"""What can be read off the text of a system: which variables a formula reads, which values steps assign."""
+"""What can be read off the text of a system: which variables a formula reads, which values steps assign, and
+what of an owner goes up.
+"""
 
 from __future__ import annotations
 
 import functools
 import operator
 from collections.abc import Iterator
+from dataclasses import dataclass
 
-from model.language.claim import Claim
+from model.language.claim import Claim, Measure
 from model.language.expression import (
     Add,
     And,
@@ -20,8 +23,9 @@ from model.language.expression import (
     Param,
     Quantified,
     Read,
+    nobody,
 )
-from model.language.sorts import Enum
+from model.language.sorts import Enum, Index, Int, Maybe, Position
 from model.language.system import State, System, Variable
 
 
@@ -73,3 +77,43 @@ def _constants(value: Expr) -> set[int]:
         case IfThenElse():
             return _constants(value.then) | _constants(value.other)
     return set()
+
+
+@dataclass(frozen=True)
+class Counter:
+    """A program counter: a variable of an owner, of an enum sort."""
+
+    name: str
+    sort: Enum
+
+
+def counters(system: System, owner: Index) -> list[Counter]:
+    """Return the program counters of an owner."""
+    own = (v for v in system.variables.values() if v.indices == (owner,))
+    return [Counter(v.name, v.sort) for v in own if isinstance(v.sort, Enum)]
+
+
+def program(system: System, owner: Index) -> Counter:
+    """Return the program counter of an owner that has most values."""
+    return max(counters(system, owner), key=lambda counter: len(counter.sort.values))
+
+
+def measures(system: System, owner: Index) -> Iterator[Measure]:
+    """Yield what may go up: of an owner, where it is, how often it went round, whether it waits for another.
+
+    Who is woken waits for itself: its wait is over, and to wait for another again is a step up from there.
+    """
+    for variable in system.variables.values():
+        if variable.indices == (owner,) and isinstance(variable.sort, Int | Position):
+            yield Measure(
+                f"{variable.name}, of each {owner.name.lower()}",
+                (owner,),
+                lambda s, r, name=variable.name: s[name][r],
+            )
+    for variable in system.variables.values():
+        if variable.indices == (owner,) and variable.sort == Maybe(owner):
+            yield Measure(
+                f"whether {variable.name} is another, of each {owner.name.lower()}",
+                (owner,),
+                lambda s, r, name=variable.name: (s[name][r] != nobody(owner)) & (s[name][r] != r),
+            )

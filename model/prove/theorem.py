@@ -6,43 +6,42 @@ needed, and so on: only that closure counts, so an invariant that no theorem nee
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from model.language.claim import Argument
 from model.language.system import System
-from model.prove.prover import RLIMIT, Outcome, Prover
+from model.prove import rank
+from model.prove.prover import RLIMIT, Outcome, Poll, Prover
+from model.prove.rank import Rank
 from model.prove.theory import DEADLOCK, Theory, descends
 
 WAIT = "wait on "
-
-Watch = Callable[[int, int], None]
-"""Told after each obligation: how many are done, of how many."""
 
 
 @dataclass(frozen=True)
 class Induction:
     """What came of every obligation of a system and its argument.
 
-    `complete` is false when an interrupt came before the last.
+    `complete` is false when an interrupt came before the last. `rank`: by which runs end, if that was asked.
     """
 
     system: System
     argument: Argument
     outcomes: tuple[Outcome, ...]
     complete: bool = True
+    rank: Rank | None = None
 
     def rests_on(self, theorem: str) -> list[Outcome]:
         """Return the outcomes that the theorem rests on, in order."""
         about = self.conjuncts(theorem)
-        return [o for o in self.outcomes if o.about in about or (theorem == DEADLOCK and o.deadlock)]
+        return [o for o in self.outcomes if (o.theorem or o.about) in about]
 
     def conjuncts(self, theorem: str) -> set[str]:
         """Return the conjuncts that the theorem needs, itself included."""
         needs: dict[str, set[str]] = {}
         for outcome in self.outcomes:
-            about = DEADLOCK if outcome.deadlock else outcome.about
-            needs.setdefault(about, set()).update(outcome.needs or ())
+            needs.setdefault(outcome.theorem or outcome.about, set()).update(outcome.needs or ())
         found, queue = set[str](), [theorem]
         while queue:
             name = queue.pop()
@@ -70,30 +69,49 @@ class Induction:
             for name in action.guard_names
             if not any(guard.name == name and guard.location for guard in action.guards)
         ]
-        claims = [claim.name for claim in (*self.argument.scope, *self.argument.invariants)]
+        argument = self.argument
+        claims = [claim.name for claim in (*argument.scope, *argument.runs, *argument.invariants)]
         return (*claims, *guards)
 
 
 class Attempt:
     """A system and its argument with every obligation at hand, to be tried as a whole or again in part."""
 
-    def __init__(self, system: System, argument: Argument, rlimit: int = RLIMIT) -> None:
+    def __init__(
+        self, system: System, argument: Argument, rlimit: int = RLIMIT, poll: Poll = lambda: None
+    ) -> None:
         self.system = system
         self.argument = argument
         theory = Theory(system, argument)
         self.obligations = {obligation.name: obligation for obligation in theory.obligations()}
-        self.prover = Prover(theory, rlimit)
+        self.prover = Prover(theory, rlimit, poll)
 
-    def induct(self, watch: Watch = lambda done, of: None) -> Induction:
+    def induct(self) -> Induction:
         """Try every obligation. Ctrl-C ends it with what is known."""
         outcomes: list[Outcome] = []
         try:
             for obligation in self.obligations.values():
                 outcomes.append(self.prover.prove(obligation))
-                watch(len(outcomes), len(self.obligations))
         except KeyboardInterrupt:
             return Induction(self.system, self.argument, tuple(outcomes), complete=False)
         return Induction(self.system, self.argument, tuple(outcomes))
+
+    def ranked(self, induction: Induction) -> Induction:
+        """Add what comes of termination, by what the induction still claims. Ctrl-C leaves it incomplete."""
+        if not induction.complete:
+            return induction
+        kept = {claim.name for claim in (*induction.argument.scope, *induction.argument.invariants)}
+        claims = (*self.argument.scope, *self.argument.invariants)
+        out = [claim.name for claim in claims if claim.name not in kept]
+        theory = self.prover.theory
+        try:
+            found = rank.find(theory, self.prover, out)
+            obligations = {o.name: o for o in rank.obligations(theory, found)}
+            outcomes = tuple(self.prover.prove(o, out) for o in obligations.values())
+        except KeyboardInterrupt:
+            return replace(induction, complete=False)
+        self.obligations |= obligations
+        return replace(induction, outcomes=(*induction.outcomes, *outcomes), rank=found)
 
     def without(self, induction: Induction, names: Collection[str]) -> Induction:
         """Return what comes of it without the hypotheses named: claims, restrictions, guards.
@@ -119,7 +137,7 @@ class Attempt:
         claims = {claim.name for claim in self.argument.invariants}
         while True:
             induction = self.without(induction, out)
-            broken = {o.about for o in induction.outcomes if not o.proved and not o.deadlock}
+            broken = {o.about for o in induction.outcomes if not o.proved and o.theorem is None}
             fallen = sorted(broken & claims - set(out))
             if not fallen:
                 kept = tuple(claim for claim in self.argument.invariants if claim.name not in out)
@@ -141,11 +159,11 @@ class Attempt:
             for name, again in tried.items()
         }
 
-    def no_longer_waits(self, rest: Induction, label: str, wait: str) -> Induction:
-        """Correct what comes of a wait left out: nobody waits there, so who did must be able to move."""
+    def no_longer_waits(self, rest: Induction, label: str, wait: str, out: Collection[str]) -> Induction:
+        """Correct what comes of a wait (and claims) left out: who waited there must be able to move."""
         theory = Theory(self.system.without(label, wait), self.argument)
-        prover = Prover(theory, self.prover.rlimit)
-        moves = tuple(prover.prove(obligation) for obligation in theory.moves())
+        prover = Prover(theory, self.prover.rlimit, self.prover.poll)
+        moves = tuple(prover.prove(obligation, out) for obligation in theory.moves())
         gone = {f"{label}: {descends(wait.removeprefix(WAIT))}", *(outcome.name for outcome in moves)}
         return replace(rest, outcomes=(*(o for o in rest.outcomes if o.name not in gone), *moves))
 
@@ -168,10 +186,15 @@ def audit(
     """
     proved = [theorem for theorem in theorems if induction.proves(theorem)]
     labels = {action.label for action in induction.system.actions}
-    for name, rest in attempt.each_without(induction, names or induction.hypotheses).items():
+    for name, first in attempt.each_without(induction, names or induction.hypotheses).items():
+        shaken = [theorem for theorem in proved if not first.proves(theorem)]
+        open_ = next((o.name for theorem in shaken for o in first.rests_on(theorem) if not o.proved), None)
+        # A claim that is broken now may not be needed: cores are not the smallest.
+        rest, out = attempt.houdini(first, [name]) if shaken else (first, (name,))
         label, _, guard = name.partition(": ")
         if label in labels and guard.startswith(WAIT) and DEADLOCK in proved:
-            rest = attempt.no_longer_waits(rest, label, guard)
+            rest = attempt.no_longer_waits(rest, label, guard, out)
         falls = tuple(theorem for theorem in proved if not rest.proves(theorem))
-        open_ = (o.name for theorem in falls for o in rest.rests_on(theorem) if not o.proved)
-        yield Use(name, falls, next(open_, None))
+        if falls and open_ is None:
+            open_ = next(o.name for theorem in falls for o in rest.rests_on(theorem) if not o.proved)
+        yield Use(name, falls, open_ if falls else None)

@@ -18,9 +18,9 @@ import z3
 
 from model.language.claim import Argument, Landmark
 from model.language.expression import Expr, Local, index_of, local
-from model.language.sorts import Enum, Maybe, Position
+from model.language.sorts import Maybe, Position
 from model.language.system import Action, State, System, Wait
-from model.prove.templates import assigned_values, reads_of
+from model.prove.templates import assigned_values, program, reads_of
 from model.symbolic.universe import Bindings, Look, Universe
 
 DEADLOCK = "deadlock"
@@ -32,8 +32,8 @@ class Obligation:
     """`goal` follows from what is known of the instance, of the state and from `own` (all by name).
 
     `about` is the conjunct, or the theorem, that needs it; `step` the action in question. `initial`: it
-    is about the initial state, of which nothing else is known; `deadlock`: it is about no conjunct but about
-    freedom from deadlock. `near`: hypotheses that will do, most likely; to be tried first.
+    is about the initial state, of which nothing else is known; `theorem`: it is about no conjunct but part of
+    this theorem's. `near`: hypotheses that will do, most likely; to be tried first.
     """
 
     about: str
@@ -41,19 +41,13 @@ class Obligation:
     own: Mapping[str, z3.BoolRef]
     goal: z3.BoolRef
     initial: bool = False
-    deadlock: bool = False
+    theorem: str | None = None
     near: frozenset[str] = frozenset()
 
     @property
     def name(self) -> str:
         """What has to be shown, in words."""
         return f"{'initially' if self.initial else self.step or 'in every state'}: {self.about}"
-
-
-@dataclass(frozen=True)
-class _Program:
-    name: str
-    sort: Enum
 
 
 def descends(on: str) -> str:
@@ -103,6 +97,11 @@ class Theory:
     def scope(self) -> dict[str, z3.BoolRef]:
         """What the theorems are restricted to, by name."""
         return {claim.name: self._now(claim.formula(self.system)) for claim in self.argument.scope}
+
+    @cached_property
+    def runs(self) -> dict[str, z3.BoolRef]:
+        """What termination is restricted to besides, by name."""
+        return {claim.name: self._now(claim.formula(self.system)) for claim in self.argument.runs}
 
     def conjuncts(self, look: Look, written: Collection[str] | None = None) -> dict[str, z3.BoolRef]:
         """What is claimed of every reachable state, by name, in the state that `look` reads.
@@ -191,7 +190,7 @@ class Theory:
         own = self._waits(action, wait, bound, other)
         me = bound[action.params[0].number]
         goal = z3.And(z3.Not(self.finished(other)), self.level(other) < self.level(me))
-        return Obligation(descends(wait.on), action.label, own, goal, deadlock=True)
+        return Obligation(descends(wait.on), action.label, own, goal, theorem=DEADLOCK)
 
     def _waits(self, action: Action, wait: Wait, bound: Bindings, other: z3.ExprRef) -> dict[str, z3.BoolRef]:
         """What makes a wait-for edge, by name: program order alone, as for the explorer."""
@@ -222,9 +221,10 @@ class Theory:
             **{mark.name: fact for mark, fact in self._landmarks(me)},
         }
         always = frozenset(own)
-        places = self.program.sort.values
-        values = [universe.value(self.program.sort, number) for number in range(len(places))]
-        here = universe.now(self.program.name, (me,))
+        counter = program(self.system, self.owner)
+        places = counter.sort.values
+        values = [universe.value(counter.sort, number) for number in range(len(places))]
+        here = universe.now(counter.name, (me,))
         near: list[set[str]] = [set() for _ in places]
         for action in self.system.actions:
             others = [(universe.element(p.sort, p.name), index_of(p)) for p in action.params[1:]]
@@ -248,16 +248,9 @@ class Theory:
                 None,
                 own,
                 here != value,
-                deadlock=True,
+                theorem=DEADLOCK,
                 near=always | names | self.state.keys(),
             )
-
-    @cached_property
-    def program(self) -> _Program:
-        """The owner's program counter: of its variables of an enum sort, the one with most values."""
-        counters = (v for v in self.system.variables.values() if v.indices == (self.owner,))
-        found = [_Program(v.name, v.sort) for v in counters if isinstance(v.sort, Enum)]
-        return max(found, key=lambda program: len(program.sort.values))
 
     def _landmarks(self, me: z3.ExprRef) -> Iterator[tuple[Landmark, z3.BoolRef]]:
         """Yield for each landmark that there is a first place where its condition holds, if there is any.

@@ -61,7 +61,8 @@ class Geometry:
     the clusters `first[r]` up to but not including `end[r]` (0, 0 without an extent). Per request and cell:
 
     - `covers`: the request's own extent;
-    - `wide`: the extent rounded outwards to the secondary node's request alignment;
+    - `wide`: the extent rounded outwards to the secondary node's request alignment; for a guest write where
+      that node copies on read, what it reads (see `reads`), likewise rounded;
     - `proto_wide`: what reaches the protocol node (`wide` of an unaligned write, else the extent) rounded
       outwards to that node's alignment;
     - `reads`: what the request reads: the extent of a guest read; for a guest write the rest of the clusters
@@ -172,6 +173,7 @@ class _Reach:
 
     covers: Range = (0, 0)
     wide: Range = (0, 0)
+    spared: Range = (0, 0)  # inside `wide`, and yet not part of it
     proto_wide: Range = (0, 0)
     pieces: tuple[Range, ...] = ((0, 0),)
     unaligned: bool = False
@@ -183,7 +185,8 @@ class _Reach:
 
     def mark(self, byte: int) -> Mark:
         part = next((i for i, piece in enumerate(self.pieces) if _inside(byte, piece)), 0)
-        return _inside(byte, self.covers), _inside(byte, self.wide), _inside(byte, self.proto_wide), part
+        wide = _inside(byte, self.wide) and not _inside(byte, self.spared)
+        return _inside(byte, self.covers), wide, _inside(byte, self.proto_wide), part
 
 
 def _inside(byte: int, extent: Range) -> bool:
@@ -202,6 +205,9 @@ def _reach(scenario: Scenario, request: Request) -> _Reach:
     if request.kind == "client-discard":  # never reaches the secondary disk
         return _Reach(covers=extent, wide=extent, proto_wide=extent)
     wide = _widen(extent, scenario.request_alignment, size)
+    if request.kind == "guest-write" and scenario.copy_on_read:
+        wide, spared = _read_around(extent, scenario)
+        return _Reach(extent, wide, spared, _widen(extent, scenario.protocol_alignment, size))
     nbd = request.kind in NBD_WRITES
     unaligned = nbd and not _aligned(extent, scenario.request_alignment, size)
     below = wide if unaligned else extent
@@ -214,6 +220,19 @@ def _reach(scenario: Scenario, request: Request) -> _Reach:
         unaligned=unaligned,
         proto_unaligned=nbd and not _aligned(below, scenario.protocol_alignment, size),
     )
+
+
+def _read_around(extent: Range, scenario: Scenario) -> tuple[Range, Range]:
+    """Return the clusters that a guest write touches, and what of them it reads no block of.
+
+    It reads what it leaves of them, head and tail; where the node copies on read, in whole blocks.
+    """
+    start, end = extent
+    unit = scenario.request_alignment
+    clusters = _widen(extent, scenario.cluster, scenario.size)
+    left = start if start == clusters[0] else start + -start % unit
+    right = end if end == clusters[1] else end - end % unit
+    return clusters, (left, right) if left < right else (0, 0)
 
 
 def _widen(extent: Range, unit: int, size: int) -> Range:
@@ -247,7 +266,7 @@ def _cuts(scenario: Scenario, reaches: Iterable[_Reach]) -> list[int]:
     """Give, in order, the positions where marks change, with the disk's two ends."""
     cuts = {0, scenario.size}
     for reach in reaches:
-        for extent in (reach.covers, reach.wide, reach.proto_wide, *reach.pieces):
+        for extent in (reach.covers, reach.wide, reach.spared, reach.proto_wide, *reach.pieces):
             cuts.update(extent)
     return sorted(cuts)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -113,6 +113,41 @@ def loads(text: str, slug: str, designs: Collection[str] | None = None) -> Scena
     return _parse(text, slug, slug, designs)
 
 
+def from_document(document: dict[str, object], where: str) -> Scenario:
+    """Check a document as TOML would give it; errors name it by `where`. Otherwise as `load`."""
+    return _Reader(where, "", None).scenario(document)
+
+
+def document(scenario: Scenario) -> dict[str, object]:
+    """Return the document that `from_document` reads it from, without what it shows and expects."""
+
+    def size(number: int) -> str | int:
+        return f"{number}B" if scenario.in_bytes else number // SECTOR
+
+    def request(each: Request) -> dict[str, object]:
+        table: dict[str, object] = {"kind": each.kind, "stream": each.stream}
+        if each.offset is not None and each.length is not None:
+            table["at"] = [size(each.offset), size(each.length)]
+        return table | ({"fault": each.fault} if each.fault != "none" else {})
+
+    return {
+        "name": scenario.name,
+        "sectors": size(scenario.size),
+        "cluster": size(scenario.cluster),
+        "secondary": {
+            "request_alignment": size(scenario.request_alignment),
+            "protocol_alignment": size(scenario.protocol_alignment),
+            "copy_on_read": scenario.copy_on_read,
+        },
+        "options": {
+            "quiesced_checkpoint": scenario.quiesced_checkpoint,
+            "drain_on_stop": scenario.drain_on_stop,
+            "on_cbw_error": scenario.on_cbw_error,
+        },
+        "request": [request(each) for each in scenario.requests],
+    }
+
+
 def _parse(text: str, file: str, slug: str, designs: Collection[str] | None) -> Scenario:
     try:
         document = tomllib.loads(text)
@@ -179,6 +214,8 @@ class _Reader:
             options.get("on_cbw_error", CBW_POLICIES[0]), CBW_POLICIES, where.key("on_cbw_error")
         )
         requests = self._requests(document)
+        if protocol_alignment > request_alignment:
+            self._no_ragged_zeroes(requests, request_alignment)
         expect = self._expect(document)
         return Scenario(
             name=name.strip(),
@@ -309,6 +346,17 @@ class _Reader:
                 f"{extent} runs past the end of the disk; accepted: extents within {disk} {unit}"
             )
         return offset, length
+
+    def _no_ragged_zeroes(self, requests: Sequence[Request], unit: int) -> None:
+        # Its pieces would be read-modify-writes of their own below.
+        for request in requests:
+            offset, length = request.offset or 0, request.length or 0
+            if request.kind == "nbd-zero" and (offset % unit or (offset + length) % unit):
+                where = self._top.key("request").item(request.group).key("at")
+                raise where.error(
+                    f"{request.label} is unaligned, which is modelled only where the protocol node's"
+                    " alignment is no larger; accepted: a smaller protocol_alignment, or an aligned extent"
+                )
 
     # -- expectations
 

@@ -14,16 +14,7 @@ from model.language.system import State
 from model.stack import protocol
 from model.stack.copying import HIDDEN
 from model.stack.tracked import Node
-from model.stack.world import (
-    Cluster,
-    Request,
-    Sector,
-    at,
-    in_extent,
-    is_kind,
-    is_write,
-    own,
-)
+from model.stack.world import Cluster, Request, Sector, at, in_extent, is_kind, is_write, own
 
 Where = Callable[[State, Expr], Expr]
 
@@ -276,6 +267,9 @@ def serialised_readers() -> Iterator[Claim]:
         HIDDEN,
         lambda s, r: at(s, r, "copy-parked", "hidden-parked"),
         lambda s, r: at(s, r, "copy-write", "lookup-hidden", *LOOKED_UP),
+    )
+    yield claim("a read on the hidden disk's list has entered all that it still looks up", Request)(
+        lambda s, r: at(s, r, *BELOW_ACTIVE).implies(s.asked[r] <= s.at[r])
     )
     yield claim("what a read goes to the secondary disk for is not in the hidden disk", Request, Sector)(
         lambda s, r, x: (

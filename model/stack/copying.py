@@ -9,6 +9,7 @@ block_copy_with_bounce_buffer (4.2), block_copy_do_copy (5.0).
 from __future__ import annotations
 
 from model.language.expression import Expr, If, nobody
+from model.language.sorts import Position
 from model.language.system import State, System
 from model.stack import protocol
 from model.stack.tracked import Node
@@ -16,14 +17,15 @@ from model.stack.world import Cluster, Request, Sector, at, come_to, in_extent, 
 
 
 def _claims(s: State, r: Expr, x: Expr) -> Expr:
-    read = s.reads[r, x] & (s.at[r] <= s.cluster_of[x]) & (s.cluster_of[x] < s.until[r])
+    read = s.reads[r, x] & (s.asked[r] <= s.cluster_of[x]) & (s.cluster_of[x] < s.until[r])
     return If(is_write(s, r), in_extent(s, r, x), read)
 
 
 HIDDEN = Node("hidden", "the hidden disk", _claims, is_write)
 """The hidden disk's node where the job's writes to it are serialising (3.0 on).
 
-A copy claims its clusters and is serialising; a guest's request claims what it reads there.
+A copy claims its clusters and is serialising; a guest's request claims what it was asked to read there,
+until all of it is read.
 Source: block/backup.c, BDRV_REQ_SERIALISING (3.0, f8d59dfb40); block/block-copy.c block_copy_state_new.
 """
 
@@ -36,6 +38,10 @@ def declare(system: System, secondary: Node, *, hidden: Node | None, inside: boo
     """
     if hidden is not None:
         hidden.declare(system)
+        # A guest's request asks the hidden disk for clusters [asked, until).
+        system.variable(
+            "asked", Request, sort=Position(Cluster), initial=lambda s, r: s.first[r], internal=True
+        )
     if not inside:
         secondary.wait(
             system,

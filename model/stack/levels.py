@@ -1,11 +1,13 @@
-"""Who waits for whom: levels, by which no wait cycle can close, and landmarks for those who can move."""
+"""Who waits for whom: levels, by which no wait cycle can close; landmarks for those who can move; and what
+ends a loop that no place or cursor of a request ends.
+"""
 
 from __future__ import annotations
 
-from model.language.claim import Landmark, Level
+from model.language.claim import Landmark, Level, Measure
 from model.language.expression import exists
 from model.stack.claims import PARKED
-from model.stack.world import Cluster, at, is_kind
+from model.stack.world import Cluster, Request, at, is_kind
 
 CHECKPOINT = Level(
     "checkpoints",
@@ -75,4 +77,10 @@ LANDMARKS = (
             ((k == s.end[r]) | s.done[k]) & exists(Cluster, lambda j: (s.at[r] <= j) & (j < k) & ~s.done[j])
         ),
     ),
+)
+
+COPIED = Measure(
+    "clusters copied for good: not dirty, and in no copy in flight, which may fail or shrink",
+    (Cluster,),
+    lambda s, k: s.done[k] & ~exists(Request, lambda q: s.copying[q] & (s.at[q] <= k) & (k < s.upto[q])),
 )

@@ -45,6 +45,8 @@ def declare(system: System, secondary: Node, *, hidden: Node | None = None, read
         last = e + 1 == s.end[r]
         below = place("lookup-hidden" if hidden is None else "to-hidden")
         s.pc[r] = If(here, If(last, place("finishing"), s.pc[r]), below)
+        if hidden is not None:
+            s.asked[r] = If(here, s.first[r], s.at[r])
         s.at[r] = If(here, If(last, s.first[r], e + 1), s.at[r])
         s.until[r] = If(here, s.end[r], e + 1)
 
@@ -122,6 +124,8 @@ def declare(system: System, secondary: Node, *, hidden: Node | None = None, read
         copies = ~s.in_active[k] & exists(Sector, lambda x: s.reads[r, x] & (s.cluster_of[x] == k))
         s.allocating[r] = ~s.in_active[k]
         s.until[r] = If(copies, k + 1, s.until[r])
+        if hidden is not None:
+            s.asked[r] = If(copies, k, s.first[r])
         below = place("lookup-hidden" if hidden is None else "to-hidden")
         s.pc[r] = If(copies, below, place("active-write"))
 
@@ -204,4 +208,5 @@ def _next_extent(s: State, r: Expr, hidden: Node | None) -> None:
     s.until[r] = If(more_hidden, s.until[r], s.end[r])
     s.upto[r] = s.end[r]
     if hidden is not None:
+        s.asked[r] = If(more_hidden, s.asked[r], s.first[r])
         hidden.leave(s, r, when=~more_hidden)

@@ -129,6 +129,7 @@ def checkpoint(system: System, *, drains: bool) -> None:
         come_to(s, r, "idle")
         s.require(is_kind(s, r, "checkpoint"), "is a checkpoint", location=True)
         s.require(s.job == "freed", "there is no job")
+        _wait_for_in_flight(s, when=quiesced(s))  # COLO quiesces before it asks
         s.pc[r] = "failed"
 
     @system.action("checkpoint", r=Request, source=source)

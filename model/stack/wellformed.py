@@ -53,6 +53,7 @@ ALIGNED = claim("every write is aligned to the notifier's node", Request)(lambda
 NO_COPY_ON_READ = claim("the secondary disk does not copy on read")(lambda s: ~s.copy_on_read)
 QUIESCED = claim("checkpoints are made while nothing is in flight")(lambda s: s.quiesced_checkpoint)
 
+FINITE = claim("no request is of a stream", Request)(lambda s, r: ~s.stream[r])
 NO_DISCARD = claim("no client discards", Request)(lambda s, r: ~is_kind(s, r, "client-discard"))
 
 # What designs have no place for is in none of their scenarios.

@@ -6,11 +6,12 @@ can overflow and the arithmetic is that of the integers.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import z3
 
 from model.language.term import Node, Term
+from model.symbolic.universe import joined
 
 
 class FiniteState:
@@ -87,9 +88,9 @@ class FiniteState:
             case "not", (operand,):
                 return z3.Not(self.boolean(operand))
             case "and", arguments:
-                return _joined(z3.Z3_mk_and, [self.boolean(a) for a in arguments])
+                return joined(z3.Z3_mk_and, [self.boolean(a) for a in arguments])
             case "or", arguments:
-                return _joined(z3.Z3_mk_or, [self.boolean(a) for a in arguments])
+                return joined(z3.Z3_mk_or, [self.boolean(a) for a in arguments])
             case "eq", (left, right):
                 return self._equal(left, right)
             case "lt", (left, right):
@@ -149,11 +150,3 @@ def _bit(truth: z3.BoolRef) -> z3.BitVecRef:
 
 def _widened(number: z3.BitVecRef, bits: int) -> z3.BitVecRef:
     return number if number.size() == bits else z3.ZeroExt(bits - number.size(), number)
-
-
-def _joined(make: Callable[..., z3.Ast], parts: Sequence[z3.BoolRef]) -> z3.BoolRef:
-    """Do what z3.And and z3.Or do, without their search for a common sort: it takes most of the time."""
-    context = parts[0].ctx
-    return z3.BoolRef(
-        make(context.ref(), len(parts), (z3.Ast * len(parts))(*(p.as_ast() for p in parts))), context
-    )

@@ -231,11 +231,11 @@ class Universe:
             case Not():
                 return z3.Not(self.translate(expr.operand, bound, look))
             case And():
-                return z3.And(self.translate(expr.left, bound, look), self.translate(expr.right, bound, look))
+                return joined(z3.Z3_mk_and, [self.translate(e, bound, look) for e in (expr.left, expr.right)])
             case Or():
-                return z3.Or(self.translate(expr.left, bound, look), self.translate(expr.right, bound, look))
+                return joined(z3.Z3_mk_or, [self.translate(e, bound, look) for e in (expr.left, expr.right)])
             case Eq():
-                return self.translate(expr.left, bound, look) == self.translate(expr.right, bound, look)
+                return _equal(self.translate(expr.left, bound, look), self.translate(expr.right, bound, look))
             case Less():
                 return self.translate(expr.left, bound, look) < self.translate(expr.right, bound, look)
             case Add():
@@ -265,3 +265,16 @@ class Universe:
 def _constants(sort: Enum) -> Sequence[z3.ExprRef]:
     """Return the values of an enum sort, which z3 wants declared once."""
     return z3.EnumSort(sort.name, [f"{sort.name}.{value}" for value in sort.values])[1]
+
+
+def joined(make: Callable[..., z3.Ast], parts: Sequence[z3.BoolRef]) -> z3.BoolRef:
+    """Do what z3.And and z3.Or do, without their search for a common sort: it takes most of the time."""
+    context = parts[0].ctx
+    return z3.BoolRef(
+        make(context.ref(), len(parts), (z3.Ast * len(parts))(*(p.as_ast() for p in parts))), context
+    )
+
+
+def _equal(left: z3.ExprRef, right: z3.ExprRef) -> z3.BoolRef:
+    """Do what `==` does, likewise."""
+    return z3.BoolRef(z3.Z3_mk_eq(left.ctx_ref(), left.as_ast(), right.as_ast()), left.ctx)

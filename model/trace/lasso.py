@@ -7,10 +7,8 @@ from itertools import pairwise
 
 from model.language.evaluate import Reference, Vector
 from model.language.instance import Instance
-from model.language.system import Action, System
-from model.trace.trace import ReplayError, Trace, WaitEdge, follow, waits
-
-Path = Sequence[tuple[Action, tuple[int, ...]]]
+from model.language.system import System
+from model.trace.trace import Path, ReplayError, Trace, WaitEdge, follow, in_words, setting, waits
 
 
 def replay_lasso(
@@ -40,7 +38,19 @@ def replay_lasso(
     names = tuple(instance.show(owners.sort, r) for r in starved)
     passed = tuple(dict.fromkeys(edge for seen in around for edge in seen.ahead.get(victim, ())))
     return Trace(
-        system.name, scenario, "progress", steps, (), (), (), loop=len(stem) + 1, starved=names, passed=passed
+        system.name,
+        scenario,
+        "progress",
+        steps,
+        (),
+        (),
+        (),
+        loop=len(stem) + 1,
+        starved=names,
+        passed=passed,
+        states=tuple(in_words(reference, state) for state in states),
+        setting=setting(reference),
+        elements=instance.names,
     )
 
 
@@ -52,16 +62,7 @@ class _Seen:
         owner, formula = reference.system.pending
         owners = range(owner.sort.size(reference.instance.sizes))
         self.pending = [r for r in owners if reference.value(formula, state, {owner.number: r})]
-        self.able = {
-            r
-            for r in self.pending
-            if any(
-                reference.enabled(action, arguments, state)
-                for action in reference.system.actions
-                for arguments in reference.arguments(action)
-                if arguments[0] == r
-            )
-        }
+        self.able = {r for r in self.pending if reference.can_move(r, state)}
         self.ahead: dict[int, list[WaitEdge]] = {}
         for r, _, edge in waits(reference, state, self.pending):
             self.ahead.setdefault(r, []).append(edge)

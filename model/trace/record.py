@@ -4,31 +4,50 @@ from __future__ import annotations
 
 from typing import Any
 
-from model.trace.trace import Trace
+from model.trace.trace import Trace, TraceStep
+
+
+def document(trace: Trace) -> dict[str, Any]:
+    """Return the whole trace: of what it is one, its steps, and what it shows."""
+    return {
+        "design": trace.design,
+        "scenario": trace.scenario,
+        "property": trace.property,
+        "trace": steps(trace),
+        **decided(trace),
+    }
 
 
 def steps(trace: Trace) -> list[dict[str, Any]]:
-    """Return the steps: number, action, who, and every component that changed, with both values."""
-    return [
-        {
-            "step": step.number,
-            "action": step.action,
-            "request": step.owner,
-            "changes": [{"what": c.what, "from": c.before, "to": c.after} for c in step.changes],
-            "sees": [
-                {"what": s.label, "at": place, "value": value} for s in step.seen for place, value in s.values
-            ],
-            "source": step.source,
-        }
-        for step in trace.steps
-    ]
+    """Return the steps, each as `step` has it."""
+    return [step(each) for each in trace.steps]
+
+
+def step(made: TraceStep) -> dict[str, Any]:
+    """Return a step: number, action, who, and every component that changed, with both values."""
+    return {
+        "step": made.number,
+        "action": made.action,
+        "request": made.owner,
+        "changes": [{"what": c.what, "from": c.before, "to": c.after} for c in made.changes],
+        "sees": [
+            {"what": s.label, "at": place, "value": value} for s in made.seen for place, value in s.values
+        ],
+        "source": made.source,
+    }
 
 
 def decided(trace: Trace) -> dict[str, Any]:
-    """Return what the trace shows beside its steps: a deadlock's cycle, or a loop and who starves in it."""
+    """Return what the trace shows beside its steps: a deadlock's cycle, or a loop and who starves in it.
+
+    Of a minimal trace also what it does without.
+    """
+    told: dict[str, Any] = {"removed": list(trace.removed)} if trace.removed else {}
     if trace.property == "deadlock":
-        return {"cycle": cycle(trace)}
-    return {"loop": trace.loop, "starved": list(trace.starved)} if trace.loop is not None else {}
+        told["cycle"] = cycle(trace)
+    elif trace.loop is not None:
+        told |= {"loop": trace.loop, "starved": list(trace.starved)}
+    return told
 
 
 def cycle(trace: Trace) -> list[dict[str, str]]:

@@ -4,47 +4,81 @@ from __future__ import annotations
 
 import re
 import textwrap
+import unicodedata
 from collections.abc import Iterator
 
-from model.trace.trace import Change, Seen, Trace, TraceStep, WaitEdge
+from model.trace.explain import reasons
+from model.trace.trace import Trace, TraceStep, WaitEdge
 
-WIDTH = 100
-_GLUE = "\x00"
-_UNBROKEN = re.compile(r"\[\d+, \d+\)|(nbd-\w+|guest-\w+|client-\w+|checkpoint|stop) \d+")
+WIDTH = 72
+WIDE = 100
+_GLUE = "\N{NO-BREAK SPACE}"
+_UNBROKEN = re.compile(r"\[\d+, \d+\)|(nbd-\w+|guest-\w+|client-\w+|checkpoint|stop|step) \d+")
 
 
 def render(trace: Trace, meaning: str, *, width: int = WIDTH) -> str:
-    """Return the trace in at most `width` columns; `meaning` is the property in words."""
+    """Return the trace in at most `width` columns; `meaning` is the property in words.
+
+    The rule is a column of its own if the page is wide, else it follows what the step does, in brackets.
+    """
     who = max((len(step.owner) for step in trace.steps), default=0)
     rule = max((len(step.action) for step in trace.steps), default=0)
-    lines = wrap(f"{trace.design} on '{trace.scenario}': {trace.property}, {_length(trace)}", width, "  ")
+    narrow = width < WIDE
+    lines = wrap(heading(trace), width, "  ")
     for step in trace.steps:
         if step.number == trace.loop:
             lines.append("     from here on for ever:")
-        lead = f"{step.number:>3}  {step.owner:<{who}}  {step.action:<{rule}}  "
-        lines += wrap(lead + _line(step), width, " " * len(lead))
-    lines += wrap(conclusion(trace, meaning), width, "  ")
+        lead = f"{step.number:>3}  {step.owner:<{who}}  " + ("" if narrow else f"{step.action:<{rule}}  ")
+        last = f" [{step.action}]" if narrow else ""
+        lines += wrap(lead + sentence(step) + last, width, " " * len(lead))
+    minimal = [f"Minimal: {'; '.join(trace.removed)}."] if trace.removed else []
+    for told in (conclusion(trace, meaning), *reasons(trace), *minimal):
+        lines += wrap(told, width, "  ")
     return "\n".join(lines) + "\n"
+
+
+def heading(trace: Trace) -> str:
+    """Return in one line what it is a trace of, and how long it is."""
+    what = ", ".join(filter(None, (trace.property, _length(trace))))
+    return f"{trace.design} on '{trace.scenario}': {what}"
 
 
 def wrap(line: str, width: int, indent: str) -> list[str]:
     """Wrap at spaces, but never inside a range such as [0, 512) or between a kind and its number."""
-    glued = _UNBROKEN.sub(lambda match: match[0].replace(" ", _GLUE), line)
-    wrapped = textwrap.wrap(glued, width, subsequent_indent=indent, break_on_hyphens=False)
+    wrapped = textwrap.wrap(glued(line), width, subsequent_indent=indent, break_on_hyphens=False)
     return [piece.replace(_GLUE, " ") for piece in wrapped]
 
 
+def glued(line: str) -> str:
+    """Return the line with spaces that do not break where none should."""
+    return _UNBROKEN.sub(lambda match: match[0].replace(" ", _GLUE), line)
+
+
+def to_ascii(content: str) -> str:
+    """Return the text in ASCII: letters without their accents, other characters as escapes."""
+    letters = "".join(c for c in unicodedata.normalize("NFKD", content) if not unicodedata.combining(c))
+    return letters.encode("ascii", "backslashreplace").decode()
+
+
 def conclusion(trace: Trace, meaning: str) -> str:
+    """Return what the last state shows, the property's name first where the words do not have it."""
+    told = ending(trace, meaning)
+    return f"{trace.property}: {told}" if trace.cycle or trace.property == "concurrency" else told
+
+
+def ending(trace: Trace, meaning: str) -> str:
     """Return what the last state shows: the wait cycle in words, or the property that it decides."""
     if trace.cycle:
-        return f"deadlock: {'; '.join(describe_cycle(trace.cycle))}."
+        return f"{'; '.join(describe_cycle(trace.cycle))}."
     if trace.property == "deadlock":
         waits = "; ".join(f"{edge.waiter} waits for {edge.holder} on {edge.on}" for edge in trace.stuck)
         return f"stuck: nobody can move, unfinished are {', '.join(trace.unfinished)}. {waits}"
     if trace.loop is not None:
         return f"{_starves(trace)} {trace.property} is violated; it says that {meaning}."
     if trace.property == "concurrency":
-        return f"concurrency: {meaning}."
+        return f"{meaning}."
+    if not trace.property:
+        return "Nothing is decided here."
     return f"{trace.property} is violated; it says that {meaning}."
 
 
@@ -71,7 +105,7 @@ def _starves(trace: Trace) -> str:
 
 def _length(trace: Trace) -> str:
     if trace.loop is None:
-        return f"shortest trace, {_count(len(trace.steps))}"
+        return f"{'shortest ' if trace.shortest else ''}trace, {_count(len(trace.steps))}"
     repeated = len(trace.steps) - trace.loop + 1
     return f"{_count(trace.loop - 1)}, then {f'{repeated} that repeat' if repeated else 'nothing'}"
 
@@ -80,35 +114,6 @@ def _count(steps: int) -> str:
     return f"{steps} step{'s' if steps != 1 else ''}"
 
 
-def _line(step: TraceStep) -> str:
-    says = step.says.rstrip(".")
-    seen = (_seen(seen) for seen in step.seen)
-    changes = (_change(change) for change in step.changes if not change.internal)
-    details = "; ".join([*seen, *changes])
-    return f"{says[:1].lower()}{says[1:]}" + (f": {details}" if details else "")
-
-
-def _change(change: Change) -> str:
-    if (change.before, change.after) == ("no", "yes"):
-        return f"{change.what} set"
-    if (change.before, change.after) == ("yes", "no"):
-        return f"{change.what} cleared"
-    return f"{change.what} := {change.after}"
-
-
-def _seen(seen: Seen) -> str:
-    if {value for _, value in seen.values} <= {"yes", "no"}:
-        verdicts = {"yes": seen.label, "no": f"not {seen.label}"}
-        return _values(tuple((place, verdicts[value]) for place, value in seen.values), "")
-    values = _values(seen.values, "at ")
-    return values if seen.label == "reads" else f"{seen.label} {values}"
-
-
-def _values(values: tuple[tuple[str, str], ...], at: str) -> str:
-    """Return the values, each with its places unless all are the same."""
-    grouped: dict[str, list[str]] = {}
-    for place, value in values:
-        grouped.setdefault(value, []).append(place)
-    if len(grouped) == 1:
-        return next(iter(grouped))
-    return ", ".join(f"{value} {at}{' '.join(places)}" for value, places in grouped.items())
+def sentence(step: TraceStep) -> str:
+    """Return what the step did, saw and changed."""
+    return step.does + (f": {'; '.join(step.details)}" if step.details else "")

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import networkx as nx
 
 from model.language.evaluate import Reference, Vector
+from model.language.expression import Read
 from model.language.instance import Instance
 from model.language.system import Action, Property, System
+from model.trace.conjunct import Fact, failed
+
+Path = Sequence[tuple[Action, tuple[int, ...]]]
 
 
 class ReplayError(Exception):
@@ -25,18 +29,38 @@ class Change:
     after: str
     internal: bool
 
+    @property
+    def says(self) -> str:
+        """The change in words."""
+        verb = {("no", "yes"): "set", ("yes", "no"): "cleared"}.get((self.before, self.after))
+        return f"{self.what} {verb}" if verb else f"{self.what} := {self.after}"
+
 
 @dataclass(frozen=True)
 class Seen:
-    """What a step saw: a label and the values by place, in words."""
+    """What a step saw: a label, the values by place, in words, and of which variable, if of one."""
 
     label: str
     values: tuple[tuple[str, str], ...]
+    of: str | None
+
+    @property
+    def says(self) -> str:
+        """The values in words, each with its places unless all are the same."""
+        if {value for _, value in self.values} <= {"yes", "no"}:
+            verdicts = {"yes": self.label, "no": f"not {self.label}"}
+            return grouped(((place, verdicts[value]) for place, value in self.values), "")
+        values = grouped(self.values, "at ")
+        return values if self.label == "reads" else f"{self.label} {values}"
 
 
 @dataclass(frozen=True)
 class TraceStep:
-    """One step: who did what, by which rule, what changed and what was seen."""
+    """One step: who did what, by which rule, what changed and what was seen.
+
+    `arguments` are the values of all the action's parameters in words, the owner's first. `assigns` names the
+    variables that the rule assigns, whether or not that changes anything.
+    """
 
     number: int
     action: str
@@ -45,6 +69,20 @@ class TraceStep:
     owner: str
     changes: tuple[Change, ...]
     seen: tuple[Seen, ...]
+    arguments: tuple[str, ...]
+    assigns: tuple[str, ...]
+
+    @property
+    def does(self) -> str:
+        """What it does, as the end of a sentence that its owner begins."""
+        says = self.says.rstrip(".")
+        return f"{says[:1].lower()}{says[1:]}"
+
+    @property
+    def details(self) -> tuple[str, ...]:
+        """What it saw and changed, in words, but for what is internal."""
+        seen = [seen.says for seen in self.seen]
+        return (*seen, *(change.says for change in self.changes if not change.internal))
 
 
 @dataclass(frozen=True)
@@ -57,13 +95,26 @@ class WaitEdge:
     held: str
 
 
+Words = Mapping[tuple[str, ...], str]
+"""A function in words: values by indices."""
+
+
+@dataclass(frozen=True)
+class TraceState:
+    """A state in words: each variable's values, and the waits of those who cannot move."""
+
+    values: Mapping[str, Words]
+    waits: tuple[WaitEdge, ...]
+
+
 @dataclass(frozen=True)
 class Trace:
     """A path from the initial state to one that decides the property; `cycle` is set for a deadlock.
 
     `stuck` lists every wait of the last state when nobody can move there and no cycle is closed. For
     `progress` the steps from number `loop` on are repeated for ever: `starved` are who can starve, the first
-    of them does so here, and `passed` are its waits in the loop, each once.
+    of them does so here, and `passed` are its waits in the loop, each once. A walk by hand is not `shortest`,
+    and has no property ("") as long as it decides none.
     """
 
     design: str
@@ -76,6 +127,13 @@ class Trace:
     loop: int | None = None
     starved: tuple[str, ...] = ()
     passed: tuple[WaitEdge, ...] = ()
+    shortest: bool = True
+    conjunct: str = ""
+    facts: tuple[Fact, ...] = ()
+    removed: tuple[str, ...] = ()
+    states: tuple[TraceState, ...] = ()
+    setting: Mapping[str, Words] = field(default_factory=dict)
+    elements: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 def replay(
@@ -83,9 +141,11 @@ def replay(
     instance: Instance,
     scenario: str,
     name: str,
-    path: Sequence[tuple[Action, tuple[int, ...]]],
+    path: Path,
+    *,
+    shortest: bool = True,
 ) -> Trace:
-    """Follow the path with the reference semantics and return it as a trace for the property `name`.
+    """Follow the path with the reference semantics and return it as a trace for the property `name`, if any.
 
     Raises `ReplayError` if a step is not enabled or the last state does not show what it should.
     """
@@ -95,36 +155,108 @@ def replay(
     cycle: tuple[WaitEdge, ...] = ()
     stuck: tuple[WaitEdge, ...] = ()
     unfinished: tuple[str, ...] = ()
+    conjunct = ""
+    facts: tuple[Fact, ...] = ()
     claims = {claim.name: claim for claim in system.properties}
     if name == "deadlock":
         cycle, stuck, unfinished = explain_deadlock(reference, state)
-    elif name not in claims or not _decides(reference, state, claims[name]):
+    elif name and (name not in claims or not _decides(reference, state, claims[name])):
         raise ReplayError(f"the last state of the trace does not decide '{name}' in the reference")
-    return Trace(system.name, scenario, name, steps, cycle, stuck, unfinished)
+    elif name and claims[name].kind == "always":
+        conjunct, facts = failed(reference, claims[name].formula, state)
+    return Trace(
+        system.name,
+        scenario,
+        name,
+        steps,
+        cycle,
+        stuck,
+        unfinished,
+        shortest=shortest,
+        conjunct=conjunct,
+        facts=facts,
+        states=tuple(in_words(reference, each) for each in states),
+        setting=setting(reference),
+        elements=instance.names,
+    )
 
 
-def follow(
-    reference: Reference, path: Sequence[tuple[Action, tuple[int, ...]]]
-) -> tuple[tuple[TraceStep, ...], tuple[Vector, ...]]:
+def decided_by(reference: Reference, state: Vector, names: Sequence[str]) -> str:
+    """Return the first of the properties that falls in the state, `deadlock` before others; "" if none."""
+    if "deadlock" in names:
+        try:
+            explain_deadlock(reference, state)
+            return "deadlock"
+        except ReplayError:
+            pass
+    always = (
+        claim for claim in reference.system.properties if claim.kind == "always" and claim.name in names
+    )
+    return next((claim.name for claim in always if _decides(reference, state, claim)), "")
+
+
+def follow(reference: Reference, path: Path) -> tuple[tuple[TraceStep, ...], tuple[Vector, ...]]:
     """Return the path's steps in words, and its states, the initial one first.
 
     Raises `ReplayError` if a step is not enabled.
     """
-    instance = reference.instance
     states = [reference.initial()]
     steps = []
     for number, (action, arguments) in enumerate(path, 1):
-        state = states[-1]
-        if not reference.enabled(action, arguments, state):
+        if not reference.enabled(action, arguments, states[-1]):
             raise ReplayError(f"step {number}, {action.label}{arguments}, is not enabled in the reference")
-        after = reference.apply(action, arguments, state)
-        seen = tuple(_seen(reference, action, arguments, state))
-        names = {p.name: instance.show(p.sort, i) for p, i in zip(action.params, arguments, strict=True)}
-        owner, says = names[action.params[0].name], action.says.format(**names)
-        changes = tuple(_changes(reference, state, after))
-        steps.append(TraceStep(number, action.label, says, action.source, owner, changes, seen))
+        step, after = made(reference, number, action, arguments, states[-1])
+        steps.append(step)
         states.append(after)
     return tuple(steps), tuple(states)
+
+
+def made(
+    reference: Reference, number: int, action: Action, arguments: tuple[int, ...], state: Vector
+) -> tuple[TraceStep, Vector]:
+    """Return the step that the action makes of the state, in words, and the state after it."""
+    instance = reference.instance
+    after = reference.apply(action, arguments, state)
+    seen = tuple(_seen(reference, action, arguments, state))
+    names = {p.name: instance.show(p.sort, i) for p, i in zip(action.params, arguments, strict=True)}
+    words, says = tuple(names.values()), action.says.format(**names)
+    changes, assigns = tuple(_changes(reference, state, after)), tuple(u.variable for u in action.updates)
+    step = TraceStep(number, action.label, says, action.source, words[0], changes, seen, words, assigns)
+    return step, after
+
+
+def in_words(reference: Reference, state: Vector) -> TraceState:
+    """Return the state's values, and the waits of those who are unfinished and cannot move."""
+    layout = reference.layout
+    values: dict[str, dict[tuple[str, ...], str]] = {name: {} for name in reference.system.variables}
+    for position, cell in enumerate(layout.cells):
+        indices = reference.system.variables[cell.variable].indices
+        places = tuple(map(reference.instance.show, indices, cell.indices))
+        values[cell.variable][places] = layout.show_value(position, state[position])
+    blocked = _blocked(reference, state)[1]
+    edges = dict.fromkeys(edge for _, _, edge in waits(reference, state, blocked))
+    return TraceState(values, tuple(edges))
+
+
+def setting(reference: Reference) -> Mapping[str, Words]:
+    """Return the instance's parameters in words."""
+    show, tables = reference.instance.show, reference.instance.tables
+    return {
+        name: {
+            tuple(map(show, parameter.indices, indices)): show(parameter.sort, value)
+            for indices, value in tables[name].items()
+        }
+        for name, parameter in reference.system.parameters.items()
+    }
+
+
+def _blocked(reference: Reference, state: Vector) -> tuple[list[int], list[int]]:
+    """Return who is unfinished, and who of them cannot move."""
+    assert reference.system.finished is not None
+    owner, formula = reference.system.finished
+    owners = range(owner.sort.size(reference.instance.sizes))
+    unfinished = [r for r in owners if not reference.value(formula, state, {owner.number: r})]
+    return unfinished, [r for r in unfinished if not reference.can_move(r, state)]
 
 
 def explain_deadlock(
@@ -134,26 +266,22 @@ def explain_deadlock(
 
     Raises `ReplayError` if the state is none.
     """
-    finished = reference.system.finished
-    assert finished is not None
-    owner, formula = finished
-    owners = range(owner.sort.size(reference.instance.sizes))
-    movable = {step.arguments[0] for step in reference.steps(state)}
-    unfinished = [r for r in owners if not reference.value(formula, state, {owner.number: r})]
-    blocked = [r for r in unfinished if r not in movable]
+    unfinished, blocked = _blocked(reference, state)
     graph: nx.DiGraph[int] = nx.DiGraph()
     words: dict[tuple[int, int], WaitEdge] = {}
     for r, q, edge in waits(reference, state, blocked):
         graph.add_edge(r, q)
         words.setdefault((r, q), edge)
-    names = tuple(reference.instance.show(owner.sort, r) for r in unfinished)
+    assert reference.system.finished is not None
+    owners = reference.system.finished[0].sort
+    names = tuple(reference.instance.show(owners, r) for r in unfinished)
     cycles = sorted(nx.simple_cycles(graph.subgraph(blocked)), key=lambda c: (len(c), min(c)))
     if cycles:
         ring = cycles[0]
         start = ring.index(min(ring))
         ring = ring[start:] + ring[:start]
         return tuple(words[r, q] for r, q in zip(ring, ring[1:] + ring[:1], strict=True)), (), names
-    if movable or not unfinished:
+    if not unfinished or len(blocked) < len(unfinished):
         raise ReplayError("the last state of the trace is no deadlock in the reference")
     return (), tuple(words.values()), names
 
@@ -204,4 +332,15 @@ def _seen(reference: Reference, action: Action, arguments: tuple[int, ...], stat
                 shown = instance.show(observation.value.sort, value, observation.unset)
                 values.append((instance.show(observation.bound.sort, i), shown))
         if values:
-            yield Seen(observation.label, tuple(values))
+            of = observation.value.name if isinstance(observation.value, Read) else None
+            yield Seen(observation.label, tuple(values), of)
+
+
+def grouped(values: Iterable[tuple[str, str]], at: str) -> str:
+    """Return the values, each with its places unless all are the same."""
+    places: dict[str, list[str]] = {}
+    for place, value in values:
+        places.setdefault(value, []).append(place)
+    if len(places) == 1:
+        return next(iter(places))
+    return ", ".join(f"{value} {at}{' '.join(where)}" for value, where in places.items())

@@ -7,11 +7,12 @@ import os
 
 import pytest
 
+from conformance.log import ORIGINAL
 from conformance.replay import confirm
 from conformance.scheduler.kernel import Kernel
 from conformance.scheduler.substrate import Greenlets, PooledThreads
 from conformance.strategies.simple import RandomWalk
-from conformance.workload import ORIGINAL, Workload
+from conformance.workload import Workload
 from impl.designs import DESIGNS as RUN
 from model.check import check
 from model.designs import DESIGNS

@@ -31,6 +31,7 @@ def disk(
     *requests: Request,
     request_alignment: int = 512,
     protocol_alignment: int = 512,
+    copy_on_read: bool = False,
     in_bytes: bool = True,
 ) -> Scenario:
     return Scenario(
@@ -38,6 +39,7 @@ def disk(
         size=size,
         cluster=cluster,
         request_alignment=request_alignment,
+        copy_on_read=copy_on_read,
         protocol_alignment=protocol_alignment,
         requests=requests,
         in_bytes=in_bytes,
@@ -315,6 +317,7 @@ def small(draw: Callable[..., object]) -> Scenario:
         *requests,
         request_alignment=unit << integer(0, 4),
         protocol_alignment=unit << integer(0, 4),
+        copy_on_read=bool(integer(0, 1)),
     )
 
 
@@ -352,6 +355,10 @@ def test_the_plain_geometry_follows_the_definitions(scenario: Scenario) -> None:
         proto = blocks(below, atom, scenario.protocol_alignment, size)
         around = blocks(covers, atom, cluster, size)
         reads = {"guest-read": covers, "guest-write": around - covers}.get(what.kind, set())
+        if what.kind == "guest-write" and scenario.copy_on_read:
+            wide = blocks(reads, atom, scenario.request_alignment, size) & around
+        elif what.kind == "client-discard":  # which never comes to these nodes
+            wide = proto = covers
         assert where(geometry.covers[r]) == covers
         assert where(geometry.wide[r]) == wide
         assert where(geometry.proto_wide[r]) == proto

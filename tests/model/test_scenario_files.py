@@ -262,6 +262,9 @@ MISTAKES: list[tuple[str, str, str]] = [
     (one('kind = "guest-read"\nat = [0, true]'), "request[0].at[1]: True is not a size", "KiB"),
     (also('[[request]]\nkind = "nbd-zero"\nat = [3, 2]'), "request[1].at: [3, 5) runs past",
      "within [0, 4) sectors"),
+    (also("[secondary]\nrequest_alignment = 2\nprotocol_alignment = 4\n"
+          '[[request]]\nkind = "nbd-zero"\nat = [1, 2]'),
+     "request[1].at: nbd-zero 1 is unaligned", "a smaller protocol_alignment"),
     (one('kind = "nbd-zero"\nat = ["0B", "4KiB"]'), "request[0].at: [0, 4096) runs past",
      "within [0, 2048) bytes"),
     (read("count = 0"), "request[0].count: 0 is not", "1 to 16"),
@@ -404,13 +407,15 @@ def valid(draw: Callable[..., object]) -> Scenario:
             length = integer(1, (size - offset) // unit) * unit
         fault = "cbw-write" if kind in NBD_WRITES and flag() else "none"
         requests.append(Request(kind, offset, length, False, fault, f"{kind} {i}", i))
+    alignment = integer(0, 12)
+    zeroes = any(request.kind == "nbd-zero" for request in requests)
     return Scenario(
         name="round trip",
         shows="there and back",
         size=size,
         cluster=integer(1, 2048) * SECTOR,
-        request_alignment=unit << integer(0, 12),
-        protocol_alignment=unit << integer(0, 12),
+        request_alignment=unit << alignment,
+        protocol_alignment=unit << integer(0, alignment if zeroes else 12),
         copy_on_read=flag(),
         quiesced_checkpoint=flag(),
         drain_on_stop=flag(),

@@ -17,6 +17,7 @@ from model.prove.drawing import draw
 from model.prove.prover import Prover
 from model.prove.theorem import Attempt, audit
 from model.prove.theory import DEADLOCK, Obligation, Theory
+from model.prove_text import show_uses
 from tests.prove.toys import ARGUMENT, Request, lock
 
 ROOT = Path(__file__).parents[2]
@@ -42,7 +43,7 @@ def test_a_lock_that_is_not_tested_is_refuted_by_its_smallest_counterexample() -
     assert not induction.proves("alone")
     (open_,) = (o for o in induction.outcomes if not o.proved and o.about == "who is inside holds the lock")
     assert open_.step == "enter"
-    found = search(system, ARGUMENT, open_)
+    found = search(induction, open_)
     assert found is not None
     assert found.instance.sizes == {"Request": 2}
     reference = Reference(system, found.instance)
@@ -66,7 +67,7 @@ def test_a_lock_that_is_kept_is_not_proved_free_from_deadlock() -> None:
     assert not rest.proves(DEADLOCK)
     (open_,) = (o for o in rest.rests_on(DEADLOCK) if not o.proved)
     assert open_.name == "enter: who waits on the lock waits for a lower level"
-    found = search(system, rest.argument, open_)
+    found = search(rest, open_)
     assert found is not None
     assert found.step is None
 
@@ -77,15 +78,19 @@ def test_an_invariant_that_is_false_at_the_start_is_found_there() -> None:
     induction = Attempt(lock(), argument).induct()
     (open_,) = (o for o in induction.outcomes if not o.proved and o.initial)
     assert open_.name == "initially: all are inside"
-    found = search(lock(), argument, open_)
+    found = search(induction, open_)
     assert found is not None
     assert found.before == Reference(lock(), found.instance).initial()
 
 
-def test_every_part_of_the_proof_is_needed() -> None:
+def test_every_part_of_the_proof_is_needed(capsys: pytest.CaptureFixture[str]) -> None:
     attempt = Attempt(lock(), ARGUMENT)
-    uses = {use.name: use.falls for use in audit(attempt, attempt.induct(), ("alone", DEADLOCK))}
-    assert uses == {
+    found = list(audit(attempt, attempt.induct(), ("alone", DEADLOCK)))
+    show_uses("lock", found)
+    shown = capsys.readouterr().out
+    assert shown.startswith("lock: 3 of 3 restrictions, invariants and guards are needed.\n")
+    assert "without enter: wait on the lock\n  alone not proved: enter: alone" in shown
+    assert {use.name: use.falls for use in found} == {
         "who is inside holds the lock": ("alone",),
         "who holds the lock is inside": (DEADLOCK,),
         "enter: wait on the lock": ("alone",),

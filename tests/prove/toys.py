@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from model.language.claim import Argument, Level, claim
 from model.language.expression import Expr, forall, nobody
-from model.language.sorts import Enum, Index, Maybe
+from model.language.sorts import Enum, Index, Int, Maybe
 from model.language.system import State, System
 
 Request = Index("Request", ordered=False)
 Place = Enum("LockPlace", ("idle", "waiting", "inside", "done"))
 
 
-def lock(*, tests_holder: bool = True, releases: bool = True) -> System:
-    """A lock with one holder; it may forget to look at the holder, or to let go."""
+def lock(*, tests_holder: bool = True, releases: bool = True, again: bool = False) -> System:
+    """A lock with one holder; it may forget to look at the holder, or to let go; who left may come again."""
     system = System("lock")
     system.variable("pc", Request, sort=Place, initial="idle")
     system.variable("holder", sort=Maybe(Request))
@@ -35,7 +35,7 @@ def lock(*, tests_holder: bool = True, releases: bool = True) -> System:
         s.require(s.pc[r] == "inside", "at inside", location=True)
         if releases:
             s.holder = nobody(Request)
-        s.pc[r] = "done"
+        s.pc[r] = "idle" if again else "done"
 
     system.terminal(Request, lambda s, r: s.pc[r] == "done")
     system.always(
@@ -65,3 +65,35 @@ ARGUMENT = Argument(
     landmarks=(),
     theorems=("alone",),
 )
+
+
+def rounds(*, counts: bool = True) -> System:
+    """Everybody goes round three times, or forgets to count; who starts wakes all, who may sleep again."""
+    system = System("rounds")
+    system.variable("pc", Request, sort=Place, initial="idle")
+    system.variable("round", Request, sort=Int(3), initial=0)
+    system.variable("sleeps_on", Request, sort=Maybe(Request))
+
+    @system.action("start", r=Request)
+    def start(s: State, r: Expr) -> None:
+        s.require(s.pc[r] == "idle", "at idle", location=True)
+        s.require(s.round[r] < 3, "not thrice", location=True)
+        s.pc[r] = "inside"
+        for q in s.each(Request):
+            s.sleeps_on[q] = q
+
+    @system.action("return", r=Request)
+    def again(s: State, r: Expr) -> None:
+        s.require(s.pc[r] == "inside", "at inside", location=True)
+        s.pc[r] = "idle"
+        if counts:
+            s.round[r] = s.round[r] + 1
+
+    @system.action("sleep", r=Request, q=Request)
+    def sleep(s: State, r: Expr, q: Expr) -> None:
+        s.require(s.sleeps_on[r] == r, "is awake")
+        s.require(q != r, "another")
+        s.sleeps_on[r] = q
+
+    system.terminal(Request, lambda s, r: s.round[r] == 3)
+    return system

@@ -1,0 +1,253 @@
+"""The commands `conform` and `validate`: runs, and logs of runs, held against the model."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import click
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from conformance import log_file
+from conformance.columns import draw
+from conformance.conform import FREE, CanaryError, Failure, Outcome, Plan, Progress, conform
+from conformance.log import Event, Sight
+from conformance.log_file import Header, LogError
+from conformance.monitor import explain
+from conformance.monitor.monitor import Monitor, Refusal
+from conformance.monitor.oracle import Oracle
+from conformance.strategies.portfolio import STRATEGIES
+from impl.designs import DESIGNS
+from model import output
+from model.scenarios import ScenarioError, bundled, find
+from model.terminal import WIDTH, BadInput, find_designs, open_console
+from model.trace.text import wrap
+from model.verdict import Verdict, worst
+
+_SIGHT = click.option(
+    "--sight",
+    type=click.Choice([sight.value for sight in Sight]),
+    help="What is seen: white, every step; grey, transfers of data; black, what a client sees.",
+)
+
+
+@click.command(name="conform")
+@click.argument("designs", nargs=-1, metavar="[DESIGN]...")
+@click.option(
+    "--scenario", "scenarios", multiple=True, metavar="NAME|FILE.toml", help="Default: all bundled that fit."
+)
+@click.option("--as", "judge", metavar="DESIGN|FILE.py", help="Whose model judges. Default: its own.")
+@click.option(
+    "--strategy",
+    "strategies",
+    multiple=True,
+    type=click.Choice([*STRATEGIES, FREE]),
+    help="Who chooses the schedules; may be repeated. Default: portfolio, the random ones in turn. With free"
+    " nobody does.",
+)
+@click.option(
+    "--schedules",
+    type=click.IntRange(min=1),
+    default=2000,
+    show_default=True,
+    metavar="N",
+    help="For each design, over all its scenarios and strategies.",
+)
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of what is random.")
+@_SIGHT
+@click.option("--json", "json_path", metavar="OUT", help="Write the outcomes there ('-': to stdout).")
+@click.option(
+    "--log", "folder", metavar="DIR", help="Write each failing run, else the last, to DIR/DESIGN.ndjson."
+)
+def conform_command(
+    designs: tuple[str, ...],
+    scenarios: tuple[str, ...],
+    judge: str | None,
+    strategies: tuple[str, ...],
+    schedules: int,
+    seed: int,
+    sight: str | None,
+    json_path: str | None,
+    folder: str | None,
+) -> None:
+    """Run the threaded stack under a scheduler, and hold every run against the model.
+
+    Without arguments: every design on every bundled scenario that fits. First a canary must be refused. Exit
+    status 0 if all that was run is explained, 1 if not, 3 if it was cut short, 2 for bad input.
+    """
+    for name in designs:
+        if name not in DESIGNS:
+            raise BadInput(f"unknown design '{name}'; accepted: {', '.join(DESIGNS)}")
+    try:
+        if json_path not in (None, "-"):
+            output.check_file(str(json_path), "--json")
+        where = None if folder is None else output.make_folder(folder, "--log")
+        plan = Plan(
+            tuple(dict.fromkeys(designs)) or tuple(DESIGNS),
+            tuple(find(name) for name in dict.fromkeys(scenarios)) or bundled(),
+            None if judge is None else find_designs([judge])[0],
+            tuple(dict.fromkeys(strategies)) or ("portfolio",),
+            schedules,
+            Sight(sight or "white"),
+            seed,
+        )
+        outcomes = _run(plan)
+        written = json.dumps([as_json(outcome) for outcome in outcomes], indent=1) + "\n"
+        if json_path == "-":
+            click.echo(written, nl=False)
+        else:
+            if json_path is not None:
+                output.write(json_path, written)
+            _show(outcomes)
+        for outcome in outcomes:
+            if where is not None and outcome.scenario is not None:
+                header = Header(outcome.scenario, outcome.model, plan.sight)
+                output.write(where / f"{outcome.design}.ndjson", log_file.write(header, outcome.last))
+    except (output.OutputError, ScenarioError) as error:
+        raise BadInput(str(error)) from None
+    except CanaryError as error:
+        click.echo(f"undetermined: {error}")
+        raise SystemExit(Verdict.UNDETERMINED.exit_status) from None
+    raise SystemExit(worst(outcome.verdict for outcome in outcomes).exit_status)
+
+
+@click.command()
+@click.argument("path", metavar="LOG")
+@click.option("--design", metavar="DESIGN|FILE.py", help="Whose model judges. Default: as the log says.")
+@_SIGHT
+def validate(path: str, design: str | None, sight: str | None) -> None:
+    """Hold the log of a run ('-': stdin) against the model: does it explain all that was seen?
+
+    A log is newline-delimited JSON, as `conform --log` writes it. Less may be looked at than it tells. Exit
+    status 0 if it is explained, 1 if not, 2 for bad input.
+    """
+    try:
+        with click.open_file(path, encoding="utf-8") as file:
+            header, events = log_file.read(file, "stdin" if path == "-" else path)
+        (judge,) = find_designs([design or header.design])
+        wanted = Sight(sight) if sight else header.sight
+        if list(Sight).index(wanted) < list(Sight).index(header.sight):
+            raise BadInput(f"--sight {wanted.value}: {path} tells only what {header.sight.value} sight sees")
+        oracle = Oracle(judge, header.scenario, wanted)
+    except (LogError, ScenarioError) as error:
+        raise BadInput(str(error)) from None
+    except UnicodeDecodeError as error:
+        raise BadInput(f"{path}: byte {error.start} is not UTF-8; accepted: JSON in UTF-8") from None
+    except OSError as error:
+        raise BadInput(f"{path}: {error.strerror}") from None
+    lead = f"{judge.name} on '{header.scenario.name}', {wanted.value} sight"
+    monitor = Monitor(oracle)
+    refusal = next(filter(None, map(monitor.observe, events)), None)
+    if refusal is None:
+        count, told = len(monitor.states), f"{len(events):,} event{'s' * (len(events) != 1)}"
+        click.echo(f"{lead}: explained, {told}, {count:,} state{'s' * (count != 1)} of the model in the end")
+        return
+    click.echo(f"{lead}: refused at line {refusal.position + 2}")
+    for line in _refused(oracle, events, refusal):
+        click.echo(line)
+    raise SystemExit(Verdict.VIOLATED.exit_status)
+
+
+def _run(plan: Plan) -> list[Outcome]:
+    for design in plan.designs:
+        if not plan.fitting(design):
+            raise BadInput(
+                f"{design}: no scenario given fits it, its judge and threads, which run no streams"
+            )
+    console = Console(stderr=True)
+    with console.status("") as status:
+        return list(conform(plan, lambda progress: status.update(Text(_progress(progress)))))
+
+
+def _progress(progress: Progress) -> str:
+    rate = f", {progress.schedules / progress.seconds:,.0f}/s" if progress.schedules else ""
+    done = f"{progress.schedules:,} of {progress.all:,} schedules"
+    return f"{progress.design} on '{progress.scenario}': {done}{rate}"
+
+
+def as_json(outcome: Outcome) -> dict[str, Any]:
+    """Return an outcome as the command's --json has it."""
+    failure = outcome.failure
+    return {
+        "design": outcome.design,
+        "verdict": outcome.verdict.value,
+        "schedules": outcome.schedules,
+        "seconds": round(outcome.seconds, 3),
+        "strategy": ", ".join(outcome.strategies),
+        "coverage": {
+            "edges": list(outcome.coverage.edges),
+            "refusals": list(outcome.coverage.refusals),
+        },
+        "failure": failure
+        and {
+            "token": failure.token,
+            "deviations": failure.deviations,
+            "reason": f"on '{failure.scenario.name}': {_reason(failure)}",
+        },
+    }
+
+
+def _reason(failure: Failure) -> str:
+    finding = failure.finding
+    if finding.refusal is None:
+        return f"{finding.by}: {finding.run.reason}"
+    return explain.reason(failure.oracle, finding.refusal)
+
+
+def _show(outcomes: Sequence[Outcome]) -> None:
+    console = open_console()
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 2, 0, 0), pad_edge=False)
+    for name in ("design", "as", "verdict"):
+        table.add_column(name, no_wrap=True)
+    for name in ("schedules", "seconds", "edges", "refusals"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for outcome in outcomes:
+        table.add_row(
+            outcome.design,
+            outcome.model,
+            outcome.verdict.value,
+            f"{outcome.schedules:,}",
+            f"{outcome.seconds:.1f}",
+            *(_part(*pair) for pair in (outcome.coverage.edges, outcome.coverage.refusals)),
+        )
+    console.print(table)
+    for outcome in outcomes:
+        if outcome.failure is not None:
+            for line in _failure(outcome, outcome.failure):
+                console.print(line, markup=False, soft_wrap=True)
+            console.print()
+
+
+def _part(reached: int, there: int) -> str:
+    return f"{reached:,} of {there:,}" if there else "\N{EN DASH}"
+
+
+def _failure(outcome: Outcome, failure: Failure) -> Iterator[str]:
+    finding = failure.finding
+    run, refusal = finding.run, finding.refusal
+    lead = f"{outcome.design} as {outcome.model} on '{failure.scenario.name}': refused"
+    if failure.token is None:
+        yield f"{lead}, by free threads"
+    else:
+        count = failure.deviations
+        yield f"{lead}, {count} deviation{'s' * (count != 1)} from the default schedule"
+    if refusal is None:
+        yield from draw(run.log, None)
+        yield from wrap(f"refused: {_reason(failure)}.", WIDTH, "  ")
+    else:
+        yield from _refused(failure.oracle, run.log, refusal)
+    yield f"found by {failure.strategy}" + (f"; token {failure.token}" if failure.token else "")
+
+
+def _refused(oracle: Oracle, events: Sequence[Event], refusal: Refusal) -> Iterator[str]:
+    yield from draw(events, refusal.position)
+    yield from wrap(f"refused: {explain.reason(oracle, refusal)}.", WIDTH, "  ")
+    for state in explain.states(oracle, refusal):
+        yield from wrap(f"the model then: {state}.", WIDTH, "  ")
+
+
+COMMANDS = (conform_command, validate)

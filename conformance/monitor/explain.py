@@ -1,0 +1,140 @@
+"""A refusal in words: which guard the event met, and where the model was."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from conformance.log import Event
+from conformance.monitor.monitor import Refusal
+from conformance.monitor.oracle import OVER, Explaining, Move, Oracle
+from model.language.evaluate import Vector
+from model.language.system import Action
+
+_SHOWN = 3
+_DATA, _GUARD, _OTHER = range(3)
+"""How near a state comes: it has the step, but not the data; it has it, disabled; it has nothing of it."""
+_Reason = tuple[int, str]
+
+
+def reason(oracle: Oracle, refusal: Refusal) -> str:
+    """Return why the event is refused: that of the state which comes nearest to explaining it."""
+    explaining = sorted(refusal.before.explaining, key=lambda each: each.state)
+    said = [why for each in explaining for why in _reasons(oracle, each, refusal)]
+    farthest = (_OTHER, f"the model has nothing like {_called(refusal.event)}")
+    return min(said, key=lambda why: (why[0], len(why[1])), default=farthest)[1]
+
+
+def states(oracle: Oracle, refusal: Refusal) -> Iterator[str]:
+    """Yield the last states of the model that explain what came before, a few of them, each in one line."""
+    explaining = sorted(refusal.before.explaining, key=lambda each: each.state)
+    for each in explaining[:_SHOWN]:
+        yield "; ".join(_state(oracle, each.state, refusal.before.open))
+    if len(explaining) > _SHOWN:
+        yield f"and {len(explaining) - _SHOWN:,} more"
+
+
+def _state(oracle: Oracle, state: bytes, open_: frozenset[int]) -> Iterator[str]:
+    names = oracle.model.instance.names["Request"]
+    for owner in sorted(open_):
+        yield f"{names[owner]} at {oracle.place(state, owner)}"
+    layout = oracle.model.layout
+    now, then = oracle.program.vector(state), oracle.model.initial
+    for position, (value, initial) in enumerate(zip(now, then, strict=True)):
+        if value != initial and not oracle.model.system.variables[layout.cells[position].variable].internal:
+            yield f"{layout.show(position)}: {layout.show_value(position, value)}"
+
+
+def _reasons(oracle: Oracle, each: Explaining, refusal: Refusal) -> Iterator[_Reason]:
+    event = refusal.event
+    owner = oracle.number.get(event.request, -1)
+    if event.kind in ("step", "return", "crash") and event.request and owner not in refusal.before.open:
+        yield _OTHER, f"{event.request} is not under way"
+    elif event.kind == "step":
+        yield from _of_step(oracle, each, event, owner)
+    elif event.kind == "return":
+        yield from _of_return(oracle, each, event, owner)
+    elif event.kind in ("parked", "quiescent"):
+        waiting = [oracle.number[name] for name in event.fact("who") or ()] or sorted(refusal.before.open)
+        yield from _of_waiting(oracle, each, waiting)
+    elif event.kind == "deadlock":
+        names = oracle.model.instance.names["Request"]
+        for r, q in event.fact("cycle"):
+            if (oracle.number[r], oracle.number[q]) not in oracle.waits(each.state):
+                others = " and ".join(names[o] for w, o in sorted(oracle.waits(each.state)) if names[w] == r)
+                yield _GUARD, f"{r} waits for {q}, but in the model for {others or 'nobody'}"
+    elif event.kind == "crash":
+        yield _OTHER, f"{event.request} crashes: {event.fact('property')}, which holds in the model"
+
+
+def _of_step(oracle: Oracle, each: Explaining, event: Event, owner: int) -> Iterator[_Reason]:
+    candidates = [move for move in oracle.moves(each.state) if oracle.told(move, event)]
+    for move in candidates:
+        yield _DATA, "; ".join(oracle.differences(each.state, move, event))
+    if candidates:
+        return
+    if not event.label:
+        yield _OTHER, f"no request can make this transfer ({_called(event)})"
+        return
+    actions = [action for action in oracle.design.system.actions if action.label == event.label]
+    if not actions:
+        yield _OTHER, f"{oracle.design.name} has no step {event.label}"
+    vector = oracle.program.vector(each.state)
+    for action in actions:
+        missed = [
+            tuple(_unmet(oracle, action, arguments, vector))
+            for arguments in oracle.reference.arguments(action)
+            if arguments[0] == owner
+        ]
+        nearest = min(missed, key=lambda guards: len(guards))
+        yield _GUARD, f"the model does not let it: {'; '.join(nearest)}"
+
+
+def _unmet(oracle: Oracle, action: Action, arguments: tuple[int, ...], state: Vector) -> Iterator[str]:
+    """Yield the guards that do not hold, and whom the step waits for."""
+    reference = oracle.reference
+    bound = reference.bind(action, arguments)
+    for guard in action.guards:
+        if not reference.value(guard.condition, state, bound):
+            yield f"not '{guard.name}'"
+    for number, other in reference.waits(action, arguments, state):
+        wait = action.waits[number]
+        yield f"it waits on {wait.on} for {oracle.model.instance.show(wait.bound.sort, other)}"
+
+
+def _of_return(oracle: Oracle, each: Explaining, event: Event, owner: int) -> Iterator[_Reason]:
+    place, error = oracle.place(each.state, owner), event.fact("error")
+    ending = "returns" if error is None else f"fails ({error})"
+    if place != ("done" if error is None else "failed"):
+        yield _OTHER, f"{event.request} {ending}, but in the model it is at {place}"
+        return
+    values = oracle.cells.values(event.fact("data"))
+    read = {cell: value for r, cell, value in each.read if r == owner}
+    names = oracle.model.instance.names["Sector"]
+    for cell in sorted(values.keys() | read.keys()):
+        if read.get(cell) not in values.get(cell, ()):
+            expected = oracle.who(None if cell not in read else [read[cell]])
+            found = oracle.who(values.get(cell))
+            yield _DATA, f"{event.request} returns {found} at {names[cell]}, in the model {expected}"
+
+
+def _of_waiting(oracle: Oracle, each: Explaining, owners: list[int]) -> Iterator[_Reason]:
+    names = oracle.model.instance.names["Request"]
+    free: list[Move] = [
+        move for move in oracle.moves(each.state) if move.owner in owners and not move.label.endswith(".park")
+    ]
+    for move in free:
+        yield _GUARD, f"{names[move.owner]} waits, but the model lets it go on: {move.label}"
+    ended = [names[owner] for owner in owners if oracle.place(each.state, owner) in OVER]
+    if ended:
+        yield _GUARD, f"{', '.join(ended)} does not return, but in the model it has ended"
+    elif not free:
+        yield _OTHER, f"nothing is amiss in the run, but in the model {', '.join(oracle.fallen(each))} falls"
+
+
+def _called(event: Event) -> str:
+    transfer = event.fact("transfer")
+    if transfer is not None and not event.label:
+        disk, wrote, pieces = transfer
+        where = ", ".join(str(extent) for extent, _ in pieces)
+        return f"a {'write to' if wrote else 'read of'} the {disk} disk at {where}"
+    return " ".join(filter(None, (event.kind, event.request, event.label)))

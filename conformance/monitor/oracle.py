@@ -1,0 +1,371 @@
+"""The model as an oracle: which of its states explain what was seen, worked out once and kept.
+
+The sets of states that runs pass through form a graph, made as it is walked: one node for each set, one edge
+for each event that was seen there. All runs of a campaign share it: a run costs little but its look-ups.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from conformance.log import Event, Sight
+from conformance.monitor.cells import Cells, Pieces
+from model.check import finite
+from model.designs import Design
+from model.explore.program import Program
+from model.explore.result import questions
+from model.language.evaluate import Reference
+from model.scenarios import Scenario
+from model.scenarios.geometry import reduce
+from model.stack.world import Place
+
+TRANSFERS = {
+    "read.lookup-active": ("active", False),
+    "read.hidden": ("hidden", False),
+    "read.secondary": ("secondary", False),
+    "snapshot.target": ("hidden", False),
+    "snapshot.source": ("secondary", False),
+    "cow.read": ("secondary", False),
+    "cow.write": ("hidden", True),
+    "write.rmw": ("secondary", False),
+    "protocol.rmw": ("secondary", False),
+    "write.data": ("secondary", True),
+    "guest.write": ("active", True),
+}
+"""The steps that read or write a disk: which, and whether they write. A look-up does where it finds data."""
+OVER = ("done", "failed")
+"""Where a request is that has only to return."""
+FALLS = ("assertion", "lifetime")
+"""What a run may crash of."""
+
+
+class Move(NamedTuple):
+    """A step of the model: its command's number, its label, whose it is, where it leads."""
+
+    command: int
+    label: str
+    owner: int
+    after: bytes
+
+
+class Explaining(NamedTuple):
+    """A state of the model that explains what was seen, and what its past has to answer for.
+
+    `read` has (request, cell, value) for all that guest reads under way have read. `fallen`: assertions that
+    were violated on the way. `early`: transfers that took effect before their steps were told, and where.
+    """
+
+    state: bytes
+    read: frozenset[tuple[int, int, int]] = frozenset()
+    fallen: frozenset[str] = frozenset()
+    early: frozenset[tuple[bytes, Move]] = frozenset()
+
+
+@dataclass(eq=False)
+class Node:
+    """What may be after some events: explaining states; which requests, whose transfers, are under way."""
+
+    explaining: frozenset[Explaining]
+    open: frozenset[int]
+    begun: frozenset[int]
+    following: dict[Event, Node | None] = field(default_factory=dict)
+
+
+class Oracle:
+    """A design's model on a scenario, seen with some sight. Raises ScenarioError if the two do not fit.
+
+    `edges` and `refusals` collect what the runs have covered, with white sight: (state, command) of every
+    step made, (state, owner) of everyone found waiting where the model makes it wait.
+    """
+
+    def __init__(self, design: Design, scenario: Scenario, sight: Sight = Sight.WHITE) -> None:
+        geometry = reduce(scenario)
+        narrowed = finite(design, scenario, geometry)
+        self.design = design
+        self.scenario = scenario
+        self.sight = sight
+        self.model = narrowed.model
+        self.program = Program(narrowed, questions(narrowed.model, FALLS))
+        self.reference = Reference(design.system, narrowed.model.instance)
+        self.cells = Cells(scenario, geometry)
+        self.number = {request.label: i for i, request in enumerate(scenario.requests)}
+        self.kinds = [request.kind for request in scenario.requests]
+
+        self.edges: set[tuple[bytes, int]] = set()
+        self.refusals: set[tuple[bytes, int]] = set()
+        self._moves: dict[bytes, tuple[Move, ...]] = {}
+        self._reads: dict[tuple[bytes, int], dict[int, int]] = {}
+        self._nodes: dict[tuple[frozenset[object], ...], Node] = {}
+        first = frozenset({Explaining(self.program.initial)})
+        self.first = Node(first, frozenset(), frozenset())
+
+    def follow(self, node: Node, event: Event) -> Node | None:
+        """Return what may be after the event, None if nothing explains it."""
+        if event not in node.following:
+            explaining = self._explaining(node, event)
+            owner = frozenset({self.number[event.request]} if event.request else ())
+            node.following[event] = self._node(explaining, *_under_way(node, event, owner))
+        return node.following[event]
+
+    # -- the model
+
+    def moves(self, state: bytes) -> tuple[Move, ...]:
+        """Return the steps that the model allows in the state."""
+        if state not in self._moves:
+            commands = self.model.commands
+            self._moves[state] = tuple(
+                Move(number, commands[number].action.label, commands[number].owner, after)
+                for number, after in self.program.successors(state)
+            )
+        return self._moves[state]
+
+    def blocked(self, state: bytes, owner: int) -> bool:
+        """Tell whether the owner can do nothing but wait on (to park once more is to wait on)."""
+        return not any(m.owner == owner and not m.label.endswith(".park") for m in self.moves(state))
+
+    def waits(self, state: bytes) -> set[tuple[int, int]]:
+        """Return (who, for whom) for everyone who waits, or can do nothing but park once more."""
+        commands = self.model.commands
+        parks = (m for m in self.moves(state) if m.label.endswith(".park"))
+        return {*self.program.edges(state), *((m.owner, commands[m.command].arguments[1]) for m in parks)}
+
+    def reads(self, state: bytes, move: Move) -> Mapping[int, int]:
+        """Return the value of each cell that the step reads."""
+        return self.observed(state, move, "reads")
+
+    def observed(self, state: bytes, move: Move, *labels: str) -> dict[int, int]:
+        """Return what the step observes, under one of these labels, of each element."""
+        command, reference = self.model.commands[move.command], self.reference
+        known = self._reads.get((state, move.command))
+        if known is not None and labels == ("reads",):
+            return known
+        found: dict[int, int] = {}
+        for observation in command.action.observations:
+            if observation.label in labels:
+                vector = self.program.vector(state)
+                bound = dict(reference.bind(command.action, command.arguments))
+                for i in range(observation.bound.sort.size(self.model.instance.sizes)):
+                    bound[observation.bound.number] = i
+                    if reference.value(observation.condition, vector, bound):
+                        found[i] = reference.value(observation.value, vector, bound)
+        if labels == ("reads",):
+            self._reads[state, move.command] = found
+        return found
+
+    def value(self, state: bytes, variable: str, *indices: int) -> int:
+        """Return a variable's value in the state."""
+        position = self.model.layout.position[variable, indices]
+        place = self.program.place.get(position)
+        return self.model.initial[position] if place is None else state[place]
+
+    def place(self, state: bytes, owner: int) -> str:
+        """Return where the owner is in its program."""
+        return Place.values[self.value(state, "pc", owner)]
+
+    # -- what explains an event
+
+    def _explaining(self, node: Node, event: Event) -> Iterable[Explaining]:
+        owner = self.number.get(event.request, -1)
+        match event.kind:
+            case "invoke" | "begin":
+                return node.explaining
+            case "return":
+                explaining = (e for e in node.explaining if owner in node.open and self.returns(e, event))
+                return {self._forget(e, owner) for e in explaining}
+            case "step":
+                return set(self._stepped(node, event))
+            case "parked":
+                owners = [self.number[name] for name in event.fact("who")]
+                waiting = {e for e in node.explaining if all(self.blocked(e.state, r) for r in owners)}
+                if self.sight is Sight.WHITE:
+                    self.refusals.update((e.state, r) for e in waiting for r in owners)
+                return waiting
+            case "quiescent":
+                return {e for e in node.explaining if self.rests(e, node.open)}
+            case "deadlock":
+                cycle = {(self.number[r], self.number[q]) for r, q in event.fact("cycle")}
+                return {e for e in node.explaining if cycle <= self.waits(e.state)}
+            case "crash":
+                return {e for e in node.explaining if self.falls(e, owner, event.fact("property"))}
+        raise ValueError(f"no event: {event.kind}")
+
+    def _stepped(self, node: Node, event: Event) -> Iterator[Explaining]:
+        owner = self.number.get(event.request, -1)
+        for each in node.explaining:
+            early = [made for made in each.early if made[1].owner == owner]
+            for made in early:
+                if self.told(made[1], event) and self.fits(*made, event):
+                    yield each._replace(early=each.early - {made})
+            for move in () if early else self.moves(each.state):
+                if move.owner in node.open and self.told(move, event) and self.fits(each.state, move, event):
+                    if self.sight is Sight.WHITE:
+                        self.edges.add((each.state, move.command))
+                    yield self._moved(each, move)
+
+    def told(self, move: Move, event: Event) -> bool:
+        """Tell whether the step may be the event's, by its label and whose it is."""
+        if event.label:
+            return (event.label, self.number.get(event.request)) == (move.label, move.owner)
+        disk, wrote, _ = event.fact("transfer")
+        return TRANSFERS.get(move.label) == (disk, wrote)
+
+    def fits(self, state: bytes, move: Move, event: Event) -> bool:
+        """Tell whether the step is as the event's facts say."""
+        return not any(True for _ in self.differences(state, move, event))
+
+    def differences(self, state: bytes, move: Move, event: Event) -> Iterator[str]:
+        """Yield how the step differs from what the event's facts say, in words."""
+        names = self.model.instance.names
+        for fact, told in event.facts:
+            if fact == "waits_for":
+                expected = names["Request"][self.model.commands[move.command].arguments[1]]
+                if told != expected:
+                    yield f"the model waits for {expected}, the run for {told}"
+            elif fact == "mapped":
+                if {*self.observed(state, move, "mapped", "copied").values()} != {int(told)}:
+                    yield f"the model finds the clusters {'not ' * told}mapped"
+            elif fact == "extent" and self.cells.span(told) != (span := self._span(state, move)):
+                clusters = " to ".join(dict.fromkeys(names["Cluster"][k] for k in span))
+                yield f"the model's step is on {clusters}, the run's on {told}"
+        transfer = event.fact("transfer")
+        expected_transfer = self._transfer(state, move)
+        if (None if transfer is None else transfer[:2]) != expected_transfer:
+            yield f"the model {_says(expected_transfer)}, the run {_says(transfer)}"
+        elif transfer is not None:
+            yield from self._data(state, move, transfer)
+
+    def _data(self, state: bytes, move: Move, transfer: tuple[str, bool, Pieces]) -> Iterator[str]:
+        disk, wrote, pieces = transfer
+        values = self.cells.values(pieces)
+        verb, expected = "reads", self.reads(state, move)
+        if wrote:
+            verb = "writes"
+            content = {x: self.value(move.after, disk, x) for x in range(len(self.cells.ranges))}
+            expected = {x: v for x, v in content.items() if x in values or v != self.value(state, disk, x)}
+        for cell, value in expected.items():
+            if value not in values.get(cell, ()):
+                where, seen = self.model.instance.names["Sector"][cell], self.who(values.get(cell))
+                yield f"the model {verb} {self._value(value)} at {where}, the run {seen}"
+
+    def returns(self, each: Explaining, event: Event) -> bool:
+        """Tell whether the request may come back there with what it came back with."""
+        owner = self.number[event.request]
+        if self.place(each.state, owner) != ("done" if event.fact("error") is None else "failed"):
+            return False
+        data = event.fact("data")
+        if data is None or self.kinds[owner] != "guest-read":
+            return True
+        values = self.cells.values(data)
+        read = {cell: value for r, cell, value in each.read if r == owner}
+        return read.keys() == values.keys() and all(value in values[cell] for cell, value in read.items())
+
+    def rests(self, each: Explaining, open_: Iterable[int]) -> bool:
+        """Tell whether all who are under way wait there, and nothing fell that runs crash of."""
+        waits = (self.blocked(each.state, r) and self.place(each.state, r) not in OVER for r in open_)
+        return not self.fallen(each) and all(waits)
+
+    def fallen(self, each: Explaining) -> set[str]:
+        """Return the properties that a run would have crashed of on the way there."""
+        return {*each.fallen, *self.program.answers(each.state)}
+
+    def falls(self, each: Explaining, owner: int, what: str) -> bool:
+        """Tell whether the property has fallen there, or does by a next step of the owner."""
+        after = (m.after for m in self.moves(each.state) if m.owner == owner)
+        return what in each.fallen or any(what in self.program.answers(s) for s in (each.state, *after))
+
+    # -- details
+
+    def _node(
+        self, explaining: Iterable[Explaining], open_: frozenset[int], begun: frozenset[int]
+    ) -> Node | None:
+        if not explaining:
+            return None
+        closed = self._closed(explaining, open_, begun)
+        return self._nodes.setdefault((closed, open_, begun), Node(closed, open_, begun))
+
+    def _closed(
+        self, explaining: Iterable[Explaining], open_: frozenset[int], begun: frozenset[int]
+    ) -> frozenset[Explaining]:
+        """Return the states with all that unseen steps, and transfers that have begun, lead to."""
+        found = set(explaining)
+        if self.sight is Sight.WHITE and not begun:
+            return frozenset(found)
+        rest = list(found)
+        while rest:
+            each = rest.pop()
+            for move in self.moves(each.state):
+                moved = None
+                if move.owner in open_ and not self._seen(each.state, move):
+                    moved = self._moved(each, move)
+                elif move.owner in begun and self._transfer(each.state, move):
+                    moved = self._early(each, move)
+                if moved is not None and moved not in found:
+                    found.add(moved)
+                    rest.append(moved)
+        return frozenset(found)
+
+    def _early(self, each: Explaining, move: Move) -> Explaining | None:
+        """Return where the transfer leads before it is told; None if the last one has not been told yet."""
+        if any(made.owner == move.owner for _, made in each.early):
+            return None
+        return self._moved(each, move)._replace(early=each.early | {(each.state, move)})
+
+    def _seen(self, state: bytes, move: Move) -> bool:
+        if self.sight is Sight.GREY:
+            return self._transfer(state, move) is not None
+        return self.sight is Sight.WHITE
+
+    def _moved(self, each: Explaining, move: Move) -> Explaining:
+        read, fallen = each.read, each.fallen
+        if self.kinds[move.owner] == "guest-read":
+            read |= {(move.owner, cell, value) for cell, value in self.reads(each.state, move).items()}
+        if "assertion" in self.program.answers(move.after):
+            fallen |= {"assertion"}
+        return Explaining(move.after, read, fallen, each.early)
+
+    def _forget(self, each: Explaining, owner: int) -> Explaining:
+        return each._replace(read=frozenset(known for known in each.read if known[0] != owner))
+
+    def _transfer(self, state: bytes, move: Move) -> tuple[str, bool] | None:
+        if move.label == "read.lookup-active" and not self.reads(state, move):
+            return None
+        return TRANSFERS.get(move.label)
+
+    def _span(self, state: bytes, move: Move) -> tuple[int, int]:
+        """Return the first and the last cluster of the step: its parameters', else the request's extent."""
+        command = self.model.commands[move.command]
+        given = {p.name: i for p, i in zip(command.action.params, command.arguments, strict=True)}
+        first = given["k"] if "k" in given else self.value(state, "at", move.owner)
+        return first, given.get("e", given.get("k", self.value(state, "upto", move.owner) - 1))
+
+    def _value(self, value: int) -> str:
+        names = self.model.instance.names["Request"]
+        return names[value] if value < len(names) else "original data"
+
+    def who(self, values: Iterable[int] | None) -> str:
+        """Return in words who may have written what was seen."""
+        if values is None:
+            return "nothing"
+        return " or ".join(map(self._value, sorted(values))) or "what nobody has written"
+
+
+def _says(transfer: tuple[object, ...] | None) -> str:
+    if transfer is None:
+        return "transfers nothing"
+    return f"{'writes to' if transfer[1] else 'reads from'} the {transfer[0]} disk"
+
+
+def _under_way(node: Node, event: Event, owner: frozenset[int]) -> tuple[frozenset[int], frozenset[int]]:
+    """Return whose requests, and whose transfers, are under way after the event."""
+    match event.kind:
+        case "invoke":
+            return node.open | owner, node.begun
+        case "return":
+            return node.open - owner, node.begun - owner
+        case "begin":
+            return node.open, node.begun | owner
+        case "step":
+            return node.open, node.begun - owner
+    return node.open, node.begun

@@ -1,0 +1,40 @@
+"""All mutants, and the scenarios on which they show."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from conformance.mutants.design import GUARDS, UPDATES
+from conformance.mutants.ending import CHECKPOINT, LIFETIME
+from conformance.mutants.errors import ERRORS
+from conformance.mutants.locking import LOCKING
+from conformance.mutants.mutant import Mutant, StackMutant
+from conformance.mutants.ordering import ORDERING
+from conformance.mutants.overlap import OVERLAP, ROUNDING
+from conformance.mutants.waiting import WAITING
+from impl.disk import Disk
+from model.scenarios import Scenario, find, load
+
+_CLASSES = (
+    WAITING, OVERLAP, ROUNDING, ORDERING, ERRORS, CHECKPOINT, LIFETIME, LOCKING, GUARDS, UPDATES,
+)  # fmt: skip
+_FOLDER = Path(__file__).parent / "scenarios"
+
+MUTANTS: tuple[Mutant, ...] = tuple(mutant for faults in _CLASSES for mutant in faults.mutants)
+
+CANARY = StackMutant(
+    name="canary",
+    fault="canary",
+    says="Every read from a disk returns zeroes: a bench that does not see it sees nothing.",
+    design="rfc-repaired",
+    scenario="race",
+    owner=Disk,
+    attribute="_read",
+    make=lambda read: lambda disk, pieces: [bytes(piece.length) for piece in pieces],
+)
+
+
+def scenario_of(mutant: Mutant) -> Scenario:
+    """Return the scenario on which the mutant shows: one of the mutants' own, or a bundled one."""
+    own = _FOLDER / f"{mutant.scenario}.toml"
+    return load(own) if own.exists() else find(mutant.scenario)

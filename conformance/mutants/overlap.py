@@ -1,0 +1,172 @@
+"""Faults of overlap arithmetic and of rounding: who meets whom, and which whole units a range touches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import impl.overlay
+import impl.secondary
+from conformance.mutants.mutant import Faults
+from impl.backup import BackupJob, Job
+from impl.design import Design
+from impl.extent import Extent
+from impl.secondary import Secondary
+from impl.tracked import TrackedRequest, TrackedRequests
+
+OVERLAP = Faults("overlap")
+ROUNDING = Faults("rounding")
+
+
+@OVERLAP.stack(
+    Extent,
+    "overlaps",
+    "rfc-2016",
+    "apart",
+    survives=("grey", "black"),
+    why="more is waited for than need be, and each run that is left is one of the model's",
+)
+def touching_is_overlapping(overlaps: Any) -> Any:
+    """Two ranges that only touch overlap: <= for <."""
+    return lambda one, other: one.start <= other.end and other.start <= one.end
+
+
+@OVERLAP.stack(Extent, "overlaps", "rfc-2016", "staggered")
+def only_starts_inside_overlap(overlaps: Any) -> Any:
+    """A range overlaps with another only if it starts inside it."""
+    return lambda one, other: other.start <= one.start < other.end
+
+
+@OVERLAP.stack(Extent, "overlaps", "rfc-2016", "staggered")
+def only_the_contained_overlap(overlaps: Any) -> Any:
+    """Two ranges overlap only if one contains the other."""
+    return lambda one, other: one.common(other) in (one, other)
+
+
+@OVERLAP.stack(BackupJob, "wait_for_overlapping_requests", "rfc-2016", "second-cluster")
+def a_length_for_an_end(wait: Any) -> Any:
+    """The wait for CowRequests is given a length where it expects an end, as block-copy's was in 4.2."""
+    return lambda job, request, extent, label: wait(job, request, Extent(extent.start, extent.length), label)
+
+
+@OVERLAP.stack(impl.overlay, "inside", "fleecing-4.0", "staggered")
+def only_whole_pieces_are_inside(inside: Any) -> Any:
+    """Of the pieces to read only those are taken that lie wholly in the run."""
+
+    def takes(pieces: Iterable[Extent], extent: Extent) -> list[Extent]:
+        return [piece for piece in pieces if piece.common(extent) == piece]
+
+    return takes
+
+
+@OVERLAP.stack(TrackedRequests, "mark_serialising", "rfc-repaired", "read-back")
+def only_own_bytes_serialise(mark: Any) -> Any:
+    """A read-modify-write claims its own bytes, not the blocks that it reads and writes back."""
+    return lambda node, entry, claims: mark(node, entry, entry.claims)
+
+
+@OVERLAP.stack(
+    TrackedRequests,
+    "begin",
+    "merged-2.8",
+    "hole",
+    survives=("black",),
+    why="in this design what fills a guest write races with writes anyway",
+)
+def only_the_first_piece_is_claimed(begin: Any) -> Any:
+    """Who reads several pieces claims the first one only."""
+    return lambda node, owner, claims, **flags: begin(node, owner, claims[:1], **flags)
+
+
+@OVERLAP.stack(TrackedRequests, "find_conflict", "rfc-repaired", "aligned-meets-unaligned")
+def only_who_serialises_waits(find_conflict: Any) -> Any:
+    """An ordinary request does not look whether another one is serialising."""
+    return lambda node, entry: find_conflict(node, entry) if entry.serialising else None
+
+
+@ROUNDING.stack(Extent, "widened", "rfc-2016", "race")
+def ends_are_not_rounded(widened: Any) -> Any:
+    """Ranges are rounded to whole units at their start only."""
+    return lambda one, unit, size: Extent(one.start - one.start % unit, one.end)
+
+
+@ROUNDING.stack(Extent, "widened", "rfc-2016", "race")
+def starts_are_not_rounded(widened: Any) -> Any:
+    """Ranges are rounded to whole units at their end only."""
+    return lambda one, unit, size: Extent(one.start, widened(one, unit, size).end)
+
+
+@ROUNDING.stack(Extent, "widened", "rfc-repaired", "block-over-clusters")
+def the_last_unit_is_whole(widened: Any) -> Any:
+    """The last unit counts as whole even where the disk ends inside it."""
+    return lambda one, unit, size: Extent(one.start - one.start % unit, one.end + -one.end % unit)
+
+
+@ROUNDING.stack(Extent, "units", "rfc-repaired", "block-over-clusters")
+def a_last_part_of_a_unit_is_none(units: Any) -> Any:
+    """A unit that a range ends inside is not touched: // for a division rounded up."""
+    return lambda one, unit: range(one.start // unit, one.end // unit)
+
+
+@ROUNDING.stack(Extent, "units", "rfc-2016", "staggered")
+def one_unit_more(units: Any) -> Any:
+    """A range that ends at a unit's end touches the next one, too."""
+    return lambda one, unit: range(one.start // unit, one.end // unit + 1)
+
+
+@ROUNDING.stack(Job, "clusters", "rfc-2016", "race")
+def clusters_are_not_whole(clusters: Any) -> Any:
+    """What a write touches is copied, not the clusters that it touches."""
+    return lambda job, request: request.extent
+
+
+@ROUNDING.stack(
+    Design,
+    "__init__",
+    "rfc-repaired",
+    "aligned-meets-unaligned",
+    survives=("black",),
+    why="the disk below takes any range, and the same data come to it",
+)
+def no_alignment(init: Any) -> Any:
+    """The secondary's node forgets its request alignment."""
+
+    def makes(design: Design, *arguments: Any) -> None:
+        init(design, *arguments)
+        design.secondary.alignment = 1
+
+    return makes
+
+
+@ROUNDING.stack(
+    Secondary,
+    "_pieces",
+    "rfc-repaired",
+    "ragged-zero",
+    survives=("black",),
+    why="the same data come to the disk",
+)
+def ragged_zeroes_are_one_piece(pieces: Any) -> Any:
+    """A zero-write with ragged ends is written in one piece."""
+    return lambda node, extent, blocks: [blocks]
+
+
+@ROUNDING.stack(impl.secondary, "patched", "rfc-repaired", "read-back")
+def tails_are_forgotten(patched: Any) -> Any:
+    """A read-modify-write puts zeroes behind the new data, not what was there."""
+
+    def patches(blocks: Extent, old: bytes, extent: Extent, new: bytes) -> bytes:
+        kept: bytes = patched(blocks, old, extent, new)[: extent.end - blocks.start]
+        return kept.ljust(len(old), b"\0")
+
+    return patches
+
+
+@ROUNDING.stack(TrackedRequests, "mark_serialising", "rfc-repaired", "read-back")
+def nobody_serialises(mark: Any) -> Any:
+    """An unaligned write is never marked serialising."""
+
+    def marks(node: TrackedRequests, entry: TrackedRequest, claims: Any) -> None:
+        entry.claims = claims
+
+    return marks

@@ -1,0 +1,276 @@
+"""Tours: runs of the threads that together make every step of the model, and try every step that it refuses.
+
+A tour is a path through the model's state graph; the threads are made to follow it. On the way every request
+that the model keeps waiting is tried at each state: it must make no step. What is counted is not the plan but
+what the monitor has seen: edges are (state, command), refusals are (state, request).
+
+The graph ends where a run does: at a deadlock, and at an assertion or a use after free that falls.
+
+The model leaves open on whom a request parks, if there are several, and wakes it with whatever entry of that
+one goes; the threads park on the newest entry, and wake with that. So there may be steps of parking that they
+never make, deadlocks to which the model needs one step more, and states that only such steps lead to: these
+are told apart from what is missing.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import Counter, deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from math import inf
+
+from conformance.monitor.monitor import Monitor, Refusal
+from conformance.monitor.oracle import Move, Oracle
+from conformance.scheduler.kernel import Task
+from conformance.strategies.simple import Guided
+from conformance.workload import Run, Workload
+from impl.errors import Crash
+
+Edge = tuple[bytes, int]
+Refused = tuple[bytes, int]
+_MADE = 16
+"""How much more often a step may fail that has been made before."""
+
+
+class Graph:
+    """The states that a run can come to, with the steps between them; all but those beyond a run's end."""
+
+    def __init__(self, oracle: Oracle) -> None:
+        self.oracle = oracle
+        program = oracle.program
+        self.moves: dict[bytes, tuple[Move, ...]] = {}
+        self.came: dict[bytes, list[Edge]] = {program.initial: []}
+        states = deque([program.initial])
+        while states:
+            state = states.popleft()
+            moves = oracle.moves(state)
+            ends = program.answers(state) or program.deadlocked(state, [(m.command, m.after) for m in moves])
+            self.moves[state] = () if ends else moves
+            for move in self.moves[state]:
+                if move.after not in self.came:
+                    self.came[move.after] = []
+                    states.append(move.after)
+                self.came[move.after].append((state, move.command))
+
+    @cached_property
+    def edges(self) -> frozenset[Edge]:
+        """All steps."""
+        return frozenset((state, move.command) for state, moves in self.moves.items() for move in moves)
+
+    @cached_property
+    def refusals(self) -> frozenset[Refused]:
+        """Who can do nothing, and where: in every state where somebody else can."""
+        owners = range(len(self.oracle.scenario.requests))
+        return frozenset(
+            (state, owner)
+            for state, moves in self.moves.items()
+            if moves
+            for owner in owners
+            if self.oracle.place(state, owner) not in ("done", "failed")
+            and all(move.owner != owner for move in moves)
+        )
+
+    def leaves_open(self, edge: Edge) -> bool:
+        """Tell whether the step parks a request, on one of several or once more."""
+        state, command = edge
+        (move,) = (move for move in self.moves[state] if move.command == command)
+        alike = [each for each in self.moves[state] if (each.label, each.owner) == (move.label, move.owner)]
+        parked = self.oracle.place(state, move.owner) == self.oracle.place(move.after, move.owner)
+        return move.label.endswith(".park") and (parked or len(alike) > 1)
+
+    def reached(self, without: frozenset[Edge], ends: set[bytes]) -> set[bytes]:
+        """Return the states that can be come to, and left, without these steps and ends."""
+        found = {self.oracle.program.initial, *ends}
+        states = deque([self.oracle.program.initial])
+        while states:
+            state = states.popleft()
+            for move in self.moves[state]:
+                if move.after not in found and (state, move.command) not in without:
+                    found.add(move.after)
+                    states.append(move.after)
+        return found - ends
+
+    def distances(self, targets: set[bytes], without: set[Edge]) -> dict[bytes, int]:
+        """Return how many steps each state is from the nearest of the targets, where there is such a way."""
+        found = dict.fromkeys(targets, 0)
+        states = deque(targets)
+        while states:
+            state = states.popleft()
+            for edge in self.came[state]:
+                if edge[0] not in found and edge not in without:
+                    found[edge[0]] = found[state] + 1
+                    states.append(edge[0])
+        return found
+
+
+@dataclass(frozen=True)
+class Tour:
+    """A path of the model from its initial state: the states, and the step made at each."""
+
+    states: Sequence[bytes]
+    moves: Sequence[Move]
+
+
+class Guide(Guided):
+    """Follow a tour, and try at each of its states everybody whom the model keeps waiting there."""
+
+    def __init__(self, tour: Tour, graph: Graph) -> None:
+        names = [request.label for request in graph.oracle.scenario.requests]
+        super().__init__([(move.label, names[move.owner]) for move in tour.moves])
+        self.tour = tour
+        self.graph = graph
+        self.tried: set[tuple[int, int]] = set()
+
+    def choose(self, n: int, label: str, tasks: Sequence[Task]) -> int:
+        """Return somebody to try, else who makes the tour's next step, or the data that it makes it with."""
+        if self.departed or self.at == len(self.path):
+            return 0
+        moves = self.graph.moves[self.tour.states[self.at]]
+        if not tasks:
+            return self._data(n, moves)
+        movable = {move.owner for move in moves}
+        for i, task in enumerate(tasks):
+            if task.index not in movable and (self.at, task.index) not in self.tried:
+                self.tried.add((self.at, task.index))
+                return i
+        return super().choose(n, label, tasks)
+
+    def _data(self, n: int, moves: Sequence[Move]) -> int:
+        """Return the place of the tour's step among those alike: the default, the widest, is the last."""
+        wanted = self.tour.moves[self.at]
+        alike = [move for move in moves if (move.label, move.owner) == (wanted.label, wanted.owner)]
+        return min(len(alike) - 1 - alike.index(wanted), n - 1)
+
+
+@dataclass(frozen=True)
+class Alarm:
+    """A run in which threads and model differ: what the monitor refused, or where a tour was left."""
+
+    run: Run
+    refusal: Refusal | None
+    departed: str | None
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """What the tours reached, of all there is; `alarm` ended them early if it is given.
+
+    `missing` and `untried` are edges and refusals that were not reached, but for `parks`, the steps of
+    parking that the model leaves open, and what only they lead to, of which there is `beyond`, deadlocks
+    of the threads included.
+    """
+
+    edges: tuple[int, int]
+    refusals: tuple[int, int]
+    missing: tuple[Edge, ...]
+    untried: tuple[Refused, ...]
+    parks: tuple[Edge, ...]
+    beyond: int
+    tours: int
+    alarm: Alarm | None
+
+    @property
+    def complete(self) -> bool:
+        """Whether all was reached that the model does not leave open, and nothing differed."""
+        return self.alarm is None and not self.missing and not self.untried
+
+
+class Tours:
+    """Plans tours until all is covered, or what is left has been tried often enough in vain.
+
+    `patience`: how often a step may fail before it is given up. One that has been made fails now and then, as
+    the order of a list is not in the model's state; it is left out of tours after many more failures.
+    """
+
+    def __init__(self, graph: Graph, seed: int, patience: int = 8) -> None:
+        self.graph = graph
+        self.random = random.Random(seed)
+        self.patience = patience
+        self.failed: Counter[Edge] = Counter()
+        self.visited: Counter[bytes] = Counter()
+
+    def plan(self) -> Tour | None:
+        """Return a tour: at each state a step that nobody has made yet, else one nearer to what is left."""
+        oracle, moves_of = self.graph.oracle, self.graph.moves
+        left = {edge for edge in self.graph.edges - oracle.edges if self.failed[edge] < self.patience}
+        hopeless = {
+            edge
+            for edge, failures in self.failed.items()
+            if failures >= self.patience * (_MADE if edge in oracle.edges else 1)
+        }
+        untried = {
+            state for state, _ in self.graph.refusals - oracle.refusals if self.visited[state] < self.patience
+        }
+        distance = self.graph.distances({state for state, _ in left} | untried, hopeless)
+        state = oracle.program.initial
+        states, moves = [state], []
+        while state in distance:
+            own = [move for move in moves_of[state] if (state, move.command) in left]
+            nearer = [
+                move
+                for move in moves_of[state]
+                if distance.get(move.after, inf) < distance[state] and (state, move.command) not in hopeless
+            ]
+            if not own and not nearer:
+                break  # what was left from here on is part of this tour already
+            move = self.random.choice(own or nearer)
+            left.discard((state, move.command))
+            moves.append(move)
+            state = move.after
+            states.append(state)
+        return Tour(states, moves) if moves else None
+
+    def learn(self, tour: Tour, made: int) -> None:
+        """Take note that the tour was followed for so many steps."""
+        self.visited.update(tour.states[: made + 1])
+        if made < len(tour.moves):
+            self.failed[tour.states[made], tour.moves[made].command] += 1
+
+
+def cover(workload: Workload, oracle: Oracle, *, seed: int = 0) -> Coverage:
+    """Follow tours on the workload until the oracle, which sees all, has seen every edge and refusal.
+
+    The step in which a run crashes never ends, and no label tells of it: it is the one that the crash is of.
+    """
+    graph = Graph(oracle)
+    tours, count, alarm, ends = Tours(graph, seed), 0, None, set[bytes]()
+    while alarm is None and (tour := tours.plan()) is not None:
+        guide = Guide(tour, graph)
+        run = workload.run(guide)
+        monitor, made, steps = Monitor(oracle), 0, 0
+        count += 1
+        for event in run.log:
+            refusal = monitor.observe(event)
+            if refusal is not None:
+                alarm = Alarm(run, refusal, guide.departed[1] if guide.departed else None)
+                break
+            steps += event.kind == "step"
+            if steps == made + 1 < len(tour.states) and tour.states[steps] in monitor.states:
+                made = steps
+        if run.failure is not None and isinstance(run.failure.error, Crash) and alarm is None:
+            oracle.edges |= {
+                (state, move.command)
+                for state in monitor.states
+                for move in graph.moves.get(state, ())
+                if move.owner == oracle.number[run.failure.task]
+                and run.failure.error.property in oracle.program.answers(move.after)
+            }
+        elif run.failure is not None:
+            ends |= monitor.states
+        tours.learn(tour, made)
+    missing, untried = graph.edges - oracle.edges, graph.refusals - oracle.refusals
+    parks = frozenset(edge for edge in missing if graph.leaves_open(edge))
+    reached = graph.reached(parks, ends)
+    beyond = {each for each in (*(missing - parks), *untried) if each[0] not in reached}
+    return Coverage(
+        (len(graph.edges) - len(missing), len(graph.edges)),
+        (len(graph.refusals) - len(untried), len(graph.refusals)),
+        tuple(sorted(missing - parks - beyond)),
+        tuple(sorted(untried - beyond)),
+        tuple(sorted(parks)),
+        len(beyond),
+        count,
+        alarm,
+    )

@@ -1,0 +1,61 @@
+"""The formats that a trace is written in: for each, who renders it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from model import pages
+from model.designs import DESIGNS, Design
+from model.scenarios import Scenario
+from model.scenarios.geometry import Geometry, reduce, unreduced
+from model.scenarios.writing import dumps
+from model.stack.properties import MEANING
+from model.trace import itf, mermaid, png, pytestfile, record, svg, text
+from model.trace.trace import Trace
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A trace and what it is of; `source` is the design's name or file, as given.
+
+    `plain` asks for ASCII, `against` is a design to be shown beside the trace.
+    """
+
+    trace: Trace
+    design: Design
+    source: str
+    scenario: Scenario
+    geometry: Geometry
+    plain: bool
+    against: Design | None
+
+    @property
+    def meaning(self) -> str:
+        """What the property says; nothing for a walk that decides none."""
+        return MEANING.get(self.trace.property, "")
+
+
+def _text(it: Subject) -> str:
+    rendered = text.render(it.trace, it.meaning)
+    return text.to_ascii(rendered) if it.plain else rendered
+
+
+def _pytest(it: Subject) -> str:
+    geometry = reduce if it.geometry == reduce(it.scenario) else unreduced
+    alone = any(request.stream or request.kind == "client-discard" for request in it.scenario.requests)
+    threads = it.source in DESIGNS and not alone
+    return pytestfile.render(it.trace, it.source, dumps(it.scenario), geometry.__name__, threads=threads)
+
+
+FORMATS: Mapping[str, Callable[[Subject], str | bytes]] = {
+    "text": _text,
+    "json": lambda it: json.dumps(record.document(it.trace), indent=1) + "\n",
+    "svg": lambda it: svg.render(it.trace, it.meaning),
+    "png": lambda it: png.render(svg.render(it.trace, it.meaning)),
+    "mermaid": lambda it: mermaid.render(it.trace, it.meaning),
+    "itf": lambda it: itf.render(it.trace, it.design.system),
+    "pytest": _pytest,
+    "html": lambda it: pages.trace_page(it.design, it.scenario, it.geometry, it.trace, it.against),
+}

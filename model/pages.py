@@ -1,0 +1,29 @@
+"""Results as pages of HTML: a trace with what it is about."""
+
+from __future__ import annotations
+
+from model.designs import Design
+from model.scenarios import Scenario
+from model.scenarios.geometry import Geometry, describe
+from model.stack.binding import bind
+from model.stack.properties import MEANING
+from model.trace import html
+from model.trace.against import follow_with
+from model.trace.trace import Trace
+
+
+def trace_page(
+    design: Design, scenario: Scenario, geometry: Geometry, trace: Trace, against: Design | None
+) -> str:
+    """Return the page about one trace; the other design is made to follow its steps."""
+    beside = None
+    if against is not None:
+        departure = follow_with(against.system, bind(scenario, geometry), trace)
+        beside = html.Beside(against.explanation, departure)
+    return html.page(trace, subject(design, scenario, geometry, trace), beside)
+
+
+def subject(design: Design, scenario: Scenario, geometry: Geometry, trace: Trace) -> html.Subject:
+    """Return what a page says about the design, the scenario and the property."""
+    disk, meaning = describe(scenario, geometry), MEANING.get(trace.property, "")
+    return html.Subject(meaning, scenario.shows, disk, design.era, design.explanation)

@@ -1,0 +1,190 @@
+"""The seeded faults: each dies by its saved schedule, what is equivalent survives, nothing stays changed.
+
+Run this file to save the kills anew: `python -m tests.conformance.test_mutants` hunts all mutants.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from conformance.finding import examine
+from conformance.log import Sight
+from conformance.monitor.oracle import Oracle
+from conformance.mutants import campaign
+from conformance.mutants.campaign import CanaryError, Plan, hunt_all, mutated
+from conformance.mutants.catalogue import CANARY, MUTANTS, scenario_of
+from conformance.mutants.mutant import SIGHTS, ModelMutant, Mutant, StackMutant
+from conformance.reducer import Deviate
+from conformance.scheduler.kernel import Kernel
+from conformance.scheduler.schedule import Replay, Schedule
+from conformance.scheduler.substrate import Greenlets
+from conformance.workload import Workload
+from impl.overlay import Hidden
+from model.designs import DESIGNS
+
+COWPATH = Path(sys.executable).with_name("cowpath")
+KILLS = Path(__file__).with_name("kills.json")
+SAVED: dict[str, str] = json.loads(KILLS.read_text())
+STACK = [mutant for mutant in MUTANTS if isinstance(mutant, StackMutant)]
+MODEL = [mutant for mutant in MUTANTS if isinstance(mutant, ModelMutant)]
+
+
+def named(name: str) -> Mutant:
+    return next(mutant for mutant in MUTANTS if mutant.name == name)
+
+
+# -- the catalogue
+
+
+def test_there_are_enough_of_each_kind() -> None:
+    assert len([mutant for mutant in STACK if not mutant.survives]) >= 45
+    assert len([mutant for mutant in MODEL if not mutant.survives]) >= 15
+    assert len({mutant.name for mutant in MUTANTS}) == len(MUTANTS)
+
+
+def test_each_says_what_is_wrong_and_why_nobody_may_see_it() -> None:
+    for mutant in MUTANTS:
+        assert mutant.says.endswith(".")
+        assert bool(mutant.survives) == bool(mutant.why)
+        assert set(mutant.survives) <= set(SIGHTS)
+
+
+def test_a_fault_is_gone_after_use_even_if_that_fails() -> None:
+    for mutant in (CANARY, *STACK):
+        before = dict(vars(mutant.owner))
+        with mutant.applied():
+            assert dict(vars(mutant.owner)) != before
+        assert dict(vars(mutant.owner)) == before
+        with pytest.raises(ZeroDivisionError), mutant.applied():
+            raise ZeroDivisionError
+        assert dict(vars(mutant.owner)) == before
+    assert "empty" not in vars(Hidden)  # it is inherited again
+
+
+# -- kills
+
+
+def test_every_kill_is_saved() -> None:
+    threads_cannot_tell = {"model-copies-do-not-serialise", "model-wrong-values-are-not-noted"}
+    sighted = {mutant.name for mutant in MUTANTS if "white" not in mutant.survives}
+    assert SAVED.keys() == sighted - threads_cannot_tell
+
+
+@pytest.mark.parametrize("name", SAVED)
+def test_the_saved_schedule_kills_and_the_sound_one_survives_it(name: str) -> None:
+    mutant, schedule = named(name), Schedule.parse(SAVED[name])
+    scenario = scenario_of(mutant)
+    workload = Workload(mutant.design, scenario, Kernel(Greenlets()))
+    sound = Oracle(DESIGNS[mutant.design], scenario)
+    assert len(schedule.deviations) <= 5
+    if isinstance(mutant, ModelMutant):
+        run = workload.run(Replay(schedule))
+        assert examine(Oracle(mutated(mutant), scenario), run)
+        assert not examine(sound, run)
+    else:
+        assert isinstance(mutant, StackMutant)
+        with mutant.applied():
+            run = workload.run(Replay(schedule))
+        assert examine(sound, run)
+        assert not examine(sound, workload.run(Deviate(schedule.deviations)))
+    workload.close()
+
+
+@pytest.mark.parametrize("name", [mutant.name for mutant in MUTANTS if "white" in mutant.survives])
+def test_what_is_equivalent_survives(name: str) -> None:
+    (outcome,) = hunt_all([named(name)], Plan(budget=60))
+    assert (outcome.equivalent, outcome.by) == (True, None)
+
+
+def test_what_only_the_steps_tell_survives_those_who_do_not_see_them() -> None:
+    blind = [mutant for mutant in MUTANTS if mutant.survives and "white" not in mutant.survives]
+    assert blind
+    for sight in (Sight.GREY, Sight.BLACK):
+        for outcome in hunt_all(blind, Plan(budget=60, sight=sight)):
+            assert (outcome.equivalent, outcome.by) == (True, None)
+
+
+def test_what_the_threads_cannot_tell_shows_in_the_verdicts() -> None:
+    (outcome,) = hunt_all([named("model-wrong-values-are-not-noted")], Plan(budget=5, seeds=1))
+    assert (outcome.by, outcome.kill) == ("verdicts", None)
+    assert outcome.reason == "snapshot violated, then holds"
+
+
+def test_the_median_counts_hunts_in_vain() -> None:
+    assert campaign.Hunt("random", (3, None, 1)).median == 3
+    assert campaign.Hunt("random", (3, None, None)).median is None
+
+
+def test_a_bench_that_sees_nothing_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(campaign, "examine", lambda oracle, run: None)
+    with pytest.raises(CanaryError, match="the canary survives"):
+        next(hunt_all(MUTANTS, Plan(budget=5, seeds=1)))
+
+
+# -- the command
+
+
+def mutants(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [COWPATH, "mutants", *arguments], capture_output=True, text=True, timeout=120, check=False
+    )
+
+
+def test_the_command_shows_the_kill_and_writes_json(tmp_path: Path) -> None:
+    path = tmp_path / "out.json"
+    done = mutants("nobody-is-woken", "one-place-for-all", "--budget", "30", "--json", str(path))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "Killed: 1 (impl 1). Equivalent, and alive: 1." in done.stdout
+    assert "lost wake-up: nbd-write 1 could go on after this step of guest-read 0" in done.stdout
+    killed, survivor = json.loads(path.read_text())
+    assert killed["name"] == "nobody-is-woken"
+    assert (killed["side"], killed["equivalent"], killed["killed"]) == ("impl", False, True)
+    assert killed["by"] == "lost wake-up"
+    assert 1 <= killed["median_schedules"] <= 5
+    assert (survivor["killed"], survivor["by"], survivor["median_schedules"]) == (False, None, None)
+
+
+def test_a_mutant_that_should_die_and_does_not_is_a_failure() -> None:
+    done = mutants("the-hidden-disk-stays", "--strategy", "random", "--budget", "1", "--seeds", "1")
+    assert done.returncode == 1
+    assert "Not as they should: the-hidden-disk-stays." in done.stdout
+
+
+BAD = {
+    "no such mutant": (
+        ("nobody-is-woke",),
+        "unknown mutant 'nobody-is-woke' (did you mean 'nobody-is-woken'?)",
+    ),
+    "no such strategy": (("--strategy", "luck"), "'luck' is not one of "),
+    "no such sight": (("--sight", "red"), "'red' is not one of "),
+    "no budget": (("--budget", "0"), "0 is not in the range"),
+    "nowhere to write": (("--json", "/nowhere/x.json"), "--json: '/nowhere' is not a folder"),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_bad_input_is_one_line(case: str) -> None:
+    arguments, message = BAD[case]
+    done = mutants(*arguments)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert len(done.stderr.splitlines()) == 1
+    assert message in done.stderr
+
+
+def save() -> None:
+    """Hunt all mutants and write the kills down."""
+    kills = {
+        outcome.mutant.name: str(outcome.kill.run.schedule)
+        for outcome in hunt_all(MUTANTS, Plan(seeds=3))
+        if outcome.kill is not None
+    }
+    KILLS.write_text(json.dumps(kills, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    save()
