@@ -14,7 +14,7 @@ from rich.text import Text
 
 from conformance import log_file
 from conformance.columns import draw
-from conformance.conform import FREE, CanaryError, Failure, Outcome, Plan, Progress, conform
+from conformance.conform import FREE, TOURS, CanaryError, Failure, Outcome, Plan, Progress, conform
 from conformance.log import Event, Sight
 from conformance.log_file import Header, LogError
 from conformance.monitor import explain
@@ -45,9 +45,9 @@ _SIGHT = click.option(
     "--strategy",
     "strategies",
     multiple=True,
-    type=click.Choice([*STRATEGIES, FREE]),
+    type=click.Choice([*STRATEGIES, FREE, TOURS]),
     help="Who chooses the schedules; may be repeated. Default: portfolio, the random ones in turn. With free"
-    " nobody does.",
+    " nobody does, with tours the model, so that all its steps are made.",
 )
 @click.option(
     "--schedules",
@@ -82,6 +82,8 @@ def conform_command(
     for name in designs:
         if name not in DESIGNS:
             raise BadInput(f"unknown design '{name}'; accepted: {', '.join(DESIGNS)}")
+    if TOURS in strategies and sight not in (None, "white"):
+        raise BadInput(f"--strategy {TOURS} goes by what is seen of each step; accepted: --sight white")
     try:
         if json_path not in (None, "-"):
             output.check_file(str(json_path), "--json")
@@ -203,7 +205,7 @@ def _show(outcomes: Sequence[Outcome]) -> None:
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 2, 0, 0), pad_edge=False)
     for name in ("design", "as", "verdict"):
         table.add_column(name, no_wrap=True)
-    for name in ("schedules", "seconds", "edges", "refusals"):
+    for name in ("schedules", "edges made", "refusals met"):
         table.add_column(name, justify="right", no_wrap=True)
     for outcome in outcomes:
         table.add_row(
@@ -211,15 +213,16 @@ def _show(outcomes: Sequence[Outcome]) -> None:
             outcome.model,
             outcome.verdict.value,
             f"{outcome.schedules:,}",
-            f"{outcome.seconds:.1f}",
             *(_part(*pair) for pair in (outcome.coverage.edges, outcome.coverage.refusals)),
         )
     console.print(table)
+    schedules, seconds = (sum(getattr(o, name) for o in outcomes) for name in ("schedules", "seconds"))
+    console.print(f"{schedules:,} schedules in all, {seconds:.1f} s.")
     for outcome in outcomes:
         if outcome.failure is not None:
+            console.print()
             for line in _failure(outcome, outcome.failure):
                 console.print(line, markup=False, soft_wrap=True)
-            console.print()
 
 
 def _part(reached: int, there: int) -> str:

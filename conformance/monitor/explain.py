@@ -10,7 +10,7 @@ from conformance.monitor.oracle import OVER, Explaining, Move, Oracle
 from model.language.evaluate import Vector
 from model.language.system import Action
 
-_SHOWN = 3
+_SHOWN = 2
 _DATA, _GUARD, _OTHER = range(3)
 """How near a state comes: it has the step, but not the data; it has it, disabled; it has nothing of it."""
 _Reason = tuple[int, str]
@@ -25,12 +25,17 @@ def reason(oracle: Oracle, refusal: Refusal) -> str:
 
 
 def states(oracle: Oracle, refusal: Refusal) -> Iterator[str]:
-    """Yield the last states of the model that explain what came before, a few of them, each in one line."""
-    explaining = sorted(refusal.before.explaining, key=lambda each: each.state)
+    """Yield the model's states that explain what came before, the nearest few, each in one line."""
+    nearest = lambda each: (_distance(oracle, each, refusal), each.state)  # noqa: E731
+    explaining = sorted(refusal.before.explaining, key=nearest)
     for each in explaining[:_SHOWN]:
         yield "; ".join(_state(oracle, each.state, refusal.before.open))
     if len(explaining) > _SHOWN:
         yield f"and {len(explaining) - _SHOWN:,} more"
+
+
+def _distance(oracle: Oracle, each: Explaining, refusal: Refusal) -> int:
+    return min((how_near for how_near, _ in _reasons(oracle, each, refusal)), default=_OTHER)
 
 
 def _state(oracle: Oracle, state: bytes, open_: frozenset[int]) -> Iterator[str]:
