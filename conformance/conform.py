@@ -13,7 +13,7 @@ from conformance.scheduler.kernel import Kernel
 from conformance.scheduler.substrate import Greenlets
 from conformance.strategies.portfolio import STRATEGIES
 from conformance.stress import Stress
-from conformance.tours import Graph
+from conformance.tours import Graph, cover
 from conformance.workload import Workload
 from model.designs import DESIGNS, Design
 from model.scenarios import Scenario, find
@@ -23,6 +23,8 @@ CANARY = ("unserialised", "rfc-repaired", "race")
 """A design run under another one's model, and a scenario on which it must be refused."""
 FREE = "free"
 """The strategy of no scheduler at all: free threads. A failure of theirs has no token, only its log."""
+TOURS = "tours"
+"""The strategy of making every step that the model has; with white sight only."""
 _PATIENCE = 2_000
 _CHUNK = 50
 
@@ -144,7 +146,7 @@ def _try_canary(plan: Plan, kernel: Kernel) -> None:
     oracle = Oracle(DESIGNS[model], find(slug), plan.sight)
     try:
         for name in plan.strategies:
-            strategy = STRATEGIES["portfolio" if name == FREE else name](plan.seed)
+            strategy = STRATEGIES["portfolio" if name in (FREE, TOURS) else name](plan.seed)
             for _ in range(_PATIENCE):
                 if strategy.exhausted:
                     break
@@ -214,9 +216,19 @@ class _Campaign:
         oracle = Oracle(plan.judge(self.design), scenario, plan.sight)
         try:
             for number, name in enumerate(plan.strategies):
+                part = _share(share, len(plan.strategies), number)
+                if name == TOURS:
+                    found = cover(workload, oracle, seed=plan.seed, most=part)
+                    self.schedules += found.tours
+                    if found.alarm is not None:
+                        least = minimal(workload.run, oracle, found.alarm)
+                        self.failure = Failure(scenario, name, oracle, least)
+                        self.last = least.run.log
+                        return
+                    continue
                 strategy = None if name == FREE else STRATEGIES[name](plan.seed)
                 stress = Stress(workload, plan.seed)
-                for i in range(_share(share, len(plan.strategies), number)):
+                for i in range(part):
                     if strategy is not None and strategy.exhausted:
                         break
                     if i % _CHUNK == 0:

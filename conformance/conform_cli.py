@@ -14,7 +14,7 @@ from rich.text import Text
 
 from conformance import log_file
 from conformance.columns import draw
-from conformance.conform import FREE, CanaryError, Failure, Outcome, Plan, Progress, conform
+from conformance.conform import FREE, TOURS, CanaryError, Failure, Outcome, Plan, Progress, conform
 from conformance.log import Event, Sight
 from conformance.log_file import Header, LogError
 from conformance.monitor import explain
@@ -45,9 +45,9 @@ _SIGHT = click.option(
     "--strategy",
     "strategies",
     multiple=True,
-    type=click.Choice([*STRATEGIES, FREE]),
+    type=click.Choice([*STRATEGIES, FREE, TOURS]),
     help="Who chooses the schedules; may be repeated. Default: portfolio, the random ones in turn. With free"
-    " nobody does.",
+    " nobody does, with tours the model, so that all its steps are made.",
 )
 @click.option(
     "--schedules",
@@ -82,6 +82,8 @@ def conform_command(
     for name in designs:
         if name not in DESIGNS:
             raise BadInput(f"unknown design '{name}'; accepted: {', '.join(DESIGNS)}")
+    if TOURS in strategies and sight not in (None, "white"):
+        raise BadInput(f"--strategy {TOURS} goes by what is seen of each step; accepted: --sight white")
     try:
         if json_path not in (None, "-"):
             output.check_file(str(json_path), "--json")

@@ -21,11 +21,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from math import inf
 
-from conformance.monitor.monitor import Monitor, Refusal
+from conformance.finding import Finding, examine
+from conformance.monitor.monitor import Monitor
 from conformance.monitor.oracle import Move, Oracle
 from conformance.scheduler.kernel import Task
 from conformance.strategies.simple import Guided
-from conformance.workload import Run, Workload
+from conformance.workload import Workload
 from impl.errors import Crash
 
 Edge = tuple[bytes, int]
@@ -145,15 +146,6 @@ class Guide(Guided):
 
 
 @dataclass(frozen=True)
-class Alarm:
-    """A run in which threads and model differ: what the monitor refused, or where a tour was left."""
-
-    run: Run
-    refusal: Refusal | None
-    departed: str | None
-
-
-@dataclass(frozen=True)
 class Coverage:
     """What the tours reached, of all there is; `alarm` ended them early if it is given.
 
@@ -169,7 +161,7 @@ class Coverage:
     parks: tuple[Edge, ...]
     beyond: int
     tours: int
-    alarm: Alarm | None
+    alarm: Finding | None
 
     @property
     def complete(self) -> bool:
@@ -229,27 +221,26 @@ class Tours:
             self.failed[tour.states[made], tour.moves[made].command] += 1
 
 
-def cover(workload: Workload, oracle: Oracle, *, seed: int = 0) -> Coverage:
+def cover(workload: Workload, oracle: Oracle, *, seed: int = 0, most: float = inf) -> Coverage:
     """Follow tours on the workload until the oracle, which sees all, has seen every edge and refusal.
 
-    The step in which a run crashes never ends, and no label tells of it: it is the one that the crash is of.
+    `most` is how many tours there may be. The step in which a run crashes never ends, and no label tells of
+    it: it is the one that the crash is of.
     """
     graph = Graph(oracle)
     tours, count, alarm, ends = Tours(graph, seed), 0, None, set[bytes]()
-    while alarm is None and (tour := tours.plan()) is not None:
-        guide = Guide(tour, graph)
-        run = workload.run(guide)
+    while alarm is None and count < most and (tour := tours.plan()) is not None:
+        run = workload.run(Guide(tour, graph))
         monitor, made, steps = Monitor(oracle), 0, 0
         count += 1
         for event in run.log:
-            refusal = monitor.observe(event)
-            if refusal is not None:
-                alarm = Alarm(run, refusal, guide.departed[1] if guide.departed else None)
+            if monitor.observe(event) is not None:
                 break
             steps += event.kind == "step"
             if steps == made + 1 < len(tour.states) and tour.states[steps] in monitor.states:
                 made = steps
-        if run.failure is not None and isinstance(run.failure.error, Crash) and alarm is None:
+        alarm = examine(oracle, run)
+        if run.failure is not None and isinstance(run.failure.error, Crash):
             oracle.edges |= {
                 (state, move.command)
                 for state in monitor.states

@@ -8,7 +8,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict
 from functools import partial
@@ -213,29 +213,31 @@ def _run(
 ) -> dict[str, tuple[list[_T], bool]]:
     """Do the work for each design, on all cores; the results are in order, whoever is first.
 
-    On Ctrl-C those at work end with what they know: they are told, not struck, wherever they are.
+    Each in a new process: what z3 answers may depend on what it was asked before. On Ctrl-C those at work end
+    with what they know: they are told, not struck, wherever they are.
     """
     context = multiprocessing.get_context("spawn")
     interrupt, proofs = context.Event(), context.Value("L", 0)
     console = Console(stderr=True)
-    processes = min(len(paths), os.cpu_count() or 1)
-    with (
-        ProcessPoolExecutor(processes, context, _Process.attach, (interrupt, proofs)) as pool,
-        console.status("") if console.is_terminal else nullcontext() as status,
-    ):
-        with _deaf():
-            futures = {name: pool.submit(_collect, path, work) for name, path in paths.items()}
-        while waiting := {name: future for name, future in futures.items() if not future.done()}:
+    queue, futures = list(paths), dict[str, Future[tuple[list[_T], bool]]]()
+    with console.status("") if console.is_terminal else nullcontext() as status:
+        while True:
+            at_work = [name for name, future in futures.items() if not future.done()]
+            while queue and len(at_work) < (os.cpu_count() or 1) and not interrupt.is_set():
+                at_work.append(name := queue.pop(0))
+                pool = ProcessPoolExecutor(1, context, _Process.attach, (interrupt, proofs))
+                with _deaf():
+                    futures[name] = pool.submit(_collect, paths[name], work)
+                pool.shutdown(wait=False)  # when that is done
+            if not at_work:
+                return {name: futures[name].result() if name in futures else ([], False) for name in paths}
             try:
                 if status is not None:
-                    at_work = ", ".join([n for n, future in waiting.items() if future.running()][:processes])
-                    done = f"{len(paths) - len(waiting)} of {len(paths)} designs, {proofs.value:,} proofs"
-                    status.update(Text(f"{done}; {at_work}"))
-                wait(waiting.values(), timeout=1, return_when=FIRST_COMPLETED)
+                    done = f"{len(futures) - len(at_work)} of {len(paths)} designs, {proofs.value:,} proofs"
+                    status.update(Text(f"{done}; {', '.join(at_work)}"))
+                wait([futures[name] for name in at_work], timeout=1, return_when=FIRST_COMPLETED)
             except KeyboardInterrupt:
                 interrupt.set()
-                pool.shutdown(wait=False, cancel_futures=True)
-    return {name: ([], False) if f.cancelled() else f.result() for name, f in futures.items()}
 
 
 @contextmanager

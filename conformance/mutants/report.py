@@ -56,7 +56,8 @@ def details(outcome: Outcome) -> Iterator[str]:
         yield from _wrapped(f"With {' or '.join(mutant.survives)} sight nobody can tell: {mutant.why}.")
     if kill is not None:
         count = len(kill.run.schedule.deviations)
-        yield f"Killed on {mutant.design}, {mutant.scenario}, {count} deviations from the default schedule:"
+        deviations = f"{count} deviation{'' if count == 1 else 's'}"
+        yield f"Killed on {mutant.design}, {mutant.scenario}, {deviations} from the default schedule:"
         yield from draw(kill.run.log, kill.refusal.position if kill.refusal else None)
     if outcome.reason:
         yield from _wrapped(f"{outcome.by}: {outcome.reason}.")

@@ -95,14 +95,7 @@ def shrinking_wakes_nobody(shrink: Any) -> Any:
     return shrinks
 
 
-@WAITING.stack(
-    ReqList,
-    "shrink",
-    "block-copy-5.0",
-    "staggered",
-    survives=("grey", "black"),
-    why="who waits longer than need be holds nothing meanwhile",
-)
+@WAITING.stack(ReqList, "shrink", "block-copy-5.0", "staggered")
 def nothing_shrinks(shrink: Any) -> Any:
     """A copy that gives up its tail stays on the list with it."""
     return lambda requests, entry, extent: None

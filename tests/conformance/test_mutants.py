@@ -101,12 +101,24 @@ def test_what_is_equivalent_survives(name: str) -> None:
     assert (outcome.equivalent, outcome.by) == (True, None)
 
 
-def test_what_only_the_steps_tell_survives_those_who_do_not_see_them() -> None:
-    blind = [mutant for mutant in MUTANTS if mutant.survives and "white" not in mutant.survives]
-    assert blind
-    for sight in (Sight.GREY, Sight.BLACK):
-        for outcome in hunt_all(blind, Plan(budget=60, sight=sight)):
-            assert (outcome.equivalent, outcome.by) == (True, None)
+@pytest.mark.parametrize("sight", [Sight.GREY, Sight.BLACK])
+def test_what_only_the_steps_tell_survives_those_who_do_not_see_them(sight: Sight) -> None:
+    blind = [m for m in MUTANTS if sight.value in m.survives and "white" not in m.survives]
+    assert len(blind) > 5
+    for outcome in hunt_all(blind, Plan(budget=40, sight=sight)):
+        assert (outcome.mutant.name, outcome.equivalent, outcome.by) == (outcome.mutant.name, True, None)
+
+
+@pytest.mark.parametrize("sight", [Sight.GREY, Sight.BLACK])
+def test_what_a_client_can_tell_dies_with_less_sight_too(sight: Sight) -> None:
+    names = [
+        "nothing-is-copied",
+        "the-copy-is-not-mapped",
+        "a-failed-copy-keeps-its-request",
+        "tails-are-forgotten",
+    ]
+    for outcome in hunt_all([named(name) for name in names], Plan(budget=400, seeds=1, sight=sight)):
+        assert (outcome.mutant.name, outcome.by) == (outcome.mutant.name, "monitor")
 
 
 def test_what_the_threads_cannot_tell_shows_in_the_verdicts() -> None:

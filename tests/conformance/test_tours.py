@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
 from conformance.monitor.oracle import Oracle
@@ -14,6 +19,7 @@ from conformance.workload import Workload
 from model.designs import DESIGNS
 from model.scenarios import find
 
+COWPATH = Path(sys.executable).with_name("cowpath")
 SMALL = [
     *((design, "race") for design in DESIGNS),
     ("rfc-2016", "unaligned-write"),  # a deadlock
@@ -66,6 +72,25 @@ def test_both_substrates_make_the_same_tours() -> None:
     threads = PooledThreads()
     assert covered("rfc-2016", "race", Kernel(threads)) == covered("rfc-2016", "race", Kernel(Greenlets()))
     threads.close()
+
+
+def test_conform_counts_what_tours_reach(tmp_path: Path) -> None:
+    path = tmp_path / "out.json"
+    command = [COWPATH, "conform", "rfc-2016", "--strategy", "tours", "--json", str(path)]
+    command += ["--scenario", "race", "--scenario", "unaligned-write"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    (outcome,) = json.loads(path.read_text())
+    coverage = outcome["coverage"]
+    assert coverage["edges"][0] == coverage["edges"][1] == 84 + 110
+    assert coverage["refusals"][0] == coverage["refusals"][1] == 10 + 13
+
+
+def test_tours_see_more_than_a_client() -> None:
+    command = [COWPATH, "conform", "--strategy", "tours", "--sight", "black"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.endswith("accepted: --sight white\n")
 
 
 def test_the_graph_ends_where_runs_end() -> None:
