@@ -36,9 +36,10 @@ class Monitor:
 
     def observe(self, event: Event) -> Refusal | None:
         """Take in what the oracle's sight lets through of an event."""
-        seen = self.oracle.sight.of(event)
+        oracle = self.oracle
+        seen = event if oracle.sees_all else oracle.sight.of(event)
         if seen is not None:
-            node = self.oracle.follow(self.node, seen)
+            node = oracle.follow(self.node, seen)
             if node is None:
                 return Refusal(self.position, seen, self.node)
             self.node = node
@@ -48,9 +49,4 @@ class Monitor:
 
 def judge(oracle: Oracle, events: Iterable[Event]) -> Refusal | None:
     """Return the first event of a whole run that the model does not explain, None if it explains all."""
-    monitor = Monitor(oracle)
-    for event in events:
-        refusal = monitor.observe(event)
-        if refusal is not None:
-            return refusal
-    return None
+    return next(filter(None, map(Monitor(oracle).observe, events)), None)

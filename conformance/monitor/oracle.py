@@ -86,6 +86,7 @@ class Oracle:
         self.design = design
         self.scenario = scenario
         self.sight = sight
+        self.sees_all = sight is Sight.WHITE
         self.model = narrowed.model
         self.program = Program(narrowed, questions(narrowed.model, FALLS))
         self.reference = Reference(design.system, narrowed.model.instance)
@@ -103,11 +104,13 @@ class Oracle:
 
     def follow(self, node: Node, event: Event) -> Node | None:
         """Return what may be after the event, None if nothing explains it."""
-        if event not in node.following:
+        try:
+            return node.following[event]
+        except KeyError:
             explaining = self._explaining(node, event)
-            owner = frozenset({self.number[event.request]} if event.request else ())
-            node.following[event] = self._node(explaining, *_under_way(node, event, owner))
-        return node.following[event]
+        owner = frozenset({self.number[event.request]} if event.request else ())
+        after = node.following[event] = self._node(explaining, *_under_way(node, event, owner))
+        return after
 
     # -- the model
 
@@ -179,7 +182,7 @@ class Oracle:
             case "parked":
                 owners = [self.number[name] for name in event.fact("who")]
                 waiting = {e for e in node.explaining if all(self.blocked(e.state, r) for r in owners)}
-                if self.sight is Sight.WHITE:
+                if self.sees_all:
                     self.refusals.update((e.state, r) for e in waiting for r in owners)
                 return waiting
             case "quiescent":
@@ -200,7 +203,7 @@ class Oracle:
                     yield each._replace(early=each.early - {made})
             for move in () if early else self.moves(each.state):
                 if move.owner in node.open and self.told(move, event) and self.fits(each.state, move, event):
-                    if self.sight is Sight.WHITE:
+                    if self.sees_all:
                         self.edges.add((each.state, move.command))
                     yield self._moved(each, move)
 
@@ -290,7 +293,7 @@ class Oracle:
     ) -> frozenset[Explaining]:
         """Return the states with all that unseen steps, and transfers that have begun, lead to."""
         found = set(explaining)
-        if self.sight is Sight.WHITE and not begun:
+        if self.sees_all and not begun:
             return frozenset(found)
         rest = list(found)
         while rest:
@@ -315,7 +318,7 @@ class Oracle:
     def _seen(self, state: bytes, move: Move) -> bool:
         if self.sight is Sight.GREY:
             return self._transfer(state, move) is not None
-        return self.sight is Sight.WHITE
+        return self.sees_all
 
     def _moved(self, each: Explaining, move: Move) -> Explaining:
         read, fallen = each.read, each.fallen
