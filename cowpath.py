@@ -42,7 +42,7 @@ def run(arguments: Sequence[str]) -> int:
 
     class Commands(click.Group):
         def list_commands(self, ctx: click.Context) -> list[str]:
-            return sorted(str(command.name) for command in commands())
+            return [str(command.name) for command in commands()]
 
         def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
             return next((command for command in commands() if command.name == cmd_name), None)

@@ -53,7 +53,7 @@ class _Size(click.ParamType[int]):
         return size
 
 
-@click.command()
+@click.command(short_help="Export the threaded block stack over NBD.")
 @_DESIGN
 @click.argument("folder")
 @click.option("--size", type=_Size(), help="Length of the disks. Default: that of FOLDER/secondary.img.")
@@ -135,7 +135,7 @@ def _length(disk: Path) -> int:
     return disk.stat().st_size
 
 
-@click.command()
+@click.command(short_help="Run a trace of the model on the threads, and show both.")
 @_DESIGN
 @click.option("--scenario", "wanted", required=True, metavar="NAME|FILE.toml", help="What is submitted.")
 @click.option(
@@ -226,4 +226,4 @@ def _wrapped(line: str) -> str:
     return "\n".join(wrap(line, WIDTH, "  "))
 
 
-COMMANDS = (mutants, serve, replay)
+COMMANDS = (serve, replay, mutants)

@@ -250,9 +250,6 @@ class _Campaign:
             if plan.sight is Sight.WHITE:
                 self._cover(oracle)
 
-    def _report(self, scenario: Scenario, seconds: float) -> None:
-        self.watch(Progress(self.design, scenario.name, self.schedules, self.plan.schedules, seconds))
-
     def _cover(self, oracle: Oracle) -> None:
         graph = Graph(oracle)
         for covered, reached, there in (

@@ -24,6 +24,7 @@ from conformance.strategies.portfolio import STRATEGIES
 from impl.designs import DESIGNS
 from model import output
 from model.scenarios import ScenarioError, bundled, find
+from model.scenarios.errors import hint
 from model.terminal import WIDTH, BadInput, find_designs, open_console
 from model.trace.text import wrap
 from model.verdict import Verdict, worst
@@ -35,7 +36,7 @@ _SIGHT = click.option(
 )
 
 
-@click.command(name="conform")
+@click.command(name="conform", short_help="Hold runs of the threads against the model.")
 @click.argument("designs", nargs=-1, metavar="[DESIGN]...")
 @click.option(
     "--scenario", "scenarios", multiple=True, metavar="NAME|FILE.toml", help="Default: all bundled that fit."
@@ -81,7 +82,7 @@ def conform_command(
     """
     for name in designs:
         if name not in DESIGNS:
-            raise BadInput(f"unknown design '{name}'; accepted: {', '.join(DESIGNS)}")
+            raise BadInput(f"unknown design '{name}'{hint(name, DESIGNS)}; accepted: {', '.join(DESIGNS)}")
     if TOURS in strategies and sight not in (None, "white"):
         raise BadInput(f"--strategy {TOURS} goes by what is seen of each step; accepted: --sight white")
     try:
@@ -117,7 +118,7 @@ def conform_command(
     raise SystemExit(worst(outcome.verdict for outcome in outcomes).exit_status)
 
 
-@click.command()
+@click.command(short_help="Hold the log of a run against the model.")
 @click.argument("path", metavar="LOG")
 @click.option("--design", metavar="DESIGN|FILE.py", help="Whose model judges. Default: as the log says.")
 @_SIGHT
@@ -127,18 +128,19 @@ def validate(path: str, design: str | None, sight: str | None) -> None:
     A log is newline-delimited JSON, as `conform --log` writes it. Less may be looked at than it tells. Exit
     status 0 if it is explained, 1 if not, 2 for bad input.
     """
+    named = "stdin" if path == "-" else path
     try:
         with click.open_file(path, encoding="utf-8") as file:
-            header, events = log_file.read(file, "stdin" if path == "-" else path)
+            header, events = log_file.read(file, named)
         (judge,) = find_designs([design or header.design])
         wanted = Sight(sight) if sight else header.sight
         if list(Sight).index(wanted) < list(Sight).index(header.sight):
-            raise BadInput(f"--sight {wanted.value}: {path} tells only what {header.sight.value} sight sees")
+            raise BadInput(f"--sight {wanted.value}: {named} tells only what {header.sight.value} sight sees")
         oracle = Oracle(judge, header.scenario, wanted)
     except (LogError, ScenarioError) as error:
         raise BadInput(str(error)) from None
     except UnicodeDecodeError as error:
-        raise BadInput(f"{path}: byte {error.start} is not UTF-8; accepted: JSON in UTF-8") from None
+        raise BadInput(f"{named}: byte {error.start} is not UTF-8; accepted: JSON in UTF-8") from None
     except OSError as error:
         raise BadInput(f"{path}: {error.strerror}") from None
     lead = f"{judge.name} on '{header.scenario.name}', {wanted.value} sight"

@@ -44,7 +44,7 @@ from model.trace.trace import Trace
 from model.verdict import worst
 
 
-@click.command()
+@click.command(short_help="List the designs, or tell all about one.")
 @click.argument("design", required=False, metavar="[NAME|FILE.py]")
 @click.option(
     "--guards", is_flag=True, help="Delete each of its guards in turn and say what falls (a minute)."
@@ -92,7 +92,7 @@ def _print_guards(design: Design) -> None:
     open_console().print(table)
 
 
-@click.command()
+@click.command(short_help="List the scenarios, or show one.")
 @click.argument("scenario", required=False, metavar="[NAME|FILE.toml]")
 def scenarios(scenario: str | None) -> None:
     """List the bundled scenarios, or show one: what it is about, its requests and reduced geometry."""
@@ -106,7 +106,7 @@ def scenarios(scenario: str | None) -> None:
         console.print()
 
 
-@click.command()
+@click.command(short_help="Explore designs on scenarios and print the verdicts.")
 @click.argument("names", metavar="[DESIGN|FILE.py]...", nargs=-1)
 @click.option("--scenario", "wanted", multiple=True, metavar="NAME|FILE.toml", help="Default: all bundled.")
 @PROPERTIES
@@ -158,7 +158,7 @@ def check(
     raise SystemExit(worst(result.verdict for result in results).exit_status)
 
 
-@click.command()
+@click.command(short_help="Print the shortest trace that decides a property.")
 @click.argument("name", metavar="DESIGN|FILE.py")
 @click.option("--scenario", "wanted", required=True, metavar="NAME|FILE.toml", help="Where to look.")
 @click.option(
@@ -201,6 +201,8 @@ def trace(
     """
     if plain and form != "text":
         raise BadInput(f"--ascii: goes with --format text, not with {form}")
+    if minimal and wanted_property == "concurrency":
+        raise BadInput("--minimal: looks for what still fails; `concurrency` has a witness, no failure")
     if against is not None and form != "html":
         raise BadInput(f"--against: goes with --format html, not with {form}")
     (design,), (scenario,) = find_designs([name]), find_scenarios([wanted])
@@ -308,7 +310,7 @@ def _show(results: Sequence[Result], seconds: float) -> None:
         console.print(answer, markup=False)
 
 
-@click.command()
+@click.command(short_help="Write a model for SPIN or TLC.")
 @click.argument("name", metavar="DESIGN|FILE.py")
 @click.option("--scenario", "wanted", required=True, metavar="NAME|FILE.toml", help="On what.")
 @click.option("--to", "form", required=True, type=click.Choice(["promela", "tla"]), help="For SPIN, or TLC.")

@@ -19,7 +19,7 @@ _DRAWN = ("svg", "png")
 _LEGIBLE = 400
 
 
-@click.command()
+@click.command(short_help="Draw the graph of all states.")
 @click.argument("name", metavar="DESIGN|FILE.py")
 @click.option("--scenario", "wanted", required=True, metavar="NAME|FILE.toml", help="Of what.")
 @click.option("--quotient", is_flag=True, help="Take states alike whose clusters are at the same stages.")

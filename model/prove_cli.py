@@ -38,7 +38,7 @@ THEOREMS = ("snapshot", DEADLOCK, TERMINATION)
 _T = TypeVar("_T")
 
 
-@click.command(name="prove")
+@click.command(name="prove", short_help="Prove or refute theorems for any number of requests.")
 @click.argument("names", metavar="[DESIGN|FILE.py]...", nargs=-1)
 @click.option(
     "--theorem",
@@ -83,7 +83,7 @@ def prove_command(
     undetermined, 2 for bad input. With --uses or --find: 0, or 3 if interrupted.
     """
     chosen = find_designs(names)
-    paths = dict(zip([design.name for design in chosen], names or DESIGNS, strict=True))
+    paths = dict(zip([design.name for design in chosen], dict.fromkeys(names) or DESIGNS, strict=True))
     wanted = tuple(dict.fromkeys(theorems)) or THEOREMS
     given = [
         o for o, yes in (("--smt2", folder is not None), ("--uses", wants_uses), ("--find", finds)) if yes

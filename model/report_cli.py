@@ -15,7 +15,7 @@ from model.terminal import BadInput, find_designs, find_scenarios
 from model.verdict import worst
 
 
-@click.command(name="report")
+@click.command(name="report", short_help="Write all verdicts, with their traces, on one page of HTML.")
 @click.argument("names", metavar="[DESIGN|FILE.py]...", nargs=-1)
 @click.option("--scenario", "wanted", multiple=True, metavar="NAME|FILE.toml", help="Default: all bundled.")
 @PROPERTIES

@@ -15,6 +15,7 @@ from rich.text import Text
 from model import output
 from model.designs import Design
 from model.scenarios import Scenario, ScenarioError
+from model.scenarios.errors import shown
 from model.scenarios.geometry import describe, reduce, unreduced
 from model.stack.binding import bind
 from model.stack.properties import MEANING, STANDARD
@@ -30,7 +31,7 @@ _HELP = (
 )
 
 
-@click.command()
+@click.command(short_help="Walk through the model by hand.")
 @click.argument("name", metavar="DESIGN|FILE.py")
 @click.option("--scenario", "wanted", required=True, metavar="NAME|FILE.toml", help="Where to walk.")
 @click.option(
@@ -82,7 +83,7 @@ class _Session:
             typed = words.pop(0)
             word = next((command for command in _COMMANDS if command.startswith(typed)), typed)
             if word.isdecimal():
-                self._go(int(word))
+                self._go(word)
             elif words and f"{word} {words[0]}" in self.walk.names():
                 self._tell(f"{word} {words.pop(0)}")
             elif word == "undo":
@@ -98,17 +99,17 @@ class _Session:
             elif word == "quit":
                 return False
             else:
-                raise BadInput(f"'{word}' is no command; accepted: {_HELP}")
+                raise BadInput(f"{shown(word)} is no command; accepted: {_HELP}")
         if self.walk.path != before:
             self._show()
         return True
 
-    def _go(self, number: int) -> None:
-        moves = self.walk.moves()
-        if not 1 <= number <= len(moves):
+    def _go(self, number: str) -> None:
+        moves = {str(number): move for number, move in enumerate(self.walk.moves(), 1)}
+        if number not in moves:
             accepted = f"accepted: 1 to {len(moves)}" if moves else "nobody can move; accepted: undo, restart"
-            raise BadInput(f"{number} is no step; {accepted}")
-        self.walk.path.append(moves[number - 1])
+            raise BadInput(f"{shown(number)} is no step; {accepted}")
+        self.walk.path.append(moves[number])
         made = self.walk.trace(self.scenario.name).steps[-1]
         self._say(f"step {made.number}: {made.owner}  {made.action}  {sentence(made)}", "bold")
 

@@ -67,7 +67,9 @@ def read_trace(path: str, design: Design, scenario: Scenario, geometry: Geometry
             if written[what] != name:
                 raise ReadError(f"its {what} is '{written[what]}', not '{name}'")
         return retrace(design.system, bind(scenario, geometry), written)
-    except (ReadError, UnicodeDecodeError) as error:
+    except ReadError as error:
         raise BadInput(f"{path}: {error}") from None
+    except UnicodeDecodeError as error:
+        raise BadInput(f"{path}: byte {error.start} is not UTF-8; accepted: JSON in UTF-8") from None
     except OSError as error:
         raise BadInput(f"{path}: cannot read the trace: {error.strerror}") from None

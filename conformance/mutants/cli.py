@@ -24,7 +24,7 @@ from model.verdict import Verdict, worst
 _MATRIX = ("portfolio", "random", "pct", "pos", "urw")
 
 
-@click.command()
+@click.command(short_help="Seed faults, and count the schedules until each is found.")
 @click.argument("names", nargs=-1, metavar="[NAME]...")
 @click.option(
     "--strategy",
@@ -46,7 +46,7 @@ _MATRIX = ("portfolio", "random", "pct", "pos", "urw")
     show_default=True,
     help="What is seen: every step, transfers of data, or what a client sees.",
 )
-@click.option("--json", "path", metavar="OUT", help="Write the outcomes there, too.")
+@click.option("--json", "path", metavar="OUT", help="Write the outcomes there, too ('-': to stdout, alone).")
 def mutants(
     names: tuple[str, ...], strategies: tuple[str, ...], budget: int, seeds: int, sight: str, path: str | None
 ) -> None:
@@ -60,15 +60,20 @@ def mutants(
     chosen = [_find(name) for name in dict.fromkeys(names)] or list(MUTANTS)
     plan = Plan(tuple(dict.fromkeys(strategies)) or _MATRIX, seeds, budget, Sight(sight))
     try:
-        if path is not None:
-            output.check_file(path, "--json")
+        if path not in (None, "-"):
+            output.check_file(str(path), "--json")
         began = time.perf_counter()
         outcomes, interrupted = _hunt(chosen, plan)
-        _show(outcomes, time.perf_counter() - began, bool(names))
+        written = json.dumps([report.as_json(each) for each in outcomes], indent=1) + "\n"
+        if path == "-":
+            click.echo(written, nl=False)
+        else:
+            _show(outcomes, time.perf_counter() - began, bool(names))
         if interrupted:
-            click.echo(f"interrupted: {len(chosen) - len(outcomes)} of {len(chosen)} are undetermined")
-        elif path is not None:
-            output.write(path, json.dumps([report.as_json(each) for each in outcomes], indent=1) + "\n")
+            left = f"interrupted: {len(chosen) - len(outcomes)} of {len(chosen)} are undetermined"
+            click.echo(left, err=path == "-")
+        elif path not in (None, "-"):
+            output.write(str(path), written)
     except output.OutputError as error:
         raise BadInput(str(error)) from None
     except CanaryError as error:
