@@ -40,13 +40,17 @@ LONG = 'name = "long"\nsectors = 4\ncluster = 2\n' + "".join(
 TRACE = "trace rfc-2016 --scenario unaligned-write"
 
 
-def run(folder: Path, command: str | list[str], stdout: int = subprocess.PIPE, **extra: str):  # type: ignore[no-untyped-def]
+def run(  # type: ignore[no-untyped-def]
+    folder: Path, command: str | list[str], stdout: int = subprocess.PIPE, stdin: bytes = b"", **extra: str
+):
     arguments = command.split() if isinstance(command, str) else command
     env = {**os.environ, **extra}
-    return subprocess.run(
-        [COWPATH, *arguments], cwd=folder, env=env, stdout=stdout, stderr=subprocess.PIPE, encoding="utf-8",
+    ran = subprocess.run(
+        [COWPATH, *arguments], cwd=folder, env=env, input=stdin, stdout=stdout, stderr=subprocess.PIPE,
         timeout=100, check=False,
     )  # fmt: skip
+    ran.stdout, ran.stderr = (ran.stdout or b"").decode(), ran.stderr.decode()
+    return ran
 
 
 def bad(ran) -> None:  # type: ignore[no-untyped-def]
@@ -145,6 +149,27 @@ def test_a_name_that_the_terminal_cannot_encode(tmp_path: Path) -> None:
     (tmp_path / "s.toml").write_text(SMALL.format(name="長"), encoding="utf-8")
     ran = run(tmp_path, "scenarios s.toml", PYTHONIOENCODING="ascii")
     assert "Traceback" not in ran.stderr
+
+
+@pytest.mark.parametrize("line", [b"1" * 5000, b"x" * 5000, b"\xff\xfe", b"save -"])
+def test_a_walk_ends_at_a_line_that_means_nothing(tmp_path: Path, line: bytes) -> None:
+    ran = run(tmp_path, "step rfc-2016 --scenario unaligned-write", stdin=line)
+    bad(ran)
+    assert ran.stderr.startswith("cowpath: line 1: ")
+    assert len(ran.stderr) < 400
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_outcomes_asked_for_on_stdout_are_there_alone(tmp_path: Path) -> None:
+    ran = run(tmp_path, "mutants the-oldest-is-waited-for --budget 1 --seeds 1 --json -")
+    assert [each["name"] for each in json.loads(ran.stdout)] == ["the-oldest-is-waited-for"]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_no_command_is_described_in_part(tmp_path: Path) -> None:
+    described = run(tmp_path, "--help").stdout.partition("Commands:\n")[2].splitlines()
+    assert len(described) > 10
+    assert all(len(line) < 80 and line.endswith(".") and not line.endswith("..") for line in described)
 
 
 def test_no_placeholder_in_the_steps_of_a_design(tmp_path: Path) -> None:
