@@ -4,25 +4,51 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import click
+
+
+def commands() -> Iterator[click.Command]:
+    """Yield all commands; what a module needs is imported when its turn comes, so the first begin sooner."""
+    from model.cli import COMMANDS as MODEL
+
+    yield from MODEL
+    from model.report_cli import COMMANDS as OVERVIEW
+
+    yield from OVERVIEW
+    from model.graph_cli import COMMANDS as GRAPH
+
+    yield from GRAPH
+    from model.step_cli import COMMANDS as WALK
+
+    yield from WALK
+    from model.prove_cli import COMMANDS as PROVER
+
+    yield from PROVER
+    from conformance.cli import COMMANDS as HARNESS
+
+    yield from HARNESS
+    from conformance.conform_cli import COMMANDS as MONITOR
+
+    yield from MONITOR
 
 
 def run(arguments: Sequence[str]) -> int:
     """Run a command and return the exit status; bad input of any kind is one line on stderr and status 2."""
     import click
 
-    from conformance.cli import COMMANDS as HARNESS
-    from conformance.conform_cli import COMMANDS as MONITOR
-    from model.cli import COMMANDS as MODEL
-    from model.graph_cli import COMMANDS as GRAPH
-    from model.prove_cli import COMMANDS as PROVER
-    from model.report_cli import COMMANDS as OVERVIEW
-    from model.step_cli import COMMANDS as WALK
+    class Commands(click.Group):
+        def list_commands(self, ctx: click.Context) -> list[str]:
+            return sorted(str(command.name) for command in commands())
 
-    commands = (*MODEL, *OVERVIEW, *GRAPH, *WALK, *PROVER, *HARNESS, *MONITOR)
-    group = click.Group(
+        def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+            return next((command for command in commands() if command.name == cmd_name), None)
+
+    group = Commands(
         "cowpath",
-        commands={str(command.name): command for command in commands},
         help="Check copy-before-write designs for races, deadlocks and lost updates.",
         context_settings={"help_option_names": ["-h", "--help"]},
     )

@@ -8,15 +8,18 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
 from conformance.finding import examine
 from conformance.log import Sight
 from conformance.monitor.oracle import Oracle
-from conformance.mutants import campaign
-from conformance.mutants.campaign import CanaryError, Plan, hunt_all, mutated
+from conformance.mutants import campaign, cli
+from conformance.mutants.campaign import CanaryError, Outcome, Plan, hunt_all, mutated
 from conformance.mutants.catalogue import CANARY, MUTANTS, scenario_of
 from conformance.mutants.mutant import SIGHTS, ModelMutant, Mutant, StackMutant
 from conformance.reducer import Deviate
@@ -165,6 +168,20 @@ def test_a_mutant_that_should_die_and_does_not_is_a_failure() -> None:
     done = mutants("the-hidden-disk-stays", "--strategy", "random", "--budget", "1", "--seeds", "1")
     assert done.returncode == 1
     assert "Not as they should: the-hidden-disk-stays." in done.stdout
+
+
+def test_an_interrupt_leaves_the_rest_undetermined(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def interrupted(chosen: Sequence[Mutant], *arguments: Any) -> Iterator[Outcome]:
+        yield from hunt_all(chosen[:1], *arguments)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli, "hunt_all", interrupted)
+    arguments = ["nobody-is-woken", "nothing-is-copied", "--budget", "9", "--json", str(tmp_path / "out")]
+    done = CliRunner().invoke(cli.mutants, arguments)
+    assert done.exit_code == 3
+    assert done.output.endswith("interrupted: 1 of 2 are undetermined\n")
+    assert "Killed: 1 (impl 1)." in done.output
+    assert not (tmp_path / "out").exists()
 
 
 BAD = {

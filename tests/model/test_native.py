@@ -6,7 +6,7 @@ import importlib.util
 
 import pytest
 
-from model.explore import engines
+from model.explore import engines, vector_program
 from model.explore.codes import Coding
 from model.explore.native import moves, search, visited
 from model.explore.native.engine import NativeEngine
@@ -16,12 +16,14 @@ from model.explore.numpy_engine import NumpyEngine
 from model.explore.packing import Packing
 from model.explore.reductions import Need, Reductions
 from model.explore.result import UNLIMITED, Limits, questions
+from model.explore.vector_program import VectorProgram
 from model.language.domains import narrow
 from model.language.expression import Expr, exists
 from model.language.ground import ground
 from model.language.sorts import Index, Int, Position
 from model.language.system import State, System
 from model.reduce.choice import choose
+from tests.benchmarks import cow_request
 from tests.model.toys import Owner, column, dining, explore, instance, march, mutex
 
 Counter = Index("Counter", ordered=True)
@@ -163,3 +165,21 @@ def test_auto_changes_to_machine_code_when_there_are_many(monkeypatch: pytest.Mo
     assert 10 < reduced.states < toy.states
     part = explore(auto, toy.system, toy.instance, Limits(max_states=5))
     assert (part.engine, part.stopped) == ("numpy", "--max-states 5 was reached")
+
+
+def test_where_tables_would_be_huge_numpy_codes_each_component(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The native engine hands its layers to NumPy for traces: it must tell them in NumPy's codes."""
+    row = next(row for row in cow_request.TABLE if row.states == 1_070)
+    system, where = cow_request.build(), cow_request.instance(row)
+    narrowed = narrow(ground(system, where))
+    usual = VectorProgram(narrowed, ()).coding
+    wanted = explore(NumpyEngine(), system, where)
+    monkeypatch.setattr(vector_program, "_MOST_ENTRIES", 20)
+    coding = VectorProgram(narrowed, ()).coding
+    assert len(coding.groups) > len(usual.groups)
+    assert all(len(group.cells) == 1 for group in coding.groups)
+    for engine in (NumpyEngine(), NativeEngine(2)):
+        found = explore(engine, system, where)
+        assert (found.states, found.transitions, found.depth) == (row.states, row.transitions, row.depth)
+        assert found.witnesses == wanted.witnesses
+    assert wanted.witnesses

@@ -180,9 +180,11 @@ class Search:
         whole: Layer = []
 
         def work(worker: Worker) -> bool:
-            if not segments:
+            try:
+                segment = segments.popleft()
+            except IndexError:  # another thread has taken the last
                 return False
-            may, must = worker.judge(self.table, segments.popleft())
+            may, must = worker.judge(self.table, segment)
             layer.append(may)
             whole.append(must)
             return True
