@@ -205,14 +205,15 @@ def _reason(failure: Failure) -> str:
 def _show(outcomes: Sequence[Outcome]) -> None:
     console = open_console()
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 2, 0, 0), pad_edge=False)
-    for name in ("design", "as", "verdict"):
+    judged = any(outcome.model != outcome.design for outcome in outcomes)
+    for name in ("design", "as", "verdict") if judged else ("design", "verdict"):
         table.add_column(name, no_wrap=True)
-    for name in ("schedules", "edges made", "refusals met"):
+    for name in ("schedules", "edges", "refusals"):
         table.add_column(name, justify="right", no_wrap=True)
     for outcome in outcomes:
         table.add_row(
             outcome.design,
-            outcome.model,
+            *([outcome.model] if judged else []),
             outcome.verdict.value,
             f"{outcome.schedules:,}",
             *(_part(*pair) for pair in (outcome.coverage.edges, outcome.coverage.refusals)),

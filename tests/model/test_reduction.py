@@ -21,7 +21,8 @@ def scenarios(draw: st.DrawFn) -> Scenario:
     text = f'name = "drawn"\nsectors = {sectors}\ncluster = {cluster}\n[secondary]\n'
     alignment, protocol = draw(st.sampled_from([1, 2, 4])), draw(st.sampled_from([1, 1, 4]))
     text += f"request_alignment = {alignment}\nprotocol_alignment = {protocol}\n"
-    text += f"copy_on_read = {'true' if draw(st.integers(0, 4)) == 4 else 'false'}\n[options]\n"
+    copies = draw(st.integers(0, 4)) == 4 and cluster % alignment == 0
+    text += f"copy_on_read = {'true' if copies else 'false'}\n[options]\n"
     for option in ("quiesced_checkpoint", "drain_on_stop"):
         text += f"{option} = {'true' if draw(st.booleans()) else 'false'}\n"
     # The pieces of a zero-write are not modelled above a larger alignment.

@@ -233,6 +233,8 @@ MISTAKES: list[tuple[str, str, str]] = [
     (top("secondary = 1\n" + READ), "secondary: 1 is not a table", "request_alignment"),
     (also("[secondary]\nrequest_alignment = 3"), "secondary.request_alignment: 1536 bytes", "power of two"),
     (also("[secondary]\nrequest_alignment = 0"), "secondary.request_alignment: 0 bytes", "power of two"),
+    (also("[secondary]\nrequest_alignment = 4\ncopy_on_read = true"),
+     "secondary.copy_on_read: true: a cluster of 1024 bytes is not whole blocks", "accepted: false"),
     (also('[secondary]\nprotocol_alignment = "3B"'), "secondary.protocol_alignment: 3 bytes", "power of"),
     (also("[secondary]\ncopy_on_read = 1"), "secondary.copy_on_read: 1 is not a truth", "true, false"),
     (also("[options]\ndrain = true"), "options.drain: unknown key", "drain_on_stop"),
@@ -408,15 +410,16 @@ def valid(draw: Callable[..., object]) -> Scenario:
         fault = "cbw-write" if kind in NBD_WRITES and flag() else "none"
         requests.append(Request(kind, offset, length, False, fault, f"{kind} {i}", i))
     alignment = integer(0, 12)
+    cluster = integer(1, 2048) * SECTOR
     zeroes = any(request.kind == "nbd-zero" for request in requests)
     return Scenario(
         name="round trip",
         shows="there and back",
         size=size,
-        cluster=integer(1, 2048) * SECTOR,
+        cluster=cluster,
         request_alignment=unit << alignment,
         protocol_alignment=unit << integer(0, alignment if zeroes else 12),
-        copy_on_read=flag(),
+        copy_on_read=flag() and cluster % (unit << alignment) == 0,
         quiesced_checkpoint=flag(),
         drain_on_stop=flag(),
         requests=tuple(requests),
