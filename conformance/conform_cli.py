@@ -220,7 +220,7 @@ def _show(outcomes: Sequence[Outcome]) -> None:
         )
     console.print(table)
     schedules, seconds = (sum(getattr(o, name) for o in outcomes) for name in ("schedules", "seconds"))
-    console.print(f"{schedules:,} schedules in all, {seconds:.1f} s.")
+    console.print(f"{schedules:,} schedule{'s' * (schedules != 1)} in all, {seconds:.1f} s.")
     for outcome in outcomes:
         if outcome.failure is not None:
             console.print()
