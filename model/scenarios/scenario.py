@@ -211,7 +211,7 @@ class _Reader:
             # What such a read claims and writes ends where its blocks end, in the model where clusters do.
             raise where.key("copy_on_read").error(
                 f"true: a cluster of {cluster} bytes is not whole blocks of {request_alignment} bytes,"
-                " for which this is not modelled; accepted: false, or a request_alignment that divides the cluster"
+                " for which this is not modelled; accepted: false, or an alignment that divides the cluster"
             )
         options, where = self._subtable(document, "options", _OPTION_KEYS)
         quiesced_checkpoint = _flag(options, "quiesced_checkpoint", where, default=True)
