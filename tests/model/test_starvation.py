@@ -271,9 +271,10 @@ def scenarios(draw: st.DrawFn) -> Scenario:
     cluster = draw(st.integers(1, 3))
     sectors = draw(st.integers(cluster, 3 * cluster))
     text = f'name = "drawn"\nsectors = {sectors}\ncluster = {cluster}\n[secondary]\n'
-    text += f"request_alignment = {draw(st.sampled_from([1, 2, 4]))}\n"
-    text += f"protocol_alignment = {draw(st.sampled_from([1, 1, 2]))}\n"
-    text += f"copy_on_read = {'true' if draw(st.integers(0, 5)) == 5 else 'false'}\n"
+    alignment = draw(st.sampled_from([1, 2, 4]))
+    text += f"request_alignment = {alignment}\nprotocol_alignment = {draw(st.sampled_from([1, 1, 2]))}\n"
+    copies = draw(st.integers(0, 5)) == 5 and cluster % alignment == 0
+    text += f"copy_on_read = {'true' if copies else 'false'}\n"
     for i in range(3):
         kind = draw(st.sampled_from(["nbd-write", "guest-read", "nbd-write", "guest-read", "guest-write"]))
         first = draw(st.integers(0, sectors - 1))
