@@ -202,11 +202,15 @@ def _reason(failure: Failure) -> str:
     return explain.reason(failure.oracle, finding.refusal)
 
 
+_SAID = {Verdict.HOLDS: "explained", Verdict.VIOLATED: "refused", Verdict.UNDETERMINED: "undetermined"}
+"""Runs are a sample: that all were explained does not prove that a design holds."""
+
+
 def _show(outcomes: Sequence[Outcome]) -> None:
     console = open_console()
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 2, 0, 0), pad_edge=False)
     judged = any(outcome.model != outcome.design for outcome in outcomes)
-    for name in ("design", "as", "verdict") if judged else ("design", "verdict"):
+    for name in ("design", "as", "runs") if judged else ("design", "runs"):
         table.add_column(name, no_wrap=True)
     for name in ("schedules", "edges", "refusals"):
         table.add_column(name, justify="right", no_wrap=True)
@@ -214,7 +218,7 @@ def _show(outcomes: Sequence[Outcome]) -> None:
         table.add_row(
             outcome.design,
             *([outcome.model] if judged else []),
-            outcome.verdict.value,
+            _SAID[outcome.verdict],
             f"{outcome.schedules:,}",
             *(_part(*pair) for pair in (outcome.coverage.edges, outcome.coverage.refusals)),
         )

@@ -65,14 +65,21 @@ class Prover:
         """
         self.poll()
         began = time.perf_counter()
+        rest = set(self._hypotheses(obligation)) - set(without)
         session = self._session(obligation)
         session.solver.push()
         session.solver.add(z3.Not(obligation.goal))
-        needs = None
+        answer = z3.unknown
         if obligation.near:
-            needs = self._needs(session, obligation.near - set(without), min(SHORT, self.rlimit))
-        if needs is None:
-            needs = self._needs(session, session.assumptions.keys() - set(without), self.rlimit)
+            answer = self._ask(session, rest & obligation.near, min(SHORT, self.rlimit))
+        if answer != z3.unsat:
+            answer = self._ask(session, rest, self.rlimit)
+        if answer == z3.unknown:  # what z3 has learnt from the obligations before may stand in its way
+            session = self._open(obligation)
+            session.solver.push()
+            session.solver.add(z3.Not(obligation.goal))
+            answer = self._ask(session, rest, self.rlimit)
+        needs = self._core(session) if answer == z3.unsat else None
         session.solver.pop()
         return Outcome(
             obligation.name,
@@ -84,12 +91,15 @@ class Prover:
             time.perf_counter() - began,
         )
 
-    def _needs(self, session: _Session, names: Collection[str], rlimit: int) -> frozenset[str] | None:
-        """Return which of the hypotheses a proof needs; None if there is none from these."""
+    def _ask(self, session: _Session, names: Collection[str], rlimit: int) -> z3.CheckSatResult:
+        """Ask for a state that satisfies these hypotheses and not the goal."""
         session.solver.set("rlimit", rlimit)
-        chosen = [assumption for name, assumption in session.assumptions.items() if name in names]
-        if session.solver.check(chosen) != z3.unsat:
-            return None
+        return session.solver.check(
+            [session.assumptions[name] for name in session.assumptions if name in names]
+        )
+
+    def _core(self, session: _Session) -> frozenset[str]:
+        """Return which of the hypotheses the proof just made needs."""
         return frozenset(session.names[p.get_id()] for p in session.solver.unsat_core())
 
     def script(self, obligation: Obligation, needs: Collection[str] | None) -> str:
@@ -107,8 +117,11 @@ class Prover:
 
     def _session(self, obligation: Obligation) -> _Session:
         """Open a solver: facts of the instance are asserted, what a core may name is assumed."""
-        if self._last is not None and self._last.own is obligation.own:
-            return self._last
+        if self._last is None or self._last.own is not obligation.own:
+            return self._open(obligation)
+        return self._last
+
+    def _open(self, obligation: Obligation) -> _Session:
         solver = z3.Solver()
         for option, value in _OPTIONS.items():
             solver.set(option, value)
