@@ -105,7 +105,7 @@ def test_an_interrupted_campaign_says_what_it_knows() -> None:
 
 
 BAD = {
-    "no such design": (("conform", "rfc-2017"), "unknown design 'rfc-2017'; accepted: "),
+    "no such design": (("conform", "rfc-2017"), "'rfc-2017' (did you mean 'rfc-2016'?); accepted: "),
     "no such judge": (("conform", "--as", "rfc-2017"), "unknown design 'rfc-2017'"),
     "no such scenario": (("conform", "--scenario", "rac"), "unknown scenario 'rac'"),
     "nothing fits": (("conform", "rfc-2016", "--scenario", "client-discard"), "no scenario given fits"),

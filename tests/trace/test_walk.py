@@ -156,8 +156,8 @@ def test_a_saved_walk_is_a_trace(cowpath: Command, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("typed", "says"),
     [
-        ("9\n", "line 1: 9 is no step; accepted: 1 to 2"),
-        (f"{DEADLOCK}\n1\n", "line 2: 1 is no step; nobody can move; accepted: undo, restart"),
+        ("9\n", "line 1: '9' is no step; accepted: 1 to 2"),
+        (f"{DEADLOCK}\n1\n", "line 2: '1' is no step; nobody can move; accepted: undo, restart"),
         ("undo\n", "line 1: undo: no step has been made"),
         ("1\n\njump\n", "line 3: 'jump' is no command; accepted: a number: make that step; "),
         ("save\n", "line 1: save: '' is not a file's path"),
