@@ -9,8 +9,7 @@ none of another's. So between two steps that raise a rank there are at most as m
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-
-import networkx as nx
+from graphlib import CycleError, TopologicalSorter
 
 from model.language.ground import GroundModel
 from model.language.term import Term
@@ -51,14 +50,19 @@ def _unless(model: GroundModel, c: int, d: int, idle: Term) -> list[Term]:
 
 def _rank(model: GroundModel, places: Places) -> Term | None:
     """Return how far the owner has come, as a term; None if its moves go round."""
-    graph: nx.DiGraph[int] = nx.DiGraph()
-    graph.add_nodes_from(range(len(places.places)))
-    graph.add_edges_from((move.start, end) for move in places.moves for end in move.ends if end != move.start)
-    if not nx.is_directed_acyclic_graph(graph):
+    order = TopologicalSorter[int]({place: () for place in range(len(places.places))})
+    for move in places.moves:
+        for end in move.ends - {move.start}:
+            order.add(end, move.start)
+    try:
+        order.prepare()
+    except CycleError:
         return None
     reached: set[int] = set()
     later = []
-    for generation in nx.topological_generations(graph):
+    while order.is_active():
+        generation = order.get_ready()
+        order.done(*generation)
         reached.update(generation)
         rest = [place for number, place in enumerate(places.places) if number not in reached]
         later.append(among(model.terms, places.own, rest, places.places))

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-import networkx as nx
-
 from model.language.evaluate import Reference, Vector
 from model.language.expression import Read
 from model.language.instance import Instance
@@ -266,6 +264,8 @@ def explain_deadlock(
 
     Raises `ReplayError` if the state is none.
     """
+    import networkx as nx  # takes its time to load
+
     unfinished, blocked = _blocked(reference, state)
     graph: nx.DiGraph[int] = nx.DiGraph()
     words: dict[tuple[int, int], WaitEdge] = {}
