@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Iterator, Sequence
@@ -65,6 +66,7 @@ def run(arguments: Sequence[str]) -> int:
 
 def main() -> None:
     """Run the command that was given; Ctrl-C outside an exploration leaves everything undetermined."""
+    gc.set_threshold(100_000, 20, 100)  # models are large and form no cycles: looking for these takes a tenth
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # text streams have it
     try:
