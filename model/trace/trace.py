@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from model.language.evaluate import Reference, Vector
 from model.language.expression import Read
@@ -99,10 +100,27 @@ Words = Mapping[tuple[str, ...], str]
 
 @dataclass(frozen=True)
 class TraceState:
-    """A state in words: each variable's values, and the waits of those who cannot move."""
+    """A state that is put in words when somebody looks, for most are never looked at."""
 
-    values: Mapping[str, Words]
-    waits: tuple[WaitEdge, ...]
+    reference: Reference = field(repr=False, compare=False)
+    state: Vector
+
+    @cached_property
+    def values(self) -> Mapping[str, Words]:
+        """Each variable's values."""
+        layout, show = self.reference.layout, self.reference.instance.show
+        values: dict[str, dict[tuple[str, ...], str]] = {name: {} for name in self.reference.system.variables}
+        for position, cell in enumerate(layout.cells):
+            indices = self.reference.system.variables[cell.variable].indices
+            places = tuple(map(show, indices, cell.indices))
+            values[cell.variable][places] = layout.show_value(position, self.state[position])
+        return values
+
+    @cached_property
+    def waits(self) -> tuple[WaitEdge, ...]:
+        """The waits of those who are unfinished and cannot move."""
+        blocked = _blocked(self.reference, self.state)[1]
+        return tuple(dict.fromkeys(edge for _, _, edge in waits(self.reference, self.state, blocked)))
 
 
 @dataclass(frozen=True)
@@ -173,7 +191,7 @@ def replay(
         shortest=shortest,
         conjunct=conjunct,
         facts=facts,
-        states=tuple(in_words(reference, each) for each in states),
+        states=tuple(TraceState(reference, each) for each in states),
         setting=setting(reference),
         elements=instance.names,
     )
@@ -221,19 +239,6 @@ def made(
     changes, assigns = tuple(_changes(reference, state, after)), tuple(u.variable for u in action.updates)
     step = TraceStep(number, action.label, says, action.source, words[0], changes, seen, words, assigns)
     return step, after
-
-
-def in_words(reference: Reference, state: Vector) -> TraceState:
-    """Return the state's values, and the waits of those who are unfinished and cannot move."""
-    layout = reference.layout
-    values: dict[str, dict[tuple[str, ...], str]] = {name: {} for name in reference.system.variables}
-    for position, cell in enumerate(layout.cells):
-        indices = reference.system.variables[cell.variable].indices
-        places = tuple(map(reference.instance.show, indices, cell.indices))
-        values[cell.variable][places] = layout.show_value(position, state[position])
-    blocked = _blocked(reference, state)[1]
-    edges = dict.fromkeys(edge for _, _, edge in waits(reference, state, blocked))
-    return TraceState(values, tuple(edges))
 
 
 def setting(reference: Reference) -> Mapping[str, Words]:
