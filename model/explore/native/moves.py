@@ -215,16 +215,16 @@ class Moves:
             index += [self._bounded(writer, t, n) for t, n in joining.values()]
         if len(olds) * len(rows) > _MOST_ENTRIES:
             raise Unsupported(f"a table of {len(olds) * len(rows)} entries would be needed")
-        moves = [[self.semantics.moved(group, old, cells, row) for row in rows] for old in olds]
+        moves = self.semantics.moves(group, olds, cells, rows)
         likely = [0] if code is not None else np.flatnonzero(possible.get(group, np.ones(len(olds))))
-        seen = {move for old in likely for move in moves[old] if move is not None}
+        seen = set(moves[likely].ravel().tolist()) - {-1}
         if len(seen) < 2:
             return seen.pop() if seen else 0
         place = "0" if code is not None else writer.code(group)
         for operand, size in index:
             scaled = place if place == "0" else writer.add(f"mul i64 {place}, {size}")
             place = operand if scaled == "0" else writer.add(f"add i64 {scaled}, {operand}")
-        return writer.entry([move or 0 for row in moves for move in row], place)
+        return writer.entry(np.maximum(moves, 0).ravel().tolist(), place)
 
     def _bounded(self, writer: Writer, term: Term, size: int) -> tuple[str, int]:
         """Return a term's value as an index; where the guard fails it may be anything, so look."""
