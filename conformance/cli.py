@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import sys
@@ -116,8 +117,7 @@ def serve(
         raise click.UsageError(str(error)) from None
     except OSError as error:
         raise click.UsageError(f"{error.filename or folder}: {error.strerror}") from None
-    settings = {"folder": disks, "design": design, "delay": delay}
-    settings |= {name: int(value) for name, value in vars(geometry).items()}
+    settings = {"folder": disks, "design": design, "delay": delay, "geometry": json.dumps(vars(geometry))}
     plugin = str(Path(impl.__file__).with_name("plugin.py"))
     command = [nbdkit, "--foreground", "--exit-with-parent"]
     if run is None:

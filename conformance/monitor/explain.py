@@ -26,7 +26,10 @@ def reason(oracle: Oracle, refusal: Refusal) -> str:
 
 def states(oracle: Oracle, refusal: Refusal) -> Iterator[str]:
     """Yield the model's states that explain what came before, the nearest few, each in one line."""
-    nearest = lambda each: (_distance(oracle, each, refusal), each.state)  # noqa: E731
+
+    def nearest(each: Explaining) -> tuple[int, bytes]:
+        return _distance(oracle, each, refusal), each.state
+
     explaining = sorted(refusal.before.explaining, key=nearest)
     for each in explaining[:_SHOWN]:
         yield "; ".join(_state(oracle, each.state, refusal.before.open))
