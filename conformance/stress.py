@@ -40,8 +40,10 @@ class Stress:
         """Run all requests once, each on a thread of its own."""
         threads, recorder = _Free(), Recorder(overlap=True)
         log = recorder.log
-        context = AioContext(threads, trace_hook=recorder.step)
-        bodies = self.workload.submit(context, recorder, lambda n, label: self.random.randrange(n))
+        context = AioContext(
+            threads, trace_hook=recorder.step, choose_hook=lambda n, label: self.random.randrange(n)
+        )
+        bodies = self.workload.submit(context, recorder)
         threads.fail = lambda failure: setattr(recorder, "log", []) if threads.end(failure) else None
         started = [threading.Thread(target=threads.guarded(body, name)) for name, body in bodies]
         for thread in started:

@@ -123,14 +123,13 @@ class Workload:
         kernel.watch = lambda parked: log.append(Event("parked", facts=(("who", _names(parked)),)))
         if strategy.footprints:
             context.touch_hook = lambda *access: kernel.accesses.append(access)
-        failure = kernel.run(self.submit(context, recorder, kernel.choose), strategy)
+        context.choose_hook = kernel.choose
+        failure = kernel.run(self.submit(context, recorder), strategy)
         cycle = self.cycle(failure.cycle) if failure else ()
         log += ending(failure, cycle)
         return Run(log, recorder.results, failure, cycle, kernel.values, kernel.seen)
 
-    def submit(
-        self, context: AioContext, recorder: Recorder, choose: Callable[[int, str], int]
-    ) -> list[tuple[str, Callable[[], None]]]:
+    def submit(self, context: AioContext, recorder: Recorder) -> list[tuple[str, Callable[[], None]]]:
         """Return the requests by name, each to be made by a task of its own, on fresh disks."""
         secondary, hidden, active = self._files
         size, cluster = self.scenario.size, self.scenario.cluster
@@ -139,7 +138,7 @@ class Workload:
         if self._faults:
             context.fault_hook = self._fail
         disks = Disks(
-            _FickleDisk(context, secondary, size, recorder, choose, cluster),
+            _FickleDisk(context, secondary, size, recorder, cluster),
             TappedDisk(context, "hidden", hidden, size, recorder, self._baseline),
             TappedDisk(context, "active", active, size, recorder, self._baseline),
         )
@@ -186,17 +185,15 @@ class _FickleDisk(TappedDisk):
         file: int,
         size: int,
         recorder: Recorder,
-        choose: Callable[[int, str], int],
         cluster: int,
     ) -> None:
         super().__init__(context, "secondary", file, size, recorder)
-        self.choose = choose
         self.cluster = cluster
 
     def same_status(self, extent: Extent) -> Extent:
         """Return the beginning of the extent, in whole clusters."""
         clusters = extent.units(self.cluster)
-        less = self.choose(len(clusters), "block status") if len(clusters) > 1 else 0
+        less = self.context.choose(len(clusters), "block status")
         return Extent(extent.start, min((clusters.stop - less) * self.cluster, extent.end))
 
 
