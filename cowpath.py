@@ -35,6 +35,9 @@ def commands() -> Iterator[click.Command]:
     from conformance.conform_cli import COMMANDS as MONITOR
 
     yield from MONITOR
+    from conformance.validate_cli import COMMANDS as LOGS
+
+    yield from LOGS
 
 
 def run(arguments: Sequence[str]) -> int:
