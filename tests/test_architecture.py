@@ -42,7 +42,7 @@ ABOVE = {
     "overview": {"check", "proving", "report"},
     "pages": set[str](),
     "proving": {"check", "output"},
-    "terminal": set[str](),
+    "terminal": {"output"},
     "planning": {"check", "campaign", "terminal"},
     "cli": {"check", "guards", "campaign", "formats", "minimal", "output", "planning", "report", "terminal"},
     "report_cli": {"output", "overview", "planning", "terminal"},
