@@ -70,6 +70,8 @@ def validate(path: str, design: str | None, sight: str | None, form: str | None,
 
 def _read(path: str) -> tuple[Header, list[Event]]:
     named = "stdin" if path == "-" else path
+    if not path:
+        raise BadInput("LOG: '' is not a file's path")
     try:
         with click.open_file(path, encoding="utf-8") as file:
             return log_file.read(file, named)

@@ -49,7 +49,7 @@ BAD_INPUT = [
     ("check --engine nump", ["--engine", "nump", "python", "numpy"]),
     ("trace rfc-2016 --scenario race --format svgg", ["--format", "svgg", "text", "json"]),
     ("check --nonsense", ["--nonsense"]),
-    ("chek", ["chek"]),
+    ("chek", ["unknown command 'chek' (did you mean 'check'?)", "conform"]),
     ("designs rfc-2016 merged-2.8", ["merged-2.8"]),
     ("check --scenario missing.toml", ["missing.toml: ", "No such file"]),
     ("check --scenario folder.toml", ["folder.toml: ", "Is a directory"]),
