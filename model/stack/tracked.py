@@ -6,7 +6,8 @@ claims. X must wait for Y iff both are on one list, one of them is serialising, 
 request, and no two requests of one list ever wait for each other; waits elsewhere go unseen.
 A request may have a second entry, for a read of the job's that runs inside its write: who waits for that
 entry is woken when the read ends, who waits for the write's own is not. The list is searched from its newest
-entry on, so of the two the read's is found first.
+entry on, so of the two the read's is found first. Of several owners' entries any may be: the order of the
+list is not in the state.
 Source: block/io.c wait_serialising_requests, mark_request_serialising, tracked_request_end (2.8);
 bdrv_find_conflicting_request (10.1).
 
