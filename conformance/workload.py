@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
+from operator import attrgetter
 from typing import Any
 
 from conformance.log import ORIGINAL, Event, written_by
@@ -35,6 +36,7 @@ _CALLS = {
     "checkpoint": "checkpoint",
     "stop": "stop",
 }
+_name = attrgetter("name")
 _FAULTS = {"cow.read": "cbw-read", "cow.write": "cbw-write", "write.data": "data-write"}
 
 
@@ -102,10 +104,10 @@ class Workload:
         for file in self._files:
             os.ftruncate(file, scenario.size)
         self._baseline = [(start, bytes([ORIGINAL]) * (end - start)) for start, end in reduced.clusters]
-        self._options = {
-            "checkpoint": {"quiesced": scenario.quiesced_checkpoint},
-            "stop": {"drained": scenario.drain_on_stop},
-        }
+        for start, data in self._baseline:
+            os.pwrite(self._files[0], data, start)
+        self._written: Sequence[tuple[int, Extent]] = ()  # by the last run
+        self._calls = [self._call(submitted, number) for number, submitted in enumerate(scenario.requests)]
         self.log: Sequence[Event] = ()  # of the run under way
         self._faults = {r.label: r.fault for r in scenario.requests if r.fault != "none"}
 
@@ -120,7 +122,7 @@ class Workload:
         self.log = log = recorder.log
         context = AioContext(ScheduledSync(kernel))
         context.trace_hook = _recording(kernel, strategy, recorder)
-        kernel.watch = lambda parked: log.append(Event("parked", facts=(("who", _names(parked)),)))
+        kernel.watch = lambda parked: log.append(Event("parked", facts=(("who", tuple(map(_name, parked))),)))
         if strategy.footprints:
             context.touch_hook = lambda *access: kernel.accesses.append(access)
         failure = kernel.run(self.submit(context, recorder, kernel.choose), strategy)
@@ -134,8 +136,9 @@ class Workload:
         """Return the requests by name, each to be made by a task of its own, on fresh disks."""
         secondary, hidden, active = self._files
         size, cluster = self.scenario.size, self.scenario.cluster
-        for start, data in self._baseline:
-            os.pwrite(secondary, data, start)
+        for file, extent in self._written:
+            os.pwrite(file, bytes([ORIGINAL if file == secondary else 0]) * extent.length, extent.start)
+        self._written = recorder.written
         if self._faults:
             context.fault_hook = self._fail
         disks = Disks(
@@ -144,13 +147,9 @@ class Workload:
             TappedDisk(context, "active", active, size, recorder, self._baseline),
         )
         design = self.design(context, disks, self.geometry)
-        design.active.empty()
-        design.hidden.empty()
         bodies: list[tuple[str, Callable[[], None]]] = []
-        for number, submitted in enumerate(self.scenario.requests):
-            request = self._request(submitted, number)
-            options = self._options.get(submitted.kind, {})
-            call = partial(getattr(design, _CALLS[submitted.kind]), request, **options)
+        for request, method, options in self._calls:
+            call = partial(getattr(design, method), request, **options)
             bodies.append((request.name, partial(recorder.call, request, call)))
         return bodies
 
@@ -166,11 +165,17 @@ class Workload:
         held = entry.held.format(show_range(self.scenario, *entry.extent))
         return WaitEdge(wait.waiter.name, entry.owner.name, wait.on, held)
 
-    def _request(self, submitted: Submitted, number: int) -> Request:
+    def _call(self, submitted: Submitted, number: int) -> tuple[Request, str, dict[str, bool]]:
+        kind, scenario = submitted.kind, self.scenario
         offset, length = submitted.offset or 0, submitted.length or 0
-        writes = submitted.kind in ("nbd-write", "guest-write")
-        data = bytes([written_by(self.scenario, number)]) * length if writes else None
-        return Request(submitted.label, Extent(offset, offset + length), data)
+        writes = kind in ("nbd-write", "guest-write")
+        data = bytes([written_by(scenario, number)]) * length if writes else None
+        request = Request(submitted.label, Extent(offset, offset + length), data)
+        options = {
+            "checkpoint": {"quiesced": scenario.quiesced_checkpoint},
+            "stop": {"drained": scenario.drain_on_stop},
+        }
+        return request, _CALLS[kind], options.get(kind, {})
 
     def _fail(self, label: str, request: Request) -> None:
         if self._faults.get(request.name, "") == _FAULTS.get(label):
@@ -207,10 +212,6 @@ def _recording(kernel: Kernel, strategy: Strategy, recorder: Recorder) -> Trace:
             strategy.labelled(label, request.name)
 
     return trace
-
-
-def _names(tasks: Sequence[Task]) -> tuple[str, ...]:
-    return tuple(task.name for task in tasks)
 
 
 def ending(failure: Failure | None, cycle: Sequence[WaitEdge]) -> list[Event]:

@@ -25,22 +25,21 @@ class PCT(Strategy):
 
     def begin(self, tasks: Sequence[Task]) -> None:
         """Draw the priorities and the change points."""
-        order = [float(self.depth + i) for i in range(len(tasks))]
-        self.random.shuffle(order)
-        self.priority = {task.index: order[i] for i, task in enumerate(tasks)}
-        self.changes = {self.random.randrange(self.longest): float(i) for i in range(1, self.depth)}
+        draw = self.random.random
+        self.priority = {task: self.depth + draw() for task in tasks}
+        self.changes = {int(draw() * self.longest): float(i) for i in range(1, self.depth)}
         self.decision = 0
 
     def choose(self, n: int, label: str, tasks: Sequence[Task]) -> int:
         """Return the task of the highest priority, after lowering it if this is a change point."""
         if not tasks:
             return self.random.randrange(n)
-        best = max(range(n), key=lambda i: self.priority[tasks[i].index])
+        best = max(tasks, key=self.priority.__getitem__)
         if self.decision in self.changes:
-            self.priority[tasks[best].index] = self.changes[self.decision]
-            best = max(range(n), key=lambda i: self.priority[tasks[i].index])
+            self.priority[best] = self.changes[self.decision]
+            best = max(tasks, key=self.priority.__getitem__)
         self.decision += 1
-        return best
+        return tasks.index(best)
 
     def end(self, failure: Failure | None) -> None:
         """Learn how long runs are."""
