@@ -14,7 +14,8 @@ from impl.extent import Extent
 class Recorder:
     """The log of one run, as it grows. A transfer is told with the step that it belongs to.
 
-    `written`: (file, extent) of all that the run has written. `overlap`: transfers run beside others' steps, so it is told, too, from when on they may take effect.
+    `written`: (file, extent) of all that the run has written. `overlap`: transfers run beside others' steps,
+    so it is told, too, from when on they may take effect.
     """
 
     def __init__(self, *, overlap: bool = False) -> None:
