@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from operator import attrgetter
 from typing import Any
@@ -15,6 +15,7 @@ from conformance.recorder import Recorder, TappedDisk
 from conformance.scheduler.kernel import Failure, Kernel, Strategy, Task
 from conformance.scheduler.schedule import Schedule
 from conformance.scheduler.sync import ScheduledSync
+from conformance.strategies.simple import Sequential
 from impl.context import AioContext, Request, Trace
 from impl.design import Disks, Geometry
 from impl.designs import DESIGNS
@@ -37,6 +38,8 @@ _CALLS = {
     "stop": "stop",
 }
 _name = attrgetter("name")
+
+Bodies = list[tuple[str, Callable[[], None]]]
 _FAULTS = {"cow.read": "cbw-read", "cow.write": "cbw-write", "write.data": "data-write"}
 
 
@@ -78,11 +81,18 @@ class Workload:
     The requests are submitted at once, and arrive as the scheduler lets them; a fault fails its step. Raises
     ScenarioError if the scenario has what the design does not, or what threads do not run: what never ends,
     and a client's discard.
+
+    `epilogue` has requests that are made one after the other when all others have ended; they are added to
+    the scenario.
     """
 
-    def __init__(self, design: str, scenario: Scenario, kernel: Kernel) -> None:
+    def __init__(
+        self, design: str, scenario: Scenario, kernel: Kernel, epilogue: Sequence[Submitted] = ()
+    ) -> None:
+        scenario = replace(scenario, requests=(*scenario.requests, *epilogue))
         self.design = DESIGNS[design]
         self.scenario = scenario
+        self.epilogue = len(epilogue)
         self.kernel = kernel
         reduced = reduce(scenario)
         self.geometry = Geometry(
@@ -125,15 +135,20 @@ class Workload:
         kernel.watch = lambda parked: log.append(Event("parked", facts=(("who", tuple(map(_name, parked))),)))
         if strategy.footprints:
             context.touch_hook = lambda *access: kernel.accesses.append(access)
-        failure = kernel.run(self.submit(context, recorder, kernel.choose), strategy)
+        bodies, epilogue = self.submit(context, recorder, kernel.choose)
+        failure = kernel.run(bodies, strategy)
+        values, seen = kernel.values, kernel.seen
+        if epilogue and failure is None:
+            context.trace_hook, context.touch_hook = _recording(kernel, Sequential(), recorder), None
+            failure = kernel.run(epilogue, Sequential())
         cycle = self.cycle(failure.cycle) if failure else ()
         log += ending(failure, cycle)
-        return Run(log, recorder.results, failure, cycle, kernel.values, kernel.seen)
+        return Run(log, recorder.results, failure, cycle, values, seen)
 
     def submit(
         self, context: AioContext, recorder: Recorder, choose: Callable[[int, str], int]
-    ) -> list[tuple[str, Callable[[], None]]]:
-        """Return the requests by name, each to be made by a task of its own, on fresh disks."""
+    ) -> tuple[Bodies, Bodies]:
+        """Return the requests by name, each for a task of its own, on fresh disks; and the epilogue."""
         secondary, hidden, active = self._files
         size, cluster = self.scenario.size, self.scenario.cluster
         for file, extent in self._written:
@@ -147,11 +162,12 @@ class Workload:
             TappedDisk(context, "active", active, size, recorder, self._baseline),
         )
         design = self.design(context, disks, self.geometry)
-        bodies: list[tuple[str, Callable[[], None]]] = []
+        bodies: Bodies = []
         for request, method, options in self._calls:
             call = partial(getattr(design, method), request, **options)
             bodies.append((request.name, partial(recorder.call, request, call)))
-        return bodies
+        first = len(bodies) - self.epilogue
+        return bodies[:first], bodies[first:]
 
     def cycle(self, waits: Sequence[Wait]) -> tuple[WaitEdge, ...]:
         """Return a deadlock in the scenario's units, from the first request on."""

@@ -12,6 +12,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from math import inf
 
+from conformance.epilogue import epilogue
 from conformance.finding import Finding, examine, minimal
 from conformance.log import Sight
 from conformance.monitor.explain import reason
@@ -103,7 +104,8 @@ class Bench:
     def hunt(self, mutant: Mutant) -> Outcome:
         """Hunt one mutant."""
         scenario, plan = scenario_of(mutant), self.plan
-        workload, oracle = self._workload(mutant.design, scenario), self._oracle(mutant, scenario)
+        workload = self._workload(mutant.design, scenario)
+        oracle = self._oracle(mutant, workload.scenario)
 
         def run(strategy: Strategy) -> Run:
             # Only here is the fault in the stack: the judge has its arithmetic from there.
@@ -130,7 +132,8 @@ class Bench:
     def _workload(self, design: str, scenario: Scenario) -> Workload:
         key = (design, scenario)
         if key not in self.workloads:
-            self.workloads[key] = Workload(design, scenario, self.kernel)
+            last = epilogue(scenario, DESIGNS[design]) if self.plan.sight is Sight.BLACK else ()
+            self.workloads[key] = Workload(design, scenario, self.kernel, last)
         return self.workloads[key]
 
     def _oracle(self, mutant: Mutant, scenario: Scenario) -> Oracle:
