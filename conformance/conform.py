@@ -58,7 +58,6 @@ class Plan:
         judges = (DESIGNS[design], self.judge(design))
         return [s for s in self.scenarios if runs(s) and all(d.misses(s) is None for d in judges)]
 
-
     def prepare(self, design: str, scenario: Scenario, kernel: Kernel) -> tuple[Workload, Oracle]:
         """Return what runs the scenario, with an epilogue for black sight, and what judges the runs."""
         judge = self.judge(design)
