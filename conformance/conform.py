@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from conformance.epilogue import epilogue
-from conformance.finding import Finding, examine, minimal
+from conformance.finding import CanaryError, Finding, examine, minimal
 from conformance.log import Event, Sight
 from conformance.monitor.oracle import Oracle
 from conformance.scheduler.kernel import Kernel
@@ -28,10 +28,6 @@ TOURS = "tours"
 """The strategy of making every step that the model has; with white sight only."""
 _PATIENCE = 2_000
 _CHUNK = 50
-
-
-class CanaryError(Exception):
-    """What must be refused is not: whatever else is said of a campaign would mean nothing."""
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from math import inf
 
 from conformance.epilogue import epilogue
-from conformance.finding import Finding, examine, minimal
+from conformance.finding import CanaryError, Finding, examine, minimal
 from conformance.log import Sight
 from conformance.monitor.explain import reason
 from conformance.monitor.oracle import Oracle
@@ -86,10 +86,6 @@ class Plan:
     seeds: int = 5
     budget: int = 400
     sight: Sight = Sight.WHITE
-
-
-class CanaryError(Exception):
-    """The canary survives: the bench sees nothing, and what it says of others means nothing."""
 
 
 @dataclass
