@@ -6,7 +6,7 @@ import errno
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property, partial
+from functools import cache, cached_property, partial
 from operator import attrgetter
 from typing import Any
 
@@ -132,7 +132,7 @@ class Workload:
         self.log = log = recorder.log
         context = AioContext(ScheduledSync(kernel))
         context.trace_hook = _recording(kernel, strategy, recorder)
-        kernel.watch = lambda parked: log.append(Event("parked", facts=(("who", tuple(map(_name, parked))),)))
+        kernel.watch = lambda parked: log.append(_parked(tuple(map(_name, parked))))
         if strategy.footprints:
             context.touch_hook = lambda *access: kernel.accesses.append(access)
         bodies, epilogue = self.submit(context, recorder, kernel.choose)
@@ -228,6 +228,11 @@ def _recording(kernel: Kernel, strategy: Strategy, recorder: Recorder) -> Trace:
             strategy.labelled(label, request.name)
 
     return trace
+
+
+@cache  # one for each set of requests, and told of at every step
+def _parked(who: tuple[str, ...]) -> Event:
+    return Event("parked", facts=(("who", who),))
 
 
 def ending(failure: Failure | None, cycle: Sequence[WaitEdge]) -> list[Event]:
