@@ -22,7 +22,7 @@ from pathlib import Path
 
 from conformance.monitor.monitor import judge
 from conformance.monitor.oracle import Oracle
-from conformance.scheduler.kernel import Kernel
+from conformance.scheduler.kernel import Kernel, Strategy, Substrate
 from conformance.scheduler.schedule import Replay, Schedule
 from conformance.scheduler.substrate import Greenlets, PooledThreads
 from conformance.strategies.exhaustive import DPOR
@@ -51,9 +51,11 @@ def best(once: Callable[[], object], batch: int = 50, batches: int = 80) -> floa
 
 def ours() -> None:
     cases: dict[str, Callable[[], object]] = {"sum(range(10_000))": lambda: sum(range(10_000))}
-    for substrate in (Greenlets, PooledThreads):
+    substrates: tuple[type[Substrate], ...] = (Greenlets, PooledThreads)
+    for substrate in substrates:
         workload = Workload(DESIGN, find(SCENARIO), Kernel(substrate()))
-        for strategy in (RandomWalk(1), PCT(1), UniformRandomWalk(1), POS(1), DPOR()):
+        strategies: list[Strategy] = [RandomWalk(1), PCT(1), UniformRandomWalk(1), POS(1), DPOR()]
+        for strategy in strategies:
             name = f"{substrate.__name__:<13} {type(strategy).__name__}"
             cases[name] = partial(workload.run, strategy)
     workload = Workload(DESIGN, find(SCENARIO), Kernel(Greenlets()))

@@ -15,11 +15,11 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from conformance.finding import examine
+from conformance.finding import CanaryError, examine
 from conformance.log import Sight
 from conformance.monitor.oracle import Oracle
 from conformance.mutants import campaign, cli
-from conformance.mutants.campaign import CanaryError, Outcome, Plan, hunt_all, mutated
+from conformance.mutants.campaign import Outcome, Plan, hunt_all, mutated
 from conformance.mutants.catalogue import CANARY, MUTANTS, scenario_of
 from conformance.mutants.mutant import SIGHTS, ModelMutant, Mutant, StackMutant
 from conformance.reducer import Deviate
