@@ -8,29 +8,36 @@ nobody else is under way, hence they add no choice to a schedule.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from model.designs import Design
 from model.scenarios import Scenario
-from model.scenarios.geometry import reduce
+from model.scenarios.geometry import Range, reduce
 from model.scenarios.scenario import MOST_REQUESTS, Request
+
+_Wanted = tuple[str, int | None, int | None]  # kind, offset, length
 
 
 def epilogue(scenario: Scenario, *designs: Design) -> tuple[Request, ...]:
-    """Return the requests to make then, one after the other, as far as the designs have them."""
-    clusters = reduce(scenario).clusters
-    start, end = clusters[0][0], clusters[-1][1]
+    """Return the requests to make then, one after the other: what the designs have, and a scenario may."""
     first = len(scenario.requests)
-    kinds = ["guest-read"]
+    reads: list[_Wanted] = [("guest-read", start, end - start) for start, end in _touched(scenario)]
+    wanted = [*reads]
     if not any("checkpoint" in design.lacks for design in designs):
-        kinds += ["checkpoint", "guest-read"]
+        wanted += [("checkpoint", None, None), *reads]
     return tuple(
-        Request(
-            kind=kind,
-            offset=start if kind == "guest-read" else None,
-            length=end - start if kind == "guest-read" else None,
-            stream=False,
-            fault="none",
-            label=f"{kind} {number}",
-            group=number,
-        )
-        for number, kind in enumerate(kinds[: MOST_REQUESTS - first], first)
+        Request(kind, offset, length, False, "none", f"{kind} {number}", number)
+        for number, (kind, offset, length) in enumerate(wanted[: MOST_REQUESTS - first], first)
     )
+
+
+def _touched(scenario: Scenario) -> Iterator[Range]:
+    """Yield the extents of the clusters that requests touch, adjacent ones as one."""
+    clusters = iter(reduce(scenario).clusters)
+    start, end = next(clusters)
+    for cluster in clusters:
+        if cluster[0] > end:
+            yield start, end
+            start = cluster[0]
+        end = cluster[1]
+    yield start, end

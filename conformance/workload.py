@@ -29,6 +29,8 @@ from model.scenarios.scenario import Request as Submitted
 from model.trace.text import describe_cycle
 from model.trace.trace import WaitEdge
 
+Bodies = list[tuple[str, Callable[[], None]]]
+"""Requests by name, and what makes each."""
 _CALLS = {
     "nbd-write": "nbd_write",
     "nbd-zero": "nbd_write",
@@ -37,10 +39,8 @@ _CALLS = {
     "checkpoint": "checkpoint",
     "stop": "stop",
 }
-_name = attrgetter("name")
-
-Bodies = list[tuple[str, Callable[[], None]]]
 _FAULTS = {"cow.read": "cbw-read", "cow.write": "cbw-write", "write.data": "data-write"}
+_name = attrgetter("name")
 
 
 @dataclass(frozen=True)

@@ -39,6 +39,13 @@ def test_a_design_without_checkpoints_is_read_once_and_no_scenario_grows_too_lon
     assert [request.label for request in epilogue(long, DESIGNS["rfc-2016"])] == ["guest-read 15"]
 
 
+def test_what_lies_between_is_not_read() -> None:
+    race = find("race")
+    near, far = race.requests[0], replace(race.requests[1], offset=100 * 65536)
+    made = epilogue(replace(race, requests=(near, far)), DESIGNS["copy-before-write-7.0"])
+    assert [(request.offset, request.length) for request in made] == [(0, 65536), (100 * 65536, 65536)]
+
+
 @pytest.mark.parametrize("name", STRATEGIES)
 def test_it_comes_last_and_the_schedule_is_the_same_without_it(name: str) -> None:
     plain = Workload("rfc-repaired", find("checkpoint"), Kernel(Greenlets()))
