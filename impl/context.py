@@ -41,7 +41,7 @@ class Trace(Protocol):
 class Touch(Protocol):
     """Told which part of which shared object a step reads or writes (`extent` None: all of it)."""
 
-    def __call__(self, what: str, extent: Extent | None, write: bool, /) -> None:
+    def __call__(self, what: str, extent: tuple[int, int] | None, write: bool, /) -> None:
         """Take note of the access."""
 
 
@@ -94,7 +94,7 @@ class AioContext:
             self.trace_hook(label, request, facts)
         self.sync.pause(self.lock)
 
-    def touch(self, what: str, extent: Extent | None, write: bool) -> None:
+    def touch(self, what: str, extent: tuple[int, int] | None, write: bool) -> None:
         """Say that the step reads or writes a shared object."""
         if self.touch_hook is not None:
             self.touch_hook(what, extent, write)
