@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from conformance.conform import CanaryError, Plan, conform
+from conformance.conform import Plan, conform
+from conformance.finding import CanaryError
 from conformance.log import Sight
 from conformance.log_file import Header, LogError, read, write
 from conformance.scheduler.kernel import Kernel
@@ -20,7 +21,8 @@ from conformance.stress import Stress
 from conformance.workload import Workload
 from cowpath import run
 from model.scenarios import bundled, find
-from model.scenarios.scenario import document, from_document
+from model.scenarios.scenario import from_document
+from model.scenarios.writing import document
 from model.verdict import Verdict
 
 
