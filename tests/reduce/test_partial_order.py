@@ -459,7 +459,7 @@ def test_z3_confirms_of_images_what_it_was_asked_of_others(
     drawn = find(scenario)
     narrowed, asked, certified = prepared(DESIGNS[design].system, bind(drawn, reduce(drawn)))
     known = {(n, need.other): need for n, needs in enumerate(certified.needs) for need in needs}
-    assert certificate.images(narrowed.model)
+    assert images(narrowed.model)
     monkeypatch.setattr(certificate, "images", lambda model: {})
     monkeypatch.setattr(certificate, "propose", lambda narrowed, of, places, pairs: known)
     again = certify(narrowed, asked)
