@@ -24,6 +24,7 @@ from model.language.instance import Instance
 from model.language.system import State, System
 from model.reduce import certificate, symmetry
 from model.reduce.certificate import Certificate, certify
+from model.reduce.orbits import images
 from model.reduce.places import Places, places_of
 from model.scenarios import Scenario, find, loads
 from model.scenarios.geometry import reduce
