@@ -119,13 +119,7 @@ class Attempt:
         Only obligations that needed one of them are tried again. Obligations of a claim that is left out
         remain in the result, but nothing can need them. A guard less only makes it easier to move.
         """
-        outcomes = (
-            self.prover.prove(self.obligations[o.name], names)
-            if o.needs is not None and not o.needs.isdisjoint(names)
-            else o
-            for o in induction.outcomes
-        )
-        return replace(induction, outcomes=tuple(outcomes))
+        return replace(induction, outcomes=tuple(self._again(o, names) for o in induction.outcomes))
 
     def houdini(self, induction: Induction, names: Collection[str]) -> tuple[Induction, tuple[str, ...]]:
         """Leave out the hypotheses named and every invariant that falls, until the rest is inductive.
@@ -135,16 +129,28 @@ class Attempt:
         """
         out = list(names)
         claims = {claim.name for claim in self.argument.invariants}
-        while True:
-            induction = self.without(induction, out)
-            broken = {o.about for o in induction.outcomes if not o.proved and o.theorem is None}
-            fallen = sorted(broken & claims - set(out))
-            if not fallen:
-                kept = tuple(claim for claim in self.argument.invariants if claim.name not in out)
-                scope = tuple(claim for claim in self.argument.scope if claim.name not in out)
-                argument = replace(self.argument, scope=scope, invariants=kept)
-                return replace(induction, argument=argument), tuple(out)
-            out += fallen
+        outcomes = {o.name: o for o in induction.outcomes}
+        of_claims = {o.name: None for o in induction.outcomes if o.theorem is None and o.about in claims}
+        fallen: int | None = None
+        while fallen != len(out):
+            fallen = len(out)
+            for name in of_claims:
+                if outcomes[name].about not in out:
+                    outcomes[name] = self._again(outcomes[name], out)
+                    if not outcomes[name].proved:
+                        out.append(outcomes[name].about)
+        for name in (o.name for o in induction.outcomes if o.name not in of_claims):
+            outcomes[name] = self._again(outcomes[name], out)
+        kept = tuple(claim for claim in self.argument.invariants if claim.name not in out)
+        scope = tuple(claim for claim in self.argument.scope if claim.name not in out)
+        argument = replace(self.argument, scope=scope, invariants=kept)
+        return replace(induction, argument=argument, outcomes=tuple(outcomes.values())), tuple(out)
+
+    def _again(self, outcome: Outcome, without: Collection[str]) -> Outcome:
+        """Return what comes of an obligation without the hypotheses: the same if it needs none of them."""
+        if outcome.needs is None or outcome.needs.isdisjoint(without):
+            return outcome
+        return self.prover.prove(self.obligations[outcome.name], without)
 
     def each_without(self, induction: Induction, names: Collection[str]) -> dict[str, Induction]:
         """Return what comes of it without each of the hypotheses, alone: see `without`."""
