@@ -60,6 +60,11 @@ def descends(on: str) -> str:
     return f"who waits on {on} waits for a lower level"
 
 
+def stays(label: str, on: str) -> str:
+    """Return what is said of who cannot move: it does not wait there either."""
+    return f"{label} does not wait on {on}"
+
+
 class Theory:
     """All that is claimed of a system, translated. `sizes`: in a universe of so many elements."""
 
@@ -237,7 +242,7 @@ class Theory:
             for wait in action.waits:
                 holder = universe.element(wait.bound.sort, wait.bound.name)
                 edge = z3.And(list(self._waits(action, wait, bound, holder).values()))
-                facts[f"{action.label} does not wait on {wait.on}"] = universe.forall(
+                facts[stays(action.label, wait.on)] = universe.forall(
                     [*others, (holder, index_of(wait.bound))], z3.Not(edge)
                 )
             own |= facts
