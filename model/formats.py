@@ -11,7 +11,6 @@ from model.designs import DESIGNS, Design
 from model.scenarios import Scenario
 from model.scenarios.geometry import Geometry, reduce
 from model.scenarios.writing import dumps
-from model.stack.properties import MEANING
 from model.trace import itf, mermaid, png, pytestfile, record, svg, text
 from model.trace.trace import Trace
 
@@ -34,7 +33,7 @@ class Subject:
     @property
     def meaning(self) -> str:
         """What the property says; nothing for a walk that decides none."""
-        return MEANING.get(self.trace.property, "")
+        return pages.MEANINGS.get(self.trace.property, "")
 
 
 def _text(it: Subject) -> str:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import io
+import re
+import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import IO, cast
 
 import click
 from rich.console import Console
 
+from model import output
 from model.designs import DESIGNS, Design
 from model.designs.loading import DesignError
 from model.designs.loading import find as load_design
@@ -26,10 +31,26 @@ class BadInput(click.ClickException):
     exit_code = 2
 
 
+class _Trimmed(io.TextIOBase):
+    """Standard output, without the blanks that a table's last cells are padded with."""
+
+    encoding = sys.stdout.encoding
+
+    def write(self, text: str, /) -> int:
+        """Write the text, its lines without the blanks at their ends."""
+        return sys.stdout.write(re.sub(" +$", "", text, flags=re.MULTILINE))
+
+    def flush(self) -> None:
+        """Flush standard output."""
+        sys.stdout.flush()
+
+
 def open_console() -> Console:
     """Return a console for results, at least 100 columns wide."""
     wide = Console(highlight=False)
-    return wide if wide.is_terminal and wide.width >= WIDTH else Console(width=WIDTH, highlight=False)
+    if wide.is_terminal:
+        return wide if wide.width >= WIDTH else Console(width=WIDTH, highlight=False)
+    return Console(width=WIDTH, highlight=False, file=cast(IO[str], _Trimmed()))
 
 
 def find_designs(names: Sequence[str]) -> list[Design]:
@@ -57,6 +78,22 @@ def find_scenarios(names: Sequence[str]) -> list[Scenario]:
         if twice:
             raise BadInput(f"two of the scenarios are named '{twice[0]}'; give each a name of its own")
     return different
+
+
+def check_target(path: str | None, form: str) -> None:
+    """Raise `BadInput` where a picture would go to a terminal, `OutputError` where no file can be."""
+    if path is not None:
+        output.check_file(path, "-o")
+    elif form == "png" and sys.stdout.isatty():
+        raise BadInput("--format png: no terminal shows that; accepted: -o OUT, or a pipe")
+
+
+def deliver(content: str | bytes, path: str | None) -> None:
+    """Write the file, or to stdout where there is no path. Raises `OutputError`."""
+    if path is None:
+        click.echo(content, nl=False)
+    else:
+        output.write(path, content)
 
 
 def read_trace(path: str, design: Design, scenario: Scenario, geometry: Geometry) -> Trace:
