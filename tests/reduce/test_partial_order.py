@@ -24,6 +24,7 @@ from model.language.instance import Instance
 from model.language.system import State, System
 from model.reduce import certificate, symmetry
 from model.reduce.certificate import Certificate, certify
+from model.reduce.orbits import images
 from model.reduce.places import Places, places_of
 from model.scenarios import Scenario, find, loads
 from model.scenarios.geometry import reduce
@@ -459,7 +460,7 @@ def test_z3_confirms_of_images_what_it_was_asked_of_others(
     drawn = find(scenario)
     narrowed, asked, certified = prepared(DESIGNS[design].system, bind(drawn, reduce(drawn)))
     known = {(n, need.other): need for n, needs in enumerate(certified.needs) for need in needs}
-    assert certificate.images(narrowed.model)
+    assert images(narrowed.model)
     monkeypatch.setattr(certificate, "images", lambda model: {})
     monkeypatch.setattr(certificate, "propose", lambda narrowed, of, places, pairs: known)
     again = certify(narrowed, asked)
