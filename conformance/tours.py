@@ -20,7 +20,7 @@ from conformance.finding import Finding, examine
 from conformance.monitor.monitor import Monitor
 from conformance.monitor.oracle import Move, Oracle
 from conformance.scheduler.kernel import Task
-from conformance.strategies.simple import Guided
+from conformance.strategies.simple import Guided, Wanted
 from conformance.workload import Workload
 from impl.errors import Crash
 
@@ -66,6 +66,12 @@ class Graph:
             and all(move.owner != owner for move in moves)
         )
 
+    def wanted(self, move: Move) -> Wanted:
+        """Return the step as a strategy is told to make it."""
+        name = self.oracle.model.instance.names["Request"][move.owner]
+        waits_for = self.oracle.waited_for(move) if move.label.endswith(".park") else ""
+        return Wanted(move.label, name, waits_for)
+
     def distances(self, targets: set[bytes], without: set[Edge]) -> dict[bytes, int]:
         """Return how many steps each state is from the nearest of the targets, where there is such a way."""
         found = dict.fromkeys(targets, 0)
@@ -91,8 +97,7 @@ class Guide(Guided):
     """Follow a tour, and try at each of its states everybody whom the model keeps waiting there."""
 
     def __init__(self, tour: Tour, graph: Graph) -> None:
-        names = [request.label for request in graph.oracle.scenario.requests]
-        super().__init__([(move.label, names[move.owner]) for move in tour.moves])
+        super().__init__([graph.wanted(move) for move in tour.moves])
         self.tour = tour
         self.graph = graph
         self.tried: set[tuple[int, int]] = set()
@@ -102,8 +107,8 @@ class Guide(Guided):
         if self.departed or self.at == len(self.path):
             return 0
         moves = self.graph.moves[self.tour.states[self.at]]
-        if not tasks:
-            return self._data(n, label, moves)
+        if not tasks and not self.path[self.at].waits_for:
+            return self._less(n, moves)
         movable = {move.owner for move in moves}
         for i, task in enumerate(tasks):
             if task.index not in movable and (self.at, task.index) not in self.tried:
@@ -111,11 +116,9 @@ class Guide(Guided):
                 return i
         return super().choose(n, label, tasks)
 
-    def _data(self, n: int, label: str, moves: Sequence[Move]) -> int:
-        """Return 1 to look past whom the tour does not wait for; of an extent, how much less to take."""
+    def _less(self, n: int, moves: Sequence[Move]) -> int:
+        """Return how much less of an extent to take than the widest."""
         wanted = self.tour.moves[self.at]
-        if wanted.label.endswith(".park"):
-            return int(label != f"look past {self.graph.oracle.waited_for(wanted)}")
         alike = [move for move in moves if (move.label, move.owner) == (wanted.label, wanted.owner)]
         return min(len(alike) - 1 - alike.index(wanted), n - 1)
 
