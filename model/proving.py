@@ -235,10 +235,9 @@ def _judge(
         result = replace(result, rank=measures, loop=induction.rank.loop)
     if proved or not induction.complete:
         return result
-    missing = None
-    for outcome in itertools.islice((o for o in outcomes if not o.proved), _SEARCHED):
-        poll()
-        missing = missing or search(induction, outcome)
+    poll()
+    first = itertools.islice((o for o in outcomes if not o.proved), _SEARCHED)
+    missing = next(filter(None, (search(induction, outcome) for outcome in first)), None)
     trace = _refutation(design, argument, theorem, scenarios, poll)
     return replace(
         result,

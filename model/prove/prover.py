@@ -65,12 +65,10 @@ class Prover:
             self._own = obligation.own
         near = [name for name in names if name in obligation.near]
         tries = [near, names] if near else [names]
-        needs = self._ask(
-            self._shared, obligation, tries, sorted({min(limit, self.rlimit) for limit in SHORT})
-        )
-        if (
-            needs is None and tries and self.rlimit > SHORT[-1]
-        ):  # what z3 has learnt from the obligations before may stand in its way
+        limits = sorted({min(limit, self.rlimit) for limit in SHORT})
+        needs = self._ask(self._shared, obligation, tries, limits)
+        if needs is None and tries and self.rlimit > max(SHORT):
+            # What z3 has learnt from the obligations before may stand in its way.
             alone = self._solver()
             alone.add(_assumed(obligation.own))
             needs = self._ask(alone, obligation, tries, [self.rlimit])
