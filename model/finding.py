@@ -11,11 +11,12 @@ from model.designs import Design
 from model.explore.program import Program
 from model.language.claim import Argument
 from model.language.domains import narrow
+from model.language.evaluate import OutOfRange, Vector
 from model.language.expression import index_of
 from model.language.ground import ground
 from model.language.instance import Instance
 from model.language.system import System
-from model.prove.candidates import Sample, candidates
+from model.prove.sample import Sample
 from model.prove.prover import RLIMIT, Poll, Prover
 from model.prove.theorem import Attempt
 from model.prove.theory import Obligation, Theory
@@ -74,14 +75,23 @@ def find(
     )
 
 
-def explored(system: System, instance: Instance, poll: Poll) -> Sample:
-    """Return reachable states of the instance, those of least depth, `MOST` of them or a few more."""
-    narrowed = narrow(ground(system, instance))
+def explored(system: System, instance: Instance, since: Vector | None = None, most: int = MOST) -> Sample:
+    """Return states of the instance that can be reached, those of least depth, `most` of them or a few more.
+
+    `since`: the state to begin with, if not the initial one.
+    """
+    model = ground(system, instance)
+    narrowed = narrow(model if since is None else replace(model, initial=since))
     program = Program(narrowed, ())
     states = {program.initial: None}
     for state in (queue := [program.initial]):  # which grows meanwhile
-        poll()
-        for _, successor in program.successors(state) if len(states) < MOST else ():
+        if len(states) >= most:
+            break
+        try:
+            successors = program.successors(state)
+        except OutOfRange:  # cannot be reached initially, so it is for the proof to tell
+            continue
+        for _, successor in successors:
             if successor not in states:
                 states[successor] = None
                 queue.append(successor)
