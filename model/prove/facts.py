@@ -10,19 +10,15 @@ guards are those of S. Graf, H. Saidi, "Construction of abstract state graphs wi
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from model.language.expression import (
     Const,
     Expr,
-    IfThenElse,
     Local,
     Quantified,
     Read,
-    exists,
-    forall,
-    index_of,
     local,
     nobody,
 )
@@ -103,12 +99,16 @@ class Facts:
         yield from self._of_bitmaps()
         yield from self._presence()
 
-    def _placed(self, make: Callable[[Local], Iterator[tuple[str, tuple[Local, ...], Expr, Expr, Expr]]]) -> Iterator[Fact]:
+    def _placed(
+        self, make: Callable[[Local], Iterator[tuple[str, tuple[Local, ...], Expr, Expr, Expr]]]
+    ) -> Iterator[Fact]:
         """Yield facts of an owner by what it does, and by where it is on each other counter that it has."""
         r = local(self.owner, "r")
         for name, more, then, when, tells in make(r):
             for axes in (self.of(r), *(self._on(counter, r) for counter in self._others)):
-                if not reads_of(then) <= {name for axis in axes for name in reads_of(axis.value)} or not reads_of(then):
+                if not reads_of(then) <= {
+                    name for axis in axes for name in reads_of(axis.value)
+                } or not reads_of(then):
                     yield Fact(name, (r, *more), axes, then, when, tells)
 
     def _is_ghost(self, name: str) -> bool:
@@ -136,7 +136,9 @@ class Facts:
         found: list[tuple[str, Expr]] = []
         for name in self._named((owner,), Bool, rigid=True):
             found += [(name, s[name][r]), (f"not {name}", ~s[name][r])]
-        found += [(p.name, s[p.name]) for p in self.system.parameters.values() if not p.indices and p.sort == BOOL]
+        found += [
+            (p.name, s[p.name]) for p in self.system.parameters.values() if not p.indices and p.sort == BOOL
+        ]
         for name in self._named((owner,), Maybe):
             found += [
                 (f"{name} is nobody", s[name][r] == nobody(owner)),
@@ -146,7 +148,11 @@ class Facts:
             found += [(f"it is {name}", s[name] == r), (f"it is not {name}", s[name] != r)]
         for name in self._named((owner,), Int):
             found.append((f"{name} = 0", s[name][r] == 0))
-            found += [(f"{name} < {p}", s[name][r] < s[p][r]) for p in self._named((owner,), Int, rigid=True) if p != name]
+            found += [
+                (f"{name} < {p}", s[name][r] < s[p][r])
+                for p in self._named((owner,), Int, rigid=True)
+                if p != name
+            ]
         for name, then in found:
             yield name, (), then, TRUE, TRUE
 
@@ -207,7 +213,11 @@ class Facts:
         s, r = self.state, local(self.owner, "r")
         for one, two, _ in self.pairs(rigid=False):
             a, b = s[one][r], s[two][r]
-            found = [(f"{one} < {two}", a < b), (f"{one} <= {two}", a <= b), (f"{two} = {one} + 1", b == a + 1)]
+            found = [
+                (f"{one} < {two}", a < b),
+                (f"{one} <= {two}", a <= b),
+                (f"{two} = {one} + 1", b == a + 1),
+            ]
             found += [(f"{one} = {two}", a == b)] if one < two else []
             for name, then in found:
                 yield Fact(name, (r,), self.of(r), then)
@@ -234,12 +244,23 @@ class Facts:
             for name in self._named((owner,), Bool):
                 yield Fact(
                     f"no two whose [{one}, {two}) meet have {name}",
-                    (r, q, k), tuple(self._modes), ~(s[name][r] & s[name][q]), meet, meet & s[name][r],
+                    (r, q, k),
+                    tuple(self._modes),
+                    ~(s[name][r] & s[name][q]),
+                    meet,
+                    meet & s[name][r],
                 )
         for name in self._named((owner,), Maybe):
             waits = (r != q) & (s[name][q] == r)
             yield Fact(f"nobody waits by {name} for who is", (r, q), self.of(r), ~waits)
-            yield Fact(f"who is waited for by {name} waits for nobody", (r, q), tuple(self._modes), s[name][r] == nobody(owner), waits, waits)
+            yield Fact(
+                f"who is waited for by {name} waits for nobody",
+                (r, q),
+                tuple(self._modes),
+                s[name][r] == nobody(owner),
+                waits,
+                waits,
+            )
             for counter in self._others:
                 yield Fact(f"nobody waits by {name} for who is", (r, q), self._on(counter, r), ~waits)
 
@@ -250,29 +271,34 @@ class Facts:
             bitmaps = self._named((index,), Bool)
             k = local(index, index.name.lower())
             for one, no in itertools.product(bitmaps, ("", "not ")):
-                set_: Callable[[Expr], Expr] = lambda k, one=one, no=no: ~s[one][k] if no else s[one][k]
+                here = ~s[one][k] if no else s[one][k]
                 for two, other in itertools.product(bitmaps, ("", "not ")):
                     if one != two:
                         then = ~s[two][k] if other else s[two][k]
-                        yield Fact(f"where {no}{one}, {other}{two}", (k,), modes, then, set_(k), set_(k))
+                        yield Fact(f"where {no}{one}, {other}{two}", (k,), modes, then, here, here)
                 for cells, lies in self._grids(index):
                     x = local(cells, cells.name.lower())
-                    where = set_(s[lies][x])
+                    where = ~s[one][s[lies][x]] if no else s[one][s[lies][x]]
                     for disk, second in itertools.combinations(self._named((cells,), Maybe), 2):
                         yield Fact(
                             f"where {no}{one}, {disk} = {second}",
-                            (x,), modes, s[disk][x] == s[second][x], where, where & (s[disk][x] != nobody(self.owner)),
+                            (x,),
+                            modes,
+                            s[disk][x] == s[second][x],
+                            where,
+                            where & (s[disk][x] != nobody(self.owner)),
                         )
 
     def _presence(self) -> Iterator[Fact]:
         """Yield that somebody is at a place, in some mode of the whole."""
         name = self.program.name
         for place in self.program.sort.values if self._modes else ():
-            then = exists(self.owner, lambda q, place=place: self.state[name][q] == place)
+            q = local(self.owner, "q")
+            then = Quantified(BOOL, "exists", q, self.state[name][q] == place)
             yield Fact(f"somebody is at {place}", (), tuple(self._modes), then)
 
     def _grids(self, index: Index) -> Iterator[tuple[Index, str]]:
-        """Yield index sorts whose elements each lie in one of `index`, and the parameter that says in which."""
+        """Yield index sorts whose elements lie in one of `index` each, and the parameter that says which."""
         for parameter in self.system.parameters.values():
             if parameter.sort == index and len(parameter.indices) == 1:
                 yield parameter.indices[0], parameter.name

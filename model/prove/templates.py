@@ -80,7 +80,9 @@ def shape(expr: Expr, bound: tuple[int, ...] = ()) -> object:
     if isinstance(expr, Local):
         return bound.index(expr.number) if expr.number in bound else ("free", expr.number)
     inner = (*bound, expr.bound.number) if isinstance(expr, Quantified) else bound
-    plain = (getattr(expr, f.name) for f in fields(expr) if f.name in ("sort", "name", "value", "kind", "index"))
+    plain = (
+        getattr(expr, f.name) for f in fields(expr) if f.name in ("sort", "name", "value", "kind", "index")
+    )
     return type(expr).__name__, *plain, *(shape(part, inner) for part in parts(expr))
 
 

@@ -16,14 +16,14 @@ import z3
 
 from model.language.claim import Claim
 from model.language.evaluate import Vector
-from model.language.expression import Expr, index_of
+from model.language.expression import Expr, Quantified, index_of
 from model.language.instance import Instance
 from model.language.system import Action
 from model.prove.candidates import Candidate, Cases
 from model.prove.counterexample import read
 from model.prove.prover import Poll
 from model.prove.sample import Sample
-from model.prove.templates import free, reads_of
+from model.prove.templates import free, parts, reads_of
 from model.prove.theory import Theory
 from model.symbolic.universe import Bindings, Look, joined
 
@@ -149,6 +149,7 @@ class Weakening:
         assert sizes is not None
         look, found = _Look(self.theory, state), []
         for candidate in self.candidates:
+            self.poll()
             fact = candidate.fact
             touched = written is None or not reads_of(fact.formula).isdisjoint(written)
             for values in itertools.product(*(range(sizes[index_of(b).name]) for b in fact.bound)):
@@ -193,13 +194,14 @@ class Weakening:
         """
         instance, state = read(self.theory, model)
         sample = self.explore(instance, None if initially else state)
-        return any([candidate.weaken(sample) for candidate in self.candidates])
+        weakened = [candidate.weaken(sample) for candidate in self.candidates]
+        return any(weakened)
 
 
 def needed(theory: Theory, poll: Poll) -> list[Claim]:
     """Return those of the argument's invariants that do not follow from the others, in the theory's universe.
 
-    The longest are tried first.
+    The most complicated are tried first: those with quantifiers inside, then those about most elements.
     """
     solver = z3.Solver()
     solver.set("random_seed", 0)
@@ -207,14 +209,22 @@ def needed(theory: Theory, poll: Poll) -> list[Claim]:
     solver.add(*theory.instance.values(), *theory.scope.values())
     claims = {claim.name: claim for claim in theory.argument.invariants}
     for name, formula in theory.state.items():
-        solver.add(z3.Implies(z3.Bool(f"assume {name}"), formula))
-    left = dict.fromkeys(theory.state)
-    for name in sorted(claims, key=lambda name: (len(claims[name].indices), len(name)), reverse=True):
         poll()
-        others = [z3.Bool(f"assume {other}") for other in left if other != name]
+        solver.add(z3.Implies(z3.Bool(name), formula))
+    left = dict.fromkeys(theory.state)
+
+    def weight(name: str) -> tuple[int, int]:
+        return _quantifiers(theory.formulas[name]), len(name)
+
+    for name in sorted(claims, key=weight, reverse=True):
+        poll()
         solver.push()
         solver.add(z3.Not(theory.state[name]))
-        if solver.check(others) == z3.unsat:
+        if solver.check([z3.Bool(other) for other in left if other != name]) == z3.unsat:
             del left[name]
         solver.pop()
     return [claim for name, claim in claims.items() if name in left]
+
+
+def _quantifiers(expr: Expr) -> int:
+    return isinstance(expr, Quantified) + sum(map(_quantifiers, parts(expr)))

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence, Set
 import numpy as np
 
 from model.language.claim import Claim
-from model.language.expression import Const, Expr, Param, Read
+from model.language.expression import Const, Expr, Param, Read, index_of
 from model.language.sorts import BOOL, Enum
 from model.language.system import State
 from model.prove.candidates import Candidate, Cases
@@ -23,8 +23,12 @@ Product = tuple[frozenset[int] | None, ...]
 """Values on each axis; None: all of them."""
 
 
-def claims(candidates: Sequence[Candidate]) -> Iterator[Claim]:
-    """Yield the candidates as claims, those of nobody's cases first."""
+def claims(candidates: Sequence[Candidate]) -> tuple[Claim, ...]:
+    """Return the candidates as claims, each said once, those of nobody's cases first."""
+    return tuple({claim.name: claim for claim in _claims(candidates)}.values())
+
+
+def _claims(candidates: Sequence[Candidate]) -> Iterator[Claim]:
     nobody = {_sorts(c.fact): c.cases for c in candidates if c.fact.name == NOBODY}
     for candidate in sorted(candidates, key=lambda candidate: candidate.fact.name != NOBODY):
         nothing = np.zeros_like(candidate.cases)
@@ -55,7 +59,7 @@ def _claim(name: str, fact: Fact, body: Expr) -> Claim:
     def of(s: State, *elements: Expr) -> Expr:
         return replaced(body, dict(zip(numbers, elements, strict=True)))
 
-    return Claim(name, tuple(bound.sort for bound in fact.bound), of)
+    return Claim(name, tuple(index_of(bound) for bound in fact.bound), of)
 
 
 def _products(wanted: Cases, refused: Cases) -> list[Product]:
@@ -74,7 +78,7 @@ def _products(wanted: Cases, refused: Cases) -> list[Product]:
 def _phrase(axis: Axis, values: Set[int], others: Set[int]) -> tuple[str, Expr]:
     """Return in words, and as an expression, that the axis has one of the values, none of the others."""
     assert isinstance(axis.value, Read | Param)
-    named = [axis.sort.values[n] for n in sorted(min(values, others, key=len))]
+    named = [axis.sort.values[n] for n in sorted(values if len(values) <= len(others) else others)]
     one = functools.reduce(operator.or_, (axis.value == name for name in named))
     text = f"{axis.value.name} {' '.join(named)}"
     return (text, one) if len(values) <= len(others) else (f"not {text}", ~one)
