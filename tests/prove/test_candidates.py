@@ -69,14 +69,9 @@ def test_what_the_states_contradict_is_no_candidate() -> None:
 
 
 def test_a_claim_that_follows_from_others_is_left_out() -> None:
-    system = lock()
-    strong, weak = (
-        ARGUMENT.invariants[0],
-        replace(ARGUMENT.invariants[0], name="the same in so many other words"),
-    )
-    theory = next(iter(weakenings(system, ARGUMENT, []))).theory
-    twice = type(theory)(system, replace(ARGUMENT, invariants=(strong, weak), theorems=()), {"Request": 2})
-    assert needed(twice, lambda: None) == [strong]
+    one = ARGUMENT.invariants[0]
+    twice = replace(ARGUMENT, invariants=(one, replace(one, name=f"{one.name} again")), theorems=())
+    assert needed(Theory(lock(), twice, {"Request": 2}), lambda: None) == [one]
 
 
 def test_states_are_explored_from_where_one_says() -> None:
