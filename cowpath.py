@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from collections.abc import Iterator, Sequence
@@ -34,18 +35,29 @@ def commands() -> Iterator[click.Command]:
     from conformance.conform_cli import COMMANDS as MONITOR
 
     yield from MONITOR
+    from conformance.validate_cli import COMMANDS as LOGS
+
+    yield from LOGS
 
 
 def run(arguments: Sequence[str]) -> int:
     """Run a command and return the exit status; bad input of any kind is one line on stderr and status 2."""
     import click
 
+    from model.scenarios.errors import hint
+
     class Commands(click.Group):
         def list_commands(self, ctx: click.Context) -> list[str]:
             return [str(command.name) for command in commands()]
 
         def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-            return next((command for command in commands() if command.name == cmd_name), None)
+            for command in commands():
+                if command.name == cmd_name:
+                    return command
+            names = self.list_commands(ctx)
+            raise click.UsageError(
+                f"unknown command '{cmd_name}'{hint(cmd_name, names)}; accepted: {', '.join(names)}"
+            )
 
     group = Commands(
         "cowpath",
@@ -66,7 +78,8 @@ def run(arguments: Sequence[str]) -> int:
 def main() -> None:
     """Run the command that was given; Ctrl-C outside an exploration leaves everything undetermined."""
     for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # text streams have it
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     try:
         status = run(sys.argv[1:])
         sys.stdout.flush()

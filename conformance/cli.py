@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import sys
@@ -24,8 +25,10 @@ from impl.stack import Stack
 from model.check import check
 from model.designs import DESIGNS as MODELS
 from model.output import OutputError, make_folder
+from model.planning import REDUCE
 from model.scenarios import ScenarioError, find
-from model.scenarios.geometry import reduce
+from model.scenarios.geometry import reduce as smallest
+from model.scenarios.geometry import unreduced
 from model.scenarios.sizes import parse_size
 from model.stack.properties import MEANING, STANDARD
 from model.terminal import read_trace
@@ -114,8 +117,7 @@ def serve(
         raise click.UsageError(str(error)) from None
     except OSError as error:
         raise click.UsageError(f"{error.filename or folder}: {error.strerror}") from None
-    settings = {"folder": disks, "design": design, "delay": delay}
-    settings |= {name: int(value) for name, value in vars(geometry).items()}
+    settings = {"folder": disks, "design": design, "delay": delay, "geometry": json.dumps(vars(geometry))}
     plugin = str(Path(impl.__file__).with_name("plugin.py"))
     command = [nbdkit, "--foreground", "--exit-with-parent"]
     if run is None:
@@ -147,6 +149,7 @@ def _length(disk: Path) -> int:
 )
 @click.option("--token", metavar="TOKEN", help="Replay a recorded run instead of a counterexample.")
 @click.option("--trace", "recorded", metavar="FILE.json", help="Replay a recorded trace of the model.")
+@REDUCE
 @click.option(
     "--on",
     "substrate",
@@ -161,6 +164,7 @@ def replay(
     wanted_property: str | None,
     token: str | None,
     recorded: str | None,
+    reduce: bool,
     substrate: str,
 ) -> None:
     """Run a counterexample, or any trace of the model, on the threaded block stack, and show both.
@@ -178,11 +182,12 @@ def replay(
             return
     except (ScenarioError, ReplayError) as error:
         raise click.UsageError(str(error)) from None
+    geometry = (smallest if reduce else unreduced)(scenario)
     if recorded is not None:
-        traces = [read_trace(recorded, MODELS[design], scenario, reduce(scenario))]
+        traces = [read_trace(recorded, MODELS[design], scenario, geometry)]
     else:
         properties = (wanted_property,) if wanted_property else STANDARD
-        result = check(MODELS[design], scenario, properties=properties)
+        result = check(MODELS[design], scenario, geometry, properties=properties)
         traces = [outcome.trace for outcome in result.properties.values() if outcome.trace is not None]
         if not traces:
             click.echo(f"{design} on '{scenario.name}': no counterexample; {', '.join(properties)} holds")

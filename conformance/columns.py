@@ -6,7 +6,10 @@ import textwrap
 from collections.abc import Iterator, Sequence
 
 from conformance.log import Event
-from model.trace.text import WIDTH
+from conformance.monitor import explain
+from conformance.monitor.monitor import Refusal
+from conformance.monitor.oracle import Oracle
+from model.trace.text import WIDE, WIDTH, wrap
 
 _NARROWEST = 12
 _DISKS = "disks"
@@ -34,6 +37,14 @@ def draw(events: Sequence[Event], refused: int | None) -> Iterator[str]:
         mark = "  <-- refused" if i == refused else ""
         yield f"{number:>3}  {' ' * indent}{lines[0]}{mark}"
         yield from (f"     {' ' * indent}{line}" for line in lines[1:])
+
+
+def refused(oracle: Oracle, events: Sequence[Event], refusal: Refusal) -> Iterator[str]:
+    """Yield the lines of a run that is refused: the interleaving, why, and where the model was."""
+    yield from draw(events, refusal.position)
+    yield from wrap(f"refused: {explain.reason(oracle, refusal)}.", WIDE, "  ")
+    for state in explain.states(oracle, refusal):
+        yield from wrap(f"the model then: {state}.", WIDE, "  ")
 
 
 def _words(event: Event) -> str:

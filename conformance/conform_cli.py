@@ -1,4 +1,4 @@
-"""The commands `conform` and `validate`: runs, and logs of runs, held against the model."""
+"""The command `conform`: runs held against the model."""
 
 from __future__ import annotations
 
@@ -13,14 +13,13 @@ from rich.table import Table
 from rich.text import Text
 
 from conformance import log_file
-from conformance.columns import draw
+from conformance.columns import draw, refused
 from conformance.conform import FREE, TOURS, CanaryError, Failure, Outcome, Plan, Progress, conform
-from conformance.log import Event, Sight
-from conformance.log_file import Header, LogError
+from conformance.log import Sight
+from conformance.log_file import Header
 from conformance.monitor import explain
-from conformance.monitor.monitor import Monitor, Refusal
-from conformance.monitor.oracle import Oracle
 from conformance.strategies.portfolio import STRATEGIES
+from conformance.validate_cli import SIGHT
 from impl.designs import DESIGNS
 from model import output
 from model.scenarios import ScenarioError, bundled, find
@@ -28,12 +27,6 @@ from model.scenarios.errors import hint
 from model.terminal import WIDTH, BadInput, find_designs, open_console
 from model.trace.text import wrap
 from model.verdict import Verdict, worst
-
-_SIGHT = click.option(
-    "--sight",
-    type=click.Choice([sight.value for sight in Sight]),
-    help="What is seen: white, every step; grey, transfers of data; black, what a client sees.",
-)
 
 
 @click.command(name="conform", short_help="Hold runs of the threads against the model.")
@@ -59,7 +52,7 @@ _SIGHT = click.option(
     help="For each design, over all its scenarios and strategies.",
 )
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of what is random.")
-@_SIGHT
+@SIGHT
 @click.option("--json", "json_path", metavar="OUT", help="Write the outcomes there ('-': to stdout).")
 @click.option(
     "--log", "folder", metavar="DIR", help="Write each failing run, else the last, to DIR/DESIGN.ndjson."
@@ -116,44 +109,6 @@ def conform_command(
         click.echo(f"undetermined: {error}")
         raise SystemExit(Verdict.UNDETERMINED.exit_status) from None
     raise SystemExit(worst(outcome.verdict for outcome in outcomes).exit_status)
-
-
-@click.command(short_help="Hold the log of a run against the model.")
-@click.argument("path", metavar="LOG")
-@click.option("--design", metavar="DESIGN|FILE.py", help="Whose model judges. Default: as the log says.")
-@_SIGHT
-def validate(path: str, design: str | None, sight: str | None) -> None:
-    """Hold the log of a run ('-': stdin) against the model: does it explain all that was seen?
-
-    A log is newline-delimited JSON, as `conform --log` writes it. Less may be looked at than it tells. Exit
-    status 0 if it is explained, 1 if not, 2 for bad input.
-    """
-    named = "stdin" if path == "-" else path
-    try:
-        with click.open_file(path, encoding="utf-8") as file:
-            header, events = log_file.read(file, named)
-        (judge,) = find_designs([design or header.design])
-        wanted = Sight(sight) if sight else header.sight
-        if list(Sight).index(wanted) < list(Sight).index(header.sight):
-            raise BadInput(f"--sight {wanted.value}: {named} tells only what {header.sight.value} sight sees")
-        oracle = Oracle(judge, header.scenario, wanted)
-    except (LogError, ScenarioError) as error:
-        raise BadInput(str(error)) from None
-    except UnicodeDecodeError as error:
-        raise BadInput(f"{named}: byte {error.start} is not UTF-8; accepted: JSON in UTF-8") from None
-    except OSError as error:
-        raise BadInput(f"{path}: {error.strerror}") from None
-    lead = f"{judge.name} on '{header.scenario.name}', {wanted.value} sight"
-    monitor = Monitor(oracle)
-    refusal = next(filter(None, map(monitor.observe, events)), None)
-    if refusal is None:
-        count, told = len(monitor.states), f"{len(events):,} event{'s' * (len(events) != 1)}"
-        click.echo(f"{lead}: explained, {told}, {count:,} state{'s' * (count != 1)} of the model in the end")
-        return
-    click.echo(f"{lead}: refused at line {refusal.position + 2}")
-    for line in _refused(oracle, events, refusal):
-        click.echo(line)
-    raise SystemExit(Verdict.VIOLATED.exit_status)
 
 
 def _run(plan: Plan) -> list[Outcome]:
@@ -249,15 +204,8 @@ def _failure(outcome: Outcome, failure: Failure) -> Iterator[str]:
         yield from draw(run.log, None)
         yield from wrap(f"refused: {_reason(failure)}.", WIDTH, "  ")
     else:
-        yield from _refused(failure.oracle, run.log, refusal)
+        yield from refused(failure.oracle, run.log, refusal)
     yield f"found by {failure.strategy}" + (f"; token {failure.token}" if failure.token else "")
 
 
-def _refused(oracle: Oracle, events: Sequence[Event], refusal: Refusal) -> Iterator[str]:
-    yield from draw(events, refusal.position)
-    yield from wrap(f"refused: {explain.reason(oracle, refusal)}.", WIDTH, "  ")
-    for state in explain.states(oracle, refusal):
-        yield from wrap(f"the model then: {state}.", WIDTH, "  ")
-
-
-COMMANDS = (conform_command, validate)
+COMMANDS = (conform_command,)

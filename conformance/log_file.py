@@ -37,7 +37,8 @@ from conformance.log import Event, Fact, Sight
 from impl.extent import Extent
 from model.scenarios import Scenario, ScenarioError
 from model.scenarios.errors import shown
-from model.scenarios.scenario import document, from_document
+from model.scenarios.scenario import from_document
+from model.scenarios.writing import document
 
 Pieces = Sequence[tuple[Extent, bytes]]
 _RUNS = re.compile(rb"(?s)(.)\1*")

@@ -8,14 +8,14 @@ Source: nbdkit-python-plugin(3), API version 2.
 from __future__ import annotations
 
 import errno
+import json
 import os
 import sys
 from collections.abc import Callable
-from dataclasses import fields
 from pathlib import Path
 from typing import NoReturn, TypeVar
 
-import nbdkit  # type: ignore[import-not-found]  # there is one only inside nbdkit
+import nbdkit
 
 sys.path.insert(0, str(Path(__file__).parent.parent))  # nbdkit's Python is the system's, not ours
 
@@ -36,7 +36,7 @@ stack: Stack
 
 
 def config(key: str, value: str) -> None:
-    """Take a parameter: folder, design, delay, or a size of the geometry."""
+    """Take a parameter: folder, design, delay, or geometry, in JSON."""
     settings[key] = value
 
 
@@ -44,8 +44,7 @@ def get_ready() -> None:
     """Open the stack."""
     global stack
     threads = WatchedThreads(_deadlock, float(settings["delay"]))
-    sizes = {field.name: int(settings[field.name]) for field in fields(Geometry)}
-    geometry = Geometry(**sizes)  # type: ignore[arg-type]  # the flags are 0 or 1
+    geometry = Geometry(**json.loads(settings["geometry"]))
     stack = Stack(settings["folder"], settings["design"], geometry, AioContext(threads))
 
 

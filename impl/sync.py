@@ -70,7 +70,7 @@ class Threads:
 
     def condition(self, lock: Lock) -> Condition:
         """Return a `threading.Condition`; the lock must come from `lock`."""
-        return threading.Condition(lock)  # type: ignore[arg-type]  # it is a threading.Lock
+        return threading.Condition(lock)  # type: ignore[arg-type]  # typing cannot say whose lock it is
 
     def pause(self, lock: Lock) -> None:
         """Be without the lock for a random part of the delay."""

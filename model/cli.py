@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -37,7 +36,16 @@ from model.planning import (
 from model.scenarios import Scenario, bundled
 from model.scenarios.geometry import describe, reduce
 from model.stack.properties import MEANING, STANDARD, asked
-from model.terminal import WIDTH, BadInput, find_designs, find_scenarios, open_console, read_trace
+from model.terminal import (
+    WIDTH,
+    BadInput,
+    check_target,
+    deliver,
+    find_designs,
+    find_scenarios,
+    open_console,
+    read_trace,
+)
 from model.trace import text
 from model.trace.png import NoRenderer
 from model.trace.trace import Trace
@@ -214,13 +222,12 @@ def trace(
         [design], [scenario], properties, engine, Limits(max_states, max_seconds), reductions, reduce
     )
     try:
-        if path is not None:
-            output.check_file(path, "-o")
+        check_target(path, form)
         if recorded is not None:
             searching = ("wanted_property", "minimal", "engine", "max_states", "max_seconds", "reductions")
             _refuse_beside("--from", *searching)
             found = read_trace(recorded, design, scenario, plan.geometry(scenario))
-            status = int(found.property not in ("", "concurrency"))
+            status = int(found.fails)
         else:
             (result,) = carry_out(plan)
             traces = [outcome.trace for outcome in result.properties.values() if outcome.trace is not None]
@@ -232,7 +239,7 @@ def trace(
             if minimal:
                 scenario, found = _minimised(design, found.property, plan, result)
         subject = Subject(found, design, name, scenario, plan.geometry(scenario), plain, other)
-        _print(FORMATS[form](subject), form, path)
+        deliver(FORMATS[form](subject), path)
     except (output.OutputError, NoRenderer) as error:
         raise BadInput(str(error)) from None
     raise SystemExit(status)
@@ -254,15 +261,6 @@ def _refuse_beside(option: str, *others: str) -> None:
     for param in context.command.params:
         if param.name in others and context.get_parameter_source(param.name) is not ParameterSource.DEFAULT:
             raise BadInput(f"{param.opts[0]} says how to search; with {option} nothing is searched")
-
-
-def _print(content: str | bytes, form: str, path: str | None) -> None:
-    if path is not None:
-        output.write(path, content)
-    elif isinstance(content, bytes) and sys.stdout.isatty():
-        raise BadInput(f"--format {form}: no terminal shows that; accepted: -o OUT, or a pipe")
-    else:
-        click.echo(content, nl=False)
 
 
 def _say_none(result: Result, form: str, path: str | None) -> None:

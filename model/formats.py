@@ -9,9 +9,8 @@ from dataclasses import dataclass
 from model import pages
 from model.designs import DESIGNS, Design
 from model.scenarios import Scenario
-from model.scenarios.geometry import Geometry, reduce, unreduced
+from model.scenarios.geometry import Geometry, reduce
 from model.scenarios.writing import dumps
-from model.stack.properties import MEANING
 from model.trace import itf, mermaid, png, pytestfile, record, svg, text
 from model.trace.trace import Trace
 
@@ -34,7 +33,7 @@ class Subject:
     @property
     def meaning(self) -> str:
         """What the property says; nothing for a walk that decides none."""
-        return MEANING.get(self.trace.property, "")
+        return pages.MEANINGS.get(self.trace.property, "")
 
 
 def _text(it: Subject) -> str:
@@ -43,10 +42,10 @@ def _text(it: Subject) -> str:
 
 
 def _pytest(it: Subject) -> str:
-    geometry = reduce if it.geometry == reduce(it.scenario) else unreduced
     alone = any(request.stream or request.kind == "client-discard" for request in it.scenario.requests)
     threads = it.source in DESIGNS and not alone
-    return pytestfile.render(it.trace, it.source, dumps(it.scenario), geometry.__name__, threads=threads)
+    reduced = it.geometry == reduce(it.scenario)
+    return pytestfile.render(it.trace, it.source, dumps(it.scenario), reduced=reduced, threads=threads)
 
 
 FORMATS: Mapping[str, Callable[[Subject], str | bytes]] = {

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-
 import click
 from rich.console import Console
 
@@ -12,7 +10,7 @@ from model.graph.picture import NoGraphviz, Picture
 from model.graph.states import TooLarge
 from model.scenarios import ScenarioError
 from model.scenarios.geometry import reduce, unreduced
-from model.terminal import BadInput, find_designs, find_scenarios
+from model.terminal import BadInput, check_target, deliver, find_designs, find_scenarios
 
 _WRITERS = {"dot": Picture.dot, "graphml": Picture.graphml, "mermaid": Picture.mermaid}
 _DRAWN = ("svg", "png")
@@ -56,21 +54,14 @@ def graph(
     """
     (design,), (scenario,) = find_designs([name]), find_scenarios([wanted])
     try:
-        if path is not None:
-            output.check_file(path, "-o")
-        elif form == "png" and sys.stdout.isatty():
-            raise BadInput("--format png: no terminal shows that; accepted: -o OUT, or a pipe")
+        check_target(path, form)
         geometry = (reduce if reduced else unreduced)(scenario)
         with Console(stderr=True).status("") as status:  # nothing is written where there is no terminal
             explored = graphs.explore(
                 design, scenario, geometry, most, lambda states: status.update(f"{states:,} states")
             )
         picture = explored.quotient() if quotient else explored.picture()
-        content = _written(picture, form)
-        if path is None:
-            click.echo(content, nl=False)
-        else:
-            output.write(path, content)
+        deliver(_written(picture, form), path)
     except TooLarge as error:
         told = f"{design.name} on '{scenario.name}' has {error}; accepted: --max-states for more"
         raise BadInput(told) from None

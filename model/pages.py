@@ -9,7 +9,10 @@ from model.stack.binding import bind
 from model.stack.properties import MEANING
 from model.trace import html
 from model.trace.against import follow_with
-from model.trace.trace import Trace
+from model.trace.trace import REFINEMENT, Trace
+
+MEANINGS = {**MEANING, REFINEMENT: "the model makes every step that the run makes"}
+"""What each property says that a trace may be about; a walk is about none."""
 
 
 def trace_page(
@@ -25,5 +28,5 @@ def trace_page(
 
 def subject(design: Design, scenario: Scenario, geometry: Geometry, trace: Trace) -> html.Subject:
     """Return what a page says about the design, the scenario and the property."""
-    disk, meaning = describe(scenario, geometry), MEANING.get(trace.property, "")
+    disk, meaning = describe(scenario, geometry), MEANINGS.get(trace.property, "")
     return html.Subject(meaning, scenario.shows, disk, design.era, design.explanation)

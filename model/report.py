@@ -67,8 +67,9 @@ def details(result: Result) -> Iterator[Text | str]:
     found = result.exploration
     yield _reduction(result) or f"The disk is explored whole, in {len(result.geometry.cells)} cells."
     extent = "all" if found.complete else "the first"
+    explored = f"{_count(found.states, 'state')}, {_count(found.transitions, 'transition')}"
     yield (
-        f"{result.design}: {extent} {found.states:,} states, {found.transitions:,} transitions, "
+        f"{result.design}: {extent} {explored}, "
         f"depth {found.depth}, {found.seconds:.2f} s on the {found.engine} engine"
         + ("" if found.complete else f"; stopped: {found.stopped}")
     )
@@ -83,12 +84,16 @@ def details(result: Result) -> Iterator[Text | str]:
         yield line
 
 
+def _count(number: int, what: str) -> str:
+    return f"{number:,} {what}{'s' * (number != 1)}"
+
+
 def _search(search: Starvation) -> str:
     """Say how `progress` was searched, which is not the engine's work."""
     if search.nodes:
-        what = f"{search.nodes:,} states with their queues searched for fair loops"
+        what = f"{_count(search.nodes, 'state')} with their queues searched for fair loops"
     else:
-        what = f"no cycle among {search.steps:,} steps: every run ends"
+        what = f"no cycle among {_count(search.steps, 'step')}: every run ends"
     stopped = f"; stopped: {search.stopped}" if search.stopped else ""
     return f"progress: {what}, {search.seconds:.2f} s{stopped}"
 
@@ -105,7 +110,8 @@ def totals(results: Sequence[Result], seconds: float) -> str:
     stopped = sum(result.stopped is not None for result in results)
     engines = ", ".join(sorted({result.exploration.engine for result in results}))
     remarks = dict.fromkeys(remark for result in results for remark in result.exploration.remarks)
-    line = f"{len(results)} runs, {states:,} states in all, {seconds:.1f} s on the {engines} engine; "
+    explored = f"{_count(len(results), 'run')}, {_count(states, 'state')} in all"
+    line = f"{explored}, {seconds:.1f} s on the {engines} engine; "
     line += f"{stopped} not explored completely." if stopped else "every reachable state explored."
     return "\n".join([line, *remarks])
 

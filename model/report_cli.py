@@ -54,7 +54,10 @@ def report_command(
     except output.OutputError as error:
         raise BadInput(str(error)) from None
     traces = sum(outcome.trace is not None for result in results for outcome in result.properties.values())
-    click.echo(f"{path}: runs: {len(results)}, traces: {traces}, {len(page.encode()) / 1000:,.0f} kB")
+    stopped = sum(result.stopped is not None for result in results)
+    left = f" ({stopped} not explored completely)" if stopped else ""
+    size = f"{len(page.encode()) / 1000:,.0f} kB"
+    click.echo(f"{path}: runs: {len(results)}{left}, traces: {traces}, {size}")
     raise SystemExit(worst(result.verdict for result in results).exit_status)
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 import click
 from rich.console import Console
 
+from model import output
 from model.designs import DESIGNS, Design
 from model.designs.loading import DesignError
 from model.designs.loading import find as load_design
@@ -57,6 +59,22 @@ def find_scenarios(names: Sequence[str]) -> list[Scenario]:
         if twice:
             raise BadInput(f"two of the scenarios are named '{twice[0]}'; give each a name of its own")
     return different
+
+
+def check_target(path: str | None, form: str) -> None:
+    """Raise `BadInput` where a picture would go to a terminal, `OutputError` where no file can be."""
+    if path is not None:
+        output.check_file(path, "-o")
+    elif form == "png" and sys.stdout.isatty():
+        raise BadInput("--format png: no terminal shows that; accepted: -o OUT, or a pipe")
+
+
+def deliver(content: str | bytes, path: str | None) -> None:
+    """Write the file, or to stdout where there is no path. Raises `OutputError`."""
+    if path is None:
+        click.echo(content, nl=False)
+    else:
+        output.write(path, content)
 
 
 def read_trace(path: str, design: Design, scenario: Scenario, geometry: Geometry) -> Trace:

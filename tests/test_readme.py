@@ -21,7 +21,7 @@ def output(command: str, folder: Path) -> str:
     """Run the command, with what comes after "<" as its input, and return what it prints."""
     command, _, source = command.partition(" < ")
     program, *arguments = command.split()
-    executable = {"cowpath": COWPATH, "python": sys.executable}[program]
+    executable = {"cowpath": str(COWPATH), "python": sys.executable}[program]
     typed = (folder / source).read_text() if source else ""
     done = subprocess.run(
         [executable, *arguments],

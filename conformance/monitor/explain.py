@@ -16,18 +16,27 @@ _DATA, _GUARD, _OTHER = range(3)
 _Reason = tuple[int, str]
 
 
-def reason(oracle: Oracle, refusal: Refusal) -> str:
-    """Return why the event is refused: that of the state which comes nearest to explaining it."""
+def nearest(oracle: Oracle, refusal: Refusal) -> tuple[Explaining, str]:
+    """Return where the model comes nearest to explaining the event, and why it is refused there."""
     explaining = sorted(refusal.before.explaining, key=lambda each: each.state)
-    said = [why for each in explaining for why in _reasons(oracle, each, refusal)]
-    farthest = (_OTHER, f"the model has nothing like {_called(refusal.event)}")
-    return min(said, key=lambda why: (why[0], len(why[1])), default=farthest)[1]
+    said = [(each, why) for each in explaining for why in _reasons(oracle, each, refusal)]
+    farthest = (explaining[0], (_OTHER, f"the model has nothing like {called(refusal.event)}"))
+    each, (_, why) = min(said, key=lambda one: (one[1][0], len(one[1][1])), default=farthest)
+    return each, why
+
+
+def reason(oracle: Oracle, refusal: Refusal) -> str:
+    """Return why the event is refused."""
+    return nearest(oracle, refusal)[1]
 
 
 def states(oracle: Oracle, refusal: Refusal) -> Iterator[str]:
     """Yield the model's states that explain what came before, the nearest few, each in one line."""
-    nearest = lambda each: (_distance(oracle, each, refusal), each.state)  # noqa: E731
-    explaining = sorted(refusal.before.explaining, key=nearest)
+
+    def how_near(each: Explaining) -> tuple[int, bytes]:
+        return _distance(oracle, each, refusal), each.state
+
+    explaining = sorted(refusal.before.explaining, key=how_near)
     for each in explaining[:_SHOWN]:
         yield "; ".join(_state(oracle, each.state, refusal.before.open))
     if len(explaining) > _SHOWN:
@@ -78,7 +87,7 @@ def _of_step(oracle: Oracle, each: Explaining, event: Event, owner: int) -> Iter
     if candidates:
         return
     if not event.label:
-        yield _OTHER, f"no request can make this transfer ({_called(event)})"
+        yield _OTHER, f"no request can make this transfer ({called(event)})"
         return
     actions = [action for action in oracle.design.system.actions if action.label == event.label]
     if not actions:
@@ -136,7 +145,8 @@ def _of_waiting(oracle: Oracle, each: Explaining, owners: list[int]) -> Iterator
         yield _OTHER, f"nothing is amiss in the run, but in the model {', '.join(oracle.fallen(each))} falls"
 
 
-def _called(event: Event) -> str:
+def called(event: Event) -> str:
+    """Return the event in a few words."""
     transfer = event.fact("transfer")
     if transfer is not None and not event.label:
         disk, wrote, pieces = transfer

@@ -36,10 +36,9 @@ class Monitor:
 
     def observe(self, event: Event) -> Refusal | None:
         """Take in what the oracle's sight lets through of an event."""
-        oracle = self.oracle
-        seen = event if oracle.sees_all else oracle.sight.of(event)
+        seen = self.oracle.sees(event)
         if seen is not None:
-            node = oracle.follow(self.node, seen)
+            node = self.oracle.follow(self.node, seen)
             if node is None:
                 return Refusal(self.position, seen, self.node)
             self.node = node

@@ -107,7 +107,7 @@ class Oracle:
         try:
             return node.following[event]
         except KeyError:
-            explaining = self._explaining(node, event)
+            explaining = {after for each in node.explaining for _, after in self.after(each, node, event)}
         owner = frozenset({self.number[event.request]} if event.request else ())
         after = node.following[event] = self._node(explaining, *_under_way(node, event, owner))
         return after
@@ -169,43 +169,68 @@ class Oracle:
 
     # -- what explains an event
 
-    def _explaining(self, node: Node, event: Event) -> Iterable[Explaining]:
+    def after(self, each: Explaining, node: Node, event: Event) -> Iterator[tuple[Move | None, Explaining]]:
+        """Yield what explains the event too, if the model was there before, and the step that it tells of."""
         owner = self.number.get(event.request, -1)
+        explained = True
         match event.kind:
             case "invoke" | "begin":
-                return node.explaining
+                pass
             case "return":
-                explaining = (e for e in node.explaining if owner in node.open and self.returns(e, event))
-                return {self._forget(e, owner) for e in explaining}
+                explained = owner in node.open and self.returns(each, event)
+                each = self._forget(each, owner)
             case "step":
-                return set(self._stepped(node, event))
+                yield from self._stepped(each, node, event)
+                return
             case "parked":
                 owners = [self.number[name] for name in event.fact("who")]
-                waiting = {e for e in node.explaining if all(self.blocked(e.state, r) for r in owners)}
-                if self.sees_all:
-                    self.refusals.update((e.state, r) for e in waiting for r in owners)
-                return waiting
+                explained = all(self.blocked(each.state, r) for r in owners)
+                if explained and self.sees_all:
+                    self.refusals.update((each.state, r) for r in owners)
             case "quiescent":
-                return {e for e in node.explaining if self.rests(e, node.open)}
+                explained = self.rests(each, node.open)
             case "deadlock":
                 cycle = {(self.number[r], self.number[q]) for r, q in event.fact("cycle")}
-                return {e for e in node.explaining if cycle <= self.waits(e.state)}
+                explained = cycle <= self.waits(each.state)
             case "crash":
-                return {e for e in node.explaining if self.falls(e, owner, event.fact("property"))}
-        raise ValueError(f"no event: {event.kind}")
+                explained = self.falls(each, owner, event.fact("property"))
+            case _:
+                raise ValueError(f"no event: {event.kind}")
+        if explained:
+            yield None, each
 
-    def _stepped(self, node: Node, event: Event) -> Iterator[Explaining]:
+    def _stepped(
+        self, each: Explaining, node: Node, event: Event
+    ) -> Iterator[tuple[Move | None, Explaining]]:
         owner = self.number.get(event.request, -1)
-        for each in node.explaining:
-            early = [made for made in each.early if made[1].owner == owner]
-            for made in early:
-                if self.told(made[1], event) and self.fits(*made, event):
-                    yield each._replace(early=each.early - {made})
-            for move in () if early else self.moves(each.state):
-                if move.owner in node.open and self.told(move, event) and self.fits(each.state, move, event):
-                    if self.sees_all:
-                        self.edges.add((each.state, move.command))
-                    yield self._moved(each, move)
+        early = [made for made in each.early if made[1].owner == owner]
+        for made in early:
+            if self.told(made[1], event) and self.fits(*made, event):
+                yield None, each._replace(early=each.early - {made})
+        for move in () if early else self.moves(each.state):
+            if move.owner in node.open and self.told(move, event) and self.fits(each.state, move, event):
+                if self.sees_all:
+                    self.edges.add((each.state, move.command))
+                yield move, self._moved(each, move)
+
+    def unseen(
+        self, each: Explaining, open_: frozenset[int], begun: frozenset[int]
+    ) -> Iterator[tuple[Move, Explaining]]:
+        """Yield the steps that may have been made there and were not told of, and what explains them."""
+        if self.sees_all and not begun:
+            return
+        for move in self.moves(each.state):
+            if move.owner in open_ and not self._seen(each.state, move):
+                yield move, self._moved(each, move)
+            elif move.owner in begun and self._transfer(each.state, move):
+                if any(made.owner == move.owner for _, made in each.early):
+                    continue  # that one is told of before the next is made
+                after = self._moved(each, move)
+                yield move, after._replace(early=each.early | {(each.state, move)})
+
+    def sees(self, event: Event) -> Event | None:
+        """Return what the oracle's sight lets through of an event."""
+        return event if self.sees_all else self.sight.of(event)
 
     def told(self, move: Move, event: Event) -> bool:
         """Tell whether the step may be the event's, by its label and whose it is."""
@@ -293,27 +318,13 @@ class Oracle:
     ) -> frozenset[Explaining]:
         """Return the states with all that unseen steps, and transfers that have begun, lead to."""
         found = set(explaining)
-        if self.sees_all and not begun:
-            return frozenset(found)
         rest = list(found)
         while rest:
-            each = rest.pop()
-            for move in self.moves(each.state):
-                moved = None
-                if move.owner in open_ and not self._seen(each.state, move):
-                    moved = self._moved(each, move)
-                elif move.owner in begun and self._transfer(each.state, move):
-                    moved = self._early(each, move)
-                if moved is not None and moved not in found:
-                    found.add(moved)
-                    rest.append(moved)
+            for _, after in self.unseen(rest.pop(), open_, begun):
+                if after not in found:
+                    found.add(after)
+                    rest.append(after)
         return frozenset(found)
-
-    def _early(self, each: Explaining, move: Move) -> Explaining | None:
-        """Return where the transfer leads before it is told; None if the last one has not been told yet."""
-        if any(made.owner == move.owner for _, made in each.early):
-            return None
-        return self._moved(each, move)._replace(early=each.early | {(each.state, move)})
 
     def _seen(self, state: bytes, move: Move) -> bool:
         if self.sight is Sight.GREY:

@@ -118,36 +118,6 @@ def from_document(document: dict[str, object], where: str) -> Scenario:
     return _Reader(where, "", None).scenario(document)
 
 
-def document(scenario: Scenario) -> dict[str, object]:
-    """Return the document that `from_document` reads it from, without what it shows and expects."""
-
-    def size(number: int) -> str | int:
-        return f"{number}B" if scenario.in_bytes else number // SECTOR
-
-    def request(each: Request) -> dict[str, object]:
-        table: dict[str, object] = {"kind": each.kind, "stream": each.stream}
-        if each.offset is not None and each.length is not None:
-            table["at"] = [size(each.offset), size(each.length)]
-        return table | ({"fault": each.fault} if each.fault != "none" else {})
-
-    return {
-        "name": scenario.name,
-        "sectors": size(scenario.size),
-        "cluster": size(scenario.cluster),
-        "secondary": {
-            "request_alignment": size(scenario.request_alignment),
-            "protocol_alignment": size(scenario.protocol_alignment),
-            "copy_on_read": scenario.copy_on_read,
-        },
-        "options": {
-            "quiesced_checkpoint": scenario.quiesced_checkpoint,
-            "drain_on_stop": scenario.drain_on_stop,
-            "on_cbw_error": scenario.on_cbw_error,
-        },
-        "request": [request(each) for each in scenario.requests],
-    }
-
-
 def _parse(text: str, file: str, slug: str, designs: Collection[str] | None) -> Scenario:
     try:
         document = tomllib.loads(text)

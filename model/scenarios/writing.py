@@ -1,44 +1,48 @@
-"""A scenario written back as TOML, so that what is made of it can carry it along."""
+"""A scenario written back, so that what is made of it can carry it along: as a document, and as TOML."""
 
 from __future__ import annotations
 
-import json
 from itertools import groupby
 
-from model.scenarios.scenario import Scenario
+import tomli_w
+
+from model.scenarios.scenario import Request, Scenario
 from model.scenarios.sizes import SECTOR
 
 
+def document(scenario: Scenario) -> dict[str, object]:
+    """Return the document that `from_document` reads it from, without what it shows and expects."""
+
+    def size(number: int) -> str | int:
+        return f"{number}B" if scenario.in_bytes else number // SECTOR
+
+    def request(each: Request, count: int) -> dict[str, object]:
+        table: dict[str, object] = {"kind": each.kind}
+        if each.offset is not None and each.length is not None:
+            table["at"] = [size(each.offset), size(each.length)]
+        said = {"count": count, "stream": each.stream, "fault": each.fault}
+        default = {"count": 1, "stream": False, "fault": "none"}
+        return table | {key: value for key, value in said.items() if value != default[key]}
+
+    groups = (list(group) for _, group in groupby(scenario.requests, lambda each: each.group))
+    return {
+        "name": scenario.name,
+        "sectors": size(scenario.size),
+        "cluster": size(scenario.cluster),
+        "secondary": {
+            "request_alignment": size(scenario.request_alignment),
+            "protocol_alignment": size(scenario.protocol_alignment),
+            "copy_on_read": scenario.copy_on_read,
+        },
+        "options": {
+            "quiesced_checkpoint": scenario.quiesced_checkpoint,
+            "drain_on_stop": scenario.drain_on_stop,
+            "on_cbw_error": scenario.on_cbw_error,
+        },
+        "request": [request(group[0], len(group)) for group in groups],
+    }
+
+
 def dumps(scenario: Scenario) -> str:
-    """Return TOML text that reads as the same disks and requests; what is expected of it is left out."""
-
-    def size(length: int) -> str:
-        return f'"{length}B"' if scenario.in_bytes else str(length // SECTOR)
-
-    def flag(value: bool) -> str:
-        return str(value).lower()
-
-    lines = [
-        f"name = {json.dumps(scenario.name, ensure_ascii=False)}",
-        f"sectors = {size(scenario.size)}",
-        f"cluster = {size(scenario.cluster)}",
-        "[secondary]",
-        f"request_alignment = {size(scenario.request_alignment)}",
-        f"protocol_alignment = {size(scenario.protocol_alignment)}",
-        f"copy_on_read = {flag(scenario.copy_on_read)}",
-        "[options]",
-        f"quiesced_checkpoint = {flag(scenario.quiesced_checkpoint)}",
-        f"drain_on_stop = {flag(scenario.drain_on_stop)}",
-        f'on_cbw_error = "{scenario.on_cbw_error}"',
-    ]
-    for _, group in groupby(scenario.requests, lambda request: request.group):
-        request, *others = group
-        lines += ["[[request]]", f'kind = "{request.kind}"']
-        if request.offset is not None and request.length is not None:
-            lines.append(f"at = [{size(request.offset)}, {size(request.length)}]")
-        lines += [
-            f"count = {1 + len(others)}",
-            f"stream = {flag(request.stream)}",
-            f'fault = "{request.fault}"',
-        ]
-    return "\n".join(lines) + "\n"
+    """Return the document as TOML."""
+    return tomli_w.dumps(document(scenario))

@@ -186,9 +186,14 @@ def _tell(s: State, r: Expr, e: Expr, mapped: Callable[[Expr], Expr]) -> None:
 
 def take(s: State, r: Expr, source: Callable[[Expr], Expr]) -> None:
     """Transfer the extent's data: a read is judged now, a guest write keeps them for its cluster."""
-    wanted: Callable[[Expr], Expr] = lambda x: s.reads[r, x] & in_extent(s, r, x)  # noqa: E731
     judged = is_kind(s, r, "guest-read") & (s.job == "running") & ~s.overtaken[r]
-    differs: Callable[[Expr], Expr] = lambda x: judged & wanted(x) & (source(x) != s.epoch[x])  # noqa: E731
+
+    def wanted(x: Expr) -> Expr:
+        return s.reads[r, x] & in_extent(s, r, x)
+
+    def differs(x: Expr) -> Expr:
+        return judged & wanted(x) & (source(x) != s.epoch[x])
+
     s.wrong_value[r] = s.wrong_value[r] | exists(Sector, differs)
     keeps = is_kind(s, r, "guest-write")
     for x in s.each(Sector):

@@ -68,9 +68,12 @@ def _refused(system: System, s: State, r: Expr) -> Expr:
     for variable, kept_out in (("cow_request", replication.kept_out), ("hidden_tracked", overlay.kept_out)):
         if variable in system.variables:
             waits = waits | kept_out(s, r)
-    own: Callable[[Expr], Expr] = lambda k: (s.first[r] <= k) & (k < s.end[r])  # noqa: E731
-    copied = forall(Cluster, lambda k: own(k).implies(s.done[k] & s.in_hidden[k]))
-    return is_kind(s, r, "guest-read") & copied & waits
+
+    def copied(k: Expr) -> Expr:
+        own = (s.first[r] <= k) & (k < s.end[r])
+        return own.implies(s.done[k] & s.in_hidden[k])
+
+    return is_kind(s, r, "guest-read") & forall(Cluster, copied) & waits
 
 
 def _write_through(s: State) -> Expr:

@@ -34,8 +34,7 @@ def replay_lasso(
     movers = [arguments[0] for _, arguments in [*stem, *loop, *loop]]
     before = [_Seen(reference, state) for state in states[: len(stem)]]
     _check_order(movers, [*before, *around, *around, around[0]][: len(movers) + 1])
-    (owners, _) = reference.system.pending  # type: ignore[misc]
-    names = tuple(instance.show(owners.sort, r) for r in starved)
+    names = tuple(instance.show(reference.system.owners, r) for r in starved)
     passed = tuple(dict.fromkeys(edge for seen in around for edge in seen.ahead.get(victim, ())))
     return Trace(
         system.name,

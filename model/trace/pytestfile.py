@@ -1,4 +1,7 @@
-"""A trace as a test: a file for pytest that makes its steps again, on the model and on the threaded stack."""
+"""A trace as a test: a file for pytest that has the model, and the threaded stack, make its steps again.
+
+The file asks the command line alone: it lives elsewhere, and longer than any name inside of this project.
+"""
 
 from __future__ import annotations
 
@@ -15,61 +18,51 @@ Written by `cowpath trace --format pytest`, to be run by pytest as it is. It fai
 trace is changed, or the model{threads} no longer follows it.
 """
 
-{imports}
+import json
+import subprocess
+import sys
 
-SCENARIO = loads(
-    """\\
-{scenario}""",
-    "scenario",
-)
+DESIGN = {design!r}
+SCENARIO = """\\
+{scenario}"""
 TRACE = {trace}
 
 
-def traced():
-    """The trace, made again by the model's reference semantics, which raises where it does not follow."""
-    instance = bind(SCENARIO, {geometry}(SCENARIO))
-    return retrace(find({design!r}, DESIGNS).system, instance, TRACE)
+def cowpath(folder, command, *options):
+    """Run a command on the scenario and the trace."""
+    scenario, trace = folder / "scenario.toml", folder / "trace.json"
+    scenario.write_text(SCENARIO, encoding="utf-8")
+    trace.write_text(json.dumps(TRACE), encoding="utf-8")
+    subject = [DESIGN, "--scenario", scenario, {reduce!r}]
+    asked = [sys.executable, "-m", "cowpath", command, *subject, *options, trace]
+    return subprocess.run(asked, capture_output=True, encoding="utf-8")
 
 
-def test_the_model_makes_these_steps():
-    assert record.document(traced()) == TRACE
+def test_the_model_makes_these_steps(tmp_path):
+    ran = cowpath(tmp_path, "trace", "--format", "json", "--from")
+    assert not ran.stderr, ran.stderr
+    assert json.loads(ran.stdout) == TRACE
 '''
 _THREADS = """
 
-def test_the_threads_make_these_steps():
-    workload = Workload(TRACE["design"], SCENARIO, Kernel(PooledThreads()))
-    assert confirm(traced(), workload).departure is None
-"""
-_MODEL = """\
-from model.designs import DESIGNS
-from model.designs.loading import find
-from model.scenarios import loads
-from model.scenarios.geometry import {geometry}
-from model.stack.binding import bind
-from model.trace import record
-from model.trace.reading import retrace"""
-_HARNESS = """\
-from conformance.replay import confirm
-from conformance.scheduler.kernel import Kernel
-from conformance.scheduler.substrate import PooledThreads
-from conformance.workload import Workload
+def test_the_threads_make_these_steps(tmp_path):
+    ran = cowpath(tmp_path, "replay", "--trace")
+    assert ran.returncode == 0, ran.stdout + ran.stderr
 """
 
 
-def render(trace: Trace, design: str, scenario: str, geometry: str, *, threads: bool) -> str:
+def render(trace: Trace, design: str, scenario: str, *, reduced: bool, threads: bool) -> str:
     """Return the file's text.
 
-    `design` is a name or a file, `scenario` is TOML, `geometry` the function that the trace's cells are from.
-    Without `threads` the model alone is asked: not every design and request is implemented.
+    `design` is a name or a file, `scenario` is TOML; `reduced` tells whether the trace's cells are those of
+    the reduced disk. Without `threads` the model alone is asked: not every design and request is implemented.
     """
-    written = pformat(record.document(trace), width=100, sort_dicts=False)
     head = _HEAD.format(
         heading=heading(trace),
         threads=" or the threaded stack" if threads else "",
-        imports=(_HARNESS if threads else "") + _MODEL.format(geometry=geometry),
-        scenario=scenario.replace("\\", "\\\\"),
-        trace=written,
-        geometry=geometry,
         design=design,
+        scenario=scenario.replace("\\", "\\\\"),
+        trace=pformat(record.document(trace), width=100, sort_dicts=False),
+        reduce="--reduce" if reduced else "--no-reduce",
     )
     return head + (_THREADS if threads else "")

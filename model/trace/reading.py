@@ -12,7 +12,7 @@ from model.language.instance import Instance
 from model.language.system import Action, System
 from model.trace import record
 from model.trace.lasso import replay_lasso
-from model.trace.trace import Path, ReplayError, Trace, made, replay
+from model.trace.trace import REFINEMENT, Path, ReplayError, Trace, made, replay
 
 _KEYS: dict[str, Callable[[Any], bool]] = {
     "design": lambda value: isinstance(value, str),
@@ -20,6 +20,7 @@ _KEYS: dict[str, Callable[[Any], bool]] = {
     "property": lambda value: isinstance(value, str),
     "trace": lambda value: _is_list(value, dict),
     "loop": lambda value: value is None or (type(value) is int and value >= 1),
+    "refused": lambda value: value is None or isinstance(value, str),
     "starved": lambda value: value is None or (_is_list(value, str) and len(value) > 0),
 }
 
@@ -48,12 +49,19 @@ def retrace(system: System, instance: Instance, written: Mapping[str, Any]) -> T
     """Return the recorded trace, every step of it made again.
 
     A step is found by its action, its owner, what it changes and what it sees. Raises `ReadError` if the
-    design makes no such step there, or the end is not what the record says.
+    design makes no such step there, or the end is not what the record says. What a run did next that was
+    `refused` is taken from the record: the run is not at hand.
     """
     path = retraced(Reference(system, instance), written["trace"])
     name, loop, starved = written["property"], written.get("loop"), written.get("starved")
+    refused = written.get("refused") or ""
+    if refused and name != REFINEMENT:
+        raise ReadError("what it says was refused cannot be")
     owners = instance.names[system.owners.name]
     try:
+        if name == REFINEMENT:
+            followed = replay(system, instance, written["scenario"], "", path, shortest=False)
+            return replace(followed, property=name, refused=refused)
         if loop is None or starved is None:
             return replay(system, instance, written["scenario"], name, path, shortest=False)
         if name != "progress" or loop > len(path) + 1 or not {*starved} <= {*owners}:

@@ -40,9 +40,11 @@ def step(made: TraceStep) -> dict[str, Any]:
 def decided(trace: Trace) -> dict[str, Any]:
     """Return what the trace shows beside its steps: a deadlock's cycle, or a loop and who starves in it.
 
-    Of a minimal trace also what it does without.
+    Of a minimal trace also what it does without; of a run what the model refuses.
     """
     told: dict[str, Any] = {"removed": list(trace.removed)} if trace.removed else {}
+    if trace.refused:
+        told["refused"] = trace.refused
     if trace.property == "deadlock":
         told["cycle"] = cycle(trace)
     elif trace.loop is not None:

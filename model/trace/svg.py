@@ -145,7 +145,7 @@ class _Picture:
         for edge in self.trace.cycle or self.trace.stuck:
             self._wait(edge, f"waits for {edge.held}", 3)
         self.y += _PAD
-        stroke = _ALARM if self.trace.property else _FAINT
+        stroke = _ALARM if self.trace.fails else _FAINT
         self._box(_MARGIN, top, self.width - 2 * _MARGIN, self.y - top, fill="none", stroke=stroke, rx=6)
         self.y += _GAP
 

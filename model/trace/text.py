@@ -8,7 +8,7 @@ import unicodedata
 from collections.abc import Iterator
 
 from model.trace.explain import reasons
-from model.trace.trace import Trace, TraceStep, WaitEdge
+from model.trace.trace import REFINEMENT, Trace, TraceStep, WaitEdge
 
 WIDTH = 72
 WIDE = 100
@@ -77,6 +77,10 @@ def ending(trace: Trace, meaning: str) -> str:
         return f"{_starves(trace)} {trace.property} is violated; it says that {meaning}."
     if trace.property == "concurrency":
         return f"{meaning}."
+    if trace.refused:
+        return f"{trace.property} is violated: {trace.refused}."
+    if trace.property == REFINEMENT:
+        return "So the model explains the run."
     if not trace.property:
         return "Nothing is decided here."
     return f"{trace.property} is violated; it says that {meaning}."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -14,6 +15,8 @@ from model.language.system import Action, Property, System
 from model.trace.conjunct import Fact, failed
 
 Path = Sequence[tuple[Action, tuple[int, ...]]]
+REFINEMENT = "refinement"
+"""The property of an implementation that the model makes every step which it makes."""
 
 
 class ReplayError(Exception):
@@ -114,7 +117,9 @@ class Trace:
     `stuck` lists every wait of the last state when nobody can move there and no cycle is closed. For
     `progress` the steps from number `loop` on are repeated for ever: `starved` are who can starve, the first
     of them does so here, and `passed` are its waits in the loop, each once. A walk by hand is not `shortest`,
-    and has no property ("") as long as it decides none.
+    and has no property ("") as long as it decides none. For `refinement` the steps are those by which the
+    model follows a run of an implementation; `refused` says what that did next, and why the model does not;
+    "" if it follows to the end.
     """
 
     design: str
@@ -131,9 +136,15 @@ class Trace:
     conjunct: str = ""
     facts: tuple[Fact, ...] = ()
     removed: tuple[str, ...] = ()
+    refused: str = ""
     states: tuple[TraceState, ...] = ()
     setting: Mapping[str, Words] = field(default_factory=dict)
     elements: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    @builtins.property  # `property` is a field here
+    def fails(self) -> bool:
+        """Whether it shows that a property is violated, and not a witness or a walk."""
+        return bool(self.refused) or self.property not in ("", "concurrency", REFINEMENT)
 
 
 def replay(

@@ -48,7 +48,10 @@ def best(once: Callable[[], object], batch: int = 50, batches: int = 40) -> floa
 
 
 def ours() -> None:
-    substrates = {"greenlets": Greenlets, "threads": PooledThreads}
+    substrates: dict[str, type[Greenlets] | type[PooledThreads]] = {
+        "greenlets": Greenlets,
+        "threads": PooledThreads,
+    }
     strategies: list[Strategy] = [RandomWalk(1), PCT(1), UniformRandomWalk(1), POS(1), DPOR()]
     for name, substrate in substrates.items():
         workload = Workload(DESIGN, find(SCENARIO), Kernel(substrate()))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+from typing import Any
 
 import pytest
 
@@ -96,9 +97,9 @@ def test_the_rfcs_deadlock_is_the_models_cycle_in_its_words(deadlock: Trace) -> 
     )
 
 
-def _altered(trace: Trace, number: int, **changes: object) -> Trace:
+def _altered(trace: Trace, number: int, **changes: Any) -> Trace:
     steps = list(trace.steps)
-    steps[number - 1] = dataclasses.replace(steps[number - 1], **changes)  # type: ignore[arg-type]
+    steps[number - 1] = dataclasses.replace(steps[number - 1], **changes)
     return dataclasses.replace(trace, steps=tuple(steps))
 
 

@@ -20,7 +20,8 @@ from conformance.stress import Stress
 from conformance.workload import Workload
 from cowpath import run
 from model.scenarios import bundled, find
-from model.scenarios.scenario import document, from_document
+from model.scenarios.scenario import from_document
+from model.scenarios.writing import document
 from model.verdict import Verdict
 
 

@@ -6,12 +6,13 @@ import statistics
 
 import pytest
 
+from conformance.log import ORIGINAL
 from conformance.reducer import Deviate, Reduced, reduce
 from conformance.scheduler.kernel import Kernel, Strategy
 from conformance.scheduler.schedule import Replay, Schedule
 from conformance.scheduler.substrate import Greenlets
 from conformance.strategies.simple import RandomWalk
-from conformance.workload import ORIGINAL, Run, Workload
+from conformance.workload import Run, Workload
 from model.scenarios import find
 
 CASES = [

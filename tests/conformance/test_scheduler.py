@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 
@@ -48,7 +49,8 @@ def test_by_default_each_runs_until_it_has_to_wait(substrate: MakeSubstrate) -> 
 
 @each_substrate
 def test_who_is_woken_runs_first_in_first_out(substrate: MakeSubstrate) -> None:
-    kernel, log, here = Kernel(substrate()), [], []
+    kernel, log = Kernel(substrate()), []
+    here: list[int] = []
     sync = ScheduledSync(kernel)
     lock = sync.lock()
     condition = sync.condition(lock)
@@ -74,7 +76,8 @@ def test_who_is_woken_runs_first_in_first_out(substrate: MakeSubstrate) -> None:
 
 @each_substrate
 def test_a_wake_up_that_nobody_sends_is_reported_at_the_step_that_owes_it(substrate: MakeSubstrate) -> None:
-    kernel, here = Kernel(substrate()), []
+    kernel = Kernel(substrate())
+    here: list[int] = []
     sync = ScheduledSync(kernel)
     lock = sync.lock()
     condition = sync.condition(lock)
@@ -164,11 +167,12 @@ def test_a_run_without_end_is_given_up(substrate: MakeSubstrate) -> None:
 
 @each_substrate
 def test_a_task_may_start_others_and_wait_for_their_end(substrate: MakeSubstrate) -> None:
-    kernel, log = Kernel(substrate()), []
+    kernel = Kernel(substrate())
+    log: list[int] = []
     sync = ScheduledSync(kernel)
 
     def main() -> None:
-        threads = [sync.spawn(lambda i=i: log.append(i), f"child {i}") for i in range(3)]  # type: ignore[misc]
+        threads = [sync.spawn(partial(log.append, i), f"child {i}") for i in range(3)]
         for thread in threads:
             thread.join()
         log.append(int(sync.clock()) >= 3)

@@ -76,7 +76,7 @@ def test_both_substrates_make_the_same_tours() -> None:
 
 def test_conform_counts_what_tours_reach(tmp_path: Path) -> None:
     path = tmp_path / "out.json"
-    command = [COWPATH, "conform", "rfc-2016", "--strategy", "tours", "--json", str(path)]
+    command = [str(COWPATH), "conform", "rfc-2016", "--strategy", "tours", "--json", str(path)]
     command += ["--scenario", "race", "--scenario", "unaligned-write"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     assert (done.returncode, done.stderr) == (0, "")
@@ -87,7 +87,7 @@ def test_conform_counts_what_tours_reach(tmp_path: Path) -> None:
 
 
 def test_tours_see_more_than_a_client() -> None:
-    command = [COWPATH, "conform", "--strategy", "tours", "--sight", "black"]
+    command = [str(COWPATH), "conform", "--strategy", "tours", "--sight", "black"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.endswith("accepted: --sight white\n")

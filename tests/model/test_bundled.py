@@ -2,8 +2,9 @@
 
 import pytest
 
-from model.check import ENGINES, Result, check
+from model.check import Result, check
 from model.designs import DESIGNS
+from model.explore.engines import ENGINES
 from model.scenarios import Scenario, bundled
 from model.stack.properties import STANDARD
 from model.verdict import Verdict

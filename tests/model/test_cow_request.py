@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from model.check import ENGINES
+from model.explore.engines import ENGINES
 from model.explore.program import Program
 from model.explore.result import DEADLOCK, questions
 from model.language.domains import narrow

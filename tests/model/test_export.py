@@ -59,8 +59,8 @@ def test_a_watched_program_counter_is_a_variable_as_well() -> None:
         assert process.private == frozenset()
         for at, steps in process.locations.items():
             for step in steps:
-                assigned = dict(step.updates).get(process.counter, at)
-                assert assigned == step.goes_to
+                assigned = [value for position, value in step.updates if position == process.counter]
+                assert (assigned or [at]) == [step.goes_to]
 
 
 def test_owners_rest_where_they_may_be_finished() -> None:

@@ -10,7 +10,7 @@ from model.explore import engines, vector_program
 from model.explore.codes import Coding
 from model.explore.native import moves, search, visited
 from model.explore.native.engine import NativeEngine
-from model.explore.native.kernel import Unsupported
+from model.explore.native.moves import Unsupported
 from model.explore.native.visited import Shape
 from model.explore.numpy_engine import NumpyEngine
 from model.explore.packing import Packing

@@ -28,7 +28,8 @@ from model.scenarios.geometry import reduce
 from tests import referees
 from tests.benchmarks.cow_request import TABLE, Row, build
 from tests.benchmarks.cow_request import instance as row_instance
-from tests.model.test_semantics import Case, cases, random_cases
+from tests.model.random_systems import Case, cases
+from tests.model.test_semantics import random_cases
 from tests.model.toys import TOYS, Toy, overflow
 
 SMALL = [row for row in TABLE if row.states < 10_000]

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import tomli_w
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -14,6 +15,7 @@ from model.scenarios import Request, Scenario, ScenarioError, bundled, find, loa
 from model.scenarios.errors import shown
 from model.scenarios.scenario import IO_KINDS, KINDS, NBD_WRITES
 from model.scenarios.sizes import SECTOR, parse_size, show_bytes, show_extent
+from model.scenarios.writing import document
 
 READ = '[[request]]\nkind = "guest-read"\nat = [0, 1]\n'
 HEAD = 'name = "small"\nsectors = 4\ncluster = 2\n'
@@ -321,9 +323,9 @@ def test_design_names_are_checked_when_they_are_known() -> None:
 
 @given(st.text())
 def test_any_text_is_read_or_gets_one_line(text: str) -> None:
-    for document in (text, f'{HEAD}"{text}" = 1', f'{HEAD}shows = """{text}"""\n{READ}'):
+    for whole in (text, f'{HEAD}"{text}" = 1', f'{HEAD}shows = """{text}"""\n{READ}'):
         try:
-            loads(document, "any")
+            loads(whole, "any")
         except ScenarioError as error:
             one_line(error)
 
@@ -354,36 +356,8 @@ def test_a_value_of_any_type_is_read_or_gets_one_line(key: str, value: str) -> N
 
 
 def written(scenario: Scenario) -> str:
-    """Write a scenario back as TOML, one table per request."""
-
-    def size(count: int) -> str:
-        return f'"{count}B"' if scenario.in_bytes else str(count // SECTOR)
-
-    def flag(value: bool) -> str:
-        return str(value).lower()
-
-    lines = [
-        f'name = "{scenario.name}"',
-        f'shows = "{scenario.shows}"',
-        f"sectors = {size(scenario.size)}",
-        f"cluster = {size(scenario.cluster)}",
-        "[secondary]",
-        f"request_alignment = {size(scenario.request_alignment)}",
-        f"protocol_alignment = {size(scenario.protocol_alignment)}",
-        f"copy_on_read = {flag(scenario.copy_on_read)}",
-        "[options]",
-        f"quiesced_checkpoint = {flag(scenario.quiesced_checkpoint)}",
-        f"drain_on_stop = {flag(scenario.drain_on_stop)}",
-        f'on_cbw_error = "{scenario.on_cbw_error}"',
-    ]
-    for request in scenario.requests:
-        lines += ["[[request]]", f'kind = "{request.kind}"', f'fault = "{request.fault}"']
-        if request.offset is not None and request.length is not None:
-            lines.append(f"at = [{size(request.offset)}, {size(request.length)}]")
-    for design, expected in scenario.expect.items():
-        pairs = (f'{k} = "{v}"' if isinstance(v, str) else f"{k} = {v}" for k, v in expected.items())
-        lines += [f'[expect."{design}"]', *pairs]
-    return "\n".join(lines)
+    """Write a scenario back with what it shows and expects."""
+    return tomli_w.dumps({**document(scenario), "shows": scenario.shows, "expect": scenario.expect})
 
 
 @st.composite

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
+from itertools import product
 
 import networkx as nx
 import pytest
@@ -113,7 +114,8 @@ def admission(
         name: column(*(int(r in some) for r in range(owners)))
         for name, some in (("stream", streams), ("restless", restless), ("keeps", keeps))
     }
-    met = {(r, q): int((r, q) in either_way) for r in range(owners) for q in range(owners)}
+    pairs: list[tuple[int, ...]] = list(product(range(owners), repeat=2))
+    met = {pair: int(pair in either_way) for pair in pairs}
     return narrow(ground(system, instance({"Owner": owners}, conflict=met, **tables)))
 
 
@@ -146,7 +148,8 @@ def test_who_is_left_behind_has_a_path_and_no_loop() -> None:
     narrowed = admission(3, [(0, 1)], streams=[2], keeps=[1])
     few, many = graph.plainly(narrowed, UNLIMITED), graph.vectorised(narrowed, UNLIMITED, silent)
     assert few is not None
-    assert few.stranded == many.stranded is not None
+    assert few.stranded is not None
+    assert few.stranded == many.stranded
     found = starve(narrowed, UNLIMITED, silent)
     assert found.lasso == Lasso(0, few.stranded, ())
     commands = [narrowed.model.commands[n] for n in few.stranded]
@@ -313,7 +316,8 @@ def test_both_ways_to_the_graph_find_the_same_steps() -> None:
         assert one.stranded is other.stranded is None
         degrees = []
         for whole in (one, other):
-            counts = nx.MultiDiGraph(list(zip(whole.source.tolist(), whole.target.tolist(), strict=True)))
+            ends = zip(whole.source.tolist(), whole.target.tolist(), strict=True)
+            counts: nx.MultiDiGraph[int] = nx.MultiDiGraph(list(ends))
             degrees.append(sorted((counts.in_degree(n), counts.out_degree(n)) for n in counts))
         assert degrees[0] == degrees[1]
 
@@ -457,9 +461,13 @@ def test_a_request_that_is_over_leaves_nothing_behind() -> None:
         return at(s, r, "done", "failed").implies(cursor & empty)
 
     for name, design in DESIGNS.items():
-        system = design.build()
-        system.always("clean", lambda s: forall(Request, lambda r: clean(s, r)))
-        fresh = Design(name, "", "", (), lambda system=system: system, lacks=design.lacks)
+
+        def with_claim(design: Design = design) -> System:
+            system = design.build()
+            system.always("clean", lambda s: forall(Request, lambda r: clean(s, r)))
+            return system
+
+        fresh = Design(name, "", "", (), with_claim, lacks=design.lacks)
         for scenario in bundled():
             if fresh.misses(scenario) is None:
                 result = check(fresh, scenario, properties=["clean"])

@@ -9,6 +9,7 @@ import sys
 from functools import cache
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import networkx as nx
 import pydot
@@ -19,7 +20,7 @@ from model import graphs
 from model.check import check
 from model.designs import DESIGNS
 from model.graph.picture import NoGraphviz
-from model.graph.states import TooLarge
+from model.graph.states import TooLarge, quotient
 from model.graphs import Explored
 from model.scenarios import find
 from model.scenarios.geometry import reduce
@@ -59,13 +60,13 @@ def test_the_graph_is_what_the_checker_explores(design: str, slug: str) -> None:
 @cases
 def test_the_quotient_has_every_state_in_one_class(design: str, slug: str) -> None:
     of = explored(design, slug)
-    classes = graphs.states.quotient(of.graph, of.lives)
+    classes = quotient(of.graph, of.lives)
     assert sum(classes.nodes[at]["states"].states for at in classes) == len(of.graph)
     assert [at for at in classes if classes.nodes[at]["states"].initial] == [0]
     assert not list(nx.selfloop_edges(classes))
     lives = [of.lives(of.graph.nodes[at]["state"]) for at in of.graph]
     assert [classes.nodes[at]["states"].key for at in classes] == list(dict.fromkeys(lives))
-    steps = of.graph.edges(data="move")
+    steps: Any = of.graph.edges(data="move")
     for source, target, found in classes.edges(data=True):
         keys = tuple(classes.nodes[at]["states"].key for at in (source, target))
         labels = {move.label for s, t, move in steps if (lives[s], lives[t]) == keys}
@@ -119,10 +120,12 @@ def test_dot_and_graphml_have_the_same_boxes_and_arrows(design: str, slug: str, 
     assert sorted((s, t, found["label"]) for s, t, found in read.edges(data=True)) == arrows
     if len(picture.boxes) > 150:
         return  # pydot is slow
-    (drawn,) = pydot.graph_from_dot_data(picture.dot()) or ()
+    graphs_read = pydot.graph_from_dot_data(picture.dot())
+    assert graphs_read is not None
+    (drawn,) = graphs_read
     boxes = {node.get_name() for node in drawn.get_nodes()} - {"node", "edge", "graph", "legend"}
     assert boxes == {str(number) for number in range(len(picture.boxes))}
-    ends = [(int(e.get_source()), int(e.get_destination())) for e in drawn.get_edges()]
+    ends = [(int(str(e.get_source())), int(str(e.get_destination()))) for e in drawn.get_edges()]
     assert sorted(ends) == [(source, target) for source, target, _ in arrows]
 
 
@@ -179,6 +182,6 @@ def test_without_graphviz_one_line_says_so(monkeypatch: pytest.MonkeyPatch) -> N
     ],
 )
 def test_what_cannot_be_drawn_is_one_line(tmp_path: Path, arguments: str, says: str) -> None:
-    command = [COWPATH, "graph", "rfc-2016", "--scenario", "two-by-two", *arguments.split()]
+    command = [str(COWPATH), "graph", "rfc-2016", "--scenario", "two-by-two", *arguments.split()]
     ran = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=100, check=False)
     assert (ran.returncode, ran.stdout, ran.stderr) == (2, "", f"cowpath: {says}\n")

@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 import model.check
-from model.check import ENGINES, check
+from model.check import check
 from model.designs import DESIGNS
+from model.explore.engines import ENGINES
 from model.explore.python_engine import PythonEngine
 from model.explore.reductions import UNREDUCED, Reductions
 from model.explore.result import Exploration, Limits, Question, Report, Witness

@@ -24,7 +24,7 @@ from model.language.instance import Instance
 from model.language.system import State, System
 from model.reduce import certificate, symmetry
 from model.reduce.certificate import Certificate, certify
-from model.reduce.places import Places
+from model.reduce.places import Places, places_of
 from model.scenarios import Scenario, find, loads
 from model.scenarios.geometry import reduce
 from model.stack.binding import bind
@@ -460,7 +460,7 @@ def test_places_that_are_not_all_are_not_believed(monkeypatch: pytest.MonkeyPatc
             for p in honest(narrowed, most)
         ]
 
-    honest = certificate.places_of
+    honest = places_of
     honest_places = honest(narrow(ground(mutex(3).system, mutex(3).instance)), 100)
     assert all(len(p.valuations) == 3 for p in honest_places)
     monkeypatch.setattr(certificate, "places_of", fewer)

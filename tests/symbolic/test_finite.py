@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import pytest
 import z3
@@ -59,9 +60,9 @@ def terms(draw: st.DrawFn, truth: bool, depth: int = 4) -> Term:
         if truth
         else [("add", (numbers, numbers)), ("if", (truths, numbers, numbers))]
     )
-    options = [st.tuples(*parts).map(lambda a, kind=kind: Node(kind, a)) for kind, parts in shapes]
+    options = [st.tuples(*parts).map(partial(Node, kind)) for kind, parts in shapes]
     junctions = ("and", "or") if truth else ("sum",)
-    options += [several.map(lambda a, kind=kind: Node(kind, a)) for kind in junctions]
+    options += [several.map(partial(Node, kind)) for kind in junctions]
     return draw(st.one_of(st.sampled_from([*cells, *constants]), *options))
 
 

@@ -6,9 +6,10 @@ import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, Request, sync_playwright
 
 from tests.trace.test_pages import DEADLOCK, overview_of, page_of
 
@@ -55,11 +56,15 @@ def browser() -> Iterator[Browser]:
         started.close()
 
 
-def opened(browser: Browser, folder: Path, content: str, **how: object) -> Page:
+def no_network(request: Request) -> None:
+    assert request.url.startswith("file:")
+
+
+def opened(browser: Browser, folder: Path, content: str, **how: Any) -> Page:
     (folder / "page.html").write_text(content, encoding="utf-8")
-    page = browser.new_page(**how)  # type: ignore[arg-type]
+    page = browser.new_page(**how)
     page.on("pageerror", lambda error: pytest.fail(f"the script fails: {error}"))
-    page.on("request", lambda request: request.url.startswith("file:") or pytest.fail(request.url))
+    page.on("request", no_network)
     page.goto((folder / "page.html").as_uri())
     return page
 

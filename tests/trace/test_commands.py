@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.test_command_line import run
+from tests.commands.running import run
 
 PAGE = ("--format", "html", "--against")
 DEADLOCK = ("trace", "rfc-2016", "--scenario", "unaligned-write")

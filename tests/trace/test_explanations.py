@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
 
 import pytest
 
 from model.language.evaluate import Reference
-from model.language.expression import exists, forall
+from model.language.expression import Expr, exists, forall
 from model.language.sorts import Index, Int
 from model.language.system import State, System
 from model.scenarios.geometry import reduce
@@ -116,10 +117,10 @@ def counting(*values: int) -> tuple[Reference, tuple[int, ...]]:
     ],
 )
 def test_a_false_formula_is_gone_down_into_until_one_part_is_false_by_itself(
-    formula: object, words: str, facts: list[tuple[str, str]]
+    formula: Callable[[State], Expr], words: str, facts: list[tuple[str, str]]
 ) -> None:
     reference, state = counting(1, 2, 0)
-    said, found = failed(reference, formula(State(reference.system, None)), state)  # type: ignore[operator]
+    said, found = failed(reference, formula(State(reference.system, None)), state)
     assert said == words
     assert [(str(fact), fact.value) for fact in found] == facts
 

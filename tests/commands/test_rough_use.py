@@ -6,8 +6,6 @@ import json
 import os
 import re
 import stat
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -17,8 +15,8 @@ from model.designs import DESIGNS
 from model.scenarios import loads
 from model.stack.properties import MEANING
 from model.trace.text import render
+from tests.commands.running import LONG, Ran, run
 
-COWPATH = Path(sys.executable).parent / "cowpath"
 SMALL = """\
 name = "{name}"
 sectors = 4
@@ -32,35 +30,17 @@ at = [0, 4]
 kind = "nbd-write"
 at = [1, 1]
 """
-LONG = 'name = "long"\nsectors = 4\ncluster = 2\n' + "".join(
-    f'[[request]]\nkind = "{kind}"\nat = {extent}\n'
-    for extent in ([0, 3], [1, 3], [0, 2], [1, 1], [0, 4])
-    for kind in ("nbd-write", "guest-read")
-)
-TRACE = "trace rfc-2016 --scenario unaligned-write"
+TRACE = ("trace", "rfc-2016", "--scenario", "unaligned-write")
 
 
-def run(  # type: ignore[no-untyped-def]
-    folder: Path, command: str | list[str], stdout: int = subprocess.PIPE, stdin: bytes = b"", **extra: str
-):
-    arguments = command.split() if isinstance(command, str) else command
-    env = {**os.environ, **extra}
-    ran = subprocess.run(
-        [COWPATH, *arguments], cwd=folder, env=env, input=stdin, stdout=stdout, stderr=subprocess.PIPE,
-        timeout=100, check=False,
-    )  # fmt: skip
-    ran.stdout, ran.stderr = (ran.stdout or b"").decode(), ran.stderr.decode()
-    return ran
-
-
-def bad(ran) -> None:  # type: ignore[no-untyped-def]
-    assert ran.returncode == 2
-    assert ran.stderr.startswith("cowpath: ")
-    assert len(ran.stderr.splitlines()) == 1
+def bad(ran: Ran) -> None:
+    assert ran.status == 2
+    assert ran.err.startswith("cowpath: ")
+    assert len(ran.err.splitlines()) == 1
 
 
 def test_an_output_file_has_the_permissions_of_any_new_file(tmp_path: Path) -> None:
-    run(tmp_path, f"{TRACE} -o trace.txt")
+    run(tmp_path, *TRACE, "-o", "trace.txt")
     (tmp_path / "other").touch()
     assert (tmp_path / "trace.txt").stat().st_mode == (tmp_path / "other").stat().st_mode
 
@@ -68,7 +48,7 @@ def test_an_output_file_has_the_permissions_of_any_new_file(tmp_path: Path) -> N
 def test_an_output_file_that_is_a_link_stays_one(tmp_path: Path) -> None:
     (tmp_path / "target").write_text("old")
     (tmp_path / "link").symlink_to("target")
-    run(tmp_path, f"{TRACE} -o link")
+    run(tmp_path, *TRACE, "-o", "link")
     assert (tmp_path / "link").is_symlink()
     assert "shortest trace" in (tmp_path / "target").read_text()
 
@@ -78,7 +58,7 @@ def test_a_device_or_fifo_is_written_to_or_refused_but_never_replaced(tmp_path: 
     os.mkfifo(fifo)
     reader = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
     try:
-        run(tmp_path, f"{TRACE} -o fifo")
+        run(tmp_path, *TRACE, "-o", "fifo")
     finally:
         os.close(reader)
     assert stat.S_ISFIFO(fifo.stat().st_mode)
@@ -86,29 +66,31 @@ def test_a_device_or_fifo_is_written_to_or_refused_but_never_replaced(tmp_path: 
 
 def test_a_folder_as_output_leaves_no_temporary_file(tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir()
-    bad(run(tmp_path, f"{TRACE} -o folder"))
+    bad(run(tmp_path, *TRACE, "-o", "folder"))
     assert [path.name for path in tmp_path.iterdir()] == ["folder"]
 
 
 @pytest.mark.parametrize("command", [["check", "--json", ""], ["check", "--traces", ""], ["designs", ""]])
 def test_an_empty_argument_is_bad_input(tmp_path: Path, command: list[str]) -> None:
-    bad(run(tmp_path, command))
+    bad(run(tmp_path, *command))
     assert list(tmp_path.iterdir()) == []
 
 
 def test_bad_geometry_leaves_no_new_folder_behind(tmp_path: Path) -> None:
-    bad(run(tmp_path, "check --no-reduce --scenario race --traces new"))
+    bad(run(tmp_path, "check", "--no-reduce", "--scenario", "race", "--traces", "new"))
     assert list(tmp_path.iterdir()) == []
 
 
 def test_no_number_of_seconds_is_bad_input(tmp_path: Path) -> None:
-    bad(run(tmp_path, "check rfc-2016 --scenario race --max-seconds nan"))
+    bad(run(tmp_path, "check", "rfc-2016", "--scenario", "race", "--max-seconds", "nan"))
 
 
 def test_a_limit_of_states_is_not_hit_early(tmp_path: Path) -> None:
     (tmp_path / "long.toml").write_text(LONG)
-    ran = run(tmp_path, "check rfc-2016 --scenario long.toml --max-states 540000 --json -")
-    assert json.loads(ran.stdout)[0]["states"] >= 540_000
+    ran = run(
+        tmp_path, "check", "rfc-2016", "--scenario", "long.toml", "--max-states", "540000", "--json", "-"
+    )
+    assert json.loads(ran.out)[0]["states"] >= 540_000
 
 
 @pytest.mark.parametrize("name", ["x [/] y", "[red]x[/red]"])
@@ -122,17 +104,28 @@ def test_a_limit_of_states_is_not_hit_early(tmp_path: Path) -> None:
 )
 def test_brackets_in_a_name_are_just_brackets(tmp_path: Path, name: str, command: str) -> None:
     (tmp_path / "s.toml").write_text(SMALL.format(name=name))
-    ran = run(tmp_path, command)
-    assert "Traceback" not in ran.stderr
-    assert name in ran.stdout + ran.stderr
+    ran = run(tmp_path, *command.split())
+    assert "Traceback" not in ran.err
+    assert name in ran.out + ran.err
 
 
 def test_traces_of_two_files_of_the_same_stem_do_not_overwrite_each_other(tmp_path: Path) -> None:
     for name in ("a", "b"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "s.toml").write_text(SMALL.format(name=name))
-    ran = run(tmp_path, "check rfc-2016 --scenario a/s.toml --scenario b/s.toml --traces traces")
-    assert ran.returncode == 2 or len(list((tmp_path / "traces").iterdir())) == 2
+    ran = run(
+        tmp_path,
+        "check",
+        "rfc-2016",
+        "--scenario",
+        "a/s.toml",
+        "--scenario",
+        "b/s.toml",
+        "--traces",
+        "traces",
+    )
+    bad(ran)
+    assert "two of the scenarios are named 's'" in ran.err
 
 
 @pytest.mark.parametrize(
@@ -140,64 +133,73 @@ def test_traces_of_two_files_of_the_same_stem_do_not_overwrite_each_other(tmp_pa
 )
 def test_a_full_disk_is_one_line(tmp_path: Path, command: str) -> None:
     full = os.open("/dev/full", os.O_WRONLY)
-    ran = run(tmp_path, command, stdout=full)
+    ran = run(tmp_path, *command.split(), stdout=full)
     os.close(full)
-    assert "Traceback" not in ran.stderr
+    bad(ran)
+    assert "No space left on device" in ran.err
 
 
 def test_a_name_that_the_terminal_cannot_encode(tmp_path: Path) -> None:
     (tmp_path / "s.toml").write_text(SMALL.format(name="長"), encoding="utf-8")
-    ran = run(tmp_path, "scenarios s.toml", PYTHONIOENCODING="ascii")
-    assert "Traceback" not in ran.stderr
+    ran = run(tmp_path, "scenarios", "s.toml", PYTHONIOENCODING="ascii")
+    assert (ran.status, ran.err) == (0, "")
+    assert "\\u9577" in ran.out
 
 
 @pytest.mark.parametrize("line", [b"1" * 5000, b"x" * 5000, b"\xff\xfe", b"save -"])
 def test_a_walk_ends_at_a_line_that_means_nothing(tmp_path: Path, line: bytes) -> None:
-    ran = run(tmp_path, "step rfc-2016 --scenario unaligned-write", stdin=line)
+    ran = run(tmp_path, "step", "rfc-2016", "--scenario", "unaligned-write", stdin=line)
     bad(ran)
-    assert ran.stderr.startswith("cowpath: line 1: ")
-    assert len(ran.stderr) < 400
+    assert ran.err.startswith("cowpath: line 1: ")
+    assert len(ran.err) < 400
     assert list(tmp_path.iterdir()) == []
 
 
 def test_outcomes_asked_for_on_stdout_are_there_alone(tmp_path: Path) -> None:
-    ran = run(tmp_path, "mutants the-oldest-is-waited-for --budget 1 --seeds 1 --json -")
-    assert [each["name"] for each in json.loads(ran.stdout)] == ["the-oldest-is-waited-for"]
+    ran = run(tmp_path, "mutants", "the-oldest-is-waited-for", "--budget", "1", "--seeds", "1", "--json", "-")
+    assert [each["name"] for each in json.loads(ran.out)] == ["the-oldest-is-waited-for"]
     assert list(tmp_path.iterdir()) == []
 
 
 def test_no_command_is_described_in_part(tmp_path: Path) -> None:
-    described = run(tmp_path, "--help").stdout.partition("Commands:\n")[2].splitlines()
+    described = run(tmp_path, "--help").out.partition("Commands:\n")[2].splitlines()
     assert len(described) > 10
     assert all(len(line) < 80 and line.endswith(".") and not line.endswith("..") for line in described)
 
 
 def test_no_placeholder_in_the_steps_of_a_design(tmp_path: Path) -> None:
-    assert not re.search(r"{\w+}", run(tmp_path, "designs rfc-2016").stdout)
+    assert not re.search(r"{\w+}", run(tmp_path, "designs", "rfc-2016").out)
 
 
 def test_no_arguments_at_all_shows_the_help_as_it_is(tmp_path: Path) -> None:
-    assert len(run(tmp_path, []).stderr.splitlines()) != 1
+    ran = run(tmp_path)
+    assert (ran.status, ran.err) == (0, "")
+    assert ran.out == run(tmp_path, "--help").out
 
 
 def test_a_json_trace_is_json_even_when_there_is_none(tmp_path: Path) -> None:
-    json.loads(run(tmp_path, "trace rfc-repaired --scenario race --format json").stdout)
+    assert (
+        json.loads(run(tmp_path, "trace", "rfc-repaired", "--scenario", "race", "--format", "json").out)[
+            "trace"
+        ]
+        is None
+    )
 
 
 def test_no_stale_trace_is_left_when_there_is_none_any_more(tmp_path: Path) -> None:
     (tmp_path / "old").write_text("a trace of an earlier run")
-    run(tmp_path, "trace rfc-repaired --scenario race -o old")
-    assert not (tmp_path / "old").exists() or "earlier" not in (tmp_path / "old").read_text()
+    run(tmp_path, "trace", "rfc-repaired", "--scenario", "race", "-o", "old")
+    assert (tmp_path / "old").read_text().startswith("no trace: ")
 
 
 def test_a_misspelt_design_in_expect_is_noticed(tmp_path: Path) -> None:
     (tmp_path / "s.toml").write_text(SMALL.format(name="s") + '[expect]\n"rfc-2061" = { states = 3 }\n')
-    bad(run(tmp_path, "check rfc-2016 --scenario s.toml"))
+    bad(run(tmp_path, "check", "rfc-2016", "--scenario", "s.toml"))
 
 
 def test_what_is_undetermined_is_no_surprise(tmp_path: Path) -> None:
-    ran = run(tmp_path, "check rfc-2016 --scenario unaligned-write --max-states 5")
-    assert "Not as expected" not in ran.stdout
+    ran = run(tmp_path, "check", "rfc-2016", "--scenario", "unaligned-write", "--max-states", "5")
+    assert "Not as expected" not in ran.out
 
 
 def test_a_long_name_does_not_widen_a_trace() -> None:
