@@ -10,8 +10,8 @@ guards are those of S. Graf, H. Saidi, "Construction of abstract state graphs wi
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 from model.language.expression import (
     Const,
@@ -90,26 +90,20 @@ class Facts:
         r = local(self.owner, "r")
         for axes in (self.of(r), *(self._on(counter, r) for counter in self._others)):
             yield Fact(NOBODY, (r,), axes, Const(BOOL, 0))
-        yield from self._placed(self._of_an_owner)
-        yield from self._placed(self._from_guards)
-        yield from self._placed(self._from_updates)
+        for fact in itertools.chain(self._of_an_owner(r), self._from_guards(r), self._from_updates(r)):
+            yield from self._placed(fact, r)
         yield from self._cursors()
         yield from self._between_cursors()
         yield from self._of_two_owners()
         yield from self._of_bitmaps()
         yield from self._presence()
 
-    def _placed(
-        self, make: Callable[[Local], Iterator[tuple[str, tuple[Local, ...], Expr, Expr, Expr]]]
-    ) -> Iterator[Fact]:
-        """Yield facts of an owner by what it does, and by where it is on each other counter that it has."""
-        r = local(self.owner, "r")
-        for name, more, then, when, tells in make(r):
-            for axes in (self.of(r), *(self._on(counter, r) for counter in self._others)):
-                if not reads_of(then) <= {
-                    name for axis in axes for name in reads_of(axis.value)
-                } or not reads_of(then):
-                    yield Fact(name, (r, *more), axes, then, when, tells)
+    def _placed(self, fact: Fact, r: Local) -> Iterator[Fact]:
+        """Yield the fact of an owner by what it does, and by where it is on each other counter it has."""
+        read = reads_of(fact.then)
+        for axes in (self.of(r), *(self._on(counter, r) for counter in self._others)):
+            if not read or read - set[str]().union(*(reads_of(axis.value) for axis in axes)):
+                yield replace(fact, axes=axes)
 
     def _is_ghost(self, name: str) -> bool:
         """Tell whether no step depends on the variable."""
@@ -124,14 +118,17 @@ class Facts:
         )
 
     def _named(self, indices: tuple[Index, ...], sort: type, *, rigid: bool = False) -> list[str]:
+        """Return the variables of these indices and this kind of sort (Maybe: an owner); or all declared."""
         declared = self.system.declarations if rigid else self.system.variables.values()
         return [
             d.name
             for d in declared
-            if d.indices == indices and isinstance(d.sort, sort) and not self._is_ghost(d.name)
+            if d.indices == indices
+            and (d.sort == Maybe(self.owner) if sort is Maybe else isinstance(d.sort, sort))
+            and not self._is_ghost(d.name)
         ]
 
-    def _of_an_owner(self, r: Local) -> Iterator[tuple[str, tuple[Local, ...], Expr, Expr, Expr]]:
+    def _of_an_owner(self, r: Local) -> Iterator[Fact]:
         s, owner = self.state, self.owner
         found: list[tuple[str, Expr]] = []
         for name in self._named((owner,), Bool, rigid=True):
@@ -154,9 +151,9 @@ class Facts:
                 if p != name
             ]
         for name, then in found:
-            yield name, (), then, TRUE, TRUE
+            yield Fact(name, (r,), (), then)
 
-    def _from_guards(self, r: Local) -> Iterator[tuple[str, tuple[Local, ...], Expr, Expr, Expr]]:
+    def _from_guards(self, r: Local) -> Iterator[Fact]:
         """Yield that a guard holds or does not, and that nobody is in the way of a wait."""
         seen = set[object]()
         for action in self.system.actions:
@@ -172,9 +169,9 @@ class Facts:
                 for text, fact in ((name, then), (f"not: {name}", ~then)):
                     if shape(fact) not in seen:
                         seen.add(shape(fact))
-                        yield text, (), fact, TRUE, TRUE
+                        yield Fact(text, (r,), (), fact)
 
-    def _from_updates(self, r: Local) -> Iterator[tuple[str, tuple[Local, ...], Expr, Expr, Expr]]:
+    def _from_updates(self, r: Local) -> Iterator[Fact]:
         """Yield that a buffer holds what a disk does, where a step fills a disk from it."""
         s, seen = self.state, set[object]()
         for action in self.system.actions:
@@ -188,30 +185,30 @@ class Facts:
                 x = local(cells, cells.name.lower())
                 bound = {action.params[0].number: r, update.bound[0].number: x}
                 for value, when in leaves(update.value):
-                    named = isinstance(value, Read) and len(value.indices) == 2
-                    if not named or not free(when) | free(value) <= bound.keys():
+                    if not isinstance(value, Read) or not free(value) == bound.keys() >= free(when):
                         continue
-                    buffer, when = replaced(value, bound), replaced(when, bound)
+                    buffer, case = replaced(value, bound), replaced(when, bound)
                     for disk in self._named((cells,), Maybe):
-                        if (key := (shape(when), shape(buffer), disk)) not in seen:
+                        if (key := (shape(case), shape(buffer), disk)) not in seen:
                             seen.add(key)
-                            assert isinstance(value, Read)
                             name = f"what {action.label} takes from {value.name} is {disk}"
-                            yield name, (x,), buffer == s[disk][x], when, buffer != nobody(self.owner)
+                            there = buffer != nobody(self.owner)
+                            yield Fact(name, (r, x), (), buffer == s[disk][x], case, there)
 
-    def pairs(self, *, rigid: bool = True) -> list[tuple[str, str, Index]]:
-        """Return pairs of an owner's positions in one index sort, with that; not of two parameters."""
-        found = []
-        for one, two in itertools.permutations(self._named((self.owner,), Position, rigid=True), 2):
-            sorts = [d.sort for d in self.system.declarations if d.name in (one, two)]
-            both = one in self.system.parameters and two in self.system.parameters
-            if sorts[0] == sorts[1] and isinstance(sorts[0], Position) and (rigid or not both):
-                found.append((one, two, sorts[0].index))
-        return found
+    def _pairs(self) -> list[tuple[str, str, Index]]:
+        """Return pairs of an owner's positions in one index sort, with that."""
+        sorts = {d.name: d.sort for d in self.system.declarations}
+        return [
+            (one, two, sort.index)
+            for one, two in itertools.permutations(self._named((self.owner,), Position, rigid=True), 2)
+            if isinstance(sort := sorts[one], Position) and sorts[two] == sort
+        ]
 
     def _cursors(self) -> Iterator[Fact]:
         s, r = self.state, local(self.owner, "r")
-        for one, two, _ in self.pairs(rigid=False):
+        for one, two, _ in self._pairs():
+            if one in self.system.parameters and two in self.system.parameters:
+                continue
             a, b = s[one][r], s[two][r]
             found = [
                 (f"{one} < {two}", a < b),
@@ -224,7 +221,7 @@ class Facts:
 
     def _between_cursors(self) -> Iterator[Fact]:
         s, r = self.state, local(self.owner, "r")
-        for one, two, index in self.pairs():
+        for one, two, index in self._pairs():
             k = local(index, index.name.lower())
             inside = (s[one][r] <= k) & (k < s[two][r])
             for name, no in itertools.product(self._named((index,), Bool), ("", "not ")):
@@ -235,7 +232,7 @@ class Facts:
         """Yield that two whose ranges meet have not the same flag, and where nobody is who is waited for."""
         s, owner = self.state, self.owner
         r, q = local(owner, "r"), local(owner, "q")
-        for one, two, index in self.pairs():
+        for one, two, index in self._pairs():
             if one in self.system.variables or two in self.system.variables:
                 continue
             k = local(index, index.name.lower())
