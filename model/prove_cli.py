@@ -59,7 +59,7 @@ _T = TypeVar("_T")
     "--find",
     "finds",
     is_flag=True,
-    help="Find invariants by templates and explored states; say which of the design's own follow from them.",
+    help="Find invariants by explored states and Houdini; say which of the design's own follow from them.",
 )
 @click.option(
     "--rlimit",

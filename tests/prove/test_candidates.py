@@ -21,6 +21,7 @@ from model.prove.theory import DEADLOCK, Theory
 from model.prove.weakening import needed
 from model.prove.wording import claims
 from model.prove_text import show_found
+from model.proving import argument_of, in_scope
 from model.scenarios import bundled
 from tests.prove.toys import ARGUMENT, Request, lock
 
@@ -82,6 +83,20 @@ def test_states_are_explored_from_where_one_says() -> None:
     assert (later.states == np.array([last])).all(axis=1).any()
     assert len(later.states) < len(sample.states)
     assert len(explored(system, sample.instance, most=3).states) < len(sample.states)
+
+
+def test_facts_of_a_design_are_those_that_its_own_invariants_speak_of() -> None:
+    design, race = DESIGNS["rfc-2016"], bundled()[0]
+    samples = [explored(design.system, i) for _, i in in_scope(design, argument_of(design), [race])]
+    names = {claim.name for claim in claims(candidates(design.system, design.system.owners, samples))}
+    assert names >= {
+        "no two whose [first, end) meet have cow_request",
+        "where done, in_hidden",
+        "first <= at",
+        "not pc cow-loop: upto = at + 1",
+        "pc cow-wait cow-loop copy-read copy-write copied: rwlock_read",
+        "not pc idle done notify write written cow-wait cow-request-wait: cow_request",
+    }, sorted(names)
 
 
 def test_an_interrupt_leaves_what_was_not_proved() -> None:
