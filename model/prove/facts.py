@@ -155,7 +155,7 @@ class Facts:
 
     def _from_guards(self, r: Local) -> Iterator[Fact]:
         """Yield that a guard holds or does not, and that nobody is in the way of a wait."""
-        seen = set[object]()
+        seen, names = set[object](), set[str]()
         for action in self.system.actions:
             me = action.params[0]
             conditions = [(g.name, g.condition) for g in action.guards if not g.location]
@@ -169,7 +169,9 @@ class Facts:
                 for text, fact in ((name, then), (f"not: {name}", ~then)):
                     if shape(fact) not in seen:
                         seen.add(shape(fact))
-                        yield Fact(text, (r,), (), fact)
+                        called = f"{text} ({action.label})" if text in names else text
+                        names.add(text)
+                        yield Fact(called, (r,), (), fact)
 
     def _from_updates(self, r: Local) -> Iterator[Fact]:
         """Yield that a buffer holds what a disk does, where a step fills a disk from it."""

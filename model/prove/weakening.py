@@ -40,6 +40,7 @@ class _Look:
         self._theory = theory
         self._look = look
         self._reads: dict[tuple[str, tuple[int, ...]], z3.ExprRef] = {}
+        self._alive: list[tuple[z3.ExprRef, ...]] = []  # or z3 gives their numbers to others
         self._equal: dict[tuple[int, int], z3.BoolRef] = {}
         self._among: dict[tuple[bytes, tuple[int, ...]], z3.BoolRef] = {}
 
@@ -50,6 +51,7 @@ class _Look:
         key = name, tuple(index.get_id() for index in indices)
         if key not in self._reads:
             self._reads[key] = z3.simplify(self._look(name, indices))
+            self._alive.append(indices)
         return self._reads[key]
 
     def among(self, cases: Cases, values: Sequence[z3.ExprRef]) -> z3.BoolRef:
