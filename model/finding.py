@@ -80,8 +80,10 @@ def find(
         states = sum(len(sample.states) for sample in samples)
         found = replace(found, states=states, candidates=len(guesses))
         for weakening in weakenings(system, argument, guesses, poll):
-            weakening.run()
-            found = replace(found, counterexamples=found.counterexamples + weakening.models)
+            try:
+                weakening.run()
+            finally:
+                found = replace(found, counterexamples=found.counterexamples + weakening.models)
         return _proved(system, argument, guesses, theorems, found, rlimit, poll)
     except KeyboardInterrupt:
         return replace(found, open=tuple(claim.name for claim in claims(guesses)))

@@ -180,9 +180,10 @@ def show_found(name: str, found: Sequence[Found]) -> None:
             f"states; {each.counterexamples} counterexamples to induction, of two or three requests, showed "
             "where else they need not.",
         )
-        for claim in each.open or ():
-            _print(console, f"  not proved: {claim}", " " * 4)
         if each.open is not None:
+            _print(console, f"Claims left by then, none of them proved: {len(each.open)}.")
+            for claim in each.open:
+                _print(console, f"  {claim}", " " * 4)
             continue
         _print(
             console,
