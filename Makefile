@@ -1,7 +1,7 @@
 PYTHON ?= python3.11
 BIN := .venv/bin
 
-.PHONY: check test lint clean
+.PHONY: check test lint bench clean
 
 # Some bundled designs are meant to fail: exit status 1 (something violated) is the expected outcome here.
 check: .venv/installed
@@ -14,6 +14,11 @@ lint: .venv/installed
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/mypy --no-error-summary
+
+# Schedules a second, beside a tool from PyPI that nothing else needs.
+bench: .venv/installed
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[bench]'
+	@$(BIN)/python tests/benchmarks/schedules.py
 
 .venv/installed: pyproject.toml
 	@test -d .venv || $(PYTHON) -m venv .venv

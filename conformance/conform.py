@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from conformance.finding import Finding, examine, minimal
+from conformance.epilogue import epilogue
+from conformance.finding import CanaryError, Finding, examine, minimal
 from conformance.log import Event, Sight
 from conformance.monitor.oracle import Oracle
 from conformance.scheduler.kernel import Kernel
@@ -27,10 +28,6 @@ TOURS = "tours"
 """The strategy of making every step that the model has; with white sight only."""
 _PATIENCE = 2_000
 _CHUNK = 50
-
-
-class CanaryError(Exception):
-    """What must be refused is not: whatever else is said of a campaign would mean nothing."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +53,13 @@ class Plan:
         """Return the scenarios that both the design and its judge have all of, and that threads run."""
         judges = (DESIGNS[design], self.judge(design))
         return [s for s in self.scenarios if runs(s) and all(d.misses(s) is None for d in judges)]
+
+    def prepare(self, design: str, scenario: Scenario, kernel: Kernel) -> tuple[Workload, Oracle]:
+        """Return what runs the scenario, with an epilogue for black sight, and what judges the runs."""
+        judge = self.judge(design)
+        last = epilogue(scenario, DESIGNS[design], judge) if self.sight is Sight.BLACK else ()
+        workload = Workload(design, scenario, kernel, last)
+        return workload, Oracle(judge, workload.scenario, self.sight)
 
 
 @dataclass(frozen=True)
@@ -142,8 +146,7 @@ def conform(plan: Plan, watch: Watch = lambda progress: None) -> Iterator[Outcom
 
 def _try_canary(plan: Plan, kernel: Kernel) -> None:
     design, model, slug = CANARY
-    workload = Workload(design, find(slug), kernel)
-    oracle = Oracle(DESIGNS[model], find(slug), plan.sight)
+    workload, oracle = replace(plan, model=DESIGNS[model]).prepare(design, find(slug), kernel)
     try:
         for name in plan.strategies:
             strategy = STRATEGIES["portfolio" if name in (FREE, TOURS) else name](plan.seed)
@@ -211,9 +214,8 @@ class _Campaign:
 
     def _run_scenario(self, scenario: Scenario, share: int, began: float) -> None:
         plan = self.plan
-        self.scenario = scenario
-        workload = Workload(self.design, scenario, self.kernel)
-        oracle = Oracle(plan.judge(self.design), scenario, plan.sight)
+        workload, oracle = plan.prepare(self.design, scenario, self.kernel)
+        self.scenario = scenario = workload.scenario
         try:
             for number, name in enumerate(plan.strategies):
                 part = _share(share, len(plan.strategies), number)

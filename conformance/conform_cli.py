@@ -14,7 +14,8 @@ from rich.text import Text
 
 from conformance import log_file
 from conformance.columns import draw, refused
-from conformance.conform import FREE, TOURS, CanaryError, Failure, Outcome, Plan, Progress, conform
+from conformance.conform import FREE, TOURS, Failure, Outcome, Plan, Progress, conform
+from conformance.finding import CanaryError
 from conformance.log import Sight
 from conformance.log_file import Header
 from conformance.monitor import explain

@@ -16,6 +16,10 @@ _EXPLAINED = ("deadlock", "stuck", "pruned")
 """Ends of a run of which the log tells all that there is to judge; a crash of the stack's own is another."""
 
 
+class CanaryError(Exception):
+    """What must be refused is not: whatever else is said of a campaign would mean nothing."""
+
+
 @dataclass(frozen=True)
 class Finding:
     """Who refused the run: the `monitor`, or the scheduler by the kind of its failure."""

@@ -14,13 +14,15 @@ from impl.extent import Extent
 class Recorder:
     """The log of one run, as it grows. A transfer is told with the step that it belongs to.
 
-    `overlap`: transfers run beside others' steps, so it is told, too, from when on they may take effect.
+    `written`: (file, extent) of all that the run has written. `overlap`: transfers run beside others' steps,
+    so it is told, too, from when on they may take effect.
     """
 
     def __init__(self, *, overlap: bool = False) -> None:
         self.log: list[Event] = []
         self.results: dict[str, object] = {}
         self.transfers: dict[str, Fact] = {}
+        self.written: list[tuple[int, Extent]] = []
         self.overlap = overlap
 
     def call(self, request: Request, calls: Callable[[], object]) -> None:
@@ -75,9 +77,8 @@ class TappedDisk(Disk):
     def empty(self) -> None:
         """Throw all data away."""
         super().empty()
-        if self.recorder.log:  # there may be such a reader
-            for start, data in self.emptied:
-                self._write(Extent(start, start + len(data)), data)
+        for start, data in self.emptied:
+            self._write(Extent(start, start + len(data)), data)
 
     def read(self, label: str, request: Request, pieces: Sequence[Extent]) -> list[bytes]:
         """Read the pieces, and tell."""
@@ -92,3 +93,7 @@ class TappedDisk(Disk):
         self.recorder.begin(request)
         super().write(label, request, extent, data)
         self.recorder.transfers[request.name] = ("transfer", (self.name, True, ((extent, data),)))
+
+    def _write(self, extent: Extent, data: bytes) -> None:
+        self.recorder.written.append((self.file, extent))
+        super()._write(extent, data)

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from conformance.scheduler.kernel import SWITCH, Strategy, Task
+from conformance.scheduler.kernel import Strategy, Task
 from conformance.workload import Run
 
 Fails = Callable[[Strategy], Run | None]
@@ -141,7 +141,7 @@ def _neighbours(best: Run) -> Iterator[Deviate | InOrder]:
 def _joined(best: Run) -> Iterator[list[int]]:
     """Yield the run's order of tasks with one stretch moved to the next, or the last, of the same task."""
     chosen = zip(best.seen, best.values, strict=True)
-    order = [among[value].index for (label, among), value in chosen if label == SWITCH]  # type: ignore[union-attr]
+    order = [task.index for (_, among), value in chosen if isinstance(task := among[value], Task)]
     stretches = [list(group) for _, group in groupby(order)]
     for i, stretch in enumerate(stretches):
         for direction in (1, -1):

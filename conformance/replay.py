@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from conformance.monitor.cells import Cells
-from conformance.strategies.simple import Guided
+from conformance.strategies.simple import Guided, Wanted
 from conformance.workload import Run, Workload
 from impl.errors import Crash
 from model.scenarios.geometry import reduce
 from model.stack.binding import bind
-from model.trace.trace import Trace
+from model.trace.trace import Trace, TraceStep
 
 
 @dataclass(frozen=True)
@@ -28,10 +28,14 @@ def confirm(trace: Trace, workload: Workload) -> Confirmation:
     Compared are every step, all data that a step reads from a disk, and the end: the cycle of a deadlock, the
     assertion that falls, the use of freed memory.
     """
-    path = [(step.action, step.owner) for step in trace.steps]
-    guide = Guided(path)
+    guide = Guided([_wanted(step) for step in trace.steps])
     run = workload.run(guide)
     return Confirmation(trace, run, _ending(trace, run, guide) or _data(trace, run, workload))
+
+
+def _wanted(step: TraceStep) -> Wanted:
+    parks = step.action.endswith(".park")
+    return Wanted(step.action, step.owner, step.arguments[1] if parks else "")
 
 
 def _ending(trace: Trace, run: Run, guide: Guided) -> str | None:

@@ -14,7 +14,7 @@ from typing import cast
 
 from conformance.recorder import Recorder
 from conformance.scheduler.kernel import Failure
-from conformance.workload import Run, Workload, ending
+from conformance.workload import Bodies, Run, Workload, ending
 from impl.context import AioContext
 from impl.reqlist import Wait
 from impl.sync import Lock, Threads
@@ -37,28 +37,36 @@ class Stress:
         self.random = random.Random(seed)
 
     def run(self) -> Run:
-        """Run all requests once, each on a thread of its own."""
+        """Run all requests once, each on a thread of its own; then the epilogue, one by one."""
         threads, recorder = _Free(), Recorder(overlap=True)
         log = recorder.log
-        context = AioContext(threads, trace_hook=recorder.step)
-        bodies = self.workload.submit(context, recorder, lambda n, label: self.random.randrange(n))
+        context = AioContext(
+            threads, trace_hook=recorder.step, choose_hook=lambda n, label: self.random.randrange(n)
+        )
+        bodies, epilogue = self.workload.submit(context, recorder)
         threads.fail = lambda failure: setattr(recorder, "log", []) if threads.end(failure) else None
-        started = [threading.Thread(target=threads.guarded(body, name)) for name, body in bodies]
-        for thread in started:
-            thread.start()
-        limit = time.monotonic() + _PATIENCE
-        for thread in started:
-            thread.join(max(limit - time.monotonic(), 0))
-        stuck = [name for name, _ in bodies if name not in recorder.results]
-        if stuck:
-            threads.fail(Failure("stuck", stuck[0], f"nobody moves, unfinished are {', '.join(stuck)}"))
-        for thread in started:
-            thread.join()
+        for together in (bodies, *([body] for body in epilogue)):
+            if threads.failure is None:
+                _run(together, threads, recorder)
         failure = threads.failure
         cycle = self.workload.cycle(failure.cycle) if failure else ()
         # Of a crash it is not certain how much of the log came before it.
         end = [] if failure is not None and failure.error is not None else ending(failure, cycle)
         return Run([*log, *end], recorder.results, failure, cycle, (), ())
+
+
+def _run(bodies: Bodies, threads: _Free, recorder: Recorder) -> None:
+    started = [threading.Thread(target=threads.guarded(body, name)) for name, body in bodies]
+    for thread in started:
+        thread.start()
+    limit = time.monotonic() + _PATIENCE
+    for thread in started:
+        thread.join(max(limit - time.monotonic(), 0))
+    stuck = [name for name, _ in bodies if name not in recorder.results]
+    if stuck:
+        threads.fail(Failure("stuck", stuck[0], f"nobody moves, unfinished are {', '.join(stuck)}"))
+    for thread in started:
+        thread.join()
 
 
 class _Free(Threads):

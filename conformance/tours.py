@@ -5,11 +5,6 @@ that the model keeps waiting is tried at each state: it must make no step. What 
 what the monitor has seen: edges are (state, command), refusals are (state, request).
 
 The graph ends where a run does: at a deadlock, and at an assertion or a use after free that falls.
-
-The model leaves open on whom a request parks, if there are several, and wakes it with whatever entry of that
-one goes; the threads park on the newest entry, and wake with that. So there may be steps of parking that they
-never make, deadlocks to which the model needs one step more, and states that only such steps lead to: these
-are told apart from what is missing.
 """
 
 from __future__ import annotations
@@ -25,14 +20,12 @@ from conformance.finding import Finding, examine
 from conformance.monitor.monitor import Monitor
 from conformance.monitor.oracle import Move, Oracle
 from conformance.scheduler.kernel import Task
-from conformance.strategies.simple import Guided
+from conformance.strategies.simple import Guided, Wanted
 from conformance.workload import Workload
 from impl.errors import Crash
 
 Edge = tuple[bytes, int]
 Refused = tuple[bytes, int]
-_MADE = 16
-"""How much more often a step may fail that has been made before."""
 
 
 class Graph:
@@ -73,25 +66,11 @@ class Graph:
             and all(move.owner != owner for move in moves)
         )
 
-    def leaves_open(self, edge: Edge) -> bool:
-        """Tell whether the step parks a request, on one of several or once more."""
-        state, command = edge
-        (move,) = (move for move in self.moves[state] if move.command == command)
-        alike = [each for each in self.moves[state] if (each.label, each.owner) == (move.label, move.owner)]
-        parked = self.oracle.place(state, move.owner) == self.oracle.place(move.after, move.owner)
-        return move.label.endswith(".park") and (parked or len(alike) > 1)
-
-    def reached(self, without: frozenset[Edge], ends: set[bytes]) -> set[bytes]:
-        """Return the states that can be come to, and left, without these steps and ends."""
-        found = {self.oracle.program.initial, *ends}
-        states = deque([self.oracle.program.initial])
-        while states:
-            state = states.popleft()
-            for move in self.moves[state]:
-                if move.after not in found and (state, move.command) not in without:
-                    found.add(move.after)
-                    states.append(move.after)
-        return found - ends
+    def wanted(self, move: Move) -> Wanted:
+        """Return the step as a strategy is told to make it."""
+        name = self.oracle.model.instance.names["Request"][move.owner]
+        waits_for = self.oracle.waited_for(move) if move.label.endswith(".park") else ""
+        return Wanted(move.label, name, waits_for)
 
     def distances(self, targets: set[bytes], without: set[Edge]) -> dict[bytes, int]:
         """Return how many steps each state is from the nearest of the targets, where there is such a way."""
@@ -118,8 +97,7 @@ class Guide(Guided):
     """Follow a tour, and try at each of its states everybody whom the model keeps waiting there."""
 
     def __init__(self, tour: Tour, graph: Graph) -> None:
-        names = [request.label for request in graph.oracle.scenario.requests]
-        super().__init__([(move.label, names[move.owner]) for move in tour.moves])
+        super().__init__([graph.wanted(move) for move in tour.moves])
         self.tour = tour
         self.graph = graph
         self.tried: set[tuple[int, int]] = set()
@@ -129,8 +107,8 @@ class Guide(Guided):
         if self.departed or self.at == len(self.path):
             return 0
         moves = self.graph.moves[self.tour.states[self.at]]
-        if not tasks:
-            return self._data(n, moves)
+        if not tasks and not self.path[self.at].waits_for:
+            return self._less(n, moves)
         movable = {move.owner for move in moves}
         for i, task in enumerate(tasks):
             if task.index not in movable and (self.at, task.index) not in self.tried:
@@ -138,8 +116,8 @@ class Guide(Guided):
                 return i
         return super().choose(n, label, tasks)
 
-    def _data(self, n: int, moves: Sequence[Move]) -> int:
-        """Return the place of the tour's step among those alike: the default, the widest, is the last."""
+    def _less(self, n: int, moves: Sequence[Move]) -> int:
+        """Return how much less of an extent to take than the widest."""
         wanted = self.tour.moves[self.at]
         alike = [move for move in moves if (move.label, move.owner) == (wanted.label, wanted.owner)]
         return min(len(alike) - 1 - alike.index(wanted), n - 1)
@@ -147,34 +125,23 @@ class Guide(Guided):
 
 @dataclass(frozen=True)
 class Coverage:
-    """What the tours reached, of all there is; `alarm` ended them early if it is given.
-
-    `missing` and `untried` are edges and refusals that were not reached, but for `parks`, the steps of
-    parking that the model leaves open, and what only they lead to, of which there is `beyond`, deadlocks
-    of the threads included.
-    """
+    """What the tours reached, of all there is, and what not; `alarm` ended them early if it is given."""
 
     edges: tuple[int, int]
     refusals: tuple[int, int]
     missing: tuple[Edge, ...]
     untried: tuple[Refused, ...]
-    parks: tuple[Edge, ...]
-    beyond: int
     tours: int
     alarm: Finding | None
 
     @property
     def complete(self) -> bool:
-        """Whether all was reached that the model does not leave open, and nothing differed."""
+        """Whether all was reached, and nothing differed."""
         return self.alarm is None and not self.missing and not self.untried
 
 
 class Tours:
-    """Plans tours until all is covered, or what is left has been tried often enough in vain.
-
-    `patience`: how often a step may fail before it is given up. One that has been made fails now and then, as
-    the order of a list is not in the model's state; it is left out of tours after many more failures.
-    """
+    """Plans tours until all is covered; a step that fails with all `patience` is left out."""
 
     def __init__(self, graph: Graph, seed: int, patience: int = 8) -> None:
         self.graph = graph
@@ -186,12 +153,8 @@ class Tours:
     def plan(self) -> Tour | None:
         """Return a tour: at each state a step that nobody has made yet, else one nearer to what is left."""
         oracle, moves_of = self.graph.oracle, self.graph.moves
-        left = {edge for edge in self.graph.edges - oracle.edges if self.failed[edge] < self.patience}
-        hopeless = {
-            edge
-            for edge, failures in self.failed.items()
-            if failures >= self.patience * (_MADE if edge in oracle.edges else 1)
-        }
+        hopeless = {edge for edge, failures in self.failed.items() if failures >= self.patience}
+        left = {*(self.graph.edges - oracle.edges - hopeless)}
         untried = {
             state for state, _ in self.graph.refusals - oracle.refusals if self.visited[state] < self.patience
         }
@@ -228,7 +191,7 @@ def cover(workload: Workload, oracle: Oracle, *, seed: int = 0, most: float = in
     it: it is the one that the crash is of.
     """
     graph = Graph(oracle)
-    tours, count, alarm, ends = Tours(graph, seed), 0, None, set[bytes]()
+    tours, count, alarm = Tours(graph, seed), 0, None
     while alarm is None and count < most and (tour := tours.plan()) is not None:
         run = workload.run(Guide(tour, graph))
         monitor, made, steps = Monitor(oracle), 0, 0
@@ -248,20 +211,13 @@ def cover(workload: Workload, oracle: Oracle, *, seed: int = 0, most: float = in
                 if move.owner == oracle.number[run.failure.task]
                 and run.failure.error.property in oracle.program.answers(move.after)
             }
-        elif run.failure is not None:
-            ends |= monitor.states
         tours.learn(tour, made)
     missing, untried = graph.edges - oracle.edges, graph.refusals - oracle.refusals
-    parks = frozenset(edge for edge in missing if graph.leaves_open(edge))
-    reached = graph.reached(parks, ends)
-    beyond = {each for each in (*(missing - parks), *untried) if each[0] not in reached}
     return Coverage(
         (len(graph.edges) - len(missing), len(graph.edges)),
         (len(graph.refusals) - len(untried), len(graph.refusals)),
-        tuple(sorted(missing - parks - beyond)),
-        tuple(sorted(untried - beyond)),
-        tuple(sorted(parks)),
-        len(beyond),
+        tuple(sorted(missing)),
+        tuple(sorted(untried)),
         count,
         alarm,
     )

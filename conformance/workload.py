@@ -5,8 +5,9 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property, partial
+from dataclasses import dataclass, replace
+from functools import cache, cached_property, partial
+from operator import attrgetter
 from typing import Any
 
 from conformance.log import ORIGINAL, Event, written_by
@@ -14,6 +15,7 @@ from conformance.recorder import Recorder, TappedDisk
 from conformance.scheduler.kernel import Failure, Kernel, Strategy, Task
 from conformance.scheduler.schedule import Schedule
 from conformance.scheduler.sync import ScheduledSync
+from conformance.strategies.simple import Sequential
 from impl.context import AioContext, Request, Trace
 from impl.design import Disks, Geometry
 from impl.designs import DESIGNS
@@ -27,6 +29,8 @@ from model.scenarios.scenario import Request as Submitted
 from model.trace.text import describe_cycle
 from model.trace.trace import WaitEdge
 
+Bodies = list[tuple[str, Callable[[], None]]]
+"""Requests by name, and what makes each."""
 _CALLS = {
     "nbd-write": "nbd_write",
     "nbd-zero": "nbd_write",
@@ -36,6 +40,7 @@ _CALLS = {
     "stop": "stop",
 }
 _FAULTS = {"cow.read": "cbw-read", "cow.write": "cbw-write", "write.data": "data-write"}
+_name = attrgetter("name")
 
 
 @dataclass(frozen=True)
@@ -76,11 +81,18 @@ class Workload:
     The requests are submitted at once, and arrive as the scheduler lets them; a fault fails its step. Raises
     ScenarioError if the scenario has what the design does not, or what threads do not run: what never ends,
     and a client's discard.
+
+    `epilogue` has requests that are made one after the other when all others have ended; they are added to
+    the scenario.
     """
 
-    def __init__(self, design: str, scenario: Scenario, kernel: Kernel) -> None:
+    def __init__(
+        self, design: str, scenario: Scenario, kernel: Kernel, epilogue: Sequence[Submitted] = ()
+    ) -> None:
+        scenario = replace(scenario, requests=(*scenario.requests, *epilogue))
         self.design = DESIGNS[design]
         self.scenario = scenario
+        self.epilogue = len(epilogue)
         self.kernel = kernel
         reduced = reduce(scenario)
         self.geometry = Geometry(
@@ -102,10 +114,10 @@ class Workload:
         for file in self._files:
             os.ftruncate(file, scenario.size)
         self._baseline = [(start, bytes([ORIGINAL]) * (end - start)) for start, end in reduced.clusters]
-        self._options = {
-            "checkpoint": {"quiesced": scenario.quiesced_checkpoint},
-            "stop": {"drained": scenario.drain_on_stop},
-        }
+        for start, data in self._baseline:
+            os.pwrite(self._files[0], data, start)
+        self._written: Sequence[tuple[int, Extent]] = ()  # by the last run
+        self._calls = [self._call(submitted, number) for number, submitted in enumerate(scenario.requests)]
         self.log: Sequence[Event] = ()  # of the run under way
         self._faults = {r.label: r.fault for r in scenario.requests if r.fault != "none"}
 
@@ -120,39 +132,41 @@ class Workload:
         self.log = log = recorder.log
         context = AioContext(ScheduledSync(kernel))
         context.trace_hook = _recording(kernel, strategy, recorder)
-        kernel.watch = lambda parked: log.append(Event("parked", facts=(("who", _names(parked)),)))
+        kernel.watch = lambda parked: log.append(_parked(tuple(map(_name, parked))))
         if strategy.footprints:
             context.touch_hook = lambda *access: kernel.accesses.append(access)
-        failure = kernel.run(self.submit(context, recorder, kernel.choose), strategy)
+        context.choose_hook = kernel.choose
+        bodies, epilogue = self.submit(context, recorder)
+        failure = kernel.run(bodies, strategy)
+        values, seen = kernel.values, kernel.seen
+        if epilogue and failure is None:
+            context.trace_hook, context.touch_hook = _recording(kernel, Sequential(), recorder), None
+            failure = kernel.run(epilogue, Sequential())
         cycle = self.cycle(failure.cycle) if failure else ()
         log += ending(failure, cycle)
-        return Run(log, recorder.results, failure, cycle, kernel.values, kernel.seen)
+        return Run(log, recorder.results, failure, cycle, values, seen)
 
-    def submit(
-        self, context: AioContext, recorder: Recorder, choose: Callable[[int, str], int]
-    ) -> list[tuple[str, Callable[[], None]]]:
-        """Return the requests by name, each to be made by a task of its own, on fresh disks."""
+    def submit(self, context: AioContext, recorder: Recorder) -> tuple[Bodies, Bodies]:
+        """Return the requests by name, each for a task of its own, on fresh disks; and the epilogue."""
         secondary, hidden, active = self._files
         size, cluster = self.scenario.size, self.scenario.cluster
-        for start, data in self._baseline:
-            os.pwrite(secondary, data, start)
+        for file, extent in self._written:
+            os.pwrite(file, bytes([ORIGINAL if file == secondary else 0]) * extent.length, extent.start)
+        self._written = recorder.written
         if self._faults:
             context.fault_hook = self._fail
         disks = Disks(
-            _FickleDisk(context, secondary, size, recorder, choose, cluster),
+            _FickleDisk(context, secondary, size, recorder, cluster),
             TappedDisk(context, "hidden", hidden, size, recorder, self._baseline),
             TappedDisk(context, "active", active, size, recorder, self._baseline),
         )
         design = self.design(context, disks, self.geometry)
-        design.active.empty()
-        design.hidden.empty()
-        bodies: list[tuple[str, Callable[[], None]]] = []
-        for number, submitted in enumerate(self.scenario.requests):
-            request = self._request(submitted, number)
-            options = self._options.get(submitted.kind, {})
-            call = partial(getattr(design, _CALLS[submitted.kind]), request, **options)
+        bodies: Bodies = []
+        for request, method, options in self._calls:
+            call = partial(getattr(design, method), request, **options)
             bodies.append((request.name, partial(recorder.call, request, call)))
-        return bodies
+        first = len(bodies) - self.epilogue
+        return bodies[:first], bodies[first:]
 
     def cycle(self, waits: Sequence[Wait]) -> tuple[WaitEdge, ...]:
         """Return a deadlock in the scenario's units, from the first request on."""
@@ -166,11 +180,17 @@ class Workload:
         held = entry.held.format(show_range(self.scenario, *entry.extent))
         return WaitEdge(wait.waiter.name, entry.owner.name, wait.on, held)
 
-    def _request(self, submitted: Submitted, number: int) -> Request:
+    def _call(self, submitted: Submitted, number: int) -> tuple[Request, str, dict[str, bool]]:
+        kind, scenario = submitted.kind, self.scenario
         offset, length = submitted.offset or 0, submitted.length or 0
-        writes = submitted.kind in ("nbd-write", "guest-write")
-        data = bytes([written_by(self.scenario, number)]) * length if writes else None
-        return Request(submitted.label, Extent(offset, offset + length), data)
+        writes = kind in ("nbd-write", "guest-write")
+        data = bytes([written_by(scenario, number)]) * length if writes else None
+        request = Request(submitted.label, Extent(offset, offset + length), data)
+        options = {
+            "checkpoint": {"quiesced": scenario.quiesced_checkpoint},
+            "stop": {"drained": scenario.drain_on_stop},
+        }
+        return request, _CALLS[kind], options.get(kind, {})
 
     def _fail(self, label: str, request: Request) -> None:
         if self._faults.get(request.name, "") == _FAULTS.get(label):
@@ -186,17 +206,15 @@ class _FickleDisk(TappedDisk):
         file: int,
         size: int,
         recorder: Recorder,
-        choose: Callable[[int, str], int],
         cluster: int,
     ) -> None:
         super().__init__(context, "secondary", file, size, recorder)
-        self.choose = choose
         self.cluster = cluster
 
     def same_status(self, extent: Extent) -> Extent:
         """Return the beginning of the extent, in whole clusters."""
         clusters = extent.units(self.cluster)
-        less = self.choose(len(clusters), "block status") if len(clusters) > 1 else 0
+        less = self.context.choose(len(clusters), "block status")
         return Extent(extent.start, min((clusters.stop - less) * self.cluster, extent.end))
 
 
@@ -209,8 +227,9 @@ def _recording(kernel: Kernel, strategy: Strategy, recorder: Recorder) -> Trace:
     return trace
 
 
-def _names(tasks: Sequence[Task]) -> tuple[str, ...]:
-    return tuple(task.name for task in tasks)
+@cache  # one for each set of requests, and told of at every step
+def _parked(who: tuple[str, ...]) -> Event:
+    return Event("parked", facts=(("who", who),))
 
 
 def ending(failure: Failure | None, cycle: Sequence[WaitEdge]) -> list[Event]:

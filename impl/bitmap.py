@@ -18,13 +18,13 @@ class Bitmap:
     def set(self, extent: Extent) -> None:
         """Set the extent's bits."""
         clusters = extent.units(self.cluster)
-        self.context.touch(self.called, Extent(clusters.start, clusters.stop), True)
+        self.context.touch(self.called, (clusters.start, clusters.stop), True)
         self._set.update(clusters)
 
     def reset(self, extent: Extent) -> None:
         """Clear the extent's bits."""
         clusters = extent.units(self.cluster)
-        self.context.touch(self.called, Extent(clusters.start, clusters.stop), True)
+        self.context.touch(self.called, (clusters.start, clusters.stop), True)
         self._set.difference_update(clusters)
 
     def clear(self) -> None:
@@ -35,7 +35,7 @@ class Bitmap:
     def run(self, extent: Extent) -> tuple[bool, Extent]:
         """Return the first bit of the extent, and the beginning of the extent where it stays the same."""
         clusters = extent.units(self.cluster)
-        self.context.touch(self.called, Extent(clusters.start, clusters.stop), False)
+        self.context.touch(self.called, (clusters.start, clusters.stop), False)
         bit = clusters.start in self._set
         for k in clusters[1:]:
             if (k in self._set) != bit:

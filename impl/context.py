@@ -41,7 +41,7 @@ class Trace(Protocol):
 class Touch(Protocol):
     """Told which part of which shared object a step reads or writes (`extent` None: all of it)."""
 
-    def __call__(self, what: str, extent: Extent | None, write: bool, /) -> None:
+    def __call__(self, what: str, extent: tuple[int, int] | None, write: bool, /) -> None:
         """Take note of the access."""
 
 
@@ -52,14 +52,22 @@ class Fault(Protocol):
         """Raise OSError if the I/O shall fail."""
 
 
+class Choose(Protocol):
+    """Asked for one of 0 ... n - 1 where the stack could do either; `label` says what it is about."""
+
+    def __call__(self, n: int, label: str, /) -> int:
+        """Return one of them; 0 is what the stack does when it is not asked to do otherwise."""
+
+
 @dataclass
 class AioContext:
-    """The lock, and the three hooks; a hook that is None costs nothing."""
+    """The lock, and the four hooks; a hook that is None costs nothing."""
 
     sync: Sync
     trace_hook: Trace | None = None
     touch_hook: Touch | None = None
     fault_hook: Fault | None = None
+    choose_hook: Choose | None = None
     _conditions: int = field(default=0, init=False)
 
     def __post_init__(self) -> None:
@@ -86,10 +94,14 @@ class AioContext:
             self.trace_hook(label, request, facts)
         self.sync.pause(self.lock)
 
-    def touch(self, what: str, extent: Extent | None, write: bool) -> None:
+    def touch(self, what: str, extent: tuple[int, int] | None, write: bool) -> None:
         """Say that the step reads or writes a shared object."""
         if self.touch_hook is not None:
             self.touch_hook(what, extent, write)
+
+    def choose(self, n: int, label: str) -> int:
+        """Return which of n ways the step goes on; unless somebody chooses, the first."""
+        return 0 if self.choose_hook is None or n == 1 else self.choose_hook(n, label)
 
     def io(self, label: str, request: Request, operation: Callable[..., T], *arguments: Any) -> T:
         """Run a transfer without the lock, as part of the step that is about to be labelled.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -35,6 +36,7 @@ from model.verdict import Verdict
 ANY = "any requests"
 INTERRUPTED = "what was left when it was interrupted"
 _REACH = Limits(max_states=200_000)  # of a counterexample's own instance: it is small
+_SEARCHED = 3  # obligations not shown, for a counterexample to one: where z3 gave up there may be none
 _SLUG = re.compile(r"[^a-z0-9.]+")
 _NOTHING = Argument(GIVEN, (), (), (), (), (), runs=(FINITE,))
 
@@ -233,9 +235,10 @@ def _judge(
         result = replace(result, rank=measures, loop=induction.rank.loop)
     if proved or not induction.complete:
         return result
-    poll()
-    found = (search(induction, outcome) for outcome in outcomes if not outcome.proved)
-    missing = next(filter(None, found), None)
+    missing = None
+    for outcome in itertools.islice((o for o in outcomes if not o.proved), _SEARCHED):
+        poll()
+        missing = missing or search(induction, outcome)
     trace = _refutation(design, argument, theorem, scenarios, poll)
     return replace(
         result,

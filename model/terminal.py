@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import io
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import IO, cast
 
 import click
 from rich.console import Console
@@ -28,10 +31,26 @@ class BadInput(click.ClickException):
     exit_code = 2
 
 
+class _Trimmed(io.TextIOBase):
+    """Standard output, without the blanks that a table's last cells are padded with."""
+
+    encoding = sys.stdout.encoding
+
+    def write(self, text: str, /) -> int:
+        """Write the text, its lines without the blanks at their ends."""
+        return sys.stdout.write(re.sub(" +$", "", text, flags=re.MULTILINE))
+
+    def flush(self) -> None:
+        """Flush standard output."""
+        sys.stdout.flush()
+
+
 def open_console() -> Console:
     """Return a console for results, at least 100 columns wide."""
     wide = Console(highlight=False)
-    return wide if wide.is_terminal and wide.width >= WIDTH else Console(width=WIDTH, highlight=False)
+    if wide.is_terminal:
+        return wide if wide.width >= WIDTH else Console(width=WIDTH, highlight=False)
+    return Console(width=WIDTH, highlight=False, file=cast(IO[str], _Trimmed()))
 
 
 def find_designs(names: Sequence[str]) -> list[Design]:

@@ -30,7 +30,8 @@ class Found:
 
     `transitions` are as the checker counts them: one leads to the initial state, and SPIN's include those
     of the process that watches. `errors` counts violations, where all were looked for. `seconds` is the
-    search, `whole` includes generating and compiling code; `peak` is memory in bytes.
+    search, `whole` includes generating and compiling code; `peak` is memory in bytes. `stopped`: there would
+    have been more, but a limit came first.
     """
 
     states: int
@@ -40,6 +41,7 @@ class Found:
     seconds: float
     whole: float
     peak: int
+    stopped: bool = False
 
 
 def missing_spin() -> str | None:
@@ -65,10 +67,19 @@ def run(command: Sequence[str], folder: Path, *, where: Path | None = None) -> F
     return Finished(output.read_text(), time.perf_counter() - began, usage.ru_maxrss * 1024)
 
 
-def spin(model: str, folder: Path, *, reduced: bool, optimise: str = "-O0", hash_bits: int = 16) -> Found:
+def spin(
+    model: str,
+    folder: Path,
+    *,
+    reduced: bool,
+    optimise: str = "-O0",
+    hash_bits: int = 16,
+    minutes: int | None = None,
+) -> Found:
     """Explore the model exactly, depth first, past every error; with SPIN's reductions or without.
 
-    Raises `ValueError` if the model is not accepted, or the search cut short.
+    It may be stopped after some minutes. Raises `ValueError` if the model is not accepted, or if the search
+    is cut short otherwise.
     """
     (folder / "model.pml").write_text(model)
     whole = [] if reduced else ["-o2"]  # keeps what nobody reads in the state
@@ -77,9 +88,11 @@ def spin(model: str, folder: Path, *, reduced: bool, optimise: str = "-O0", hash
     compiled = run(["gcc", "-w", optimise, "-DSAFETY", *reduction, "-o", "pan", "pan.c"], folder)
     if not (folder / "pan").exists():
         raise ValueError(f"{generated.text}{compiled.text}")
-    searched = run(["./pan", "-c0", "-m100000", f"-w{hash_bits}"], folder)
+    limit = [] if minutes is None else [f"-Q{minutes}"]
+    searched = run(["./pan", "-c0", "-m100000", f"-w{hash_bits}", *limit], folder)
     text = searched.text
-    if "Search not completed" in text or "max search depth too small" in text:
+    stopped = minutes is not None and searched.seconds > 60 * minutes
+    if ("Search not completed" in text and not stopped) or "max search depth too small" in text:
         raise ValueError(text)
     return Found(
         _number(r"(\S+) states, stored", text),
@@ -89,6 +102,7 @@ def spin(model: str, folder: Path, *, reduced: bool, optimise: str = "-O0", hash
         searched.seconds,
         generated.seconds + compiled.seconds + searched.seconds,
         searched.peak,
+        stopped,
     )
 
 

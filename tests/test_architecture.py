@@ -87,6 +87,7 @@ LAYERS = {
         "strategies",
         "workload",
         "monitor",
+        "epilogue",
         "reducer",
         "finding",
         "columns",

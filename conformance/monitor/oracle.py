@@ -125,14 +125,16 @@ class Oracle:
         return self._moves[state]
 
     def blocked(self, state: bytes, owner: int) -> bool:
-        """Tell whether the owner can do nothing but wait on (to park once more is to wait on)."""
-        return not any(m.owner == owner and not m.label.endswith(".park") for m in self.moves(state))
+        """Tell whether the owner can do nothing but wait on."""
+        return not any(m.owner == owner for m in self.moves(state))
 
     def waits(self, state: bytes) -> set[tuple[int, int]]:
-        """Return (who, for whom) for everyone who waits, or can do nothing but park once more."""
-        commands = self.model.commands
-        parks = (m for m in self.moves(state) if m.label.endswith(".park"))
-        return {*self.program.edges(state), *((m.owner, commands[m.command].arguments[1]) for m in parks)}
+        """Return (who, for whom) for everyone who waits."""
+        return {*self.program.edges(state)}
+
+    def waited_for(self, move: Move) -> str:
+        """Return for whom a step that parks waits."""
+        return self.model.instance.names["Request"][self.model.commands[move.command].arguments[1]]
 
     def reads(self, state: bytes, move: Move) -> Mapping[int, int]:
         """Return the value of each cell that the step reads."""
@@ -248,7 +250,7 @@ class Oracle:
         names = self.model.instance.names
         for fact, told in event.facts:
             if fact == "waits_for":
-                expected = names["Request"][self.model.commands[move.command].arguments[1]]
+                expected = self.waited_for(move)
                 if told != expected:
                     yield f"the model waits for {expected}, the run for {told}"
             elif fact == "mapped":

@@ -12,7 +12,8 @@ from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from math import inf
 
-from conformance.finding import Finding, examine, minimal
+from conformance.epilogue import epilogue
+from conformance.finding import CanaryError, Finding, examine, minimal
 from conformance.log import Sight
 from conformance.monitor.explain import reason
 from conformance.monitor.oracle import Oracle
@@ -87,10 +88,6 @@ class Plan:
     sight: Sight = Sight.WHITE
 
 
-class CanaryError(Exception):
-    """The canary survives: the bench sees nothing, and what it says of others means nothing."""
-
-
 @dataclass
 class Bench:
     """What all hunts share: a kernel, and for each design and scenario an oracle and a workload."""
@@ -103,7 +100,8 @@ class Bench:
     def hunt(self, mutant: Mutant) -> Outcome:
         """Hunt one mutant."""
         scenario, plan = scenario_of(mutant), self.plan
-        workload, oracle = self._workload(mutant.design, scenario), self._oracle(mutant, scenario)
+        workload = self._workload(mutant.design, scenario)
+        oracle = self._oracle(mutant, workload.scenario)
 
         def run(strategy: Strategy) -> Run:
             # Only here is the fault in the stack: the judge has its arithmetic from there.
@@ -130,7 +128,8 @@ class Bench:
     def _workload(self, design: str, scenario: Scenario) -> Workload:
         key = (design, scenario)
         if key not in self.workloads:
-            self.workloads[key] = Workload(design, scenario, self.kernel)
+            last = epilogue(scenario, DESIGNS[design]) if self.plan.sight is Sight.BLACK else ()
+            self.workloads[key] = Workload(design, scenario, self.kernel, last)
         return self.workloads[key]
 
     def _oracle(self, mutant: Mutant, scenario: Scenario) -> Oracle:

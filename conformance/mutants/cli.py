@@ -10,9 +10,10 @@ import click
 from rich.console import Console
 from rich.text import Text
 
+from conformance.finding import CanaryError
 from conformance.log import Sight
 from conformance.mutants import report
-from conformance.mutants.campaign import CanaryError, Outcome, Plan, hunt_all
+from conformance.mutants.campaign import Outcome, Plan, hunt_all
 from conformance.mutants.catalogue import MUTANTS
 from conformance.mutants.mutant import SIGHTS, Mutant
 from conformance.strategies.portfolio import STRATEGIES
@@ -60,20 +61,20 @@ def mutants(
     chosen = [_find(name) for name in dict.fromkeys(names)] or list(MUTANTS)
     plan = Plan(tuple(dict.fromkeys(strategies)) or _MATRIX, seeds, budget, Sight(sight))
     try:
-        if path not in (None, "-"):
-            output.check_file(str(path), "--json")
+        if path is not None and path != "-":
+            output.check_file(path, "--json")
         began = time.perf_counter()
         outcomes, interrupted = _hunt(chosen, plan)
         written = json.dumps([report.as_json(each) for each in outcomes], indent=1) + "\n"
         if path == "-":
             click.echo(written, nl=False)
         else:
+            if path is not None:
+                output.write(path, written)
             _show(outcomes, time.perf_counter() - began, bool(names))
         if interrupted:
             left = f"interrupted: {len(chosen) - len(outcomes)} of {len(chosen)} are undetermined"
             click.echo(left, err=path == "-")
-        elif path not in (None, "-"):
-            output.write(str(path), written)
     except output.OutputError as error:
         raise BadInput(str(error)) from None
     except CanaryError as error:

@@ -11,6 +11,7 @@ move, a wake-up that nobody sends, a lock misused, an exception.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -57,7 +58,7 @@ class Failure:
     error: BaseException | None = field(default=None, compare=False)
 
 
-class Strategy:
+class Strategy(ABC):
     """Decides. One object guides many runs, one after the other, and may remember what it has seen."""
 
     footprints = False
@@ -69,9 +70,9 @@ class Strategy:
     def begin(self, tasks: Sequence[Task]) -> None:
         """Prepare for a run of these tasks."""
 
+    @abstractmethod
     def choose(self, n: int, label: str, tasks: Sequence[Task]) -> int:
         """Return one of 0 ... n - 1, or PRUNE; at a switch `tasks` are the candidates, else it is empty."""
-        raise NotImplementedError
 
     def stepped(self, task: Task, accesses: Sequence[Access]) -> None:
         """Take note that the task ran up to a switch, and what it accessed."""
@@ -99,10 +100,11 @@ class Kernel:
     `watch` is told who is parked, at the end of each step at which somebody is.
     """
 
+    strategy: Strategy
+
     def __init__(self, substrate: Substrate, limit: int = 10_000) -> None:
         self.substrate = substrate
         self.limit = limit
-        self.strategy = Strategy()
         self.tasks: list[Task] = []
         self.ready: list[Task] = []
         self.parked: list[Task] = []
@@ -215,14 +217,16 @@ class Kernel:
     # -- between two steps
 
     def _ask(self, n: int, label: str, tasks: Sequence[Task]) -> int:
-        who = self.current.name if self.current else ""
         try:
             value = self.strategy.choose(n, label, tasks)
         except Exception as error:
-            self.give_up(Failure("strategy", who, str(error), error=error))
+            self.give_up(Failure("strategy", self._whose(), str(error), error=error))
         if value == PRUNE:
-            self.give_up(Failure("pruned", who, "the run would repeat another one"))
+            self.give_up(Failure("pruned", self._whose(), "the run would repeat another one"))
         return value
+
+    def _whose(self) -> str:
+        return self.current.name if self.current else ""
 
     def _only(self, task: Task) -> Task:
         """Go on with the only task that can: no decision, but a strategy may know that it needs not be."""
@@ -255,12 +259,13 @@ class Kernel:
         if self.strategy.footprints:
             accesses, self.accesses = self.accesses, []
             self.strategy.stepped(task, accesses)
-        for parked in self.parked:
-            if parked.waits is not None and parked.waits():
-                reason = f"{parked.name} could go on after this step of {task.name}, but nobody wakes it"
-                self.give_up(Failure("lost wake-up", task.name, reason))
-        if self.parked and self.watch is not None:
-            self.watch(self.parked)
+        if self.parked:
+            for parked in self.parked:
+                if parked.waits is not None and parked.waits():
+                    reason = f"{parked.name} could go on after this step of {task.name}, but nobody wakes it"
+                    self.give_up(Failure("lost wake-up", task.name, reason))
+            if self.watch is not None:
+                self.watch(self.parked)
 
     def _next(self) -> Task | None:
         """Take a task from those ready; None if all have ended."""

@@ -17,11 +17,7 @@ class Portfolio(Strategy):
 
     def __init__(self, seed: int) -> None:
         self.members: list[Strategy] = [make(seed) for make in _RANDOM]
-
-    @property
-    def footprints(self) -> bool:  # type: ignore[override]  # it changes from run to run
-        """Whether the one whose turn it is wants to know what each step accessed."""
-        return self.members[0].footprints
+        self.footprints = self.members[0].footprints
 
     def begin(self, tasks: Sequence[Task]) -> None:
         """Prepare for a run by the one whose turn it is."""
@@ -43,6 +39,7 @@ class Portfolio(Strategy):
         """Tell it; it is the next one's turn."""
         self.members[0].end(failure)
         self.members.append(self.members.pop(0))
+        self.footprints = self.members[0].footprints
 
 
 STRATEGIES: Mapping[str, Callable[[int], Strategy]] = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from itertools import accumulate
 
 from conformance.scheduler.kernel import Access, Failure, Strategy, Task
 from conformance.strategies.independence import independent
@@ -25,22 +26,21 @@ class PCT(Strategy):
 
     def begin(self, tasks: Sequence[Task]) -> None:
         """Draw the priorities and the change points."""
-        order = [float(self.depth + i) for i in range(len(tasks))]
-        self.random.shuffle(order)
-        self.priority = {task.index: order[i] for i, task in enumerate(tasks)}
-        self.changes = {self.random.randrange(self.longest): float(i) for i in range(1, self.depth)}
+        draw = self.random.random
+        self.priority = {task: self.depth + draw() for task in tasks}
+        self.changes = {int(draw() * self.longest): float(i) for i in range(1, self.depth)}
         self.decision = 0
 
     def choose(self, n: int, label: str, tasks: Sequence[Task]) -> int:
         """Return the task of the highest priority, after lowering it if this is a change point."""
         if not tasks:
             return self.random.randrange(n)
-        best = max(range(n), key=lambda i: self.priority[tasks[i].index])
+        best = max(tasks, key=self.priority.__getitem__)
         if self.decision in self.changes:
-            self.priority[tasks[best].index] = self.changes[self.decision]
-            best = max(range(n), key=lambda i: self.priority[tasks[i].index])
+            self.priority[best] = self.changes[self.decision]
+            best = max(tasks, key=self.priority.__getitem__)
         self.decision += 1
-        return best
+        return tasks.index(best)
 
     def end(self, failure: Failure | None) -> None:
         """Learn how long runs are."""
@@ -71,7 +71,7 @@ class POS(Strategy):
         """Return the task of the highest priority."""
         if not tasks:
             return self.random.randrange(n)
-        return max(range(n), key=lambda i: self.priority[tasks[i].name])
+        return tasks.index(max(tasks, key=lambda task: self.priority[task.name]))
 
     def labelled(self, label: str, name: str) -> None:
         """Take note of where the task has come to."""
@@ -102,17 +102,20 @@ class UniformRandomWalk(Strategy):
     def begin(self, tasks: Sequence[Task]) -> None:
         """Start counting."""
         self.made = {task.name: 0 for task in tasks}
+        self.left = {task.name: self.total.get(task.name, 1) for task in tasks}
 
     def choose(self, n: int, label: str, tasks: Sequence[Task]) -> int:
         """Return a task by its weight; before anything has been learnt all weigh the same."""
         if not tasks:
             return self.random.randrange(n)
-        weights = [max(self.total.get(task.name, 1) - self.made[task.name], 1) for task in tasks]
-        return self.random.choices(range(n), weights)[0]
+        weights = [max(self.left[task.name], 1) for task in tasks]
+        at = self.random.random() * sum(weights)
+        return next(i for i, end in enumerate(accumulate(weights)) if at < end)
 
     def labelled(self, label: str, name: str) -> None:
         """Count the step."""
         self.made[name] += 1
+        self.left[name] -= 1
 
     def end(self, failure: Failure | None) -> None:
         """Learn how many steps each task makes: the most that it has made."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from conformance.scheduler.kernel import Failure, Strategy, Task
 
@@ -31,13 +32,21 @@ class RandomWalk(Strategy):
         return int(self.random.random() * n)
 
 
+class Wanted(NamedTuple):
+    """A step to make: its label, whose it is, and for whom that one waits then if it parks."""
+
+    label: str
+    name: str
+    waits_for: str = ""
+
+
 class Guided(Strategy):
-    """Follow a path of (label, whose step), as a model's trace gives it, then go on by default.
+    """Follow a path, as a model's trace gives it, then go on by default.
 
     `departed` tells at which step of the path, counted from 1, the run left it, and how; None if it did not.
     """
 
-    def __init__(self, path: Sequence[tuple[str, str]]) -> None:
+    def __init__(self, path: Sequence[Wanted]) -> None:
         self.path = path
         self.departed: tuple[int, str] | None = None
 
@@ -47,10 +56,12 @@ class Guided(Strategy):
         self.departed = None
 
     def choose(self, n: int, label: str, tasks: Sequence[Task]) -> int:
-        """Return the task whose step is next on the path; no fault on the way."""
-        if self.departed or self.at == len(self.path) or not tasks:
+        """Return the task whose step is next on the path, and look past whom it does not wait for."""
+        if self.departed or self.at == len(self.path):
             return 0
-        wanted = self.path[self.at][1]
+        _, wanted, waits_for = self.path[self.at]
+        if not tasks:
+            return int(bool(waits_for) and label != f"look past {waits_for}")
         names = [task.name for task in tasks]
         if wanted not in names:
             self._depart(f"{wanted} cannot run; {', '.join(names)} can")
@@ -61,11 +72,11 @@ class Guided(Strategy):
         """Check the step against the path."""
         if self.departed or self.at == len(self.path):
             return
-        if (label, name) == tuple(self.path[self.at]):
+        if (label, name) == self.path[self.at][:2]:
             self.at += 1
         else:
             self._depart(f"{name} makes the step {label}")
 
     def _depart(self, how: str) -> None:
-        label, name = self.path[self.at]
+        label, name, _ = self.path[self.at]
         self.departed = (self.at + 1, f"step {self.at + 1} is {label} of {name}, but {how}")

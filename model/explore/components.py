@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import networkx as nx
 import numpy as np
 
 from model.explore.codes import Indices
@@ -60,6 +59,8 @@ def _peeled(source: Indices, target: Indices, steps: Indices) -> Indices:
 
 def by_networkx(size: int, source: Indices, target: Indices) -> Indices:
     """Return a label for each state, equal for those of one component."""
+    import networkx as nx  # takes its time to load
+
     graph: nx.DiGraph[int] = nx.DiGraph()
     graph.add_nodes_from(range(size))
     graph.add_edges_from(zip(source.tolist(), target.tolist(), strict=True))

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import networkx as nx
-
 from model.explore.reductions import UNREDUCED, Reductions, alone
 from model.explore.result import Question
 from model.language.domains import Narrowed
@@ -75,8 +73,12 @@ class Program:
             return True
         if len(blocked) < 2:
             return False
-        edges = [(r, q) for r, q in self.edges(state) if r in blocked and q in blocked]
-        return bool(edges) and not nx.is_directed_acyclic_graph(nx.DiGraph(edges))
+        edges, waiting = self.edges(state), blocked
+        while left := {r for r, q in edges if r in waiting and q in waiting}:
+            if left == waiting:
+                return True
+            waiting = left
+        return False
 
     def enough(self, state: bytes, successors: list[tuple[int, bytes]]) -> list[tuple[int, bytes]]:
         """Return those of the successors that a reduced search needs, if it may leave any out at all."""

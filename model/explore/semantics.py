@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +22,7 @@ class Semantics:
         self._groups: dict[Node, int] = {}
         self._values: dict[Node, Values] = {}
         self._left: dict[tuple[Node, int, int], Term] = {}
+        self._codes: dict[int, dict[bytes, int]] = {}
 
     def groups(self, term: Term) -> int:
         """Return the groups that the term's cells belong to, as a bit mask."""
@@ -60,19 +61,30 @@ class Semantics:
             self._left[key] = self.terms.rebuild(term, arguments)
         return self._left[key]
 
-    def moved(self, group: int, old: int, cells: Mapping[int, Term], row: Mapping[int, int]) -> int | None:
-        """Return old code xor new code where `cells` (by place) get new values; None for what cannot be.
+    def moves(
+        self, group: int, olds: Sequence[int], cells: Mapping[int, Term], rows: Sequence[Mapping[int, int]]
+    ) -> Values:
+        """Return old code xor new code, by old code and row, where `cells` (by place) get new values.
 
-        `row` has the values of those that are neither constant nor terms over the group itself.
+        Each row has the values of those that are neither constant nor terms over the group itself. -1 stands
+        for what cannot be.
         """
-        values = list(self.coding.groups[group].valuations[old])
+        valuations = self.coding.groups[group].valuations
+        after = np.array([valuations[old] for old in olds], dtype=np.uint16)[:, None, :].repeat(len(rows), 1)
         for place, term in cells.items():
             if isinstance(term, int):
-                values[place] = term
+                after[:, :, place] = term
+            elif place in rows[0]:
+                after[:, :, place] = [row[place] for row in rows]
             else:
-                values[place] = row[place] if place in row else int(self.values(term)[old])
-        new = self.coding.groups[group].code.get(tuple(values))
-        return None if new is None else old ^ new
+                after[:, :, place] = self.values(term)[list(olds)][:, None]
+        known = self._codes.get(group)
+        if known is None:
+            known = {np.array(v, np.uint16).tobytes(): code for code, v in enumerate(valuations)}
+            self._codes[group] = known
+        found = after.view(f"V{2 * len(valuations[0])}").ravel().tolist()
+        codes = np.array([known.get(each, -1) for each in found]).reshape(len(olds), len(rows))
+        return np.where(codes < 0, -1, codes ^ np.array(olds)[:, None])
 
     def joining(self, group: int, cells: Mapping[int, Term]) -> dict[int, tuple[Node, int]]:
         """Return those of the new values that depend on other groups, each with its number of values."""

@@ -174,12 +174,12 @@ class VectorProgram:
         olds = range(len(self.coding.groups[group].valuations))
         if len(olds) * len(rows) > _MOST_ENTRIES:
             raise _TooLarge
-        table = [self.semantics.moved(group, old, cells, row) or 0 for old in olds for row in rows]
+        table = np.maximum(self.semantics.moves(group, olds, cells, rows), 0).ravel()
         place = writer.code(group)
         for term, size in joining.values():
             place = f"({place} * {size} + ({writer.number(term)}).view(np.int64))"
         shift = np.uint64(self.coding.shifts[group] % self.coding.word)
-        return writer.entry(np.array(table, dtype=np.uint64) << shift, place)
+        return writer.entry(table.astype(np.uint64) << shift, place)
 
     def _function(self, terms: list[Term]) -> Callable[..., tuple[Mask | bool, ...]]:
         writer = _Writer(self.semantics, terms)

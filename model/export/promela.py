@@ -18,8 +18,6 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from textwrap import wrap
 
-import networkx as nx
-
 from model.explore.program import wait_matrix
 from model.explore.result import DEADLOCK, Question
 from model.export.naming import (
@@ -144,6 +142,8 @@ class _Writer:
 
     def _assignments(self, updates: Mapping[int, Term]) -> Iterator[str]:
         """Yield assignments that have, one after the other, the effect of all at once."""
+        import networkx as nx  # takes its time to load
+
         before: nx.DiGraph[int] = nx.DiGraph()
         before.add_nodes_from(updates)
         for cell, value in updates.items():

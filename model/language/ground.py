@@ -7,7 +7,7 @@ Quantifiers are unrolled, parameters folded in, and a command whose guard folds 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from model.language.errors import ModelError
@@ -29,6 +29,7 @@ from model.language.expression import (
     Size,
 )
 from model.language.instance import Instance, Layout
+from model.language.sorts import Index
 from model.language.system import Action, System
 from model.language.term import Node, Term, Terms
 
@@ -139,6 +140,11 @@ class _Grounder:
         self.instance = instance
         self.layout = layout
         self.terms = Terms()
+        self.entries = {
+            name: dict[tuple[Term, ...], Term](table.items()) for name, table in instance.tables.items()
+        }
+        for (name, indices), number in layout.position.items():
+            self.entries.setdefault(name, {})[indices] = self.terms.cell(number)
 
     def command(self, action: Action, arguments: tuple[int, ...]) -> Command | None:
         bound = dict(zip((p.number for p in action.params), arguments, strict=True))
@@ -178,25 +184,19 @@ class _Grounder:
     def targets(self, variable: str, indices: list[Term]) -> Iterable[tuple[int, Term]]:
         """Yield the cells an assignment may mean, each with the condition under which it means it."""
         declared = self.layout.system.variables[variable].indices
-        ranges = (
-            [term] if isinstance(term, int) else self.instance.elements(index)
-            for term, index in zip(indices, declared, strict=True)
-        )
-        for values in itertools.product(*ranges):
-            same = (self.terms.equal(t, v) for t, v in zip(indices, values, strict=True))
-            yield self.layout.position[variable, values], self.terms.conjunction(same)
+        for values in itertools.product(*self.ranges(indices, declared)):
+            same = self.terms.conjunction(map(self.terms.equal, indices, values))
+            yield self.layout.position[variable, values], same
 
     def term(self, expr: Expr, bound: Bindings) -> Term:
         terms = self.terms
         match expr:
-            case Const():
-                return expr.value
-            case Size():
-                return self.instance.sizes[expr.index.name]
             case Local():
                 return bound[expr.number]
             case Param() | Read():
                 return self.look_up(expr, bound)
+            case Const():
+                return expr.value
             case Not():
                 return terms.negation(self.term(expr.operand, bound))
             case And():
@@ -220,6 +220,8 @@ class _Grounder:
                 if isinstance(condition, int):
                     return self.term(expr.then if condition else expr.other, bound)
                 return terms.choice(condition, self.term(expr.then, bound), self.term(expr.other, bound))
+            case Size():
+                return self.instance.sizes[expr.index.name]
             case Quantified():
                 bodies = (
                     self.term(expr.body, {**bound, expr.bound.number: i})
@@ -234,33 +236,23 @@ class _Grounder:
 
     def look_up(self, expr: Param | Read, bound: Bindings) -> Term:
         """Return the cell or table entry; where an index is not constant, a chain over its values."""
-        indices = [self.term(i, bound) for i in expr.indices]
+        entries = self.entries[expr.name]
+        indices = tuple([self.term(i, bound) for i in expr.indices])
+        found = entries.get(indices)  # None: some index is no constant
+        if found is None:
+            system = self.layout.system
+            declared = (system.parameters if isinstance(expr, Param) else system.variables)[expr.name].indices
+            *others, last = itertools.product(*self.ranges(indices, declared))
+            found = entries[last]
+            for values in others:
+                same = self.terms.conjunction(map(self.terms.equal, indices, values))
+                found = self.terms.choice(same, entries[values], found)
+        return found
 
-        def entry(values: tuple[int, ...]) -> Term:
-            if isinstance(expr, Param):
-                return self.instance.tables[expr.name][values]
-            return self.terms.cell(self.layout.position[expr.name, values])
-
-        fixed = tuple(i for i in indices if isinstance(i, int))
-        if len(fixed) == len(indices):
-            return entry(fixed)
-        declared = (
-            self.layout.system.variables[expr.name]
-            if isinstance(expr, Read)
-            else self.layout.system.parameters[expr.name]
-        ).indices
-        ranges = (
-            [term] if isinstance(term, int) else self.instance.elements(index)
-            for term, index in zip(indices, declared, strict=True)
-        )
-        *others, last = itertools.product(*ranges)
-        chain = entry(last)
-        for values in others:
-            same = self.terms.conjunction(
-                self.terms.equal(t, v) for t, v in zip(indices, values, strict=True)
-            )
-            chain = self.terms.choice(same, entry(values), chain)
-        return chain
+    def ranges(self, indices: Sequence[Term], declared: Sequence[Index]) -> Iterable[Iterable[int]]:
+        """Return what each of the indices can be."""
+        for term, index in zip(indices, declared, strict=True):
+            yield [term] if isinstance(term, int) else self.instance.elements(index)
 
 
 def constant(term: Term) -> int | None:

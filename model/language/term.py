@@ -55,23 +55,23 @@ class Terms:
         return self._junction("or", 1, terms)
 
     def _junction(self, kind: str, absorbing: int, terms: Iterable[Term]) -> Term:
-        kept: dict[int, Node] = {}
+        kept: dict[Term, None] = {}  # nodes only: constants are folded
         for term in terms:
             if isinstance(term, int):
                 if term == absorbing:
                     return absorbing
-                continue
-            for part in term.arguments if term.kind == kind else (term,):
-                assert isinstance(part, Node)
-                kept[id(part)] = part
-        for part in kept.values():
-            if part.kind == "not" and id(part.arguments[0]) in kept:
+            elif term.kind == kind:
+                kept.update(dict.fromkeys(term.arguments))
+            else:
+                kept[term] = None
+        for part in kept:
+            if isinstance(part, Node) and part.kind == "not" and part.arguments[0] in kept:
                 return absorbing
         if not kept:
             return 1 - absorbing
         if len(kept) == 1:
-            return next(iter(kept.values()))
-        return self._node(kind, *kept.values())
+            return next(iter(kept))
+        return self._node(kind, *kept)
 
     def equal(self, left: Term, right: Term) -> Term:
         """Equality; a constant goes right, and is pushed into the branches of an `if`."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 import z3
@@ -12,11 +13,13 @@ from model.prove.theory import Obligation, Theory
 
 RLIMIT = 20_000_000
 """z3's units of work for one obligation: deterministic where time is not."""
-SHORT = 50_000
-"""The same for a try with what is near: if that does not do, it is soon seen."""
+SHORT = (50_000, 1_000_000)
+"""The same for first tries: which hypotheses z3 soon makes do with is seen by trying."""
 Poll = Callable[[], None]
 """Called before each proof: raises KeyboardInterrupt to end with what is known."""
 _OPTIONS = {"auto_config": False, "mbqi": False, "random_seed": 0, "ctrl_c": False}
+_ASSUME = "assume "
+_GAVE_UP = ("canceled", "max. resource limit exceeded")
 
 
 @dataclass(frozen=True)
@@ -39,48 +42,38 @@ class Outcome:
         return self.needs is not None
 
 
-@dataclass(frozen=True)
-class _Session:
-    """A solver for the obligations of one step; `names` are of the assumptions that stand for hypotheses."""
-
-    own: Mapping[str, z3.BoolRef]
-    solver: z3.Solver
-    assumptions: Mapping[str, z3.BoolRef]
-    names: Mapping[int, str]
-
-
 class Prover:
-    """Proves obligations of one theory; those of one step, asked one after the other, share a solver."""
+    """Proves obligations of one theory by one solver; those of a step, one after the other, share more."""
 
     def __init__(self, theory: Theory, rlimit: int = RLIMIT, poll: Poll = lambda: None) -> None:
         self.theory = theory
         self.rlimit = rlimit
         self.poll = poll
-        self._last: _Session | None = None
+        self._shared = self._solver()
+        self._own: Mapping[str, z3.BoolRef] | None = None
 
     def prove(self, obligation: Obligation, without: Collection[str] = ()) -> Outcome:
-        """Try to prove the obligation, leaving out the hypotheses named.
-
-        Most follow from what is near: the conjunct itself and the guards, say.
-        """
+        """Try to prove the obligation, leaving out the hypotheses named."""
         self.poll()
         began = time.perf_counter()
-        rest = set(self._hypotheses(obligation)) - set(without)
-        session = self._session(obligation)
-        session.solver.push()
-        session.solver.add(z3.Not(obligation.goal))
-        answer = z3.unknown
-        if obligation.near:
-            answer = self._ask(session, rest & obligation.near, min(SHORT, self.rlimit))
-        if answer != z3.unsat:
-            answer = self._ask(session, rest, self.rlimit)
-        if answer == z3.unknown:  # what z3 has learnt from the obligations before may stand in its way
-            session = self._open(obligation)
-            session.solver.push()
-            session.solver.add(z3.Not(obligation.goal))
-            answer = self._ask(session, rest, self.rlimit)
-        needs = self._core(session) if answer == z3.unsat else None
-        session.solver.pop()
+        names = [name for name in self._hypotheses(obligation) if name not in without]
+        if self._own is not obligation.own:
+            if self._own is not None:
+                self._shared.pop()
+            self._shared.push()
+            self._shared.add(_assumed(obligation.own))
+            self._own = obligation.own
+        near = [name for name in names if name in obligation.near]
+        tries = [near, names] if near else [names]
+        needs = self._ask(
+            self._shared, obligation, tries, sorted({min(limit, self.rlimit) for limit in SHORT})
+        )
+        if (
+            needs is None and tries and self.rlimit > SHORT[-1]
+        ):  # what z3 has learnt from the obligations before may stand in its way
+            alone = self._solver()
+            alone.add(_assumed(obligation.own))
+            needs = self._ask(alone, obligation, tries, [self.rlimit])
         return Outcome(
             obligation.name,
             obligation.about,
@@ -91,16 +84,27 @@ class Prover:
             time.perf_counter() - began,
         )
 
-    def _ask(self, session: _Session, names: Collection[str], rlimit: int) -> z3.CheckSatResult:
-        """Ask for a state that satisfies these hypotheses and not the goal."""
-        session.solver.set("rlimit", rlimit)
-        return session.solver.check(
-            [session.assumptions[name] for name in session.assumptions if name in names]
-        )
+    def _ask(
+        self, solver: z3.Solver, obligation: Obligation, tries: list[list[str]], limits: Iterable[int]
+    ) -> frozenset[str] | None:
+        """Return from which of the hypotheses the goal follows; None if that was not found.
 
-    def _core(self, session: _Session) -> frozenset[str]:
-        """Return which of the hypotheses the proof just made needs."""
-        return frozenset(session.names[p.get_id()] for p in session.solver.unsat_core())
+        Takes off the tries those that are not enough: all their instances are consistent.
+        """
+        solver.push()
+        solver.add(z3.Not(obligation.goal))
+        try:
+            for limit, names in itertools.product(limits, list(tries)):
+                if names not in tries:
+                    continue
+                solver.set("rlimit", limit)
+                if solver.check([_literal(name) for name in names]) == z3.unsat:
+                    return frozenset(str(p.decl().name()).removeprefix(_ASSUME) for p in solver.unsat_core())
+                if solver.reason_unknown() not in _GAVE_UP:
+                    tries.remove(names)
+            return None
+        finally:
+            solver.pop()
 
     def script(self, obligation: Obligation, needs: Collection[str] | None) -> str:
         """Return the obligation as SMT-LIB 2, from the hypotheses named (None: all); unsat if it holds."""
@@ -115,20 +119,19 @@ class Prover:
         state = {} if obligation.initial else self.theory.state
         return {**self.theory.scope, **state, **obligation.own}
 
-    def _session(self, obligation: Obligation) -> _Session:
+    def _solver(self) -> z3.Solver:
         """Open a solver: facts of the instance are asserted, what a core may name is assumed."""
-        if self._last is None or self._last.own is not obligation.own:
-            return self._open(obligation)
-        return self._last
-
-    def _open(self, obligation: Obligation) -> _Session:
         solver = z3.Solver()
         for option, value in _OPTIONS.items():
             solver.set(option, value)
         solver.add(*self.theory.instance.values())
-        hypotheses = self._hypotheses(obligation)
-        assumptions = {name: z3.Bool(f"h{number}") for number, name in enumerate(hypotheses)}
-        solver.add(*(z3.Implies(assumptions[name], formula) for name, formula in hypotheses.items()))
-        names = {p.get_id(): name for name, p in assumptions.items()}
-        self._last = _Session(obligation.own, solver, assumptions, names)
-        return self._last
+        solver.add(_assumed({**self.theory.scope, **self.theory.state}))
+        return solver
+
+
+def _assumed(hypotheses: Mapping[str, z3.BoolRef]) -> list[z3.BoolRef]:
+    return [z3.Implies(_literal(name), formula) for name, formula in hypotheses.items()]
+
+
+def _literal(name: str) -> z3.BoolRef:
+    return z3.Bool(_ASSUME + name)

@@ -111,9 +111,8 @@ def _compare(
     elements = [(universe.element(index, index.name.lower()), index) for index in measure.indices]
     numbers, height = _text(measure, theory.system)
     at = dict(zip(numbers, (e for e, _ in elements), strict=True))
-    old, new = (
-        universe.translate(height, at, look) for look in (universe.now, universe.after(action, bound))
-    )
+    old = universe.translate(height, at, universe.now)
+    new = universe.after(action, bound)(old)
     falls, rises = _less(new, old), _less(old, new)
     if measure.indices != (theory.owner,):
         return universe.forall(elements, z3.Not(falls)), z3.Not(universe.forall(elements, z3.Not(rises)))
@@ -230,7 +229,7 @@ class _Search:
         universe, me = self.theory.universe, bound[action.params[0].number]
         values = [universe.value(counter.sort, number) for number in range(len(counter.sort.values))]
         here = universe.now(counter.name, (me,))
-        there = universe.after(action, bound)(counter.name, (me,))
+        there = universe.after(action, bound)(here)
         guards = [universe.translate(g.condition, bound, universe.now) for g in action.guards if g.location]
         for start, value in enumerate(values):
             if not z3.is_false(z3.simplify(z3.substitute(z3.And(guards), (here, value)))):

@@ -6,6 +6,7 @@ needed, and so on: only that closure counts, so an invariant that no theorem nee
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -14,7 +15,7 @@ from model.language.system import System
 from model.prove import rank
 from model.prove.prover import RLIMIT, Outcome, Poll, Prover
 from model.prove.rank import Rank
-from model.prove.theory import DEADLOCK, Obligation, Theory, descends
+from model.prove.theory import DEADLOCK, Obligation, Theory, descends, stays
 
 WAIT = "wait on "
 
@@ -96,6 +97,7 @@ class Attempt:
             poll()
             self.obligations[obligation.name] = obligation
         self.prover = Prover(theory, rlimit, poll)
+        self._known: dict[str, list[tuple[frozenset[str], Outcome]]] = {}
 
     def induct(self) -> Induction:
         """Try every obligation. Ctrl-C ends it with what is known."""
@@ -122,21 +124,9 @@ class Attempt:
         except KeyboardInterrupt:
             return replace(induction, complete=False)
         self.obligations |= obligations
+        for name in obligations:  # which may have been of another rank
+            self._known.pop(name, None)
         return replace(induction, outcomes=(*induction.outcomes, *outcomes), rank=found)
-
-    def without(self, induction: Induction, names: Collection[str]) -> Induction:
-        """Return what comes of it without the hypotheses named: claims, restrictions, guards.
-
-        Only obligations that needed one of them are tried again. Obligations of a claim that is left out
-        remain in the result, but nothing can need them. A guard less only makes it easier to move.
-        """
-        outcomes = (
-            self.prover.prove(self.obligations[o.name], names)
-            if o.needs is not None and not o.needs.isdisjoint(names)
-            else o
-            for o in induction.outcomes
-        )
-        return replace(induction, outcomes=tuple(outcomes))
 
     def houdini(self, induction: Induction, names: Collection[str]) -> tuple[Induction, tuple[str, ...]]:
         """Leave out the hypotheses named and every invariant that falls, until the rest is inductive.
@@ -146,37 +136,49 @@ class Attempt:
         """
         out = list(names)
         claims = {claim.name for claim in self.argument.invariants}
-        while True:
-            induction = self.without(induction, out)
-            broken = {o.about for o in induction.outcomes if not o.proved and o.theorem is None}
-            fallen = sorted(broken & claims - set(out))
-            if not fallen:
-                kept = tuple(claim for claim in self.argument.invariants if claim.name not in out)
-                scope = tuple(claim for claim in self.argument.scope if claim.name not in out)
-                argument = replace(self.argument, scope=scope, invariants=kept)
-                return replace(induction, argument=argument), tuple(out)
-            out += fallen
+        outcomes = {o.name: o for o in induction.outcomes}
+        of_claims = {o.name: None for o in induction.outcomes if o.theorem is None and o.about in claims}
+        fallen: int | None = None
+        while fallen != len(out):
+            fallen = len(out)
+            for name in of_claims:
+                if outcomes[name].about not in out:
+                    outcomes[name] = self._again(outcomes[name], out)
+                    if not outcomes[name].proved:
+                        out.append(outcomes[name].about)
+        for name in (o.name for o in induction.outcomes if o.name not in of_claims):
+            outcomes[name] = self._again(outcomes[name], out)
+        kept = tuple(claim for claim in self.argument.invariants if claim.name not in out)
+        scope = tuple(claim for claim in self.argument.scope if claim.name not in out)
+        argument = replace(self.argument, scope=scope, invariants=kept)
+        return replace(induction, argument=argument, outcomes=tuple(outcomes.values())), tuple(out)
 
-    def each_without(self, induction: Induction, names: Collection[str]) -> dict[str, Induction]:
-        """Return what comes of it without each of the hypotheses, alone: see `without`."""
-        tried: dict[str, dict[str, Outcome]] = {name: {} for name in names}
-        for outcome in induction.outcomes:
-            for name in outcome.needs or ():
-                if name in tried:
-                    again = self.prover.prove(self.obligations[outcome.name], [name])
-                    tried[name][outcome.name] = again
-        return {
-            name: replace(induction, outcomes=tuple(again.get(o.name, o) for o in induction.outcomes))
-            for name, again in tried.items()
-        }
+    def _again(self, outcome: Outcome, without: Collection[str]) -> Outcome:
+        """Return what comes of an obligation without the hypotheses, asking only what is not known.
+
+        A proof that needs none of them stands; what was not shown without some of them is not shown now.
+        """
+        left = frozenset(without)
+        known = self._known.setdefault(outcome.name, [(frozenset(), outcome)])
+        for less, found in known:
+            if less <= left if found.needs is None else found.needs.isdisjoint(left):
+                return found
+        found = self.prover.prove(self.obligations[outcome.name], left)
+        known.append((left, found))
+        return found
 
     def no_longer_waits(self, rest: Induction, label: str, wait: str, out: Collection[str]) -> Induction:
-        """Correct what comes of a wait (and claims) left out: who waited there must be able to move."""
+        """Correct what comes of a wait (and claims) left out: who waited there must be able to move.
+
+        That concerns only places where it was enough that they wait; nobody else's wait is in question.
+        """
         theory = Theory(self.system.without(label, wait), self.argument)
         prover = Prover(theory, self.prover.rlimit, self.prover.poll)
-        moves = tuple(prover.prove(obligation, out) for obligation in theory.moves())
-        gone = {f"{label}: {descends(wait.removeprefix(WAIT))}", *(outcome.name for outcome in moves)}
-        return replace(rest, outcomes=(*(o for o in rest.outcomes if o.name not in gone), *moves))
+        on = wait.removeprefix(WAIT)
+        waited = {o.name for o in rest.outcomes if stays(label, on) in (o.needs or ())}
+        moves = {o.name: prover.prove(o, out) for o in theory.moves() if o.name in waited}
+        gone = f"{label}: {descends(on)}"
+        return replace(rest, outcomes=tuple(moves.get(o.name, o) for o in rest.outcomes if o.name != gone))
 
 
 @dataclass(frozen=True)
@@ -188,24 +190,26 @@ class Use:
     open: str | None
 
 
-def audit(
-    attempt: Attempt, induction: Induction, theorems: Sequence[str], names: Collection[str] | None = None
-) -> Iterator[Use]:
+def audit(attempt: Attempt, induction: Induction, theorems: Sequence[str]) -> Iterator[Use]:
     """Yield for each restriction, invariant and guard what falls without it, alone; nothing: not needed.
 
-    `names`: only these. Program order (`location`) is left out: it is no guard that a developer could drop.
+    Program order (`location`) is left out: it is no guard that a developer could drop. Termination falls if
+    the rank that was found with all of them no longer does.
     """
     proved = [theorem for theorem in theorems if induction.proves(theorem)]
     labels = {action.label for action in induction.system.actions}
-    for name, first in attempt.each_without(induction, names or induction.hypotheses).items():
-        shaken = [theorem for theorem in proved if not first.proves(theorem)]
-        open_ = next((o.name for theorem in shaken for o in first.rests_on(theorem) if not o.proved), None)
+    for name in induction.hypotheses:
         # A claim that is broken now may not be needed: cores are not the smallest.
-        rest, out = attempt.houdini(first, [name]) if shaken else (first, (name,))
+        rest, out = attempt.houdini(induction, [name])
         label, _, guard = name.partition(": ")
         if label in labels and guard.startswith(WAIT) and DEADLOCK in proved:
             rest = attempt.no_longer_waits(rest, label, guard, out)
         falls = tuple(theorem for theorem in proved if not rest.proves(theorem))
-        if falls and open_ is None:
-            open_ = next(o.name for theorem in falls for o in rest.rests_on(theorem) if not o.proved)
-        yield Use(name, falls, open_ if falls else None)
+        yield Use(name, falls, _first_open(induction, rest, name, falls[0]) if falls else None)
+
+
+def _first_open(induction: Induction, rest: Induction, name: str, theorem: str) -> str:
+    """Return the first obligation that is open without the hypothesis, preferably one that needed it."""
+    open_ = {o.name for o in rest.outcomes if not o.proved}
+    needed = (o.name for o in induction.rests_on(theorem) if o.name in open_ and name in (o.needs or ()))
+    return next(itertools.chain(needed, (o.name for o in rest.rests_on(theorem) if not o.proved)))

@@ -17,7 +17,7 @@ from functools import cached_property
 import z3
 
 from model.language.claim import Argument, Landmark
-from model.language.expression import Expr, Local, index_of, local
+from model.language.expression import Expr, Local, Quantified, index_of, local
 from model.language.sorts import Maybe, Position
 from model.language.system import Action, State, System, Wait
 from model.prove.templates import assigned_values, program, reads_of
@@ -50,9 +50,19 @@ class Obligation:
         return f"{'initially' if self.initial else self.step or 'in every state'}: {self.about}"
 
 
+def _inside(formula: Expr | None) -> Expr | None:
+    """Return the formula without its quantifier, if it has one."""
+    return formula.body if isinstance(formula, Quantified) else formula
+
+
 def descends(on: str) -> str:
     """Return what has to be shown of a wait."""
     return f"who waits on {on} waits for a lower level"
+
+
+def stays(label: str, on: str) -> str:
+    """Return what is said of who cannot move: it does not wait there either."""
+    return f"{label} does not wait on {on}"
 
 
 class Theory:
@@ -71,7 +81,10 @@ class Theory:
             **{claim.name: claim.formula(system) for claim in argument.invariants},
             **{p.name: p.formula for p in system.properties if p.name in argument.theorems},
         }
-        self._reads = {name: reads_of(formula) for name, formula in self.formulas.items()}
+        self._reads = {
+            **{f"{_RANGE}{name}": {name} for name in system.variables},
+            **{name: reads_of(formula) for name, formula in self.formulas.items()},
+        }
 
     def _in(self, look: Look, expr: Expr, bound: Bindings | None = None) -> z3.BoolRef:
         return self.universe.translate(expr, bound or {}, look)
@@ -103,17 +116,10 @@ class Theory:
         """What termination is restricted to besides, by name."""
         return {claim.name: self._now(claim.formula(self.system)) for claim in self.argument.runs}
 
-    def conjuncts(self, look: Look, written: Collection[str] | None = None) -> dict[str, z3.BoolRef]:
-        """What is claimed of every reachable state, by name, in the state that `look` reads.
-
-        With `written`, only what reads one of these variables.
-        """
-        names = [n for n in self.system.variables if written is None or n in written]
-        found = {f"{_RANGE}{n}": f for n, f in self.universe.ranges(look, names)}
-        for name, formula in self.formulas.items():
-            if written is None or not self._reads[name].isdisjoint(written):
-                found[name] = self._in(look, formula)
-        return found
+    def conjuncts(self, look: Look) -> dict[str, z3.BoolRef]:
+        """What is claimed of every reachable state, by name, in the state that `look` reads."""
+        ranges = {f"{_RANGE}{n}": f for n, f in self.universe.ranges(look, self.system.variables)}
+        return ranges | {name: self._in(look, formula) for name, formula in self.formulas.items()}
 
     @cached_property
     def state(self) -> dict[str, z3.BoolRef]:
@@ -157,10 +163,11 @@ class Theory:
         """Yield that the action keeps every conjunct that reads what it writes."""
         bound = self.bind(action)
         own = {f"{action.label}: {name}": f for name, f in self.enabling(action, bound).items()}
-        look = self.universe.after(action, bound)
+        after = self.universe.after(action, bound)
         written = {update.variable for update in action.updates}
-        for name, goal in self.conjuncts(look, written).items():
-            yield Obligation(name, action.label, own, goal, near=frozenset({name, *own}))
+        for name, claimed in self.state.items():
+            if not self._reads[name].isdisjoint(written):
+                yield Obligation(name, action.label, own, after(claimed), near=frozenset({name, *own}))
 
     # -- freedom from deadlock
 
@@ -221,6 +228,7 @@ class Theory:
             **{mark.name: fact for mark, fact in self._landmarks(me)},
         }
         always = frozenset(own)
+        simple = {name for name in self.state if not isinstance(_inside(self.formulas.get(name)), Quantified)}
         counter = program(self.system, self.owner)
         places = counter.sort.values
         values = [universe.value(counter.sort, number) for number in range(len(places))]
@@ -234,14 +242,14 @@ class Theory:
             for wait in action.waits:
                 holder = universe.element(wait.bound.sort, wait.bound.name)
                 edge = z3.And(list(self._waits(action, wait, bound, holder).values()))
-                facts[f"{action.label} does not wait on {wait.on}"] = universe.forall(
+                facts[stays(action.label, wait.on)] = universe.forall(
                     [*others, (holder, index_of(wait.bound))], z3.Not(edge)
                 )
             own |= facts
             location = z3.And([self._now(g.condition, bound) for g in action.guards if g.location])
             for names, value in zip(near, values, strict=True):
                 if not z3.is_false(z3.simplify(z3.substitute(location, (here, value)))):
-                    names |= facts.keys()
+                    names.update(facts)
         for place, names, value in zip(places, near, values, strict=True):
             yield Obligation(
                 f"who is at {place} can move, or waits, or is not on the lowest level",
@@ -249,7 +257,7 @@ class Theory:
                 own,
                 here != value,
                 theorem=DEADLOCK,
-                near=always | names | self.state.keys(),
+                near=always | names | simple,
             )
 
     def _landmarks(self, me: z3.ExprRef) -> Iterator[tuple[Landmark, z3.BoolRef]]:

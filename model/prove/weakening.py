@@ -25,7 +25,7 @@ from model.prove.prover import Poll
 from model.prove.sample import Sample
 from model.prove.templates import free, parts, reads_of
 from model.prove.theory import Theory
-from model.symbolic.universe import Bindings, Look, joined
+from model.symbolic.universe import Bindings, joined
 
 Explore = Callable[[Instance, Vector | None], Sample]
 """Returns states that can be reached from one that is given, or initially, itself included."""
@@ -33,26 +33,20 @@ RLIMIT = 3_000_000
 """z3's units of work for one question; where they do not suffice, the prover is left to say no."""
 
 
-class _Look:
-    """A state in z3, with a memory: what was translated once is kept."""
+Translate = Callable[[Expr, Bindings], z3.ExprRef]
+"""An expression, its locals bound, in one state."""
 
-    def __init__(self, theory: Theory, look: Look) -> None:
-        self._theory = theory
-        self._look = look
-        self._reads: dict[tuple[str, tuple[int, ...]], z3.ExprRef] = {}
-        self._alive: list[tuple[z3.ExprRef, ...]] = []  # or z3 gives their numbers to others
+
+class _Look:
+    """A state in z3, with a memory of what cases mean there."""
+
+    def __init__(self, translate: Translate) -> None:
+        self._translate = translate
         self._equal: dict[tuple[int, int], z3.BoolRef] = {}
         self._among: dict[tuple[bytes, tuple[int, ...]], z3.BoolRef] = {}
 
     def __call__(self, expr: Expr, elements: Bindings) -> z3.ExprRef:
-        return z3.simplify(self._theory.universe.translate(expr, elements, self._read))
-
-    def _read(self, name: str, indices: tuple[z3.ExprRef, ...]) -> z3.ExprRef:
-        key = name, tuple(index.get_id() for index in indices)
-        if key not in self._reads:
-            self._reads[key] = z3.simplify(self._look(name, indices))
-            self._alive.append(indices)
-        return self._reads[key]
+        return z3.simplify(self._translate(expr, elements))
 
     def among(self, cases: Cases, values: Sequence[z3.ExprRef]) -> z3.BoolRef:
         """Return that the values are those of one of the cases."""
@@ -123,12 +117,16 @@ class Weakening:
         self.explore = explore
         self.poll = poll
         self.models = 0
-        self._before = self._claimed(theory.universe.now)
+        universe = theory.universe
+        self._now: Translate = lambda expr, bound: universe.translate(expr, bound, universe.now)
+        self._before = self._claimed(self._now)
         self._after: dict[str, list[_Claimed]] = {}
 
     def run(self) -> None:
         """Weaken the candidates until they are inductive."""
-        self._break(self._solver(), self._claimed(self.theory.universe.initial), None)
+        universe = self.theory.universe
+        initially = self._claimed(lambda expr, bound: universe.translate(expr, bound, universe.initial))
+        self._break(self._solver(), initially, None)
         while True:
             models = self.models
             solver = self._solver()
@@ -145,11 +143,11 @@ class Weakening:
         solver.add(*theory.instance.values(), *theory.scope.values(), *theory.state.values())
         return solver
 
-    def _claimed(self, state: Look, written: Collection[str] | None = None) -> list[_Claimed]:
+    def _claimed(self, translate: Translate, written: Collection[str] | None = None) -> list[_Claimed]:
         """Return what is claimed in the state; with `written` by the first owner, only what that touches."""
         sizes = self.theory.universe.sizes
         assert sizes is not None
-        look, found = _Look(self.theory, state), []
+        look, found = _Look(translate), []
         for candidate in self.candidates:
             self.poll()
             fact = candidate.fact
@@ -166,13 +164,14 @@ class Weakening:
         """Look for steps of the action; the first owner takes them, as any other would."""
         theory = self.theory
         bound = {**theory.bind(action), action.params[0].number: z3.IntVal(0)}
-        look = theory.universe.after(action, bound)
+        step = theory.universe.after(action, bound)
         written = {update.variable for update in action.updates}
         if action.label not in self._after:
-            self._after[action.label] = self._claimed(look, written)
+            later: Translate = lambda expr, bound: step(self._now(expr, bound))  # noqa: E731
+            self._after[action.label] = self._claimed(later, written)
         solver.push()
         solver.add(*theory.enabling(action, bound).values())
-        solver.add(*(fits for _, fits in theory.universe.ranges(look, written)))
+        solver.add(*(step(fits) for _, fits in theory.universe.ranges(theory.universe.now, written)))
         self._break(solver, self._after[action.label], action)
         solver.pop()
 

@@ -28,7 +28,8 @@ Where every run ends (termination.py) the condition on what is expanded later is
 length of the longest run from s. Elsewhere it is the cycle proviso. A step that leaves a
 variable's sort is an error that a reduced search might not come to: where z3 cannot exclude it, nothing is
 certified. Of the rest what z3 does not confirm (within a fixed amount of work) is given up one by one: the
-command then needs the other owner always, or is visible.
+command then needs the other owner always, or is visible. Pairs of owners that are renamings of each other are
+asked about once (orbits.py).
 
 Sources: P. Godefroid, Partial-order methods for the verification of concurrent systems, LNCS 1032, 1996
 (persistent sets; conflicts that a process may come to); A. Valmari, Stubborn sets for reduced state space
@@ -39,6 +40,7 @@ breadth-first search, SPIN 2005 (the proviso).
 
 from __future__ import annotations
 
+import itertools
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -53,6 +55,7 @@ from model.explore.result import Question
 from model.language.domains import Narrowed
 from model.language.term import Term
 from model.reduce.commutation import Commutation
+from model.reduce.orbits import images, renamed
 from model.reduce.places import Places, TooMany, among, places_of
 from model.reduce.proposal import propose
 from model.reduce.termination import terminates
@@ -93,6 +96,7 @@ class _Certifier:
         self.terms = narrowed.model.terms
         self.places = places
         self.of = Commutation(narrowed)
+        self.images = images(narrowed.model)
         self.state = FiniteState(narrowed.model.layout.sizes)
         self.solver = z3.SolverFor("QF_FD")
         self.solver.set("random_seed", 0)
@@ -116,6 +120,12 @@ class _Certifier:
         proposed = self._proposed()
         doubted = self._doubted(proposed)
         needs = {**proposed, **{(n, q): Need(q, 1, 1) for n, q in doubted}}
+        needs |= {
+            (image.commands[n], q): renamed(self.terms, needs[n, image.of[1]], q, image.permutation)
+            for (_, q), image in self.images.items()
+            for n, command in enumerate(self.model.commands)
+            if command.owner == image.of[0]
+        }
         return Certificate(
             tuple(
                 tuple(
@@ -126,23 +136,23 @@ class _Certifier:
                 for n in numbers
             ),
             frozenset(self._doubtful({n: self._shows(n, questions) for n in numbers})),
-            terminates(self.model, self.of, self.places, self._never),
+            terminates(self.model, self.of, self.places, self._doubtful),
             (f"partial order: whom {self._labels({n for n, _ in doubted})} need is not confirmed: everybody",)
             if doubted
             else (),
         )
 
     def _proposed(self) -> dict[tuple[int, int], Need]:
-        """Return for each command and each other owner what is proposed."""
-        found = {
+        """Return for each command and each other owner what is proposed, but for images of other pairs."""
+        owners = range(len(self.places))
+        pairs = [pair for pair in itertools.permutations(owners, 2) if pair not in self.images]
+        nothing = {
             (n, q): Need(q, 0, 0)
             for n, command in enumerate(self.model.commands)
-            for q in range(len(self.places))
-            if q != command.owner
+            for r, q in pairs
+            if r == command.owner
         }
-        for n, needs in enumerate(propose(self.narrowed, self.of, self.places)):
-            found |= {(n, need.other): need for need in needs}
-        return found
+        return nothing | propose(self.narrowed, self.of, self.places, pairs)
 
     def _doubted(self, proposed: Mapping[tuple[int, int], Need]) -> set[tuple[int, int]]:
         """Return which needs z3 does not confirm. Asked of two owners at a time it answers sooner."""

@@ -7,9 +7,8 @@ followed: that is how a lock that r holds keeps q's later steps out of account.
 
 from __future__ import annotations
 
-import itertools
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from model.explore.reductions import Need
@@ -30,9 +29,12 @@ class _Meeting:
     cases: tuple[Term, ...]
 
 
-def propose(narrowed: Narrowed, commutation: Commutation, places: Sequence[Places]) -> list[list[Need]]:
-    """Return the needs of each command."""
-    return _Proposal(narrowed, commutation, places).needs()
+def propose(
+    narrowed: Narrowed, commutation: Commutation, places: Sequence[Places], pairs: Iterable[tuple[int, int]]
+) -> dict[tuple[int, int], Need]:
+    """Return for pairs of owners what commands of the first need of the second, by command and owner."""
+    proposal = _Proposal(narrowed, commutation, places)
+    return {(number, q): need for r, q in pairs for number, need in proposal.needs(r, q)}
 
 
 class _Proposal:
@@ -47,14 +49,7 @@ class _Proposal:
         self._folded: dict[tuple[Term, _Known], Term] = {}
         self._relevant: dict[tuple[tuple[Term, ...], int], tuple[int, ...]] = {}
 
-    def needs(self) -> list[list[Need]]:
-        needs: list[list[Need]] = [[] for _ in self.model.commands]
-        for owner, other in itertools.permutations(range(len(self.places)), 2):
-            for number, need in self._of(owner, other):
-                needs[number].append(need)
-        return needs
-
-    def _of(self, r: int, q: int) -> Iterator[tuple[int, Need]]:
+    def needs(self, r: int, q: int) -> Iterator[tuple[int, Need]]:
         """Yield the needs of the commands of r for q."""
         mine, moves = self.places[r], self.places[q].moves
         starts: dict[int, list[int]] = defaultdict(list)

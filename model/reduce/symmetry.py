@@ -49,7 +49,7 @@ def permutations(model: GroundModel) -> tuple[Permutation, ...]:
         for (index, members), image in zip(parts, images, strict=True):
             for element, other in zip(members, image, strict=True):
                 renaming[index][element] = other
-        found.append(_permutation(model, renaming))
+        found.append(permutation(model, renaming))
     return tuple(found[1:])
 
 
@@ -91,15 +91,16 @@ def _renamed(sort: Sort, instance: Instance, value: int, renaming: Renaming) -> 
     return value
 
 
-def _permutation(model: GroundModel, renaming: Renaming) -> Permutation:
-    layout = model.layout
-    to, values = [], []
-    for number, cell in enumerate(layout.cells):
-        variable = model.system.variables[cell.variable]
-        to.append(layout.position[cell.variable, _image(variable.indices, cell.indices, renaming)])
-        taken = range(layout.sizes[number])
-        values.append(tuple(_renamed(variable.sort, model.instance, v, renaming) for v in taken))
-    return Permutation(tuple(to), tuple(values))
+def permutation(model: GroundModel, renaming: Renaming) -> Permutation:
+    """Return what a renaming of elements does to components and their values."""
+    cells, variables, sizes = model.layout.cells, model.system.variables, model.instance.sizes
+    values = {
+        name: tuple(_renamed(v.sort, model.instance, n, renaming) for n in range(v.sort.size(sizes)))
+        for name, v in variables.items()
+    }
+    places = (_image(variables[cell.variable].indices, cell.indices, renaming) for cell in cells)
+    to = (model.layout.position[cell.variable, place] for cell, place in zip(cells, places, strict=True))
+    return Permutation(tuple(to), tuple(values[cell.variable] for cell in cells))
 
 
 def _stretches(length: int, most: int) -> Iterator[tuple[int, int]]:

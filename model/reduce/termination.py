@@ -8,39 +8,42 @@ none of another's. So between two steps that raise a rank there are at most as m
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-
-import networkx as nx
+from collections.abc import Callable, Mapping, Sequence
+from graphlib import CycleError, TopologicalSorter
 
 from model.language.ground import GroundModel
 from model.language.term import Term
 from model.reduce.commutation import Commutation
 from model.reduce.places import Places, among
 
-Never = Callable[[Term], bool]
+Doubtful = Callable[[Mapping[int, Term]], set[int]]
 
 
-def terminates(model: GroundModel, of: Commutation, places: Sequence[Places], never: Never) -> bool:
-    """Tell whether every run is finite; `never` tells whether it is certain that a term is never true."""
-    ranks = [_rank(model, mine) for mine in places]
+def terminates(model: GroundModel, of: Commutation, places: Sequence[Places], doubtful: Doubtful) -> bool:
+    """Tell whether every run is finite; `doubtful` returns which of the terms may be true somewhere."""
+    ranks = [rank for mine in places if (rank := _rank(model, mine)) is not None]
+    if len(ranks) < len(places):
+        return False
     terms = model.terms
-    idle: dict[int, Term] = {}
-    for number, command in enumerate(model.commands):
-        rank = ranks[command.owner]
-        if rank is None:
-            return False
-        after = of.after(number, rank)
-        if not never(terms.conjunction([command.enabled, terms.negation(terms.less(rank, after))])):
-            idle[number] = terms.conjunction([command.enabled, terms.equal(rank, after)])
-            if not never(terms.conjunction([command.enabled, terms.less(after, rank)])):
-                return False
-    return never(
-        terms.disjunction(
-            terms.conjunction([idle[d], of.after(d, idle[c]), *_unless(model, c, d, idle[c])])
-            for c in idle
-            for d in idle
-        )
+    steps = [(command.enabled, ranks[command.owner]) for command in model.commands]
+    after = [of.after(number, rank) for number, (_, rank) in enumerate(steps)]
+
+    def where(number: int, told: Callable[[Term, Term], Term]) -> Term:
+        enabled, rank = steps[number]
+        return terms.conjunction([enabled, told(rank, after[number])])
+
+    stays = doubtful(
+        {n: where(n, lambda rank, new: terms.negation(terms.less(rank, new))) for n in range(len(steps))}
     )
+    idle = {number: where(number, terms.equal) for number in sorted(stays)}
+    if doubtful({number: where(number, lambda rank, new: terms.less(new, rank)) for number in idle}):
+        return False
+    again = (
+        terms.conjunction([idle[d], of.after(d, idle[c]), *_unless(model, c, d, idle[c])])
+        for c in idle
+        for d in idle
+    )
+    return not doubtful({0: terms.disjunction(again)})
 
 
 def _unless(model: GroundModel, c: int, d: int, idle: Term) -> list[Term]:
@@ -51,14 +54,19 @@ def _unless(model: GroundModel, c: int, d: int, idle: Term) -> list[Term]:
 
 def _rank(model: GroundModel, places: Places) -> Term | None:
     """Return how far the owner has come, as a term; None if its moves go round."""
-    graph: nx.DiGraph[int] = nx.DiGraph()
-    graph.add_nodes_from(range(len(places.places)))
-    graph.add_edges_from((move.start, end) for move in places.moves for end in move.ends if end != move.start)
-    if not nx.is_directed_acyclic_graph(graph):
+    order = TopologicalSorter[int](dict.fromkeys(range(len(places.places)), ()))
+    for move in places.moves:
+        for end in move.ends - {move.start}:
+            order.add(end, move.start)
+    try:
+        order.prepare()
+    except CycleError:
         return None
     reached: set[int] = set()
     later = []
-    for generation in nx.topological_generations(graph):
+    while order.is_active():
+        generation = order.get_ready()
+        order.done(*generation)
         reached.update(generation)
         rest = [place for number, place in enumerate(places.places) if number not in reached]
         later.append(among(model.terms, places.own, rest, places.places))

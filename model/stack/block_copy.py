@@ -48,7 +48,7 @@ def declare(
         s.pc[r] = "enter"
 
     if shrinks:
-        _engine_5_0(system, source, returns)
+        _engine_5_0(system, source, returns, breaks_snapshot)
     else:
         _engine_4_2(system, source)
 
@@ -126,7 +126,7 @@ def _engine_4_2(system: System, source: str) -> None:
         s.pc[r] = "enter"
 
 
-def _engine_5_0(system: System, source: str, returns: str) -> None:
+def _engine_5_0(system: System, source: str, returns: str, breaks_snapshot: bool) -> None:
     """Only what is being copied is in the list; who finds nothing dirty waits for others' copies."""
 
     @system.action("copy.begin", r=Request, source=source)
@@ -135,6 +135,8 @@ def _engine_5_0(system: System, source: str, returns: str) -> None:
         come_to(s, r, "idle")
         s.require(is_write(s, r), "is a write", location=True)
         s.require(s.job != "freed", "there is a filter")
+        if breaks_snapshot:
+            s.require(~s.snapshot_error, "the snapshot is whole")
         s.pc[r] = "copy-loop"
 
     @system.action("copy.take", r=Request, k=Cluster, e=Cluster, source=source)

@@ -56,7 +56,7 @@ def declare(system: System, secondary: Node, *, hidden: Node | None, inside: boo
     def leave_secondary(s: State, r: Expr) -> None:
         protocol.come_back(s, r)
         if inside:
-            secondary.wake(s, r)
+            secondary.leave_nested(s, r)
         else:
             secondary.leave(s, r)
 

@@ -4,6 +4,10 @@ Every request that enters a node stays on the node's tracked list until it ends 
 claims. X must wait for Y iff both are on one list, one of them is serialising, their ranges meet, and
 **Y is not itself waiting on this list** (its `waiting_for` is nil). So a newcomer barges past a parked
 request, and no two requests of one list ever wait for each other; waits elsewhere go unseen.
+A request may have a second entry, for a read of the job's that runs inside its write: who waits for that
+entry is woken when the read ends, who waits for the write's own is not. The list is searched from its newest
+entry on, so of the two the read's is found first. Of several owners' entries any may be: the order of the
+list is not in the state.
 Source: block/io.c wait_serialising_requests, mark_request_serialising, tracked_request_end (2.8);
 bdrv_find_conflicting_request (10.1).
 
@@ -28,15 +32,16 @@ SOURCE = "block/io.c wait_serialising_requests, 2.8"
 class Node:
     """A node's tracked list.
 
-    `claims(s, r, x)`: sector x is in r's range. `also`: r meets another entry of q. `lists_unserialised`:
-    requests that wait for nobody (BDRV_REQ_NO_SERIALISING) are on the list for others to see.
+    `claims(s, r, x)`: sector x is in r's range. `nested(s, r, q)`: r meets the entry of a read inside q.
+    `lists_unserialised`: requests that wait for nobody (BDRV_REQ_NO_SERIALISING) are on the list for others
+    to see.
     """
 
     name: str
     called: str
     claims: Callable[[State, Expr, Expr], Expr]
     serialising: Callable[[State, Expr], Expr]
-    also: Callable[[State, Expr, Expr], Expr] | None = None
+    nested: Callable[[State, Expr, Expr], Expr] | None = None
     lists_unserialised: bool = True
 
     @property
@@ -45,9 +50,11 @@ class Node:
         return f"{self.called}'s tracked list"
 
     def declare(self, system: System) -> None:
-        """Declare the list: who is on it, and whom each waits for."""
+        """Declare the list: who is on it, whom each waits for, and whether for a read inside that one."""
         system.variable(f"{self.name}_tracked", Request, internal=True)
         system.variable(f"{self.name}_waiting_for", Request, sort=Maybe(Request), internal=True)
+        if self.nested is not None:
+            system.variable(f"{self.name}_waits_for_nested", Request, internal=True)
 
     def enter(self, s: State, r: Expr) -> None:
         """Put r on the list (tracked_request_begin)."""
@@ -57,14 +64,19 @@ class Node:
         """Take r off the list and wake all who wait for it (tracked_request_end)."""
         listed = s[f"{self.name}_tracked"]
         listed[r] = False if when is None else listed[r] & ~when
-        self.wake(s, r, when=when)
-
-    def wake(self, s: State, r: Expr, *, when: Expr | None = None) -> None:
-        """Wake all who wait for r."""
         waiting_for = s[f"{self.name}_waiting_for"]
         for q in s.each(Request):
             woken = (q != r) & (waiting_for[q] == r)
             waiting_for[q] = If(woken if when is None else woken & when, q, waiting_for[q])
+
+    def leave_nested(self, s: State, r: Expr) -> None:
+        """Take the read inside r off the list and wake those who wait for that (tracked_request_end)."""
+        if self.nested is not None:
+            waiting_for, for_nested = s[f"{self.name}_waiting_for"], s[f"{self.name}_waits_for_nested"]
+            for q in s.each(Request):
+                woken = (waiting_for[q] == r) & for_nested[q]
+                waiting_for[q] = If(woken, q, waiting_for[q])
+                for_nested[q] = for_nested[q] & ~woken
 
     def conflict(self, s: State, r: Expr, q: Expr) -> Expr:
         """Tell whether r must wait for q."""
@@ -72,8 +84,8 @@ class Node:
         strict = self.serialising(s, r) | self.serialising(s, q)
         not_waiting = s[f"{self.name}_waiting_for"][q] == nobody(Request)
         must = s[f"{self.name}_tracked"][q] & strict & meets & not_waiting
-        if self.also is not None:
-            must = must | self.also(s, r, q)
+        if self.nested is not None:
+            must = must | self.nested(s, r, q)
         return (q != r) & must
 
     def wait(
@@ -114,4 +126,6 @@ class Node:
             s.require(self.conflict(s, r, q), f"conflict on {self.label}")
             self.enter(s, r)
             s[f"{self.name}_waiting_for"][r] = q
+            if self.nested is not None:
+                s[f"{self.name}_waits_for_nested"][r] = self.nested(s, r, q)
             s[counter][r] = parked

@@ -49,13 +49,13 @@ def secondary_node(
     def copies(s: State, r: Expr) -> Expr:
         return at(s, r, "copy-enter", "copy-enter-parked", "copy-read")
 
-    def meets_copy(s: State, r: Expr, q: Expr) -> Expr:
+    def meets_read(s: State, r: Expr, q: Expr) -> Expr:
         # The job's read runs inside q, whose write has an entry of its own, and covers one cluster.
         meets = exists(Sector, lambda x: claims(s, r, x) & in_extent(s, q, x))
         return serialising(s, r) & at(s, q, "copy-read") & meets
 
-    also = meets_copy if lists_unserialised and copies_inside else None
-    return Node("secondary", "the secondary", claims, serialising, also, lists_unserialised)
+    nested = meets_read if lists_unserialised and copies_inside else None
+    return Node("secondary", "the secondary", claims, serialising, nested, lists_unserialised)
 
 
 def declare(system: System, node: Node, *, begins: str = "idle", then: str = "notify") -> None:

@@ -31,10 +31,12 @@ from model.language.expression import (
     index_of,
 )
 from model.language.sorts import Bool, Enum, Index, Int, Maybe, Position, Sort
-from model.language.system import Action, Parameter, System, Update, Variable
+from model.language.system import Action, Parameter, System, Variable
 
 Look = Callable[[str, tuple[z3.ExprRef, ...]], z3.ExprRef]
 """The value of a variable at some indices, in one state."""
+Step = Callable[[z3.ExprRef], z3.ExprRef]
+"""The same term, its reads of one state made reads of another."""
 Bindings = Mapping[int, z3.ExprRef]
 
 
@@ -54,7 +56,9 @@ class Universe:
         self._counted = {s.index.name for s in sorts if isinstance(s, Position)}
         self._nobody = {s.index.name for s in sorts if isinstance(s, Maybe)}
         self._fresh = itertools.count()
-        self.functions = {d.name: self._function(d.name, d.indices, d.sort) for d in declared}
+        self.functions: dict[str, z3.FuncDeclRef] = {
+            d.name: z3.Function(d.name, *map(self.sort, d.indices), self.sort(d.sort)) for d in declared
+        }
 
     # -- sorts and their values
 
@@ -120,42 +124,36 @@ class Universe:
         """Return a fresh constant of the sort; `is_element` says that it is an element."""
         return z3.Const(f"{name}!{next(self._fresh)}", self.sort(index))
 
-    def _function(self, name: str, indices: tuple[Index, ...], sort: Sort) -> Callable[..., z3.ExprRef]:
-        if not indices:
-            constant = z3.Const(name, self.sort(sort))
-            return lambda: constant
-        function: z3.FuncDeclRef = z3.Function(name, *map(self.sort, indices), self.sort(sort))
-        return function
-
     # -- states
 
     def now(self, name: str, indices: tuple[z3.ExprRef, ...]) -> z3.ExprRef:
         """The state before the step."""
         return self.functions[name](*indices)
 
-    def after(self, action: Action, bound: Bindings) -> Look:
-        """Return the state after the action, as if-then-else over the state before it."""
-        updates: dict[str, list[Update]] = {}
+    def after(self, action: Action, bound: Bindings) -> Step:
+        """Return what turns a formula about the state before the action into one about the state after it.
+
+        What the action assigns is put, as if-then-else over the state before it, where the formula reads.
+        """
+        values: dict[str, z3.ExprRef] = {}
         for update in action.updates:
-            updates.setdefault(update.variable, []).append(update)
-
-        def look(name: str, indices: tuple[z3.ExprRef, ...]) -> z3.ExprRef:
-            value = self.now(name, indices)
-            for update in updates.get(name, ()):
-                inner = dict(bound)
-                for place, index in zip(update.indices, indices, strict=True):
-                    if isinstance(place, Local) and any(place is b for b in update.bound):
-                        inner[place.number] = index
-                same = [
-                    self.translate(place, inner, self.now) == index
-                    for place, index in zip(update.indices, indices, strict=True)
-                    if not (isinstance(place, Local) and any(place is b for b in update.bound))
-                ]
-                new = self.translate(update.value, inner, self.now)
-                value = z3.If(z3.And(same), new, value) if same else new
-            return value
-
-        return look
+            variable = self.system.variables[update.variable]
+            indices = [z3.Var(i, self.sort(index)) for i, index in enumerate(variable.indices)]
+            chosen = [any(place is b for b in update.bound) for place in update.indices]
+            inner = dict(bound)
+            for place, index, any_ in zip(update.indices, indices, chosen, strict=True):
+                if any_ and isinstance(place, Local):
+                    inner[place.number] = index
+            same = [
+                self.translate(place, inner, self.now) == index
+                for place, index, any_ in zip(update.indices, indices, chosen, strict=True)
+                if not any_
+            ]
+            new = self.translate(update.value, inner, self.now)
+            old = values.get(update.variable, self.now(update.variable, tuple(indices)))
+            values[update.variable] = z3.If(z3.And(same), new, old) if same else new
+        pairs = [(self.functions[name], value) for name, value in values.items()]
+        return lambda formula: z3.substitute_funs(formula, *pairs)
 
     def initial(self, name: str, indices: tuple[z3.ExprRef, ...]) -> z3.ExprRef:
         """The initial state."""

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from typing import TYPE_CHECKING
 
 from model.trace import timeline
 from model.trace.against import Departure
 from model.trace.explain import DISKS, reasons
 from model.trace.text import ending, glued
 from model.trace.trace import Trace
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 HUES = (28, 212, 140, 322, 265, 82, 185, 0)
 """Colours of requests, as degrees on the circle; they repeat, for no colour says what words do not."""
@@ -43,6 +45,8 @@ def hue(trace: Trace, request: str) -> int:
 
 def environment() -> Environment:
     """Return the templates, with what they may call."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined  # takes its time to load
+
     found = Environment(
         loader=PackageLoader("model.trace"),
         autoescape=True,

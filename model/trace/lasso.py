@@ -8,7 +8,7 @@ from itertools import pairwise
 from model.language.evaluate import Reference, Vector
 from model.language.instance import Instance
 from model.language.system import System
-from model.trace.trace import Path, ReplayError, Trace, WaitEdge, follow, in_words, setting, waits
+from model.trace.trace import Path, ReplayError, Trace, TraceState, WaitEdge, follow, setting, waits
 
 
 def replay_lasso(
@@ -47,7 +47,7 @@ def replay_lasso(
         loop=len(stem) + 1,
         starved=names,
         passed=passed,
-        states=tuple(in_words(reference, state) for state in states),
+        states=tuple(TraceState(reference, state) for state in states),
         setting=setting(reference),
         elements=instance.names,
     )

@@ -5,8 +5,7 @@ from __future__ import annotations
 import builtins
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-
-import networkx as nx
+from functools import cached_property
 
 from model.language.evaluate import Reference, Vector
 from model.language.expression import Read
@@ -104,10 +103,27 @@ Words = Mapping[tuple[str, ...], str]
 
 @dataclass(frozen=True)
 class TraceState:
-    """A state in words: each variable's values, and the waits of those who cannot move."""
+    """A state that is put in words when somebody looks, for most are never looked at."""
 
-    values: Mapping[str, Words]
-    waits: tuple[WaitEdge, ...]
+    reference: Reference = field(repr=False, compare=False)
+    state: Vector
+
+    @cached_property
+    def values(self) -> Mapping[str, Words]:
+        """Each variable's values."""
+        layout, show = self.reference.layout, self.reference.instance.show
+        values: dict[str, dict[tuple[str, ...], str]] = {name: {} for name in self.reference.system.variables}
+        for position, cell in enumerate(layout.cells):
+            indices = self.reference.system.variables[cell.variable].indices
+            places = tuple(map(show, indices, cell.indices))
+            values[cell.variable][places] = layout.show_value(position, self.state[position])
+        return values
+
+    @cached_property
+    def waits(self) -> tuple[WaitEdge, ...]:
+        """The waits of those who are unfinished and cannot move."""
+        blocked = _blocked(self.reference, self.state)[1]
+        return tuple(dict.fromkeys(edge for _, _, edge in waits(self.reference, self.state, blocked)))
 
 
 @dataclass(frozen=True)
@@ -186,7 +202,7 @@ def replay(
         shortest=shortest,
         conjunct=conjunct,
         facts=facts,
-        states=tuple(in_words(reference, each) for each in states),
+        states=tuple(TraceState(reference, each) for each in states),
         setting=setting(reference),
         elements=instance.names,
     )
@@ -236,19 +252,6 @@ def made(
     return step, after
 
 
-def in_words(reference: Reference, state: Vector) -> TraceState:
-    """Return the state's values, and the waits of those who are unfinished and cannot move."""
-    layout = reference.layout
-    values: dict[str, dict[tuple[str, ...], str]] = {name: {} for name in reference.system.variables}
-    for position, cell in enumerate(layout.cells):
-        indices = reference.system.variables[cell.variable].indices
-        places = tuple(map(reference.instance.show, indices, cell.indices))
-        values[cell.variable][places] = layout.show_value(position, state[position])
-    blocked = _blocked(reference, state)[1]
-    edges = dict.fromkeys(edge for _, _, edge in waits(reference, state, blocked))
-    return TraceState(values, tuple(edges))
-
-
 def setting(reference: Reference) -> Mapping[str, Words]:
     """Return the instance's parameters in words."""
     show, tables = reference.instance.show, reference.instance.tables
@@ -277,6 +280,8 @@ def explain_deadlock(
 
     Raises `ReplayError` if the state is none.
     """
+    import networkx as nx  # takes its time to load
+
     unfinished, blocked = _blocked(reference, state)
     graph: nx.DiGraph[int] = nx.DiGraph()
     words: dict[tuple[int, int], WaitEdge] = {}

@@ -9,7 +9,7 @@ from model.language.evaluate import Reference, Step, Vector
 from model.language.instance import Instance
 from model.language.sorts import BOOL, Enum, Maybe
 from model.language.system import Action, System, Variable
-from model.trace.trace import Trace, Words, decided_by, grouped, in_words, replay
+from model.trace.trace import Trace, TraceState, Words, decided_by, grouped, replay
 
 
 @dataclass(frozen=True)
@@ -72,14 +72,14 @@ class Walk:
 
     def shared(self) -> Iterator[tuple[str, str]]:
         """Yield what the state shows of all that is not an owner's: a variable's name, and its values."""
-        values = in_words(self.reference, self.state).values
+        values = TraceState(self.reference, self.state).values
         for variable in self.reference.system.variables.values():
             if variable.indices[:1] != (self.reference.system.owners,) and not variable.internal:
                 yield _spoken(variable), _grouped(values[variable.name])
 
     def places(self) -> Iterator[tuple[str, str]]:
         """Yield of each owner where its program is, and what else is true or set for it."""
-        first, now = (in_words(self.reference, s).values for s in (self.reference.initial(), self.state))
+        first, now = (TraceState(self.reference, s).values for s in (self.reference.initial(), self.state))
         for owner in self.names():
             said: list[str] = []
             for variable in self.reference.system.variables.values():
@@ -97,7 +97,7 @@ class Walk:
 
     def about(self, owner: str) -> Iterator[tuple[str, str]]:
         """Yield every variable that is the owner's, internal ones too, with its values."""
-        values = in_words(self.reference, self.state).values
+        values = TraceState(self.reference, self.state).values
         for variable in self.reference.system.variables.values():
             if variable.indices[:1] == (self.reference.system.owners,):
                 own = {place[1:]: v for place, v in values[variable.name].items() if place[0] == owner}

@@ -8,6 +8,7 @@ import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from cowpath import collect_rarely
 from model.check import finite
 from model.designs import DESIGNS
 from model.explore.engines import ENGINES
@@ -23,8 +24,9 @@ HERE = Path(__file__).parent
 CLAIMS = ("snapshot",)
 ROWS = {"small": 216_529, "medium": 11_066_980, "large": 70_424_216}
 """Rows of the CowRequest table, by their states."""
-MODELS = ("cow-request", "merged-2.8")
-SIZES = tuple(ROWS)
+MODELS = {"cow-request": tuple(ROWS), "merged-2.8": (*ROWS, "huge")}
+"""The models, each with its sizes; the last is for reductions alone."""
+SIZES = MODELS["merged-2.8"]
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,7 @@ WAYS = (
     Way("native"),
     Way("native", 2),
     Way("native", 2, ("symmetry",)),
-    Way("native", 2, NAMES),
+    Way("native", 2, NAMES, "huge"),
 )
 """All that is measured of ours."""
 
@@ -58,7 +60,8 @@ WAYS = (
 class Measured:
     """One run. `seconds` is the search, `whole` the process from its beginning to its end.
 
-    `prepared` is what it took to generate and compile code; `memory` the peak of the process, in bytes.
+    One that was `stopped` would have found more states, in more time. `prepared` is what it took to generate
+    and compile code; `memory` the peak of the process, in bytes.
     """
 
     tool: str
@@ -67,6 +70,7 @@ class Measured:
     prepared: float
     whole: float = 0.0
     memory: int | None = None
+    stopped: bool = False
 
 
 def model_of(name: str, size: str) -> Narrowed:
@@ -100,4 +104,5 @@ def explore(name: str, size: str, way: Way) -> Measured:
 
 
 if __name__ == "__main__":
+    collect_rarely()
     print(json.dumps(asdict(explore(sys.argv[1], sys.argv[2], WAYS[int(sys.argv[3])]))))

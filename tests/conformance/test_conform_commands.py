@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from conformance.conform import CanaryError, Plan, conform
+from conformance.conform import Plan, conform
+from conformance.finding import CanaryError
 from conformance.log import Sight
 from conformance.log_file import Header, LogError, read, write
 from conformance.scheduler.kernel import Kernel

@@ -15,11 +15,11 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from conformance.finding import examine
+from conformance.finding import CanaryError, examine
 from conformance.log import Sight
 from conformance.monitor.oracle import Oracle
 from conformance.mutants import campaign, cli
-from conformance.mutants.campaign import CanaryError, Outcome, Plan, hunt_all, mutated
+from conformance.mutants.campaign import Outcome, Plan, hunt_all, mutated
 from conformance.mutants.catalogue import CANARY, MUTANTS, scenario_of
 from conformance.mutants.mutant import SIGHTS, ModelMutant, Mutant, StackMutant
 from conformance.reducer import Deviate
@@ -73,7 +73,11 @@ def test_a_fault_is_gone_after_use_even_if_that_fails() -> None:
 
 
 def test_every_kill_is_saved() -> None:
-    threads_cannot_tell = {"model-copies-do-not-serialise", "model-wrong-values-are-not-noted"}
+    threads_cannot_tell = {
+        "model-copies-do-not-serialise",
+        "model-serialising-requests-do-not-wait",
+        "model-wrong-values-are-not-noted",
+    }
     sighted = {mutant.name for mutant in MUTANTS if "white" not in mutant.survives}
     assert SAVED.keys() == sighted - threads_cannot_tell
 
@@ -119,6 +123,9 @@ def test_what_a_client_can_tell_dies_with_less_sight_too(sight: Sight) -> None:
         "the-copy-is-not-mapped",
         "a-failed-copy-keeps-its-request",
         "tails-are-forgotten",
+        "nobody-serialises",
+        "the-checkpoint-does-not-drain",
+        "who-has-waited-is-never-waited-for",
     ]
     for outcome in hunt_all([named(name) for name in names], Plan(budget=400, seeds=1, sight=sight)):
         assert (outcome.mutant.name, outcome.by) == (outcome.mutant.name, "monitor")
@@ -155,6 +162,7 @@ def test_the_command_shows_the_kill_and_writes_json(tmp_path: Path) -> None:
     done = mutants("nobody-is-woken", "one-place-for-all", "--budget", "30", "--json", str(path))
     assert (done.returncode, done.stderr) == (0, "")
     assert "Killed: 1 (impl 1). Equivalent, and alive: 1." in done.stdout
+    assert not any(line.endswith(" ") for line in done.stdout.splitlines())
     assert "lost wake-up: nbd-write 1 could go on after this step of guest-read 0" in done.stdout
     killed, survivor = json.loads(path.read_text())
     assert killed["name"] == "nobody-is-woken"
@@ -181,7 +189,8 @@ def test_an_interrupt_leaves_the_rest_undetermined(monkeypatch: pytest.MonkeyPat
     assert done.exit_code == 3
     assert done.output.endswith("interrupted: 1 of 2 are undetermined\n")
     assert "Killed: 1 (impl 1)." in done.output
-    assert not (tmp_path / "out").exists()
+    (known,) = json.loads((tmp_path / "out").read_text())
+    assert (known["name"], known["killed"]) == ("nobody-is-woken", True)
 
 
 BAD = {

@@ -13,7 +13,7 @@ from conformance.scheduler.kernel import Kernel, Strategy
 from conformance.scheduler.substrate import Greenlets
 from conformance.strategies.exhaustive import DPOR, BoundedDFS, SleepSets
 from conformance.strategies.priorities import PCT, POS, UniformRandomWalk
-from conformance.strategies.simple import Guided, RandomWalk
+from conformance.strategies.simple import Guided, RandomWalk, Wanted
 from conformance.workload import Run, Workload
 from model.scenarios import find
 from tests.conformance.toys import Toy
@@ -141,13 +141,13 @@ def test_nobody_finds_a_race_where_there_is_none() -> None:
 
 def test_a_guide_says_where_the_run_departs() -> None:
     workload = Workload("rfc-2016", find("race"), Kernel(Greenlets()))
-    guide = Guided([("read.begin", "guest-read 0"), ("cow.begin", "nbd-write 1")])
+    guide = Guided([Wanted("read.begin", "guest-read 0"), Wanted("cow.begin", "nbd-write 1")])
     workload.run(guide)
     assert guide.departed == (
         2,
         "step 2 is cow.begin of nbd-write 1, but nbd-write 1 makes the step write.settle",
     )
-    guide = Guided([("read.begin", "guest-read 7")])
+    guide = Guided([Wanted("read.begin", "guest-read 7")])
     workload.run(guide)
     assert guide.departed == (
         1,

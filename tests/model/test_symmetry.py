@@ -12,7 +12,10 @@ from hypothesis import strategies as st
 from model.check import check
 from model.designs import DESIGNS, Design
 from model.explore.engines import ENGINES
+from model.explore.native.canonical import factors
+from model.explore.native.engine import NativeEngine
 from model.explore.program import Program
+from model.explore.python_engine import PythonEngine
 from model.explore.reductions import Reductions
 from model.explore.result import DEADLOCK, UNLIMITED
 from model.language.domains import Narrowed, narrow
@@ -121,6 +124,26 @@ def test_a_request_that_names_another_is_renamed_exactly(
     whole = ENGINES[engine].explore(narrowed, (), UNLIMITED, lambda progress: None)
     assert (found.depth, found.depths[DEADLOCK]) == (whole.depth, whole.depths[DEADLOCK])
     assert found.states < whole.states / 2
+
+
+def test_renamings_of_different_groups_are_tried_apart() -> None:
+    one, two, three, four = (frozenset(part) for part in ({1, 2}, {3}, {4, 5}, {5, 6}))
+    both = [one, two, one | two]
+    assert factors(both) == {one: [0], two: [1]}
+    assert factors([one, two]) == {one | two: [0, 1]}  # no group: the product is missing
+    rotations = [three | four] * 2
+    assert factors([three, four, *rotations, three]) == {three | four: [0, 1, 2, 3, 4]}
+    assert factors(rotations) == {three | four: [0, 1]}
+
+
+def test_two_classes_of_writers_and_one_of_readers() -> None:
+    row = Row(2, ((0, 1, 0), (0, 1, 0), (1, 2, 2), (1, 2, 2)), ((0, 1), (0, 1)), True, 0, 0, 0, 0, 0)
+    narrowed = narrow(ground(build(), instance(row)))
+    reductions = Reductions(permutations(narrowed.model))
+    assert len(reductions.symmetry) == 2 * 2 * 2 - 1
+    found = NativeEngine(1).explore(narrowed, (), UNLIMITED, lambda progress: None, reductions)
+    plain = PythonEngine().explore(narrowed, (), UNLIMITED, lambda progress: None, reductions)
+    assert (found.states, found.transitions) == (plain.states, plain.transitions)
 
 
 def test_who_is_interchangeable() -> None:

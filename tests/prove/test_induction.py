@@ -89,7 +89,7 @@ def test_every_part_of_the_proof_is_needed(capsys: pytest.CaptureFixture[str]) -
     show_uses("lock", found)
     shown = capsys.readouterr().out
     assert shown.startswith("lock: 3 of 3 restrictions, invariants and guards are needed.\n")
-    assert "without enter: wait on the lock\n  alone not proved: enter: alone" in shown
+    assert "without enter: wait on the lock\n  alone not proved: enter: who is inside holds the lock" in shown
     assert {use.name: use.falls for use in found} == {
         "who is inside holds the lock": ("alone",),
         "who holds the lock is inside": (DEADLOCK,),

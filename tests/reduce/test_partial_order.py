@@ -24,6 +24,7 @@ from model.language.instance import Instance
 from model.language.system import State, System
 from model.reduce import certificate, symmetry
 from model.reduce.certificate import Certificate, certify
+from model.reduce.orbits import images
 from model.reduce.places import Places, places_of
 from model.scenarios import Scenario, find, loads
 from model.scenarios.geometry import reduce
@@ -443,13 +444,29 @@ def test_a_command_that_cannot_leave_its_sort_after_all_is_not() -> None:
 
 @pytest.mark.parametrize("toy", [mutex(3), dining(2), relay(3), leak(3)], ids=lambda toy: toy.name)
 def test_what_is_proposed_wrongly_is_not_believed(toy: Toy, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(
-        certificate, "propose", lambda narrowed, of, places: [[] for _ in narrowed.model.commands]
-    )
+    monkeypatch.setattr(certificate, "propose", lambda narrowed, of, places, pairs: {})
     certified = prepared(toy.system, toy.instance)[2]
     assert certified.refused
     assert any(Need(other, 1, 1) in needs for needs in certified.needs for other in range(4))
     assert_same(toy.system, toy.instance)
+
+
+@pytest.mark.parametrize(
+    ("design", "scenario"), [("block-copy-5.0", "write-among-reads"), ("rfc-2016", "checkpoint")]
+)
+def test_z3_confirms_of_images_what_it_was_asked_of_others(
+    design: str, scenario: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn = find(scenario)
+    narrowed, asked, certified = prepared(DESIGNS[design].system, bind(drawn, reduce(drawn)))
+    known = {(n, need.other): need for n, needs in enumerate(certified.needs) for need in needs}
+    assert images(narrowed.model)
+    monkeypatch.setattr(certificate, "images", lambda model: {})
+    monkeypatch.setattr(certificate, "propose", lambda narrowed, of, places, pairs: known)
+    again = certify(narrowed, asked)
+    assert list(map(set, again.needs)) == list(map(set, certified.needs))
+    assert replace(again, needs=()) == replace(certified, needs=())
+    assert again.refused == ()
 
 
 @pytest.mark.parametrize("lacking", [0, 1, 2])  # the first is where it starts

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -15,10 +16,11 @@ llvm.initialize_native_asmprinter()
 class Compiled:
     """A module's functions for this machine's processor; calls release the interpreter lock.
 
-    `optimised` takes some ten times longer to make and runs twice as fast.
+    `optimised` takes some ten times longer to make and runs twice as fast. `seconds`: what it took to make.
     """
 
     def __init__(self, text: str, *, optimised: bool) -> None:
+        began = time.perf_counter()
         module = llvm.parse_assembly(text)
         module.verify()
         machine = llvm.Target.from_default_triple().create_target_machine(
@@ -32,6 +34,7 @@ class Compiled:
         builder.getModulePassManager().run(module, builder)
         self._engine = llvm.create_mcjit_compiler(module, machine)
         self._engine.finalize_object()
+        self.seconds = time.perf_counter() - began
 
     def function(self, name: str, *types: Any) -> Callable[..., Any]:
         """Return a function by name; `types` as ctypes wants them, the result's first."""

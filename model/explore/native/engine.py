@@ -21,14 +21,14 @@ _KEPT = 1 << 19  # states of past layers that are kept for traces; beyond, a tra
 class NativeEngine:
     """Breadth-first search by generated machine code. `threads`: None for as many as there are cores.
 
-    The search begins with code that is quickly made. After `patience`, in seconds, better code is made in a
-    thread of its own; if that is 0, the search waits for it.
+    The search begins with code that is quickly made. Once it has taken `patience` times as long as that,
+    better code is made in a thread of its own; if that is 0, the search waits for it.
     """
 
     name = "native"
     partial_order = True
 
-    def __init__(self, threads: int | None = None, patience: float = 0.2) -> None:
+    def __init__(self, threads: int | None = None, patience: float = 3) -> None:
         self.threads = threads or len(os.sched_getaffinity(0))
         self.patience = patience
 
@@ -43,7 +43,8 @@ class NativeEngine:
         """See `Engine`. Raises `Unsupported` if the model is beyond this engine."""
         began = time.perf_counter()
         program = Program(narrowed, questions, reductions, optimised=self.patience == 0)
-        search = Search(program, self.threads, _KEPT if reductions == UNREDUCED else 0, self.patience)
+        patience = self.patience * program.code.seconds
+        search = Search(program, self.threads, _KEPT if reductions == UNREDUCED else 0, patience)
         stopped = None
         try:
             search.run(limits, report)
@@ -63,7 +64,7 @@ class NativeEngine:
 
     def _again(self, program: Program, depth: int, report: Report) -> list[Layer]:
         """Return all layers down to a depth."""
-        search = Search(program, self.threads, None, self.patience)
+        search = Search(program, self.threads, None, self.patience * program.code.seconds)
         with suppress(Stop):
             search.run(Limits(max_depth=depth), report)
         assert search.layers is not None

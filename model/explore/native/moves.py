@@ -107,8 +107,9 @@ class Moves:
             count += 1
             guards[number] = guard
             enabled = writer.truth(guard)
-            after = self._successor(writer, command, switch, code, possible)
-            writer.lines.append(f"  store {writer.state_type} {after}, ptr {head}")
+            for n, word in enumerate(self._successor(writer, command, switch, code, possible)):
+                to = writer.add(f"getelementptr i64, ptr {head}, i64 {n}") if n else head
+                writer.lines.append(f"  store i64 {word}, ptr {to}, align 8")
             words = str(self.coding.words)
             if enabled != "true":
                 step = writer.add(f"zext i1 {enabled} to i64")
@@ -164,27 +165,27 @@ class Moves:
 
     def _successor(
         self, writer: Writer, command: Command, switch: int | None, code: int, possible: Mapping[int, Values]
-    ) -> str:
-        """Write the successor: the state with the codes of all groups that change replaced by xor."""
+    ) -> list[str]:
+        """Write the successor's words: the state with the codes of all groups that change replaced by xor."""
         changed: dict[int, dict[int, Term]] = {}
         for cell, value in command.updates:
             group, place = self.coding.home[cell]
             left = value if switch is None else self.semantics.left(value, switch, code)
             changed.setdefault(group, {})[place] = left
-        after, constant = "%s", 0
+        after = [writer.word(n) for n in range(self.coding.words)]
+        constants = [0] * self.coding.words
         for group, cells in changed.items():
             difference = self._difference(writer, group, cells, code if group == switch else None, possible)
-            shift = self.coding.shifts[group]
+            n, shift = divmod(self.coding.shifts[group], 64)
             if isinstance(difference, int):
-                constant ^= difference << shift
+                constants[n] ^= difference << shift
             else:
-                if self.coding.words > 1:
-                    difference = writer.add(f"zext i64 {difference} to {writer.state_type}")
-                moved = writer.add(f"shl {writer.state_type} {difference}, {shift}") if shift else difference
-                after = writer.add(f"xor {writer.state_type} {after}, {moved}")
-        if constant:
-            after = writer.add(f"xor {writer.state_type} {after}, {constant}")
-        return after
+                moved = writer.add(f"shl i64 {difference}, {shift}") if shift else difference
+                after[n] = writer.add(f"xor i64 {after[n]}, {moved}")
+        return [
+            writer.add(f"xor i64 {word}, {constant}") if constant else word
+            for word, constant in zip(after, constants, strict=True)
+        ]
 
     def _difference(
         self,
@@ -214,16 +215,16 @@ class Moves:
             index += [self._bounded(writer, t, n) for t, n in joining.values()]
         if len(olds) * len(rows) > _MOST_ENTRIES:
             raise Unsupported(f"a table of {len(olds) * len(rows)} entries would be needed")
-        moves = [[self.semantics.moved(group, old, cells, row) for row in rows] for old in olds]
+        moves = self.semantics.moves(group, olds, cells, rows)
         likely = [0] if code is not None else np.flatnonzero(possible.get(group, np.ones(len(olds))))
-        seen = {move for old in likely for move in moves[old] if move is not None}
+        seen = set(moves[likely].ravel().tolist()) - {-1}
         if len(seen) < 2:
             return seen.pop() if seen else 0
         place = "0" if code is not None else writer.code(group)
         for operand, size in index:
             scaled = place if place == "0" else writer.add(f"mul i64 {place}, {size}")
             place = operand if scaled == "0" else writer.add(f"add i64 {scaled}, {operand}")
-        return writer.entry([move or 0 for row in moves for move in row], place)
+        return writer.entry(np.maximum(moves, 0).ravel().tolist(), place)
 
     def _bounded(self, writer: Writer, term: Term, size: int) -> tuple[str, int]:
         """Return a term's value as an index; where the guard fails it may be anything, so look."""

@@ -59,19 +59,29 @@ class Writer:
             self._known[key] = make()
         return self._known[key]
 
-    def code(self, group: int, state: str = "%s") -> str:
+    def word(self, number: int) -> str:
+        """Return a word of the state %s; of machine words LLVM makes code much sooner than of wider."""
+        if self.coding.words == 1:
+            return "%s"
+
+        def make() -> str:
+            wide = self.add(f"lshr {self.state_type} %s, {64 * number}") if number else "%s"
+            return self.add(f"trunc {self.state_type} {wide} to i64")
+
+        return self.remembered(("word", number), make)
+
+    def code(self, group: int) -> str:
         """Return a group's code as i64."""
 
         def make() -> str:
-            shift, width = self.coding.shifts[group], self.coding.groups[group].width
-            word = self.add(f"lshr {self.state_type} {state}, {shift}") if shift else state
-            if self.coding.words > 1:
-                word = self.add(f"trunc {self.state_type} {word} to i64")
-            if shift + width == self.coding.bits and self.coding.words == 1:
-                return word
-            return self.add(f"and i64 {word}, {(1 << width) - 1}")
+            width, (number, shift) = self.coding.groups[group].width, divmod(self.coding.shifts[group], 64)
+            word = self.word(number)
+            rest = self.add(f"lshr i64 {word}, {shift}") if shift else word
+            if 64 * number + shift + width == self.coding.bits:
+                return rest
+            return self.add(f"and i64 {rest}, {(1 << width) - 1}")
 
-        return self.remembered(("code", group, state), make)
+        return self.remembered(("code", group), make)
 
     def entry(self, values: Sequence[int], index: str, width: int = 64) -> str:
         """Return a table's entry as i64."""
@@ -104,8 +114,12 @@ class Writer:
             return self.add(f"trunc i64 {entry} to i1")
         mask = sum(1 << code for code, yes in enumerate(truths) if yes)
         signed = mask - (1 << 64) if mask >> 63 else mask
-        bit = self.add(f"lshr i64 {signed}, {self.code(group)}")
-        return self.add(f"trunc i64 {bit} to i1")
+
+        def make() -> str:
+            bit = self.add(f"lshr i64 {signed}, {self.code(group)}")
+            return self.add(f"trunc i64 {bit} to i1")
+
+        return self.remembered((group, mask), make)
 
     def _truth(self, node: Node) -> str:
         group = self.semantics.alone(node)
