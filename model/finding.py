@@ -1,49 +1,63 @@
-"""Finding: invariants of a design by templates, explored states and Houdini, beside those written by hand."""
+"""Finding: invariants of a design by facts, explored states and Houdini, beside those written by hand."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+import z3
 
 from model.designs import Design
 from model.explore.program import Program
 from model.language.claim import Argument
 from model.language.domains import narrow
-from model.language.expression import index_of
+from model.language.evaluate import OutOfRange, Vector
 from model.language.ground import ground
 from model.language.instance import Instance
 from model.language.system import System
-from model.prove.candidates import Sample, candidates
+from model.prove.candidates import Candidate, candidates
 from model.prove.prover import RLIMIT, Poll, Prover
+from model.prove.rank import TERMINATION
+from model.prove.sample import Sample
 from model.prove.theorem import Attempt
 from model.prove.theory import Obligation, Theory
+from model.prove.weakening import Weakening, needed
+from model.prove.wording import claims
 from model.proving import argument_of, in_scope
 from model.scenarios import Scenario
+from model.symbolic.universe import Universe
 
 MOST = 4_000
-"""States explored of a scenario: enough to fill in templates with, and what they leave out Houdini drops."""
-
-
+"""States explored of a scenario: enough to fill in facts with; what they leave out z3 finds."""
+NEAR = 300
+"""States explored from a counterexample to induction."""
+UNIVERSES = ((2, 2), (3, 1))
+"""Elements of each unordered and each ordered sort, where candidates are weakened: what is about two of a
+kind needs a third to break it, what is about ranges two places."""
 ENOUGH = 1_000_000
 """z3's units of work for one candidate: most that take more are not inductive."""
 
 
 @dataclass(frozen=True)
 class Found:
-    """What came of the templates: how many `candidates` there were, and which of them are inductive.
+    """What came of the facts: how many were `candidates`, holding somewhere in the states explored.
 
-    `proved`: theorems that follow from them alone. `follow`: invariants written by hand that follow from
-    them; `missing`: those that do not.
+    In universes of a few, `claims` were left after `counterexamples` to induction; those `kept` are inductive
+    in any and do not follow from each other. `proved`: theorems that follow from them alone. `follow`:
+    invariants written by hand that follow from them; `missing`: those that do not. Where it was
+    interrupted, `open` are the claims that were left, of which nothing is proved.
     """
 
-    states: int
-    candidates: int
-    kept: tuple[str, ...]
-    proved: tuple[str, ...]
-    follow: tuple[str, ...]
-    missing: tuple[str, ...]
+    states: int = 0
+    candidates: int = 0
+    counterexamples: int = 0
+    claims: int = 0
+    kept: tuple[str, ...] = ()
+    proved: tuple[str, ...] = ()
+    follow: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+    open: tuple[str, ...] | None = None
 
 
 def find(
@@ -56,32 +70,91 @@ def find(
 ) -> Found:
     """Return the invariants found. `poll`: called now and then; raises KeyboardInterrupt to give up."""
     system, argument = design.system, argument_of(design)
-    assert system.finished is not None
-    samples = [explored(system, instance, poll) for _, instance in in_scope(design, argument, scenarios)]
-    guesses = tuple(candidates(system, index_of(system.finished[0]), samples))
-    attempt = Attempt(system, replace(argument, invariants=guesses), min(rlimit, ENOUGH), poll)
-    induction, _ = attempt.houdini(attempt.induct(), ())
-    ranked = attempt.ranked(induction)
-    kept = ranked.argument.invariants
-    follow = _following(system, argument, replace(argument, invariants=kept), rlimit, poll)
-    return Found(
-        sum(len(sample.states) for sample in samples),
-        len(guesses),
-        tuple(claim.name for claim in kept),
-        tuple(theorem for theorem in theorems if ranked.proves(theorem)),
-        tuple(claim.name for claim in argument.invariants if claim.name in follow),
-        tuple(claim.name for claim in argument.invariants if claim.name not in follow),
+    found, guesses = Found(), list[Candidate]()
+    try:
+        samples = []
+        for _, instance in in_scope(design, argument, scenarios):
+            poll()
+            samples.append(explored(system, instance))
+        guesses += candidates(system, system.owners, samples, poll)
+        states = sum(len(sample.states) for sample in samples)
+        found = replace(found, states=states, candidates=len(guesses))
+        for weakening in weakenings(system, argument, guesses, poll):
+            try:
+                weakening.run()
+            finally:
+                found = replace(found, counterexamples=found.counterexamples + weakening.models)
+        return _proved(system, argument, guesses, theorems, found, rlimit, poll)
+    except KeyboardInterrupt:
+        return replace(found, open=tuple(claim.name for claim in claims(guesses)))
+
+
+def weakenings(
+    system: System, argument: Argument, guesses: Sequence[Candidate], poll: Poll = lambda: None
+) -> Iterator[Weakening]:
+    """Yield, for each universe, what weakens the candidates there."""
+
+    def explore(instance: Instance, state: Vector | None) -> Sample:
+        return explored(system, instance, state, NEAR)
+
+    bare = replace(argument, invariants=(), theorems=())
+    for unordered, ordered in UNIVERSES:
+        sizes = {i.name: ordered if i.ordered else unordered for i in Universe(system).indices.values()}
+        yield Weakening(Theory(system, bare, sizes), guesses, explore, poll)
+
+
+def _proved(
+    system: System,
+    argument: Argument,
+    guesses: Sequence[Candidate],
+    theorems: Sequence[str],
+    found: Found,
+    rlimit: int,
+    poll: Poll,
+) -> Found:
+    """Add what the prover makes of the candidates: for any number of elements."""
+    limit = min(rlimit, ENOUGH)
+    claimed = replace(argument, invariants=claims(guesses))
+    pair = Theory(system, claimed, dict.fromkeys(Universe(system).indices, 2))
+    attempt = Attempt(system, replace(argument, invariants=tuple(needed(pair, poll))), limit, poll)
+    induction = attempt.induct()
+    if not induction.complete:
+        raise KeyboardInterrupt
+    induction, _ = attempt.houdini(induction, ())
+    sound = induction.inductive()
+    kept = tuple(claim for claim in induction.argument.invariants if claim.name in sound)
+    ranked = attempt.ranked(induction) if TERMINATION in theorems else induction
+    if not ranked.complete:
+        raise KeyboardInterrupt
+    own = [claim.name for claim in argument.invariants]
+    follow = _following(system, argument, replace(argument, invariants=kept, theorems=()), limit, poll)
+    return replace(
+        found,
+        claims=len(claimed.invariants),
+        kept=tuple(claim.name for claim in kept),
+        proved=tuple(theorem for theorem in theorems if ranked.proves(theorem)),
+        follow=tuple(name for name in own if name in follow),
+        missing=tuple(name for name in own if name not in follow),
     )
 
 
-def explored(system: System, instance: Instance, poll: Poll) -> Sample:
-    """Return reachable states of the instance, those of least depth, `MOST` of them or a few more."""
-    narrowed = narrow(ground(system, instance))
+def explored(system: System, instance: Instance, since: Vector | None = None, most: int = MOST) -> Sample:
+    """Return states of the instance that can be reached, those of least depth, `most` of them or a few more.
+
+    `since`: the state to begin with, if not the initial one.
+    """
+    model = ground(system, instance)
+    narrowed = narrow(model if since is None else replace(model, initial=since))
     program = Program(narrowed, ())
     states = {program.initial: None}
     for state in (queue := [program.initial]):  # which grows meanwhile
-        poll()
-        for _, successor in program.successors(state) if len(states) < MOST else ():
+        if len(states) >= most:
+            break
+        try:
+            successors = program.successors(state)
+        except OutOfRange:  # cannot be reached initially, so it is for the proof to tell
+            continue
+        for _, successor in successors:
             if successor not in states:
                 states[successor] = None
                 queue.append(successor)
@@ -97,5 +170,8 @@ def _following(system: System, argument: Argument, found: Argument, rlimit: int,
     theory = Theory(system, found)
     prover = Prover(theory, rlimit, poll)
     translate, now = theory.universe.translate, theory.universe.now
+    nothing: dict[str, z3.BoolRef] = {}
     goals = {claim.name: translate(claim.formula(system), {}, now) for claim in argument.invariants}
-    return {name for name, goal in goals.items() if prover.prove(Obligation(name, None, {}, goal)).proved}
+    return {
+        name for name, goal in goals.items() if prover.prove(Obligation(name, None, nothing, goal)).proved
+    }

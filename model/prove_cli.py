@@ -59,7 +59,7 @@ _T = TypeVar("_T")
     "--find",
     "finds",
     is_flag=True,
-    help="Find invariants by templates and explored states; say which of the design's own follow from them.",
+    help="Find invariants by explored states and Houdini; say which of the design's own follow from them.",
 )
 @click.option(
     "--rlimit",
@@ -139,10 +139,10 @@ def _look(
     found = _run(paths, work)
     if not _write({name: [asdict(each) for each in all_] for name, (all_, _) in found.items()}, json_path):
         for name, (each, complete) in found.items():
-            if complete:
-                show(name, each)
-            else:
+            if not complete:
                 click.echo(f"{name}: undetermined, it was interrupted")
+            if complete or show is show_found:
+                show(name, each)
     complete = all(complete for _, complete in found.values())
     return (Verdict.HOLDS if complete else Verdict.UNDETERMINED).exit_status
 
@@ -176,7 +176,10 @@ def _uses_of(design: Design, poll: Poll, *, theorems: tuple[str, ...], rlimit: i
 
 
 def _found_of(design: Design, poll: Poll, *, theorems: tuple[str, ...], rlimit: int) -> Iterator[Found]:
-    yield find(design, theorems, bundled(), rlimit=rlimit, poll=poll)
+    found = find(design, theorems, bundled(), rlimit=rlimit, poll=poll)
+    yield found
+    if found.open is not None:
+        raise KeyboardInterrupt
 
 
 class _Process:

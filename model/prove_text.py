@@ -176,16 +176,28 @@ def show_found(name: str, found: Sequence[Found]) -> None:
     for each in found:
         _print(
             console,
-            f"{name}: {len(each.kept)} of {each.candidates} candidates, which {each.states:,} explored "
-            "states satisfy, are inductive together:",
+            f"{name}: {each.candidates} facts hold somewhere in the program in {each.states:,} explored "
+            f"states; {each.counterexamples} counterexamples to induction, of two or three requests, showed "
+            "where else they need not.",
+        )
+        if each.open is not None:
+            _print(console, f"Claims left by then, none of them proved: {len(each.open)}.")
+            for claim in each.open:
+                _print(console, f"  {claim}", " " * 4)
+            continue
+        _print(
+            console,
+            f"That leaves {each.claims} claims. Kept, being inductive for any number of requests, and not "
+            f"following from each other: {len(each.kept)}.",
         )
         for claim in each.kept:
             _print(console, f"  {claim}", " " * 4)
         _print(console, f"Theorems proved from these alone: {', '.join(each.proved) or 'none'}.")
         own = len(each.follow) + len(each.missing)
         if own:
+            rest = "; not:" if each.missing else "."
             _print(
-                console, f"Of the design's own {own} invariants {len(each.follow)} follow from these; not:"
+                console, f"Of the design's own {own} invariants {len(each.follow)} follow from these{rest}"
             )
         for claim in each.missing:
             _print(console, f"  {claim}", " " * 4)

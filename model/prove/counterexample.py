@@ -109,13 +109,8 @@ def _confirmed(
 ) -> Counterexample | None:
     """Read instance and state off the model, and let the reference find the step that breaks the claim."""
     system, argument = theory.system, theory.argument
-    instance = _instance(theory, model)
+    instance, before = read(theory, model)
     reference = Reference(system, instance)
-    layout = Layout(system, instance)
-    before = tuple(
-        _value(model, theory.universe.now(cell.variable, tuple(map(z3.IntVal, cell.indices))))
-        for cell in layout.cells
-    )
     try:
         given = (claim.formula(system) for claim in (*argument.given, *argument.scope))
         if not all(reference.value(formula, before, {}) for formula in given):
@@ -182,6 +177,15 @@ def _unexplained(theory: Theory, reference: Reference, state: Vector) -> bool:
     lowest = min((height[r] for r in unfinished), default=0)
     moves = {step.arguments[0] for step in reference.steps(state)}
     return any(height[r] == lowest and r not in moves for r in unfinished)
+
+
+def read(theory: Theory, model: z3.ModelRef) -> tuple[Instance, Vector]:
+    """Return the instance, and the state before the step, that z3 has found."""
+    instance = _instance(theory, model)
+    return instance, tuple(
+        _value(model, theory.universe.now(cell.variable, tuple(map(z3.IntVal, cell.indices))))
+        for cell in Layout(theory.system, instance).cells
+    )
 
 
 def _instance(theory: Theory, model: z3.ModelRef) -> Instance:

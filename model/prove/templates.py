@@ -6,8 +6,9 @@ from __future__ import annotations
 
 import functools
 import operator
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Any
 
 from model.language.claim import Claim, Measure
 from model.language.expression import (
@@ -18,6 +19,7 @@ from model.language.expression import (
     Expr,
     IfThenElse,
     Less,
+    Local,
     Not,
     Or,
     Param,
@@ -25,7 +27,7 @@ from model.language.expression import (
     Read,
     nobody,
 )
-from model.language.sorts import Enum, Index, Int, Maybe, Position
+from model.language.sorts import BOOL, Enum, Index, Int, Maybe, Position
 from model.language.system import State, System, Variable
 
 
@@ -49,6 +51,48 @@ def reads_of(expr: Expr) -> set[str]:
     """Return the names of the variables that the expression reads."""
     own = {expr.name} if isinstance(expr, Read) else set()
     return own.union(*map(reads_of, parts(expr)))
+
+
+def free(expr: Expr) -> set[int]:
+    """Return the numbers of the expression's locals that no quantifier in it binds."""
+    if isinstance(expr, Local):
+        return {expr.number}
+    inner = set[int]().union(*map(free, parts(expr)))
+    return inner - {expr.bound.number} if isinstance(expr, Quantified) else inner
+
+
+def replaced(expr: Expr, by: Mapping[int, Expr]) -> Expr:
+    """Return the expression with others for some of its free locals."""
+    if isinstance(expr, Local):
+        return by.get(expr.number, expr)
+    changes: dict[str, Any] = {}
+    for field in fields(expr):
+        value = getattr(expr, field.name)
+        if isinstance(value, Expr):
+            changes[field.name] = replaced(value, by)
+        elif field.name == "indices":
+            changes[field.name] = tuple(replaced(index, by) for index in value)
+    return replace(expr, **changes)
+
+
+def shape(expr: Expr, bound: tuple[int, ...] = ()) -> object:
+    """Return what two expressions have in common that differ only in the names of bound locals."""
+    if isinstance(expr, Local):
+        return bound.index(expr.number) if expr.number in bound else ("free", expr.number)
+    inner = (*bound, expr.bound.number) if isinstance(expr, Quantified) else bound
+    plain = (
+        getattr(expr, f.name) for f in fields(expr) if f.name in ("sort", "name", "value", "kind", "index")
+    )
+    return type(expr).__name__, *plain, *(shape(part, inner) for part in parts(expr))
+
+
+def leaves(value: Expr, condition: Expr | None = None) -> Iterator[tuple[Expr, Expr]]:
+    """Yield the values that a choice between values comes down to, each with the condition for it."""
+    if not isinstance(value, IfThenElse):
+        yield value, Const(BOOL, 1) if condition is None else condition
+        return
+    for case, then in ((value.condition, value.then), (~value.condition, value.other)):
+        yield from leaves(then, case if condition is None else condition & case)
 
 
 def assigned_values(system: System) -> Iterator[Claim]:

@@ -15,7 +15,7 @@ from model.language.system import System
 from model.prove import rank
 from model.prove.prover import RLIMIT, Outcome, Poll, Prover
 from model.prove.rank import Rank
-from model.prove.theory import DEADLOCK, Theory, descends, stays
+from model.prove.theory import DEADLOCK, Obligation, Theory, descends, stays
 
 WAIT = "wait on "
 
@@ -56,6 +56,14 @@ class Induction:
         outcomes = self.rests_on(theorem)
         return self.complete and bool(outcomes) and all(o.proved for o in outcomes)
 
+    def inductive(self) -> set[str]:
+        """Return the conjuncts that are shown, and rest only on such."""
+        own = [outcome for outcome in self.outcomes if outcome.theorem is None]
+        broken = {outcome.about for outcome in own if not outcome.proved}
+        while more := {o.about for o in own if not broken.isdisjoint(o.needs or ())} - broken:
+            broken |= more
+        return {outcome.about for outcome in own} - broken
+
     def needs(self, theorem: str) -> tuple[str, ...]:
         """Return the hypotheses that the theorem's cores name: restrictions, invariants and guards."""
         named = set().union(*(o.needs or () for o in self.rests_on(theorem)))
@@ -84,7 +92,10 @@ class Attempt:
         self.system = system
         self.argument = argument
         theory = Theory(system, argument)
-        self.obligations = {obligation.name: obligation for obligation in theory.obligations()}
+        self.obligations: dict[str, Obligation] = {}
+        for obligation in theory.obligations():
+            poll()
+            self.obligations[obligation.name] = obligation
         self.prover = Prover(theory, rlimit, poll)
         self._known: dict[str, list[tuple[frozenset[str], Outcome]]] = {}
 

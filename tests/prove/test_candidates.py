@@ -1,4 +1,4 @@
-"""Invariants found: filled in from few states, kept by Houdini where they are inductive."""
+"""Invariants found: facts where few states have them, weakened by counterexamples, kept where inductive."""
 
 from __future__ import annotations
 
@@ -7,72 +7,119 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from model.finding import Found
+from model.designs import DESIGNS
+from model.finding import Found, explored, find, weakenings
+from model.language.claim import Claim
 from model.language.evaluate import Reference
 from model.language.instance import Instance
 from model.language.system import System
-from model.prove.candidates import Sample, candidates
+from model.prove.candidates import Candidate, candidates
 from model.prove.rank import TERMINATION
+from model.prove.sample import Sample
 from model.prove.theorem import Attempt
-from model.prove.theory import DEADLOCK
+from model.prove.theory import DEADLOCK, Theory
+from model.prove.weakening import needed
+from model.prove.wording import claims
 from model.prove_text import show_found
+from model.proving import argument_of, in_scope
+from model.scenarios import bundled
 from tests.prove.toys import ARGUMENT, Request, lock
 
 
-def explored(system: System, requests: int) -> Sample:
-    """Return all that can be reached."""
-    instance = Instance({"Request": requests}, {}, {"Request": tuple("abc"[:requests])}, {})
-    reference = Reference(system, instance)
-    states = {reference.initial(): None}
-    for state in (queue := [reference.initial()]):
-        for step in reference.steps(state):
-            if step.after not in states:
-                states[step.after] = None
-                queue.append(step.after)
-    return Sample(system, instance, np.array(list(states), dtype=np.int16))
+def seen(system: System, requests: int) -> Sample:
+    return explored(system, Instance({"Request": requests}, {}, {"Request": tuple("abc"[:requests])}, {}))
+
+
+def weakened(system: System, guesses: list[Candidate]) -> list[Claim]:
+    for weakening in weakenings(system, ARGUMENT, guesses):
+        weakening.run()
+    return list(claims(guesses))
+
+
+def holds(system: System, claim: Claim, sample: Sample) -> bool:
+    reference = Reference(system, sample.instance)
+    return all(reference.value(claim.formula(system), tuple(s), {}) for s in sample.states.tolist())
 
 
 def test_the_invariants_of_a_lock_are_found_and_prove_its_theorems() -> None:
     system = lock()
-    found = tuple(candidates(system, Request, [explored(system, 2)]))
-    assert [claim.name for claim in found] == [
-        "it is holder at inside",
-        "it is not holder but at inside",
-    ]
-    attempt = Attempt(system, replace(ARGUMENT, invariants=found))
+    found = weakened(system, candidates(system, Request, [seen(system, 2)]))
+    assert {"pc inside: it is holder", "not pc inside: it is not holder"} <= {claim.name for claim in found}
+    attempt = Attempt(system, replace(ARGUMENT, invariants=tuple(found)))
     induction, out = attempt.houdini(attempt.induct(), ())
     assert not out
+    assert {claim.name for claim in found} <= induction.inductive()
     assert all(attempt.ranked(induction).proves(theorem) for theorem in ("alone", DEADLOCK, TERMINATION))
 
 
-def test_what_too_few_states_suggest_is_dropped() -> None:
-    system = lock(tests_holder=False)
-    found = tuple(candidates(system, Request, [explored(system, 1)]))
-    assert [claim.name for claim in found] == [
-        "it is holder at inside",
-        "it is not holder but at inside",
-    ]
-    attempt = Attempt(system, replace(ARGUMENT, invariants=found))
-    induction, out = attempt.houdini(attempt.induct(), ())
-    assert out == ("it is holder at inside",)
-    many = explored(system, 3)
-    reference = Reference(system, many.instance)
-    for claim in induction.argument.invariants:
-        assert all(reference.value(claim.formula(system), tuple(state), {}) for state in many.states.tolist())
+def test_what_too_few_states_suggest_is_taken_back() -> None:
+    system = lock()
+    two = seen(system, 2)
+    guesses = candidates(system, Request, [replace(two, states=two.states[:1])])
+    many = seen(system, 3)
+    assert not all(holds(system, claim, many) for claim in claims(guesses))
+    found = weakened(system, guesses)
+    assert found
+    assert all(holds(system, claim, many) for claim in found)
 
 
 def test_what_the_states_contradict_is_no_candidate() -> None:
-    system = lock(tests_holder=False)
-    found = [claim.name for claim in candidates(system, Request, [explored(system, 3)])]
-    assert found == ["it is not holder but at inside"]
+    system = lock(releases=False)
+    names = [claim.name for claim in claims(candidates(system, Request, [seen(system, 3)]))]
+    assert names == ["pc inside done: it is holder", "pc idle waiting: it is not holder"]
+
+
+def test_a_claim_that_follows_from_others_is_left_out() -> None:
+    one = ARGUMENT.invariants[0]
+    twice = replace(ARGUMENT, invariants=(one, replace(one, name=f"{one.name} again")), theorems=())
+    assert needed(Theory(lock(), twice, {"Request": 2}), lambda: None) == [one]
+
+
+def test_states_are_explored_from_where_one_says() -> None:
+    system = lock()
+    sample = seen(system, 2)
+    last = tuple(sample.states[-1].tolist())
+    later = explored(system, sample.instance, last)
+    assert (later.states == np.array([last])).all(axis=1).any()
+    assert len(later.states) < len(sample.states)
+    assert len(explored(system, sample.instance, most=3).states) < len(sample.states)
+
+
+def test_facts_of_a_design_are_those_that_its_own_invariants_speak_of() -> None:
+    design, race = DESIGNS["rfc-2016"], bundled()[0]
+    samples = [explored(design.system, i) for _, i in in_scope(design, argument_of(design), [race])]
+    names = {claim.name for claim in claims(candidates(design.system, design.system.owners, samples))}
+    assert names >= {
+        "no two whose [first, end) meet have cow_request",
+        "where done, in_hidden",
+        "first <= at",
+        "not pc cow-loop: upto = at + 1",
+        "pc cow-wait cow-loop copy-read copy-write copied: rwlock_read",
+        "not pc idle done notify write written cow-wait cow-request-wait: cow_request",
+    }, sorted(names)
+
+
+def test_an_interrupt_leaves_what_was_not_proved() -> None:
+    polls = 0
+
+    def poll() -> None:
+        nonlocal polls
+        polls += 1
+        if polls > 600:
+            raise KeyboardInterrupt
+
+    found = find(DESIGNS["rfc-2016"], (DEADLOCK,), bundled()[:1], poll=poll)
+    assert found.open
+    assert not found.kept
+    assert not found.proved
 
 
 def test_what_is_found_is_shown_with_what_follows(capsys: pytest.CaptureFixture[str]) -> None:
-    found = Found(9, 3, ("it is holder at inside",), ("alone",), ("one", "two"), ("three",))
-    show_found("lock", [found])
-    assert capsys.readouterr().out.splitlines() == [
-        "lock: 1 of 3 candidates, which 9 explored states satisfy, are inductive together:",
-        "  it is holder at inside",
+    show_found("lock", [Found(9, 3, 2, 4, ("it is holder",), ("alone",), ("one", "two"), ("three",))])
+    assert capsys.readouterr().out.splitlines()[2:] == [
+        "That leaves 4 claims. Kept, being inductive for any number of requests, and not following from each",
+        "  other: 1.",
+        "  it is holder",
         "Theorems proved from these alone: alone.",
         "Of the design's own 3 invariants 2 follow from these; not:",
         "  three",

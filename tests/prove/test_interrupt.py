@@ -16,7 +16,7 @@ WAIT = 120
 
 
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="looks for the processes in /proc")
-@pytest.mark.parametrize("options", [(), ("--uses",)])
+@pytest.mark.parametrize("options", [(), ("--uses",), ("--find",)])
 def test_ctrl_c_ends_with_what_is_known(options: tuple[str, ...]) -> None:
     command = [str(COWPATH), "prove", "rfc-2016", "merged-2.8", "fleecing-4.0", *options]
     with subprocess.Popen(
