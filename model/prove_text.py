@@ -68,7 +68,7 @@ def show_theorems(chosen: Sequence[Design], results: Sequence[Theorem], seconds:
     for number, scope in enumerate(scopes, 1):
         _print(console, f"scope {number}: {scope}.")
     for levels, names in _arguments(chosen, results, scopes).items():
-        _show_levels(console, " and ".join(names), levels)
+        _show_levels(console, names, levels)
     if len(chosen) == 1:
         _show_rank(console, results)
     for name, explored in {result.design: result.explored for result in results}.items():
@@ -111,11 +111,12 @@ def _arguments(
     return found
 
 
-def _show_levels(console: Console, names: str, levels: Sequence[Level]) -> None:
+def _show_levels(console: Console, names: Sequence[str], levels: Sequence[Level]) -> None:
+    does = "does" if len(names) == 1 else "do"
     _print(
         console,
-        f"\nWhy {names} does not deadlock: whoever waits, waits for an unfinished request on a lower "
-        "level, so no cycle can close; and the unfinished on the lowest level can always move.",
+        f"\nWhy {' and '.join(names)} {does} not deadlock: whoever waits, waits for an unfinished request on a "
+        "lower level, so no cycle can close; and the unfinished on the lowest level can always move.",
     )
     for number, level in reversed(list(enumerate(reversed(levels), 1))):
         _print(console, f"  {number}  {level.name}: {level.says}.", " " * 5)

@@ -167,7 +167,10 @@ class Weakening:
         step = theory.universe.after(action, bound)
         written = {update.variable for update in action.updates}
         if action.label not in self._after:
-            later: Translate = lambda expr, bound: step(self._now(expr, bound))  # noqa: E731
+
+            def later(expr: Expr, bound: Bindings) -> z3.ExprRef:
+                return step(self._now(expr, bound))
+
             self._after[action.label] = self._claimed(later, written)
         solver.push()
         solver.add(*theory.enabling(action, bound).values())
