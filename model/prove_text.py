@@ -115,8 +115,8 @@ def _show_levels(console: Console, names: Sequence[str], levels: Sequence[Level]
     does = "does" if len(names) == 1 else "do"
     _print(
         console,
-        f"\nWhy {' and '.join(names)} {does} not deadlock: whoever waits, waits for an unfinished request on a "
-        "lower level, so no cycle can close; and the unfinished on the lowest level can always move.",
+        f"\nWhy {' and '.join(names)} {does} not deadlock: whoever waits, waits for an unfinished request "
+        "on a lower level, so no cycle can close; and the unfinished on the lowest level can always move.",
     )
     for number, level in reversed(list(enumerate(reversed(levels), 1))):
         _print(console, f"  {number}  {level.name}: {level.says}.", " " * 5)
