@@ -15,22 +15,14 @@ from model.designs import DESIGNS
 from model.scenarios import loads
 from model.stack.properties import MEANING
 from model.trace.text import render
-from tests.commands.running import LONG, Ran, run
+from tests.commands.running import LONG, SMALL, Ran, run
 
-SMALL = """\
-name = "{name}"
-sectors = 4
-cluster = 4
-[secondary]
-request_alignment = 4
-[[request]]
-kind = "guest-read"
-at = [0, 4]
-[[request]]
-kind = "nbd-write"
-at = [1, 1]
-"""
 TRACE = ("trace", "rfc-2016", "--scenario", "unaligned-write")
+
+
+def small(name: str) -> str:
+    """A small scenario of that name."""
+    return SMALL.replace("a small one of my own", name)
 
 
 def bad(ran: Ran) -> None:
@@ -103,7 +95,7 @@ def test_a_limit_of_states_is_not_hit_early(tmp_path: Path) -> None:
     ],
 )
 def test_brackets_in_a_name_are_just_brackets(tmp_path: Path, name: str, command: str) -> None:
-    (tmp_path / "s.toml").write_text(SMALL.format(name=name))
+    (tmp_path / "s.toml").write_text(small(name))
     ran = run(tmp_path, *command.split())
     assert "Traceback" not in ran.err
     assert name in ran.out + ran.err
@@ -112,7 +104,7 @@ def test_brackets_in_a_name_are_just_brackets(tmp_path: Path, name: str, command
 def test_traces_of_two_files_of_the_same_stem_do_not_overwrite_each_other(tmp_path: Path) -> None:
     for name in ("a", "b"):
         (tmp_path / name).mkdir()
-        (tmp_path / name / "s.toml").write_text(SMALL.format(name=name))
+        (tmp_path / name / "s.toml").write_text(small(name))
     ran = run(
         tmp_path,
         "check",
@@ -140,7 +132,7 @@ def test_a_full_disk_is_one_line(tmp_path: Path, command: str) -> None:
 
 
 def test_a_name_that_the_terminal_cannot_encode(tmp_path: Path) -> None:
-    (tmp_path / "s.toml").write_text(SMALL.format(name="長"), encoding="utf-8")
+    (tmp_path / "s.toml").write_text(small("長"), encoding="utf-8")
     ran = run(tmp_path, "scenarios", "s.toml", PYTHONIOENCODING="ascii")
     assert (ran.status, ran.err) == (0, "")
     assert "\\u9577" in ran.out
@@ -193,7 +185,7 @@ def test_no_stale_trace_is_left_when_there_is_none_any_more(tmp_path: Path) -> N
 
 
 def test_a_misspelt_design_in_expect_is_noticed(tmp_path: Path) -> None:
-    (tmp_path / "s.toml").write_text(SMALL.format(name="s") + '[expect]\n"rfc-2061" = { states = 3 }\n')
+    (tmp_path / "s.toml").write_text(small("s") + '[expect]\n"rfc-2061" = { states = 3 }\n')
     bad(run(tmp_path, "check", "rfc-2016", "--scenario", "s.toml"))
 
 
@@ -203,7 +195,7 @@ def test_what_is_undetermined_is_no_surprise(tmp_path: Path) -> None:
 
 
 def test_a_long_name_does_not_widen_a_trace() -> None:
-    scenario = loads(SMALL.format(name="a word " * 20), "s")
+    scenario = loads(small("a word " * 20), "s")
     trace = check(DESIGNS["rfc-2016"], scenario).properties["deadlock"].trace
     assert trace is not None
     assert max(map(len, render(trace, MEANING["deadlock"]).splitlines())) <= 100
