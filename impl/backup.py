@@ -6,13 +6,13 @@ backup_before_write_notify, backup_run (2.8).
 
 from __future__ import annotations
 
-from impl.bitmap import Bitmap
-from impl.context import AioContext, Request
-from impl.errors import AssertionFailed, LifetimeError
-from impl.extent import Extent
-from impl.overlay import Hidden
-from impl.reqlist import Entry, ReqList
-from impl.secondary import Secondary
+from cowpath.impl.bitmap import Bitmap
+from cowpath.impl.context import AioContext, Request
+from cowpath.impl.errors import AssertionFailed, LifetimeError
+from cowpath.impl.extent import Extent
+from cowpath.impl.overlay import Hidden
+from cowpath.impl.reqlist import Entry, ReqList
+from cowpath.impl.secondary import Secondary
 
 SECTOR = 512
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from impl.context import AioContext
-from impl.extent import Extent
+from cowpath.impl.context import AioContext
+from cowpath.impl.extent import Extent
 
 
 class Bitmap:

@@ -7,13 +7,13 @@ Source: block/backup-top.c backup_top_cbw; block/block-copy.c block_copy (4.2, 5
 
 from __future__ import annotations
 
-from impl.backup import Job
-from impl.context import AioContext, Request
-from impl.errors import AssertionFailed
-from impl.extent import Extent
-from impl.overlay import Hidden
-from impl.reqlist import Entry, ReqList
-from impl.secondary import Secondary
+from cowpath.impl.backup import Job
+from cowpath.impl.context import AioContext, Request
+from cowpath.impl.errors import AssertionFailed
+from cowpath.impl.extent import Extent
+from cowpath.impl.overlay import Hidden
+from cowpath.impl.reqlist import Entry, ReqList
+from cowpath.impl.secondary import Secondary
 
 
 class BlockCopy(Job):

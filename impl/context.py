@@ -12,8 +12,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
-from impl.extent import Extent
-from impl.sync import Condition, Sync
+from cowpath.impl.extent import Extent
+from cowpath.impl.sync import Condition, Sync
 
 T = TypeVar("T")
 NOWHERE = Extent(0, 0)

@@ -11,13 +11,13 @@ from __future__ import annotations
 
 import errno
 
-from impl.bitmap import Bitmap
-from impl.block_copy import BlockCopy
-from impl.context import AioContext, Request
-from impl.extent import Extent
-from impl.overlay import Hidden
-from impl.reqlist import ReqList
-from impl.secondary import Secondary
+from cowpath.impl.bitmap import Bitmap
+from cowpath.impl.block_copy import BlockCopy
+from cowpath.impl.context import AioContext, Request
+from cowpath.impl.extent import Extent
+from cowpath.impl.overlay import Hidden
+from cowpath.impl.reqlist import ReqList
+from cowpath.impl.secondary import Secondary
 
 
 class CopyBeforeWrite(BlockCopy):

@@ -16,14 +16,14 @@ import sys
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
-from impl.backup import Job
-from impl.context import AioContext, Request
-from impl.disk import Disk
-from impl.extent import Extent
-from impl.overlay import Active, Hidden
-from impl.protocol import Protocol
-from impl.reqlist import ReqList
-from impl.secondary import Secondary
+from cowpath.impl.backup import Job
+from cowpath.impl.context import AioContext, Request
+from cowpath.impl.disk import Disk
+from cowpath.impl.extent import Extent
+from cowpath.impl.overlay import Active, Hidden
+from cowpath.impl.protocol import Protocol
+from cowpath.impl.reqlist import ReqList
+from cowpath.impl.secondary import Secondary
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from impl.context import AioContext, Request
-from impl.extent import Extent
+from cowpath.impl.context import AioContext, Request
+from cowpath.impl.extent import Extent
 
 
 class Disk:

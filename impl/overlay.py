@@ -10,13 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from impl.bitmap import Bitmap
-from impl.context import AioContext, Request
-from impl.disk import Disk
-from impl.extent import Extent, inside
-from impl.reqlist import ReqList
-from impl.secondary import Secondary
-from impl.tracked import TrackedRequests
+from cowpath.impl.bitmap import Bitmap
+from cowpath.impl.context import AioContext, Request
+from cowpath.impl.disk import Disk
+from cowpath.impl.extent import Extent, inside
+from cowpath.impl.reqlist import ReqList
+from cowpath.impl.secondary import Secondary
+from cowpath.impl.tracked import TrackedRequests
 
 
 class Overlay:

@@ -17,14 +17,14 @@ from typing import NoReturn, TypeVar
 
 import nbdkit
 
-sys.path.insert(0, str(Path(__file__).parent.parent))  # nbdkit's Python is the system's, not ours
+sys.path.append(str(Path(__file__).parents[2]))  # nbdkit's Python is the system's, not ours
 
-from impl.context import AioContext
-from impl.design import Geometry
-from impl.errors import Crash
-from impl.reqlist import Wait
-from impl.stack import Stack
-from impl.waits import WatchedThreads, describe
+from cowpath.impl.context import AioContext
+from cowpath.impl.design import Geometry
+from cowpath.impl.errors import Crash
+from cowpath.impl.reqlist import Wait
+from cowpath.impl.stack import Stack
+from cowpath.impl.waits import WatchedThreads, describe
 
 T = TypeVar("T")
 API_VERSION = 2

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from impl.context import AioContext, Request
-from impl.disk import Disk
-from impl.errors import AssertionFailed
-from impl.extent import Extent
-from impl.tracked import TrackedRequests
+from cowpath.impl.context import AioContext, Request
+from cowpath.impl.disk import Disk
+from cowpath.impl.errors import AssertionFailed
+from cowpath.impl.extent import Extent
+from cowpath.impl.tracked import TrackedRequests
 
 
 class Protocol:

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from impl.context import AioContext, Request
-from impl.extent import Extent
-from impl.sync import Condition
+from cowpath.impl.context import AioContext, Request
+from cowpath.impl.extent import Extent
+from cowpath.impl.sync import Condition
 
 
 @dataclass(eq=False, slots=True)

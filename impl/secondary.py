@@ -10,12 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from impl.context import AioContext, Request
-from impl.disk import Disk
-from impl.errors import AssertionFailed
-from impl.extent import Extent
-from impl.protocol import Protocol, patched
-from impl.tracked import TrackedRequests
+from cowpath.impl.context import AioContext, Request
+from cowpath.impl.disk import Disk
+from cowpath.impl.errors import AssertionFailed
+from cowpath.impl.extent import Extent
+from cowpath.impl.protocol import Protocol, patched
+from cowpath.impl.tracked import TrackedRequests
 
 Notifier = Callable[[Request], None]
 

@@ -17,12 +17,12 @@ import os
 from pathlib import Path
 from types import TracebackType
 
-from impl.context import AioContext, Request
-from impl.design import Disks, Geometry
-from impl.designs import DESIGNS
-from impl.disk import Disk, open_file
-from impl.extent import Extent
-from impl.sync import Threads
+from cowpath.impl.context import AioContext, Request
+from cowpath.impl.design import Disks, Geometry
+from cowpath.impl.designs import DESIGNS
+from cowpath.impl.disk import Disk, open_file
+from cowpath.impl.extent import Extent
+from cowpath.impl.sync import Threads
 
 
 class Stack:

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from impl.context import AioContext, Request
-from impl.errors import AssertionFailed
-from impl.extent import Extent
-from impl.reqlist import Entry
+from cowpath.impl.context import AioContext, Request
+from cowpath.impl.errors import AssertionFailed
+from cowpath.impl.extent import Extent
+from cowpath.impl.reqlist import Entry
 
 
 @dataclass(eq=False, slots=True)

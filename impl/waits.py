@@ -6,8 +6,8 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import cast
 
-from impl.reqlist import Wait
-from impl.sync import Condition, Lock, Threads
+from cowpath.impl.reqlist import Wait
+from cowpath.impl.sync import Condition, Lock, Threads
 
 
 def wait_cycle(parked: Mapping[str, Callable[[], bool]], start: str) -> tuple[Wait, ...]:

@@ -1,8 +1,15 @@
-"""Tests marked `lengthy` say of more designs what others say of some; they run with `--everything`."""
+"""What all tests share: commands run in this process, and the tests that only run with `--everything`."""
 
 from __future__ import annotations
 
+import sys
+from io import StringIO
+from pathlib import Path
+
 import pytest
+
+from cowpath.command_line import run
+from tests.in_process import Command, Ran
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -14,3 +21,19 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         for item in items:
             if item.get_closest_marker("lengthy"):
                 item.add_marker(pytest.mark.skip(reason="lengthy: runs with --everything"))
+
+
+@pytest.fixture
+def cowpath(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
+    """Run a command in an empty folder, with what is typed coming from a pipe."""
+    monkeypatch.chdir(tmp_path)
+
+    def ran(*arguments: str, typed: str = "") -> Ran:
+        monkeypatch.setattr(sys, "stdin", StringIO(typed))
+        try:
+            status = run(arguments)
+        except SystemExit as ended:
+            status = int(ended.code or 0)
+        return Ran(status, *capsys.readouterr())
+
+    return ran

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from conformance.log import ORIGINAL, written_by
-from impl.extent import Extent
-from model.scenarios import Scenario
-from model.scenarios.geometry import Geometry
+from cowpath.conformance.runs.log import ORIGINAL, written_by
+from cowpath.impl.extent import Extent
+from cowpath.model.scenarios import Scenario
+from cowpath.model.scenarios.geometry import Geometry
 
 Pieces = Sequence[tuple[Extent, bytes]]
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from conformance.log import Event
-from conformance.monitor.monitor import Refusal
-from conformance.monitor.oracle import OVER, Explaining, Move, Oracle
-from model.language.evaluate import Vector
-from model.language.system import Action
+from cowpath.conformance.monitor.monitor import Refusal
+from cowpath.conformance.monitor.oracle import OVER, Explaining, Move, Oracle
+from cowpath.conformance.runs.log import Event
+from cowpath.model.finite.reference import Vector
+from cowpath.model.language.system import Action
 
 _SHOWN = 2
 _DATA, _GUARD, _OTHER = range(3)

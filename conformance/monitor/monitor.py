@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from conformance.log import Event
-from conformance.monitor.oracle import Node, Oracle
+from cowpath.conformance.monitor.oracle import Node, Oracle
+from cowpath.conformance.runs.log import Event
 
 
 @dataclass(frozen=True)

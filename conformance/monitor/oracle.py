@@ -10,16 +10,16 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from conformance.log import Event, Sight
-from conformance.monitor.cells import Cells, Pieces
-from model.check import finite
-from model.designs import Design
-from model.explore.program import Program
-from model.explore.result import questions
-from model.language.evaluate import Reference
-from model.scenarios import Scenario
-from model.scenarios.geometry import reduce
-from model.stack.world import Place
+from cowpath.conformance.monitor.cells import Cells, Pieces
+from cowpath.conformance.runs.log import Event, Sight
+from cowpath.model.bench.check import finite
+from cowpath.model.designs import Design
+from cowpath.model.explore.program import Program
+from cowpath.model.explore.result import questions
+from cowpath.model.finite.reference import Reference
+from cowpath.model.scenarios import Scenario
+from cowpath.model.scenarios.geometry import reduce
+from cowpath.model.stack.world import Place
 
 TRANSFERS = {
     "read.lookup-active": ("active", False),

@@ -6,11 +6,11 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import replace
 
-from conformance.log import Event
-from conformance.monitor.explain import called, nearest
-from conformance.monitor.monitor import Refusal
-from conformance.monitor.oracle import Explaining, Move, Oracle
-from model.trace.trace import REFINEMENT, Trace, replay
+from cowpath.conformance.monitor.explain import called, nearest
+from cowpath.conformance.monitor.monitor import Refusal
+from cowpath.conformance.monitor.oracle import Explaining, Move, Oracle
+from cowpath.conformance.runs.log import Event
+from cowpath.model.trace.trace import REFINEMENT, Trace, replay
 
 
 def trace(oracle: Oracle, events: Sequence[Event], refusal: Refusal | None) -> Trace:

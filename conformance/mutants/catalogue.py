@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from conformance.mutants.design import GUARDS, UPDATES
-from conformance.mutants.ending import CHECKPOINT, LIFETIME
-from conformance.mutants.errors import ERRORS
-from conformance.mutants.locking import LOCKING
-from conformance.mutants.mutant import Mutant, StackMutant
-from conformance.mutants.ordering import ORDERING
-from conformance.mutants.overlap import OVERLAP, ROUNDING
-from conformance.mutants.waiting import WAITING
-from impl.disk import Disk
-from model.scenarios import Scenario, find, load
+from cowpath.conformance.mutants.design import GUARDS, UPDATES
+from cowpath.conformance.mutants.ending import CHECKPOINT, LIFETIME
+from cowpath.conformance.mutants.errors import ERRORS
+from cowpath.conformance.mutants.locking import LOCKING
+from cowpath.conformance.mutants.mutant import Mutant, StackMutant
+from cowpath.conformance.mutants.ordering import ORDERING
+from cowpath.conformance.mutants.overlap import OVERLAP, ROUNDING
+from cowpath.conformance.mutants.waiting import WAITING
+from cowpath.impl.disk import Disk
+from cowpath.model.scenarios import Scenario, find, load
 
 _CLASSES = (
     WAITING, OVERLAP, ROUNDING, ORDERING, ERRORS, CHECKPOINT, LIFETIME, LOCKING, GUARDS, UPDATES,

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from conformance.mutants.mutant import SIGHTS, Faults
-from model.language.expression import IfThenElse
-from model.language.system import Action, System, Update
+from cowpath.conformance.mutants.mutant import SIGHTS, Faults
+from cowpath.model.language.expression import IfThenElse
+from cowpath.model.language.system import Action, System, Update
 
 GUARDS = Faults("a guard of the model")
 UPDATES = Faults("an assignment of the model")

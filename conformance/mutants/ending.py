@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from conformance.mutants.mutant import SIGHTS, Faults
-from impl.backup import Job
-from impl.bitmap import Bitmap
-from impl.design import Design
-from impl.designs.block_copy_4_2 import BlockCopy42Design
-from impl.designs.block_copy_5_0 import BlockCopy50
-from impl.designs.rfc_repaired import RfcRepaired
-from impl.overlay import Active, Hidden, Overlay
+from cowpath.conformance.mutants.mutant import SIGHTS, Faults
+from cowpath.impl.backup import Job
+from cowpath.impl.bitmap import Bitmap
+from cowpath.impl.design import Design
+from cowpath.impl.designs.block_copy_4_2 import BlockCopy42Design
+from cowpath.impl.designs.block_copy_5_0 import BlockCopy50
+from cowpath.impl.designs.rfc_repaired import RfcRepaired
+from cowpath.impl.overlay import Active, Hidden, Overlay
 
 CHECKPOINT = Faults("checkpoint")
 LIFETIME = Faults("lifetime")

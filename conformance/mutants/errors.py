@@ -6,14 +6,14 @@ import sys
 from contextlib import nullcontext, suppress
 from typing import Any
 
-from conformance.mutants.mutant import Faults
-from impl.backup import BackupJob, Job
-from impl.bitmap import Bitmap
-from impl.copy_before_write import CopyBeforeWrite
-from impl.designs.unserialised import Unserialised
-from impl.disk import Disk
-from impl.reqlist import ReqList
-from impl.tracked import TrackedRequests
+from cowpath.conformance.mutants.mutant import Faults
+from cowpath.impl.backup import BackupJob, Job
+from cowpath.impl.bitmap import Bitmap
+from cowpath.impl.copy_before_write import CopyBeforeWrite
+from cowpath.impl.designs.unserialised import Unserialised
+from cowpath.impl.disk import Disk
+from cowpath.impl.reqlist import ReqList
+from cowpath.impl.tracked import TrackedRequests
 
 ERRORS = Faults("error paths")
 

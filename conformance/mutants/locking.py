@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from conformance.mutants.mutant import SIGHTS, Faults
-from impl.backup import BackupJob
-from impl.bitmap import Bitmap
-from impl.block_copy import BlockCopy
-from impl.context import AioContext
-from impl.reqlist import Entry, ReqList
-from impl.tracked import TrackedRequest, TrackedRequests
+from cowpath.conformance.mutants.mutant import SIGHTS, Faults
+from cowpath.impl.backup import BackupJob
+from cowpath.impl.bitmap import Bitmap
+from cowpath.impl.block_copy import BlockCopy
+from cowpath.impl.context import AioContext
+from cowpath.impl.reqlist import Entry, ReqList
+from cowpath.impl.tracked import TrackedRequest, TrackedRequests
 
 LOCKING = Faults("locking")
 

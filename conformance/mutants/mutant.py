@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from model.language.system import System
+from cowpath.model.language.system import System
 
 SIGHTS = ("white", "grey", "black")
 _MISSING = object()

@@ -5,20 +5,20 @@ from __future__ import annotations
 import itertools
 from typing import Any
 
-from conformance.mutants.mutant import SIGHTS, Faults
-from impl.backup import BackupJob, Job
-from impl.bitmap import Bitmap
-from impl.context import NOWHERE
-from impl.copy_before_write import CopyBeforeWrite
-from impl.design import Design
-from impl.designs.block_copy_5_0 import BlockCopy50
-from impl.designs.fleecing_4_0 import Fleecing40
-from impl.designs.rfc_2016 import Rfc2016
-from impl.designs.rfc_repaired import RfcRepaired
-from impl.designs.unserialised import Unserialised
-from impl.overlay import Active, Hidden
-from impl.reqlist import ReqList
-from impl.secondary import Secondary
+from cowpath.conformance.mutants.mutant import SIGHTS, Faults
+from cowpath.impl.backup import BackupJob, Job
+from cowpath.impl.bitmap import Bitmap
+from cowpath.impl.context import NOWHERE
+from cowpath.impl.copy_before_write import CopyBeforeWrite
+from cowpath.impl.design import Design
+from cowpath.impl.designs.block_copy_5_0 import BlockCopy50
+from cowpath.impl.designs.fleecing_4_0 import Fleecing40
+from cowpath.impl.designs.rfc_2016 import Rfc2016
+from cowpath.impl.designs.rfc_repaired import RfcRepaired
+from cowpath.impl.designs.unserialised import Unserialised
+from cowpath.impl.overlay import Active, Hidden
+from cowpath.impl.reqlist import ReqList
+from cowpath.impl.secondary import Secondary
 
 ORDERING = Faults("order of copy and write")
 

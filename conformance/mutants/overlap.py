@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-import impl.overlay
-import impl.secondary
-from conformance.mutants.mutant import Faults
-from impl.backup import BackupJob, Job
-from impl.design import Design
-from impl.extent import Extent
-from impl.secondary import Secondary
-from impl.tracked import TrackedRequest, TrackedRequests
+from cowpath.conformance.mutants.mutant import Faults
+from cowpath.impl import overlay, secondary
+from cowpath.impl.backup import BackupJob, Job
+from cowpath.impl.design import Design
+from cowpath.impl.extent import Extent
+from cowpath.impl.secondary import Secondary
+from cowpath.impl.tracked import TrackedRequest, TrackedRequests
 
 OVERLAP = Faults("overlap")
 ROUNDING = Faults("rounding")
@@ -49,7 +48,7 @@ def a_length_for_an_end(wait: Any) -> Any:
     return lambda job, request, extent, label: wait(job, request, Extent(extent.start, extent.length), label)
 
 
-@OVERLAP.stack(impl.overlay, "inside", "fleecing-4.0", "staggered")
+@OVERLAP.stack(overlay, "inside", "fleecing-4.0", "staggered")
 def only_whole_pieces_are_inside(inside: Any) -> Any:
     """Of the pieces to read only those are taken that lie wholly in the run."""
 
@@ -151,7 +150,7 @@ def ragged_zeroes_are_one_piece(pieces: Any) -> Any:
     return lambda node, extent, blocks: [blocks]
 
 
-@ROUNDING.stack(impl.secondary, "patched", "rfc-repaired", "read-back")
+@ROUNDING.stack(secondary, "patched", "rfc-repaired", "read-back")
 def tails_are_forgotten(patched: Any) -> Any:
     """A read-modify-write puts zeroes behind the new data, not what was there."""
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from conformance.mutants.mutant import SIGHTS, Faults
-from impl.design import Design
-from impl.reqlist import Entry, ReqList
-from impl.tracked import TrackedRequest, TrackedRequests
+from cowpath.conformance.mutants.mutant import SIGHTS, Faults
+from cowpath.impl.design import Design
+from cowpath.impl.reqlist import Entry, ReqList
+from cowpath.impl.tracked import TrackedRequest, TrackedRequests
 
 WAITING = Faults("wait and notify")
 

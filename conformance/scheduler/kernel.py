@@ -17,8 +17,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import NoReturn, Protocol
 
-from impl.reqlist import Wait
-from impl.waits import wait_cycle
+from cowpath.impl.reqlist import Wait
+from cowpath.impl.waits import wait_cycle
 
 Access = tuple[str, tuple[int, int] | None, bool]
 """What a step accessed, where (None: everywhere), and whether it wrote there."""

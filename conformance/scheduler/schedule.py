@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from conformance.scheduler.kernel import Failure, Strategy, Task
+from cowpath.conformance.scheduler.kernel import Failure, Strategy, Task
 
 _DIGITS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 _TOKEN = re.compile(r"((?:\d+:\d+)(?:,\d+:\d+)*)?~([\w-]*)", re.ASCII)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 
 import greenlet
 
-from conformance.scheduler.kernel import Task
+from cowpath.conformance.scheduler.kernel import Task
 
 RunTask = Callable[[Task], Task | None]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import cast
 
-from conformance.scheduler.kernel import Abandoned, Failure, Kernel, Task
-from impl.sync import Lock
+from cowpath.conformance.scheduler.kernel import Abandoned, Failure, Kernel, Task
+from cowpath.impl.sync import Lock
 
 
 class ScheduledLock:

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from conformance.scheduler.kernel import PRUNE, Access, Failure, Strategy, Task
-from conformance.strategies.independence import independent
+from cowpath.conformance.scheduler.kernel import PRUNE, Access, Failure, Strategy, Task
+from cowpath.conformance.strategies.independence import independent
 
 
 class BoundedDFS(Strategy):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from conformance.scheduler.kernel import Access
+from cowpath.conformance.scheduler.kernel import Access
 
 
 def independent(one: Sequence[Access], other: Sequence[Access]) -> bool:

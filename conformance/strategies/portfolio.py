@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from conformance.scheduler.kernel import Access, Failure, Strategy, Task
-from conformance.strategies.exhaustive import DPOR, BoundedDFS, SleepSets
-from conformance.strategies.priorities import PCT, POS, UniformRandomWalk
-from conformance.strategies.simple import RandomWalk
+from cowpath.conformance.scheduler.kernel import Access, Failure, Strategy, Task
+from cowpath.conformance.strategies.exhaustive import DPOR, BoundedDFS, SleepSets
+from cowpath.conformance.strategies.priorities import PCT, POS, UniformRandomWalk
+from cowpath.conformance.strategies.simple import RandomWalk
 
 _RANDOM = (RandomWalk, PCT, POS, UniformRandomWalk)
 

@@ -6,8 +6,8 @@ import random
 from collections.abc import Sequence
 from itertools import accumulate
 
-from conformance.scheduler.kernel import Access, Failure, Strategy, Task
-from conformance.strategies.independence import independent
+from cowpath.conformance.scheduler.kernel import Access, Failure, Strategy, Task
+from cowpath.conformance.strategies.independence import independent
 
 
 class PCT(Strategy):

@@ -6,7 +6,7 @@ import random
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from conformance.scheduler.kernel import Failure, Strategy, Task
+from cowpath.conformance.scheduler.kernel import Failure, Strategy, Task
 
 
 class Sequential(Strategy):

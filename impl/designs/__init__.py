@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from impl.design import Design
-from impl.designs.block_copy_4_2 import BlockCopy42Design
-from impl.designs.block_copy_5_0 import BlockCopy50
-from impl.designs.copy_before_write_7_0 import CopyBeforeWrite70
-from impl.designs.fleecing_4_0 import Fleecing40
-from impl.designs.merged_2_8 import Merged28
-from impl.designs.rfc_2016 import Rfc2016
-from impl.designs.rfc_repaired import RfcRepaired
-from impl.designs.unserialised import Unserialised
+from cowpath.impl.design import Design
+from cowpath.impl.designs.block_copy_4_2 import BlockCopy42Design
+from cowpath.impl.designs.block_copy_5_0 import BlockCopy50
+from cowpath.impl.designs.copy_before_write_7_0 import CopyBeforeWrite70
+from cowpath.impl.designs.fleecing_4_0 import Fleecing40
+from cowpath.impl.designs.merged_2_8 import Merged28
+from cowpath.impl.designs.rfc_2016 import Rfc2016
+from cowpath.impl.designs.rfc_repaired import RfcRepaired
+from cowpath.impl.designs.unserialised import Unserialised
 
 DESIGNS: dict[str, type[Design]] = {
     design.name: design

@@ -5,9 +5,9 @@ Source: block/block-copy.c block_copy (4.2); block/backup.c backup_clean (4.2, r
 
 from __future__ import annotations
 
-from impl.block_copy import BlockCopy42
-from impl.context import Request
-from impl.designs.block_copy_5_0 import BlockCopy50
+from cowpath.impl.block_copy import BlockCopy42
+from cowpath.impl.context import Request
+from cowpath.impl.designs.block_copy_5_0 import BlockCopy50
 
 
 class BlockCopy42Design(BlockCopy50):

@@ -5,9 +5,9 @@ Source: block/backup-top.c backup_top_cbw, bdrv_backup_top_drop; block/backup.c 
 
 from __future__ import annotations
 
-from impl.block_copy import BlockCopy
-from impl.context import AioContext, Request
-from impl.design import Design, Disks, Geometry
+from cowpath.impl.block_copy import BlockCopy
+from cowpath.impl.context import AioContext, Request
+from cowpath.impl.design import Design, Disks, Geometry
 
 
 class BlockCopy50(Design):

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import errno
 
-from impl.context import AioContext, Request
-from impl.copy_before_write import CopyBeforeWrite
-from impl.design import Design, Disks, Geometry
+from cowpath.impl.context import AioContext, Request
+from cowpath.impl.copy_before_write import CopyBeforeWrite
+from cowpath.impl.design import Design, Disks, Geometry
 
 
 class CopyBeforeWrite70(Design):

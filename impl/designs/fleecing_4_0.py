@@ -7,7 +7,7 @@ Source: f8d59dfb40 "block/backup: fix fleecing scheme: use serialized writes" (3
 
 from __future__ import annotations
 
-from impl.designs.unserialised import Unserialised
+from cowpath.impl.designs.unserialised import Unserialised
 
 
 class Fleecing40(Unserialised):

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from impl.designs.rfc_2016 import Rfc2016
-from impl.errors import LifetimeError
+from cowpath.impl.designs.rfc_2016 import Rfc2016
+from cowpath.impl.errors import LifetimeError
 
 
 class Merged28(Rfc2016):

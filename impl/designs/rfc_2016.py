@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from impl.context import Request
-from impl.designs.unserialised import Unserialised
-from impl.reqlist import Entry
+from cowpath.impl.context import Request
+from cowpath.impl.designs.unserialised import Unserialised
+from cowpath.impl.reqlist import Entry
 
 
 class Rfc2016(Unserialised):

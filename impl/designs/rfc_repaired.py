@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from impl.context import Request
-from impl.designs.rfc_2016 import Rfc2016
+from cowpath.impl.context import Request
+from cowpath.impl.designs.rfc_2016 import Rfc2016
 
 
 class RfcRepaired(Rfc2016):

@@ -6,9 +6,9 @@ block/replication.c replication_stop (2.6, 2.8).
 
 from __future__ import annotations
 
-from impl.backup import BackupJob
-from impl.context import AioContext, Request
-from impl.design import Design, Disks, Geometry
+from cowpath.impl.backup import BackupJob
+from cowpath.impl.context import AioContext, Request
+from cowpath.impl.design import Design, Disks, Geometry
 
 
 class Unserialised(Design):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from model.designs import (
+from cowpath.model.designs import (
     block_copy_4_2,
     block_copy_5_0,
     copy_before_write_7_0,
@@ -12,7 +12,7 @@ from model.designs import (
     rfc_repaired,
     unserialised,
 )
-from model.designs.design import Design
+from cowpath.model.designs.design import Design
 
 __all__ = ["DESIGNS", "Design"]
 

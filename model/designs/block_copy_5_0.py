@@ -1,9 +1,9 @@
 """QEMU 5.0 - 6.1: a filter above the secondary disk copies before the write enters it."""
 
-from model.designs.design import Design
-from model.language.claim import Argument
-from model.language.system import System
-from model.stack import (
+from cowpath.model.designs.design import Design
+from cowpath.model.language.claim import Argument
+from cowpath.model.language.system import System
+from cowpath.model.stack import (
     block_copy,
     claims,
     copying,
@@ -15,8 +15,8 @@ from model.stack import (
     world,
     writes,
 )
-from model.stack.wellformed import FINITE, QUIESCED, REPLICATION
-from model.stack.world import at
+from cowpath.model.stack.wellformed import FINITE, QUIESCED, REPLICATION
+from cowpath.model.stack.world import at
 
 
 def build() -> System:

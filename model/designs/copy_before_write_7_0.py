@@ -1,11 +1,20 @@
 """QEMU 7.0 on: the copy-before-write filter with snapshot-access."""
 
-from model.designs.design import Design
-from model.language.claim import Argument, Landmark, Level
-from model.language.system import System
-from model.stack import block_copy, claims, levels, properties, protocol, snapshot_access, world, writes
-from model.stack.wellformed import BREAKS_THE_WRITE, FINITE, FLEECING, NO_DISCARD
-from model.stack.world import Cluster, at
+from cowpath.model.designs.design import Design
+from cowpath.model.language.claim import Argument, Landmark, Level
+from cowpath.model.language.system import System
+from cowpath.model.stack import (
+    block_copy,
+    claims,
+    levels,
+    properties,
+    protocol,
+    snapshot_access,
+    world,
+    writes,
+)
+from cowpath.model.stack.wellformed import BREAKS_THE_WRITE, FINITE, FLEECING, NO_DISCARD
+from cowpath.model.stack.world import Cluster, at
 
 
 def build() -> System:

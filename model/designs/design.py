@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
-from model.language.claim import Argument
-from model.language.system import System
-from model.scenarios.scenario import Scenario
+from cowpath.model.language.claim import Argument
+from cowpath.model.language.system import System
+from cowpath.model.scenarios.scenario import Scenario
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,9 @@
 """QEMU 4.0 and 4.1: the job's writes to its target are serialising, and readers need nothing extra."""
 
-from model.designs.design import Design
-from model.language.claim import Argument
-from model.language.system import System
-from model.stack import (
+from cowpath.model.designs.design import Design
+from cowpath.model.language.claim import Argument
+from cowpath.model.language.system import System
+from cowpath.model.stack import (
     backup,
     claims,
     copying,
@@ -15,8 +15,8 @@ from model.stack import (
     world,
     writes,
 )
-from model.stack.wellformed import ALIGNED, FINITE, NO_COPY_ON_READ, QUIESCED, REPLICATION
-from model.stack.world import at
+from cowpath.model.stack.wellformed import ALIGNED, FINITE, NO_COPY_ON_READ, QUIESCED, REPLICATION
+from cowpath.model.stack.world import at
 
 
 def build() -> System:

@@ -8,8 +8,8 @@ import runpy
 import traceback
 from pathlib import Path
 
-from model.designs.design import Design
-from model.language.errors import ModelError
+from cowpath.model.designs.design import Design
+from cowpath.model.language.errors import ModelError
 
 
 class DesignError(ValueError):

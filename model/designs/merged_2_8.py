@@ -1,9 +1,9 @@
 """The RFC as merged: QEMU 2.8 to 3.1."""
 
-from model.designs.design import Design
-from model.designs.rfc_2016 import ARGUMENT
-from model.language.system import System
-from model.stack import backup, overlay, properties, protocol, replication, world, writes
+from cowpath.model.designs.design import Design
+from cowpath.model.designs.rfc_2016 import ARGUMENT
+from cowpath.model.language.system import System
+from cowpath.model.stack import backup, overlay, properties, protocol, replication, world, writes
 
 _READV = "block/replication.c replication_co_readv, 2.8"
 

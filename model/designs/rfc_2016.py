@@ -1,11 +1,21 @@
 """The RFC of 18 May 2016: the reader takes a CowRequest in the job's list around its read."""
 
-from model.designs.design import Design
-from model.language.claim import Argument, Level
-from model.language.system import System
-from model.stack import backup, claims, levels, overlay, properties, protocol, replication, world, writes
-from model.stack.wellformed import ALIGNED, FINITE, NO_COPY_ON_READ, QUIESCED, REPLICATION
-from model.stack.world import at
+from cowpath.model.designs.design import Design
+from cowpath.model.language.claim import Argument, Level
+from cowpath.model.language.system import System
+from cowpath.model.stack import (
+    backup,
+    claims,
+    levels,
+    overlay,
+    properties,
+    protocol,
+    replication,
+    world,
+    writes,
+)
+from cowpath.model.stack.wellformed import ALIGNED, FINITE, NO_COPY_ON_READ, QUIESCED, REPLICATION
+from cowpath.model.stack.world import at
 
 _SKETCH = "RFC of 18 May 2016, xxx_co_readv; block/backup.c backup_cow_request_begin"
 

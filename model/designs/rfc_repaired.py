@@ -1,11 +1,21 @@
 """The smallest change to the RFC with which every property but `progress` holds on every bundled scenario."""
 
-from model.designs.design import Design
-from model.language.claim import Argument, Level
-from model.language.system import System
-from model.stack import backup, claims, levels, overlay, properties, protocol, replication, world, writes
-from model.stack.wellformed import FINITE, REPLICATION
-from model.stack.world import at
+from cowpath.model.designs.design import Design
+from cowpath.model.language.claim import Argument, Level
+from cowpath.model.language.system import System
+from cowpath.model.stack import (
+    backup,
+    claims,
+    levels,
+    overlay,
+    properties,
+    protocol,
+    replication,
+    world,
+    writes,
+)
+from cowpath.model.stack.wellformed import FINITE, REPLICATION
+from cowpath.model.stack.world import at
 
 _PROPOSED = "proposed here; after the RFC's xxx_co_readv"
 

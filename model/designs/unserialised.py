@@ -1,11 +1,21 @@
 """The secondary of block replication before the RFC: readers and copy-before-write do not know each other."""
 
-from model.designs.design import Design
-from model.language.claim import Argument
-from model.language.system import System
-from model.stack import backup, claims, levels, overlay, properties, protocol, replication, world, writes
-from model.stack.wellformed import ALIGNED, FINITE, NO_COPY_ON_READ, QUIESCED, REPLICATION
-from model.stack.world import at
+from cowpath.model.designs.design import Design
+from cowpath.model.language.claim import Argument
+from cowpath.model.language.system import System
+from cowpath.model.stack import (
+    backup,
+    claims,
+    levels,
+    overlay,
+    properties,
+    protocol,
+    replication,
+    world,
+    writes,
+)
+from cowpath.model.stack.wellformed import ALIGNED, FINITE, NO_COPY_ON_READ, QUIESCED, REPLICATION
+from cowpath.model.stack.world import at
 
 
 def build() -> System:

@@ -15,10 +15,10 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from model.explore.packing import Packing, Words
-from model.language.domains import Narrowed, members, possible_values, refine
-from model.language.evaluate import Vector
-from model.language.term import Term, cells_of
+from cowpath.model.explore.packing import Packing, Words
+from cowpath.model.finite.domains import Narrowed, members, possible_values, refine
+from cowpath.model.finite.reference import Vector
+from cowpath.model.finite.term import Term, cells_of
 
 MOST = 4096  # valuations of a group; one that can take more is split
 Columns = tuple[Words, ...]  # states: one array for each word

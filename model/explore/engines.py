@@ -5,11 +5,11 @@ from __future__ import annotations
 import importlib.util
 from dataclasses import replace
 
-from model.explore.numpy_engine import NumpyEngine
-from model.explore.python_engine import PythonEngine
-from model.explore.reductions import UNREDUCED, Reductions
-from model.explore.result import Engine, Exploration, Limits, Question, Report
-from model.language.domains import Narrowed
+from cowpath.model.explore.numpy_engine import NumpyEngine
+from cowpath.model.explore.python_engine import PythonEngine
+from cowpath.model.explore.reductions import UNREDUCED, Reductions
+from cowpath.model.explore.result import Engine, Exploration, Limits, Question, Report
+from cowpath.model.finite.domains import Narrowed
 
 _SMALL = 100_000  # states, explored before machine code would be ready
 _FEW = 2_000  # the same, one at a time by plain Python
@@ -35,7 +35,7 @@ class Native:
         if importlib.util.find_spec("llvmlite") is None:
             missing = f"llvmlite is not installed, so {called} ran instead of the native engine"
             return _remarked(other.explore(narrowed, questions, limits, report, reductions), missing)
-        from model.explore.native.engine import NativeEngine, Unsupported
+        from cowpath.model.explore.native.engine import NativeEngine, Unsupported
 
         try:
             return NativeEngine().explore(narrowed, questions, limits, report, reductions)

@@ -7,10 +7,10 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from model.explore import renaming
-from model.explore.codes import Columns, Packed, State
-from model.explore.reductions import UNREDUCED, Reductions
-from model.explore.result import (
+from cowpath.model.explore import renaming
+from cowpath.model.explore.codes import Columns, Packed, State
+from cowpath.model.explore.reductions import UNREDUCED, Reductions
+from cowpath.model.explore.result import (
     DEADLOCK,
     Exploration,
     Limits,
@@ -21,9 +21,9 @@ from model.explore.result import (
     Witness,
     enforce,
 )
-from model.explore.state_set import Recent, StateSet, distinct, merged
-from model.explore.vector_program import Mask, VectorProgram
-from model.language.domains import Narrowed
+from cowpath.model.explore.state_set import Recent, StateSet, distinct, merged
+from cowpath.model.explore.vector_program import Mask, VectorProgram
+from cowpath.model.finite.domains import Narrowed
 
 _CHUNK = 1 << 15  # states expanded at once: their columns stay in the cache
 Hit = tuple[State, State]  # a state as the reference orders it, and as it is

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from model.language.evaluate import Vector
+from cowpath.model.finite.reference import Vector
 
 WORD = 64
 Words = npt.NDArray[np.uint64]

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from model.explore.reductions import UNREDUCED, Reductions, alone
-from model.explore.result import Question
-from model.language.domains import Narrowed
-from model.language.evaluate import OutOfRange, Vector
-from model.language.ground import GroundModel
-from model.language.term import Node, Term
+from cowpath.model.explore.reductions import UNREDUCED, Reductions, alone
+from cowpath.model.explore.result import Question
+from cowpath.model.finite.domains import Narrowed
+from cowpath.model.finite.ground import GroundModel
+from cowpath.model.finite.reference import OutOfRange, Vector
+from cowpath.model.finite.term import Node, Term
 
 _BYTES = [bytes((i,)) for i in range(256)]
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Sequence
 
-from model.explore import renaming
-from model.explore.program import Program
-from model.explore.reductions import UNREDUCED, Reductions
-from model.explore.result import (
+from cowpath.model.explore import renaming
+from cowpath.model.explore.program import Program
+from cowpath.model.explore.reductions import UNREDUCED, Reductions
+from cowpath.model.explore.result import (
     DEADLOCK,
     Exploration,
     Limits,
@@ -19,7 +19,7 @@ from model.explore.result import (
     Witness,
     enforce,
 )
-from model.language.domains import Narrowed
+from cowpath.model.finite.domains import Narrowed
 
 _OVERHEAD = 33 + 8 + 32  # of a byte string, its place in a layer, its share of the set
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from model.explore.reductions import UNREDUCED, Reductions
-from model.explore.result import Engine, Exploration, Limits, Question, Report
-from model.language.domains import Narrowed
+from cowpath.model.explore.reductions import UNREDUCED, Reductions
+from cowpath.model.explore.result import Engine, Exploration, Limits, Question, Report
+from cowpath.model.finite.domains import Narrowed
 
 
 def explore(

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from model.language.evaluate import Vector
-from model.language.term import Term
+from cowpath.model.finite.reference import Vector
+from cowpath.model.finite.term import Term
 
 
 @dataclass(frozen=True)

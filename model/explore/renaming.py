@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
-from model.explore.codes import Coding, Columns, families
-from model.explore.reductions import Permutation
-from model.language.domains import Narrowed
+from cowpath.model.explore.codes import Coding, Columns, families
+from cowpath.model.explore.reductions import Permutation
+from cowpath.model.finite.domains import Narrowed
 
 
 def of_bytes(narrowed: Narrowed, symmetry: Sequence[Permutation]) -> Callable[[bytes], bytes] | None:

@@ -6,10 +6,10 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from model.explore.reductions import UNREDUCED, Reductions
-from model.language.domains import Narrowed
-from model.language.ground import GroundModel
-from model.language.term import Term
+from cowpath.model.explore.reductions import UNREDUCED, Reductions
+from cowpath.model.finite.domains import Narrowed
+from cowpath.model.finite.ground import GroundModel
+from cowpath.model.finite.term import Term
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from model.explore.codes import Coding
-from model.language.term import Node, Term, Terms
+from cowpath.model.explore.codes import Coding
+from cowpath.model.finite.term import Node, Term, Terms
 
 Values = npt.NDArray[np.int64]
 

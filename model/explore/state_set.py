@@ -13,8 +13,8 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from model.explore.codes import Columns, Indices
-from model.explore.packing import Words
+from cowpath.model.explore.codes import Columns, Indices
+from cowpath.model.explore.packing import Words
 
 _MERGE_RATIO = 4
 _RECENT = 17  # binary logarithm of the places

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 
-from model.explore.program import Program
-from model.explore.result import DEADLOCK, Limits, Question, enforce
-from model.language.domains import Narrowed
+from cowpath.model.explore.program import Program
+from cowpath.model.explore.result import DEADLOCK, Limits, Question, enforce
+from cowpath.model.finite.domains import Narrowed
 
 _Node = tuple[bytes, int]
 """A state, and the owner of the step that led there (-1 at the start)."""

@@ -16,15 +16,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from model.explore import codes, packing
-from model.explore.codes import Coding, Columns, Indices, Packed
-from model.explore.program import wait_matrix
-from model.explore.result import Question
-from model.explore.semantics import Semantics, joined
-from model.language.domains import Narrowed
-from model.language.evaluate import OutOfRange
-from model.language.ground import Command, GroundModel
-from model.language.term import Node, Term
+from cowpath.model.explore import codes, packing
+from cowpath.model.explore.codes import Coding, Columns, Indices, Packed
+from cowpath.model.explore.program import wait_matrix
+from cowpath.model.explore.result import Question
+from cowpath.model.explore.semantics import Semantics, joined
+from cowpath.model.finite.domains import Narrowed
+from cowpath.model.finite.ground import Command, GroundModel
+from cowpath.model.finite.reference import OutOfRange
+from cowpath.model.finite.term import Node, Term
 
 Mask = npt.NDArray[np.bool_]
 _MOST_ENTRIES = 1 << 20

@@ -6,11 +6,11 @@ import itertools
 import re
 from collections.abc import Collection, Iterator
 
-from model.explore.result import Question
-from model.language.ground import Command, GroundModel
-from model.language.sorts import BOOL, Bool, Enum, Index, Maybe
-from model.language.system import Variable
-from model.language.term import Term
+from cowpath.model.explore.result import Question
+from cowpath.model.finite.ground import Command, GroundModel
+from cowpath.model.finite.term import Term
+from cowpath.model.language.sorts import BOOL, Bool, Enum, Index, Maybe
+from cowpath.model.language.system import Variable
 
 EXCLUDED = "the values that can occur at all do not violate it"
 """Said of a claim that narrowing has decided, for there is nothing to look for."""

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from model.language.domains import Narrowed
-from model.language.term import Term, Terms, cells_of
+from cowpath.model.finite.domains import Narrowed
+from cowpath.model.finite.term import Term, Terms, cells_of
 
 
 @dataclass(frozen=True)

@@ -18,9 +18,9 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from textwrap import wrap
 
-from model.explore.program import wait_matrix
-from model.explore.result import DEADLOCK, Question
-from model.export.naming import (
+from cowpath.model.explore.program import wait_matrix
+from cowpath.model.explore.result import DEADLOCK, Question
+from cowpath.model.export.naming import (
     EXCLUDED,
     Identifiers,
     claim_of,
@@ -31,11 +31,11 @@ from model.export.naming import (
     values_of,
     word_for,
 )
-from model.export.processes import Process, Step, processes
-from model.language.domains import Narrowed
-from model.language.sorts import Bool
-from model.language.system import Variable
-from model.language.term import Node, Term, cells_of
+from cowpath.model.export.processes import Process, Step, processes
+from cowpath.model.finite.domains import Narrowed
+from cowpath.model.finite.term import Node, Term, cells_of
+from cowpath.model.language.sorts import Bool
+from cowpath.model.language.system import Variable
 
 _KEYWORDS = """
     active assert atomic bit bool break byte c_code c_decl c_expr c_state c_track chan d_proctype d_step do

@@ -14,9 +14,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from textwrap import wrap
 
-from model.explore.program import wait_matrix
-from model.explore.result import Question
-from model.export.naming import (
+from cowpath.model.explore.program import wait_matrix
+from cowpath.model.explore.result import Question
+from cowpath.model.export.naming import (
     EXCLUDED,
     Identifiers,
     arguments_of,
@@ -27,11 +27,11 @@ from model.export.naming import (
     values_of,
     word_for,
 )
-from model.language.domains import Narrowed
-from model.language.ground import Command
-from model.language.sorts import BOOL, Bool
-from model.language.system import Variable
-from model.language.term import Node, Term
+from cowpath.model.finite.domains import Narrowed
+from cowpath.model.finite.ground import Command
+from cowpath.model.finite.term import Node, Term
+from cowpath.model.language.sorts import BOOL, Bool
+from cowpath.model.language.system import Variable
 
 _RESERVED = """
     ACTION ASSUME ASSUMPTION AXIOM BOOLEAN BY CASE CHOOSE CONSTANT CONSTANTS COROLLARY DEF DEFINE DEFS DOMAIN

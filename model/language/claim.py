@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from model.language.errors import recording
-from model.language.expression import Expr, Quantified, coerce, local
-from model.language.sorts import BOOL, Index
-from model.language.system import State, System
+from cowpath.model.language.errors import recording
+from cowpath.model.language.expression import Expr, Quantified, coerce, local
+from cowpath.model.language.sorts import BOOL, Index
+from cowpath.model.language.system import State, System
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,19 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NoReturn
 
-from model.language.errors import fail
-from model.language.sorts import BOOL, Bool, Enum, Index, Int, Maybe, Position, Sort, family, is_ordered
+from cowpath.model.language.errors import fail
+from cowpath.model.language.sorts import (
+    BOOL,
+    Bool,
+    Enum,
+    Index,
+    Int,
+    Maybe,
+    Position,
+    Sort,
+    family,
+    is_ordered,
+)
 
 _fresh = itertools.count()
 

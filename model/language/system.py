@@ -13,9 +13,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from model.language.errors import fail, recording
-from model.language.expression import Expr, Local, Operand, Param, Read, coerce, exists, local, nobody
-from model.language.sorts import BOOL, Index, Maybe, Sort
+from cowpath.model.language.errors import fail, recording
+from cowpath.model.language.expression import Expr, Local, Operand, Param, Read, coerce, exists, local, nobody
+from cowpath.model.language.sorts import BOOL, Index, Maybe, Sort
 
 
 @dataclass(frozen=True)

@@ -12,12 +12,12 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from model.language.expression import Expr, index_of
-from model.language.sorts import Index
-from model.language.system import System
-from model.prove.facts import NOBODY, Fact, Facts
-from model.prove.prover import Poll
-from model.prove.sample import Sample
+from cowpath.model.language.expression import Expr, index_of
+from cowpath.model.language.sorts import Index
+from cowpath.model.language.system import System
+from cowpath.model.prove.facts import NOBODY, Fact, Facts
+from cowpath.model.prove.prover import Poll
+from cowpath.model.prove.sample import Sample
 
 Cases = npt.NDArray[np.bool_]
 """Whether something is so in each case: one dimension an axis."""

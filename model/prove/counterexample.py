@@ -14,17 +14,17 @@ from dataclasses import dataclass
 
 import z3
 
-from model.language.evaluate import OutOfRange, Reference, Vector
-from model.language.expression import index_of, local
-from model.language.instance import Instance, Layout, Table
-from model.language.sorts import Enum, Index
-from model.language.system import Action, State, System
-from model.prove.prover import Outcome
-from model.prove.rank import TERMINATION, Rank, obligations
-from model.prove.theorem import Induction
-from model.prove.theory import DEADLOCK, Obligation, Theory
-from model.symbolic.universe import Universe
-from model.trace.trace import waits
+from cowpath.model.finite.instance import Instance, Layout, Table
+from cowpath.model.finite.reference import OutOfRange, Reference, Vector
+from cowpath.model.language.expression import index_of, local
+from cowpath.model.language.sorts import Enum, Index
+from cowpath.model.language.system import Action, State, System
+from cowpath.model.prove.prover import Outcome
+from cowpath.model.prove.rank import TERMINATION, Rank, obligations
+from cowpath.model.prove.theorem import Induction
+from cowpath.model.prove.theory import DEADLOCK, Obligation, Theory
+from cowpath.model.prove.universe import Universe
+from cowpath.model.trace.trace import waits
 
 RLIMIT = 30_000_000
 LARGEST = 3

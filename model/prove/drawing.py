@@ -5,11 +5,11 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator
 
-from model.language.evaluate import Reference
-from model.language.expression import index_of
-from model.language.instance import Layout
-from model.language.sorts import BOOL
-from model.prove.counterexample import Counterexample
+from cowpath.model.finite.instance import Layout
+from cowpath.model.finite.reference import Reference
+from cowpath.model.language.expression import index_of
+from cowpath.model.language.sorts import BOOL
+from cowpath.model.prove.counterexample import Counterexample
 
 WIDTH = 100
 

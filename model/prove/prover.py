@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import z3
 
-from model.prove.theory import Obligation, Theory
+from cowpath.model.prove.theory import Obligation, Theory
 
 RLIMIT = 20_000_000
 """z3's units of work for one obligation: deterministic where time is not."""

@@ -23,15 +23,15 @@ from dataclasses import dataclass
 import networkx as nx
 import z3
 
-from model.language.claim import Measure
-from model.language.evaluate import Reference, Vector
-from model.language.expression import Const, Expr, If, local
-from model.language.sorts import Int
-from model.language.system import Action, State, System
-from model.prove.prover import Prover
-from model.prove.templates import Counter, counters, measures, reads_of
-from model.prove.theory import Obligation, Theory
-from model.symbolic.universe import Bindings
+from cowpath.model.finite.reference import Reference, Vector
+from cowpath.model.language.claim import Measure
+from cowpath.model.language.expression import Const, Expr, If, local
+from cowpath.model.language.sorts import Int
+from cowpath.model.language.system import Action, State, System
+from cowpath.model.prove.prover import Prover
+from cowpath.model.prove.templates import Counter, counters, measures, reads_of
+from cowpath.model.prove.theory import Obligation, Theory
+from cowpath.model.prove.universe import Bindings
 
 TERMINATION = "termination"
 _RISES = "the rank rises"

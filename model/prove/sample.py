@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from model.language.expression import (
+from cowpath.model.finite.instance import Instance, Layout
+from cowpath.model.language.expression import (
     Add,
     And,
     Const,
@@ -28,8 +29,7 @@ from model.language.expression import (
     Size,
     index_of,
 )
-from model.language.instance import Instance, Layout
-from model.language.system import System
+from cowpath.model.language.system import System
 
 Values = Any  # an array with a value for each state, or one for all of them
 

@@ -10,8 +10,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
-from model.language.claim import Claim, Measure
-from model.language.expression import (
+from cowpath.model.language.claim import Claim, Measure
+from cowpath.model.language.expression import (
     Add,
     And,
     Const,
@@ -27,8 +27,8 @@ from model.language.expression import (
     Read,
     nobody,
 )
-from model.language.sorts import BOOL, Enum, Index, Int, Maybe, Position
-from model.language.system import State, System, Variable
+from cowpath.model.language.sorts import BOOL, Enum, Index, Int, Maybe, Position
+from cowpath.model.language.system import State, System, Variable
 
 
 def parts(expr: Expr) -> tuple[Expr, ...]:

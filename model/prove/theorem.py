@@ -10,12 +10,12 @@ import itertools
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from model.language.claim import Argument
-from model.language.system import System
-from model.prove import rank
-from model.prove.prover import RLIMIT, Outcome, Poll, Prover
-from model.prove.rank import Rank
-from model.prove.theory import DEADLOCK, Obligation, Theory, descends, stays
+from cowpath.model.language.claim import Argument
+from cowpath.model.language.system import System
+from cowpath.model.prove import rank
+from cowpath.model.prove.prover import RLIMIT, Outcome, Poll, Prover
+from cowpath.model.prove.rank import Rank
+from cowpath.model.prove.theory import DEADLOCK, Obligation, Theory, descends, stays
 
 WAIT = "wait on "
 

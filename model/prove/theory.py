@@ -16,12 +16,12 @@ from functools import cached_property
 
 import z3
 
-from model.language.claim import Argument, Landmark
-from model.language.expression import Expr, Local, Quantified, index_of, local
-from model.language.sorts import Maybe, Position
-from model.language.system import Action, State, System, Wait
-from model.prove.templates import assigned_values, program, reads_of
-from model.symbolic.universe import Bindings, Look, Universe
+from cowpath.model.language.claim import Argument, Landmark
+from cowpath.model.language.expression import Expr, Local, Quantified, index_of, local
+from cowpath.model.language.sorts import Maybe, Position
+from cowpath.model.language.system import Action, State, System, Wait
+from cowpath.model.prove.templates import assigned_values, program, reads_of
+from cowpath.model.prove.universe import Bindings, Look, Universe
 
 DEADLOCK = "deadlock"
 _RANGE = "a value of its sort is in "

@@ -14,18 +14,19 @@ from functools import cache
 
 import z3
 
-from model.language.claim import Claim
-from model.language.evaluate import Vector
-from model.language.expression import Expr, Quantified, index_of
-from model.language.instance import Instance
-from model.language.system import Action
-from model.prove.candidates import Candidate, Cases
-from model.prove.counterexample import read
-from model.prove.prover import Poll
-from model.prove.sample import Sample
-from model.prove.templates import free, parts, reads_of
-from model.prove.theory import Theory
-from model.symbolic.universe import Bindings, joined
+from cowpath.model.finite.in_z3 import joined
+from cowpath.model.finite.instance import Instance
+from cowpath.model.finite.reference import Vector
+from cowpath.model.language.claim import Claim
+from cowpath.model.language.expression import Expr, Quantified, index_of
+from cowpath.model.language.system import Action
+from cowpath.model.prove.candidates import Candidate, Cases
+from cowpath.model.prove.counterexample import read
+from cowpath.model.prove.prover import Poll
+from cowpath.model.prove.sample import Sample
+from cowpath.model.prove.templates import free, parts, reads_of
+from cowpath.model.prove.theory import Theory
+from cowpath.model.prove.universe import Bindings
 
 Explore = Callable[[Instance, Vector | None], Sample]
 """Returns states that can be reached from one that is given, or initially, itself included."""

@@ -7,8 +7,8 @@ from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
-from model.scenarios.errors import ScenarioError, hint, shown
-from model.scenarios.scenario import Request, Scenario, load, loads
+from cowpath.model.scenarios.errors import ScenarioError, hint, shown
+from cowpath.model.scenarios.scenario import Request, Scenario, load, loads
 
 __all__ = ["Request", "Scenario", "ScenarioError", "bundled", "find", "load", "loads"]
 

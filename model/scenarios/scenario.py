@@ -12,9 +12,9 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from model.scenarios.errors import ScenarioError, hint, shown
-from model.scenarios.sizes import SECTOR, parse_size, show_bytes, show_extent
-from model.verdict import Verdict
+from cowpath.model.language.verdict import Verdict
+from cowpath.model.scenarios.errors import ScenarioError, hint, shown
+from cowpath.model.scenarios.sizes import SECTOR, parse_size, show_bytes, show_extent
 
 IO_KINDS = ("nbd-write", "nbd-zero", "guest-read", "guest-write", "client-discard")
 """Kinds of request that have an extent (`at`)."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from model.scenarios.errors import ScenarioError, shown
+from cowpath.model.scenarios.errors import ScenarioError, shown
 
 SECTOR = 512
 """Bytes in a sector."""

@@ -6,8 +6,8 @@ from itertools import groupby
 
 import tomli_w
 
-from model.scenarios.scenario import Request, Scenario
-from model.scenarios.sizes import SECTOR
+from cowpath.model.scenarios.scenario import Request, Scenario
+from cowpath.model.scenarios.sizes import SECTOR
 
 
 def document(scenario: Scenario) -> dict[str, object]:

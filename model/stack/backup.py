@@ -8,18 +8,11 @@ backup_before_write_notify (2.8).
 
 from __future__ import annotations
 
-from model.language.expression import Expr, exists, forall
-from model.language.system import State, System
-from model.stack import copying, writes
-from model.stack.tracked import Node
-from model.stack.world import (
-    Cluster,
-    Request,
-    at,
-    clusters_meet,
-    come_to,
-    touch_job,
-)
+from cowpath.model.language.expression import Expr, exists, forall
+from cowpath.model.language.system import State, System
+from cowpath.model.stack import copying, writes
+from cowpath.model.stack.tracked import Node
+from cowpath.model.stack.world import Cluster, Request, at, clusters_meet, come_to, touch_job
 
 
 def declare(system: System, secondary: Node, *, hidden: Node | None = None) -> None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from model.language.instance import Instance, Table
-from model.scenarios.geometry import Geometry, show_range
-from model.scenarios.scenario import Request, Scenario
-from model.stack.world import Fault, Kind
+from cowpath.model.finite.instance import Instance, Table
+from cowpath.model.scenarios.geometry import Geometry, show_range
+from cowpath.model.scenarios.scenario import Request, Scenario
+from cowpath.model.stack.world import Fault, Kind
 
 
 def bind(scenario: Scenario, geometry: Geometry) -> Instance:

@@ -9,11 +9,20 @@ Source: block/backup-top.c backup_top_cbw; block/block-copy.c block_copy (4.2, 5
 
 from __future__ import annotations
 
-from model.language.expression import Expr, If, exists, forall
-from model.language.system import State, System
-from model.stack import copying
-from model.stack.tracked import Node
-from model.stack.world import Cluster, Request, come_to, in_flight, is_kind, is_write, place, touch_job
+from cowpath.model.language.expression import Expr, If, exists, forall
+from cowpath.model.language.system import State, System
+from cowpath.model.stack import copying
+from cowpath.model.stack.tracked import Node
+from cowpath.model.stack.world import (
+    Cluster,
+    Request,
+    come_to,
+    in_flight,
+    is_kind,
+    is_write,
+    place,
+    touch_job,
+)
 
 _LIST = "block-copy's in-flight list"
 _HELD = "a copy of {clusters} in flight"

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from model.language.claim import Claim, claim
-from model.language.expression import Expr, exists, nobody
-from model.language.system import State
-from model.stack import protocol
-from model.stack.copying import HIDDEN
-from model.stack.tracked import Node
-from model.stack.world import Cluster, Request, Sector, at, in_extent, is_kind, is_write, own
+from cowpath.model.language.claim import Claim, claim
+from cowpath.model.language.expression import Expr, exists, nobody
+from cowpath.model.language.system import State
+from cowpath.model.stack import protocol
+from cowpath.model.stack.copying import HIDDEN
+from cowpath.model.stack.tracked import Node
+from cowpath.model.stack.world import Cluster, Request, Sector, at, in_extent, is_kind, is_write, own
 
 Where = Callable[[State, Expr], Expr]
 

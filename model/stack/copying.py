@@ -8,12 +8,12 @@ block_copy_with_bounce_buffer (4.2), block_copy_do_copy (5.0).
 
 from __future__ import annotations
 
-from model.language.expression import Expr, If, nobody
-from model.language.sorts import Position
-from model.language.system import State, System
-from model.stack import protocol
-from model.stack.tracked import Node
-from model.stack.world import Cluster, Request, Sector, at, come_to, in_extent, is_write, place
+from cowpath.model.language.expression import Expr, If, nobody
+from cowpath.model.language.sorts import Position
+from cowpath.model.language.system import State, System
+from cowpath.model.stack import protocol
+from cowpath.model.stack.tracked import Node
+from cowpath.model.stack.world import Cluster, Request, Sector, at, come_to, in_extent, is_write, place
 
 
 def _claims(s: State, r: Expr, x: Expr) -> Expr:

@@ -4,10 +4,10 @@ ends a loop that no place or cursor of a request ends.
 
 from __future__ import annotations
 
-from model.language.claim import Landmark, Level, Measure
-from model.language.expression import exists
-from model.stack.claims import PARKED
-from model.stack.world import Cluster, Request, at, is_kind
+from cowpath.model.language.claim import Landmark, Level, Measure
+from cowpath.model.language.expression import exists
+from cowpath.model.stack.claims import PARKED
+from cowpath.model.stack.world import Cluster, Request, at, is_kind
 
 CHECKPOINT = Level(
     "checkpoints",

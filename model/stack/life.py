@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from model.language.expression import Expr, exists
-from model.language.system import State
-from model.stack.claims import UNWRITTEN
-from model.stack.world import Request, Sector, at
+from cowpath.model.language.expression import Expr, exists
+from cowpath.model.language.system import State
+from cowpath.model.stack.claims import UNWRITTEN
+from cowpath.model.stack.world import Request, Sector, at
 
 STAGES = {
     "clean": "as the snapshot has it, not copied",

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from model.language.expression import Expr, If, exists, forall, nobody
-from model.language.system import State, System
-from model.stack import protocol
-from model.stack.tracked import Node
-from model.stack.world import Cluster, Request, Sector, at, come_to, in_extent, is_kind, place
+from cowpath.model.language.expression import Expr, If, exists, forall, nobody
+from cowpath.model.language.system import State, System
+from cowpath.model.stack import protocol
+from cowpath.model.stack.tracked import Node
+from cowpath.model.stack.world import Cluster, Request, Sector, at, come_to, in_extent, is_kind, place
 
 _ORIGINAL = "original data"
 

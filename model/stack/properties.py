@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from model.language.expression import Expr, coerce, exists, forall
-from model.language.sorts import BOOL
-from model.language.system import State, System
-from model.stack import overlay, protocol, replication, writes
-from model.stack.world import Cluster, Request, Sector, at, in_flight, is_kind, is_write
+from cowpath.model.language.expression import Expr, coerce, exists, forall
+from cowpath.model.language.sorts import BOOL
+from cowpath.model.language.system import State, System
+from cowpath.model.stack import overlay, protocol, replication, writes
+from cowpath.model.stack.world import Cluster, Request, Sector, at, in_flight, is_kind, is_write
 
 MEANING = {
     "snapshot": "a guest read returns the snapshot's value, or the guest's own data",

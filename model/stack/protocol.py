@@ -9,11 +9,11 @@ inherited (bdrv_refresh_limits, 2.8).
 
 from __future__ import annotations
 
-from model.language.expression import Expr, If, constant, exists
-from model.language.sorts import Enum
-from model.language.system import State, System
-from model.stack.tracked import Node
-from model.stack.world import Request, Sector, at, in_extent
+from cowpath.model.language.expression import Expr, If, constant, exists
+from cowpath.model.language.sorts import Enum
+from cowpath.model.language.system import State, System
+from cowpath.model.stack.tracked import Node
+from cowpath.model.stack.world import Request, Sector, at, in_extent
 
 Below = Enum("Below", ("out", "parked", "rmw", "settle", "final-parked", "inside"))
 _IO = ("rmw", "copy-read", "secondary-read", "write")

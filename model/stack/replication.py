@@ -6,20 +6,10 @@ replication_stop; blockjob.c block_job_cancel_sync; block/backup.c backup_run, b
 
 from __future__ import annotations
 
-from model.language.expression import Expr, If, constant, exists, nobody
-from model.language.system import State, System
-from model.stack import backup
-from model.stack.world import (
-    Cluster,
-    Job,
-    Request,
-    Sector,
-    at,
-    come_to,
-    in_flight,
-    is_kind,
-    place,
-)
+from cowpath.model.language.expression import Expr, If, constant, exists, nobody
+from cowpath.model.language.system import State, System
+from cowpath.model.stack import backup
+from cowpath.model.stack.world import Cluster, Job, Request, Sector, at, come_to, in_flight, is_kind, place
 
 _WHERE = {"guest-read": ("read", "lookup-active"), "guest-write": ("guest", "allocate")}
 

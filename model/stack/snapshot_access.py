@@ -10,11 +10,11 @@ Source: block/copy-before-write.c cbw_do_copy_before_write, cbw_snapshot_read_lo
 
 from __future__ import annotations
 
-from model.language.expression import Expr, If, exists, forall
-from model.language.system import State, System
-from model.stack import overlay, protocol
-from model.stack.tracked import Node
-from model.stack.world import Cluster, Request, Sector, at, come_to, is_kind, place
+from cowpath.model.language.expression import Expr, If, exists, forall
+from cowpath.model.language.system import State, System
+from cowpath.model.stack import overlay, protocol
+from cowpath.model.stack.tracked import Node
+from cowpath.model.stack.world import Cluster, Request, Sector, at, come_to, is_kind, place
 
 _WRITE = "block/copy-before-write.c cbw_do_copy_before_write, 10.1"
 _READ = "block/copy-before-write.c cbw_co_preadv_snapshot, 10.1"

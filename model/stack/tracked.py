@@ -20,10 +20,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from model.language.expression import Expr, If, Operand, exists, nobody
-from model.language.sorts import Maybe
-from model.language.system import State, System
-from model.stack.world import Request, Sector
+from cowpath.model.language.expression import Expr, If, Operand, exists, nobody
+from cowpath.model.language.sorts import Maybe
+from cowpath.model.language.system import State, System
+from cowpath.model.stack.world import Request, Sector
 
 SOURCE = "block/io.c wait_serialising_requests, 2.8"
 

@@ -6,9 +6,9 @@ scenario; the geometry's own text is the reason for each.
 
 from __future__ import annotations
 
-from model.language.claim import claim
-from model.stack import protocol
-from model.stack.world import Request, Sector, is_kind, is_write, own
+from cowpath.model.language.claim import claim
+from cowpath.model.stack import protocol
+from cowpath.model.stack.world import Request, Sector, is_kind, is_write, own
 
 GIVEN = (
     claim("a request of data touches a cluster", Request)(

@@ -18,9 +18,9 @@ waiter may run again at any later time, in any order, which contains QEMU's firs
 
 from __future__ import annotations
 
-from model.language.expression import Expr, constant, exists
-from model.language.sorts import Enum, Index, Int, Maybe, Position
-from model.language.system import State, System
+from cowpath.model.language.expression import Expr, constant, exists
+from cowpath.model.language.sorts import Enum, Index, Int, Maybe, Position
+from cowpath.model.language.system import State, System
 
 Request = Index("Request", ordered=False)
 Sector = Index("Sector", ordered=True)

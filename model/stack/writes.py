@@ -13,11 +13,11 @@ Head and tail are read in one step, for the same reason.
 
 from __future__ import annotations
 
-from model.language.expression import Expr, If, exists, nobody
-from model.language.system import State, System
-from model.stack import protocol
-from model.stack.tracked import Node
-from model.stack.world import Request, Sector, at, come_to, in_extent, is_write, place
+from cowpath.model.language.expression import Expr, If, exists, nobody
+from cowpath.model.language.system import State, System
+from cowpath.model.stack import protocol
+from cowpath.model.stack.tracked import Node
+from cowpath.model.stack.world import Request, Sector, at, come_to, in_extent, is_write, place
 
 
 def secondary_node(

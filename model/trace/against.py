@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from model.language.evaluate import Reference, Vector
-from model.language.instance import Instance
-from model.language.system import Action, System
-from model.trace.trace import Trace, TraceStep, replay
+from cowpath.model.finite.instance import Instance
+from cowpath.model.finite.reference import Reference, Vector
+from cowpath.model.language.system import Action, System
+from cowpath.model.trace.trace import Trace, TraceStep, replay
 
 MOST_STEPS = 400
 """How far the other design is followed after they part."""

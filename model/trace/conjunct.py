@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from model.language.evaluate import Bindings, Reference, Vector
-from model.language.expression import (
+from cowpath.model.finite.reference import Bindings, Reference, Vector
+from cowpath.model.language.expression import (
     Add,
     And,
     Const,
@@ -22,7 +22,7 @@ from model.language.expression import (
     Read,
     Size,
 )
-from model.language.sorts import BOOL
+from cowpath.model.language.sorts import BOOL
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from model.trace.conjunct import Fact
-from model.trace.trace import Trace, TraceStep, WaitEdge
+from cowpath.model.trace.conjunct import Fact
+from cowpath.model.trace.trace import Trace, TraceStep, WaitEdge
 
 JUDGED = "but the snapshot has"
 """The label under which a step notes what it should have read."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import pairwise
 
-from model.language.evaluate import Reference, Vector
-from model.language.instance import Instance
-from model.language.system import System
-from model.trace.trace import Path, ReplayError, Trace, TraceState, WaitEdge, follow, setting, waits
+from cowpath.model.finite.instance import Instance
+from cowpath.model.finite.reference import Reference, Vector
+from cowpath.model.language.system import System
+from cowpath.model.trace.trace import Path, ReplayError, Trace, TraceState, WaitEdge, follow, setting, waits
 
 
 def replay_lasso(

@@ -7,12 +7,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from model.language.evaluate import Reference
-from model.language.instance import Instance
-from model.language.system import Action, System
-from model.trace import record
-from model.trace.lasso import replay_lasso
-from model.trace.trace import REFINEMENT, Path, ReplayError, Trace, made, replay
+from cowpath.model.finite.instance import Instance
+from cowpath.model.finite.reference import Reference
+from cowpath.model.language.system import Action, System
+from cowpath.model.trace import record
+from cowpath.model.trace.lasso import replay_lasso
+from cowpath.model.trace.trace import REFINEMENT, Path, ReplayError, Trace, made, replay
 
 _KEYS: dict[str, Callable[[Any], bool]] = {
     "design": lambda value: isinstance(value, str),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from model.trace.trace import Trace, TraceStep
+from cowpath.model.trace.trace import Trace, TraceStep
 
 
 def document(trace: Trace) -> dict[str, Any]:

@@ -7,11 +7,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from model.language.evaluate import Reference, Vector
-from model.language.expression import Read
-from model.language.instance import Instance
-from model.language.system import Action, Property, System
-from model.trace.conjunct import Fact, failed
+from cowpath.model.finite.instance import Instance
+from cowpath.model.finite.reference import Reference, Vector
+from cowpath.model.language.expression import Read
+from cowpath.model.language.system import Action, Property, System
+from cowpath.model.trace.conjunct import Fact, failed
 
 Path = Sequence[tuple[Action, tuple[int, ...]]]
 REFINEMENT = "refinement"

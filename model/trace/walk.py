@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from model.language.evaluate import Reference, Step, Vector
-from model.language.instance import Instance
-from model.language.sorts import BOOL, Enum, Maybe
-from model.language.system import Action, System, Variable
-from model.trace.trace import Trace, TraceState, Words, decided_by, grouped, replay
+from cowpath.model.finite.instance import Instance
+from cowpath.model.finite.reference import Reference, Step, Vector
+from cowpath.model.language.sorts import BOOL, Enum, Maybe
+from cowpath.model.language.system import Action, System, Variable
+from cowpath.model.trace.trace import Trace, TraceState, Words, decided_by, grouped, replay
 
 
 @dataclass(frozen=True)

@@ -26,9 +26,9 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from model.explore.result import questions
-from model.export.promela import promela
-from model.export.tla import tla
+from cowpath.model.explore.result import questions
+from cowpath.model.export.promela import promela
+from cowpath.model.export.tla import tla
 from tests import referees
 from tests.benchmarks.ours import CLAIMS, HERE, MODELS, SIZES, WAYS, Measured, Way, model_of
 

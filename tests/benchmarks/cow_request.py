@@ -15,10 +15,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from model.language.expression import Expr, If, constant, exists, nobody
-from model.language.instance import Instance, Table
-from model.language.sorts import Enum, Index, Maybe, Position
-from model.language.system import State, System
+from cowpath.model.finite.instance import Instance, Table
+from cowpath.model.language.expression import Expr, If, constant, exists, nobody
+from cowpath.model.language.sorts import Enum, Index, Maybe, Position
+from cowpath.model.language.system import State, System
 
 Request = Index("Request", ordered=False)
 Cluster = Index("Cluster", ordered=True)

@@ -8,16 +8,16 @@ import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from cowpath import collect_rarely
-from model.check import finite
-from model.designs import DESIGNS
-from model.explore.engines import ENGINES
-from model.explore.result import UNLIMITED, Engine, questions
-from model.language.domains import Narrowed, narrow
-from model.language.ground import ground
-from model.reduce.choice import NAMES, choose
-from model.scenarios import find
-from model.scenarios.geometry import reduce
+from cowpath.command_line import collect_rarely
+from cowpath.model.bench.check import finite
+from cowpath.model.designs import DESIGNS
+from cowpath.model.explore.engines import ENGINES
+from cowpath.model.explore.result import UNLIMITED, Engine, questions
+from cowpath.model.finite.domains import Narrowed, narrow
+from cowpath.model.finite.ground import ground
+from cowpath.model.reductions.choice import NAMES, choose
+from cowpath.model.scenarios import find
+from cowpath.model.scenarios.geometry import reduce
 from tests.benchmarks import cow_request
 
 HERE = Path(__file__).parent
@@ -85,7 +85,7 @@ def model_of(name: str, size: str) -> Narrowed:
 def engine_of(way: Way) -> Engine:
     """Return the engine; without reductions native waits for its best code, as pan does for gcc."""
     if way.engine == "native" and not way.reductions:
-        from model.explore.native.engine import NativeEngine
+        from cowpath.model.explore.native.engine import NativeEngine
 
         return NativeEngine(patience=0)
     return ENGINES[way.engine]

@@ -20,19 +20,19 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from conformance.monitor.monitor import judge
-from conformance.monitor.oracle import Oracle
-from conformance.scheduler.kernel import Kernel, Strategy, Substrate
-from conformance.scheduler.schedule import Replay, Schedule
-from conformance.scheduler.substrate import Greenlets, PooledThreads
-from conformance.strategies.exhaustive import DPOR
-from conformance.strategies.priorities import PCT, POS, UniformRandomWalk
-from conformance.strategies.simple import RandomWalk
-from conformance.workload import Workload
-from impl.design import Geometry
-from impl.stack import Stack
-from model.designs import DESIGNS as MODELS
-from model.scenarios import find
+from cowpath.conformance.monitor.monitor import judge
+from cowpath.conformance.monitor.oracle import Oracle
+from cowpath.conformance.runs.workload import Workload
+from cowpath.conformance.scheduler.kernel import Kernel, Strategy, Substrate
+from cowpath.conformance.scheduler.schedule import Replay, Schedule
+from cowpath.conformance.scheduler.substrate import Greenlets, PooledThreads
+from cowpath.conformance.strategies.exhaustive import DPOR
+from cowpath.conformance.strategies.priorities import PCT, POS, UniformRandomWalk
+from cowpath.conformance.strategies.simple import RandomWalk
+from cowpath.impl.design import Geometry
+from cowpath.impl.stack import Stack
+from cowpath.model.designs import DESIGNS as MODELS
+from cowpath.model.scenarios import find
 
 DESIGN, SCENARIO = "rfc-2016", "two-by-two"
 UNDER_FRONTRUN = "--under-frontrun"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from model.scenarios import bundled
+from cowpath.model.scenarios import bundled
 
 NAMES = [scenario.name for scenario in bundled()]
 

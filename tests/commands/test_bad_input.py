@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from model.designs import DESIGNS
-from model.scenarios import bundled
-from model.stack.properties import MEANING
+from cowpath.model.designs import DESIGNS
+from cowpath.model.scenarios import bundled
+from cowpath.model.stack.properties import MEANING
 from tests.commands.running import SMALL, run
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from model.stack.properties import STANDARD
+from cowpath.model.stack.properties import STANDARD
 from tests.commands.running import COWPATH, LONG, PATIENCE, SMALL, environment, on_terminal
 
 # -- Ctrl-C

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from model.designs import DESIGNS
-from model.stack.properties import STANDARD
+from cowpath.model.designs import DESIGNS
+from cowpath.model.stack.properties import STANDARD
 from tests.commands.running import STEP, Ran, run
 from tests.commands.tables import table
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-import model.scenarios
-from model.designs import DESIGNS
-from model.scenarios import bundled
+from cowpath.model import scenarios
+from cowpath.model.designs import DESIGNS
+from cowpath.model.scenarios import bundled
 from tests.commands.running import COLUMNS, Ran, widest
 
 
@@ -69,7 +69,7 @@ def test_one_scenario_is_shown_with_its_reduced_geometry(cowpath: Callable[..., 
 def test_a_file_of_ones_own_works_as_a_bundled_scenario(
     tmp_path: Path, cowpath: Callable[..., Ran], command: list[str]
 ) -> None:
-    (original,) = Path(model.scenarios.__file__).parent.glob("*-unaligned-write.toml")
+    (original,) = Path(scenarios.__file__).parent.glob("*-unaligned-write.toml")
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "scenario.toml").write_bytes(original.read_bytes())
     own, its = cowpath(*command, "mine/scenario.toml"), cowpath(*command, "unaligned-write")

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from model.designs import DESIGNS
-from model.scenarios import bundled
+from cowpath.model.designs import DESIGNS
+from cowpath.model.scenarios import bundled
 from tests.commands.running import COLUMNS, SMALL, Ran, run, widest
 from tests.commands.tables import table
 

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from model.check import check
-from model.designs import DESIGNS
-from model.scenarios import loads
-from model.stack.properties import MEANING
-from model.trace.text import render
+from cowpath.model.bench.check import check
+from cowpath.model.designs import DESIGNS
+from cowpath.model.render.text import render
+from cowpath.model.scenarios import loads
+from cowpath.model.stack.properties import MEANING
 from tests.commands.running import LONG, SMALL, Ran, run
 
 TRACE = ("trace", "rfc-2016", "--scenario", "unaligned-write")

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-from model.scenarios import bundled
+from cowpath.model.scenarios import bundled
 from tests.commands.running import COLUMNS, STEP, Ran, widest
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from model.stack.properties import STANDARD
+from cowpath.model.stack.properties import STANDARD
 from tests.commands.running import LONG, Ran, on_terminal
 
 # -- exit statuses

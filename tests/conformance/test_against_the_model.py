@@ -8,21 +8,21 @@ from typing import Any
 
 import pytest
 
-from conformance.log import ORIGINAL
-from conformance.replay import confirm
-from conformance.scheduler.kernel import Kernel
-from conformance.scheduler.substrate import Greenlets, PooledThreads
-from conformance.strategies.simple import RandomWalk
-from conformance.workload import Workload
-from impl.designs import DESIGNS as RUN
-from model.check import check
-from model.designs import DESIGNS
-from model.language.evaluate import Reference
-from model.language.system import Action
-from model.scenarios import ScenarioError, bundled, find
-from model.scenarios.geometry import reduce as smallest
-from model.stack.binding import bind
-from model.trace.trace import Trace, replay
+from cowpath.conformance.campaign.replay import confirm
+from cowpath.conformance.runs.log import ORIGINAL
+from cowpath.conformance.runs.workload import Workload
+from cowpath.conformance.scheduler.kernel import Kernel
+from cowpath.conformance.scheduler.substrate import Greenlets, PooledThreads
+from cowpath.conformance.strategies.simple import RandomWalk
+from cowpath.impl.designs import DESIGNS as RUN
+from cowpath.model.bench.check import check
+from cowpath.model.designs import DESIGNS
+from cowpath.model.finite.reference import Reference
+from cowpath.model.language.system import Action
+from cowpath.model.scenarios import ScenarioError, bundled, find
+from cowpath.model.scenarios.geometry import reduce as smallest
+from cowpath.model.stack.binding import bind
+from cowpath.model.trace.trace import Trace, replay
 
 each_design = pytest.mark.parametrize("design", list(DESIGNS))
 

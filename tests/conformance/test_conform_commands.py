@@ -10,20 +10,20 @@ from typing import Any
 
 import pytest
 
-from conformance.conform import Plan, conform
-from conformance.finding import CanaryError
-from conformance.log import Sight
-from conformance.log_file import Header, LogError, read, write
-from conformance.scheduler.kernel import Kernel
-from conformance.scheduler.substrate import Greenlets
-from conformance.strategies.portfolio import Portfolio
-from conformance.stress import Stress
-from conformance.workload import Workload
-from cowpath import run
-from model.scenarios import bundled, find
-from model.scenarios.scenario import from_document
-from model.scenarios.writing import document
-from model.verdict import Verdict
+from cowpath.command_line import run
+from cowpath.conformance.campaign.alarm import CanaryError
+from cowpath.conformance.campaign.conform import Plan, conform
+from cowpath.conformance.runs.log import Sight
+from cowpath.conformance.runs.log_file import Header, LogError, read, write
+from cowpath.conformance.runs.stress import Stress
+from cowpath.conformance.runs.workload import Workload
+from cowpath.conformance.scheduler.kernel import Kernel
+from cowpath.conformance.scheduler.substrate import Greenlets
+from cowpath.conformance.strategies.portfolio import Portfolio
+from cowpath.model.language.verdict import Verdict
+from cowpath.model.scenarios import bundled, find
+from cowpath.model.scenarios.scenario import from_document
+from cowpath.model.scenarios.writing import document
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ def test_free_threads_are_a_strategy(cowpath: Command) -> None:
 def test_a_canary_that_lives_voids_the_campaign(monkeypatch: pytest.MonkeyPatch) -> None:
     plan = Plan(("rfc-2016",), (find("race"),), None, ("portfolio",), 10, Sight.WHITE)
     assert [outcome.verdict for outcome in conform(plan)] == [Verdict.HOLDS]
-    monkeypatch.setattr("conformance.conform.CANARY", ("rfc-2016", "rfc-2016", "race"))
+    monkeypatch.setattr("cowpath.conformance.campaign.conform.CANARY", ("rfc-2016", "rfc-2016", "race"))
     with pytest.raises(CanaryError, match="the canary lives: rfc-2016 was not refused as rfc-2016"):
         list(conform(plan))
 

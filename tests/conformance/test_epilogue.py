@@ -6,19 +6,19 @@ from dataclasses import replace
 
 import pytest
 
-from conformance.epilogue import epilogue
-from conformance.log import ORIGINAL, Sight
-from conformance.monitor.monitor import judge
-from conformance.monitor.oracle import Oracle
-from conformance.scheduler.kernel import Kernel
-from conformance.scheduler.schedule import Replay
-from conformance.scheduler.substrate import Greenlets
-from conformance.strategies.portfolio import STRATEGIES
-from conformance.stress import Stress
-from conformance.workload import Workload
-from model.designs import DESIGNS
-from model.scenarios import find
-from model.scenarios.scenario import MOST_REQUESTS
+from cowpath.conformance.monitor.monitor import judge
+from cowpath.conformance.monitor.oracle import Oracle
+from cowpath.conformance.runs.epilogue import epilogue
+from cowpath.conformance.runs.log import ORIGINAL, Sight
+from cowpath.conformance.runs.stress import Stress
+from cowpath.conformance.runs.workload import Workload
+from cowpath.conformance.scheduler.kernel import Kernel
+from cowpath.conformance.scheduler.schedule import Replay
+from cowpath.conformance.scheduler.substrate import Greenlets
+from cowpath.conformance.strategies.portfolio import STRATEGIES
+from cowpath.model.designs import DESIGNS
+from cowpath.model.scenarios import find
+from cowpath.model.scenarios.scenario import MOST_REQUESTS
 
 
 def workload(design: str, scenario: str) -> Workload:

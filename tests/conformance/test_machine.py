@@ -14,17 +14,17 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 from hypothesis.stateful import run_state_machine_as_test as run_machine
 
-from conformance.finding import examine
-from conformance.monitor.monitor import Monitor
-from conformance.monitor.oracle import Move, Oracle
-from conformance.scheduler.kernel import Kernel, Strategy, Task
-from conformance.scheduler.schedule import Replay, Schedule
-from conformance.scheduler.substrate import Greenlets
-from conformance.strategies.portfolio import Portfolio
-from conformance.workload import Workload
-from model.designs import DESIGNS
-from model.scenarios import Scenario, ScenarioError, find
-from model.scenarios.scenario import from_document
+from cowpath.conformance.campaign.alarm import examine
+from cowpath.conformance.monitor.monitor import Monitor
+from cowpath.conformance.monitor.oracle import Move, Oracle
+from cowpath.conformance.runs.workload import Workload
+from cowpath.conformance.scheduler.kernel import Kernel, Strategy, Task
+from cowpath.conformance.scheduler.schedule import Replay, Schedule
+from cowpath.conformance.scheduler.substrate import Greenlets
+from cowpath.conformance.strategies.portfolio import Portfolio
+from cowpath.model.designs import DESIGNS
+from cowpath.model.scenarios import Scenario, ScenarioError, find
+from cowpath.model.scenarios.scenario import from_document
 
 DETERMINISTIC = settings(derandomize=True, deadline=None, database=None)
 # Few of the rules are enabled at a time.

@@ -7,21 +7,21 @@ from collections.abc import Sequence
 
 import pytest
 
-from conformance.columns import draw
-from conformance.finding import Finding, examine
-from conformance.log import Event, Sight
-from conformance.monitor import explain
-from conformance.monitor.monitor import Monitor, judge
-from conformance.monitor.oracle import Oracle
-from conformance.scheduler.kernel import Kernel, Strategy
-from conformance.scheduler.substrate import Greenlets
-from conformance.strategies.exhaustive import DPOR
-from conformance.strategies.portfolio import Portfolio
-from conformance.stress import Stress
-from conformance.workload import Workload
-from impl.extent import Extent
-from model.designs import DESIGNS
-from model.scenarios import bundled, find
+from cowpath.conformance.campaign.alarm import Finding, examine
+from cowpath.conformance.campaign.columns import draw
+from cowpath.conformance.monitor import explain
+from cowpath.conformance.monitor.monitor import Monitor, judge
+from cowpath.conformance.monitor.oracle import Oracle
+from cowpath.conformance.runs.log import Event, Sight
+from cowpath.conformance.runs.stress import Stress
+from cowpath.conformance.runs.workload import Workload
+from cowpath.conformance.scheduler.kernel import Kernel, Strategy
+from cowpath.conformance.scheduler.substrate import Greenlets
+from cowpath.conformance.strategies.exhaustive import DPOR
+from cowpath.conformance.strategies.portfolio import Portfolio
+from cowpath.impl.extent import Extent
+from cowpath.model.designs import DESIGNS
+from cowpath.model.scenarios import bundled, find
 
 each_sight = pytest.mark.parametrize("sight", list(Sight))
 

@@ -15,20 +15,21 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from conformance.finding import CanaryError, examine
-from conformance.log import Sight
-from conformance.monitor.oracle import Oracle
-from conformance.mutants import campaign, cli
-from conformance.mutants.campaign import Outcome, Plan, hunt_all, mutated
-from conformance.mutants.catalogue import CANARY, MUTANTS, scenario_of
-from conformance.mutants.mutant import SIGHTS, ModelMutant, Mutant, StackMutant
-from conformance.reducer import Deviate
-from conformance.scheduler.kernel import Kernel
-from conformance.scheduler.schedule import Replay, Schedule
-from conformance.scheduler.substrate import Greenlets
-from conformance.workload import Workload
-from impl.overlay import Hidden
-from model.designs import DESIGNS
+from cowpath.conformance.campaign.alarm import CanaryError, examine
+from cowpath.conformance.campaign.reducer import Deviate
+from cowpath.conformance.commands import mutants as mutants_command
+from cowpath.conformance.monitor.oracle import Oracle
+from cowpath.conformance.mutants import hunt
+from cowpath.conformance.mutants.catalogue import CANARY, MUTANTS, scenario_of
+from cowpath.conformance.mutants.hunt import Outcome, Plan, hunt_all, mutated
+from cowpath.conformance.mutants.mutant import SIGHTS, ModelMutant, Mutant, StackMutant
+from cowpath.conformance.runs.log import Sight
+from cowpath.conformance.runs.workload import Workload
+from cowpath.conformance.scheduler.kernel import Kernel
+from cowpath.conformance.scheduler.schedule import Replay, Schedule
+from cowpath.conformance.scheduler.substrate import Greenlets
+from cowpath.impl.overlay import Hidden
+from cowpath.model.designs import DESIGNS
 
 COWPATH = Path(sys.executable).with_name("cowpath")
 KILLS = Path(__file__).with_name("kills.json")
@@ -138,12 +139,12 @@ def test_what_the_threads_cannot_tell_shows_in_the_verdicts() -> None:
 
 
 def test_the_median_counts_hunts_in_vain() -> None:
-    assert campaign.Hunt("random", (3, None, 1)).median == 3
-    assert campaign.Hunt("random", (3, None, None)).median is None
+    assert hunt.Hunt("random", (3, None, 1)).median == 3
+    assert hunt.Hunt("random", (3, None, None)).median is None
 
 
 def test_a_bench_that_sees_nothing_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(campaign, "examine", lambda oracle, run: None)
+    monkeypatch.setattr(hunt, "examine", lambda oracle, run: None)
     with pytest.raises(CanaryError, match="the canary survives"):
         next(hunt_all(MUTANTS, Plan(budget=5, seeds=1)))
 
@@ -183,9 +184,9 @@ def test_an_interrupt_leaves_the_rest_undetermined(monkeypatch: pytest.MonkeyPat
         yield from hunt_all(chosen[:1], *arguments)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(cli, "hunt_all", interrupted)
+    monkeypatch.setattr(mutants_command, "hunt_all", interrupted)
     arguments = ["nobody-is-woken", "nothing-is-copied", "--budget", "9", "--json", str(tmp_path / "out")]
-    done = CliRunner().invoke(cli.mutants, arguments)
+    done = CliRunner().invoke(mutants_command.mutants, arguments)
     assert done.exit_code == 3
     assert done.output.endswith("interrupted: 1 of 2 are undetermined\n")
     assert "Killed: 1 (impl 1)." in done.output

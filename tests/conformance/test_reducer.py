@@ -6,14 +6,14 @@ import statistics
 
 import pytest
 
-from conformance.log import ORIGINAL
-from conformance.reducer import Deviate, Reduced, reduce
-from conformance.scheduler.kernel import Kernel, Strategy
-from conformance.scheduler.schedule import Replay, Schedule
-from conformance.scheduler.substrate import Greenlets
-from conformance.strategies.simple import RandomWalk
-from conformance.workload import Run, Workload
-from model.scenarios import find
+from cowpath.conformance.campaign.reducer import Deviate, Reduced, reduce
+from cowpath.conformance.runs.log import ORIGINAL
+from cowpath.conformance.runs.workload import Run, Workload
+from cowpath.conformance.scheduler.kernel import Kernel, Strategy
+from cowpath.conformance.scheduler.schedule import Replay, Schedule
+from cowpath.conformance.scheduler.substrate import Greenlets
+from cowpath.conformance.strategies.simple import RandomWalk
+from cowpath.model.scenarios import find
 
 CASES = [
     ("unserialised", "race"),

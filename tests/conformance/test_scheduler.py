@@ -7,15 +7,15 @@ from functools import partial
 
 import pytest
 
-from conformance.scheduler.kernel import Failure, Kernel, Substrate
-from conformance.scheduler.schedule import Replay, ReplayError, Schedule
-from conformance.scheduler.substrate import Greenlets, PooledThreads
-from conformance.scheduler.sync import ScheduledSync
-from conformance.strategies.exhaustive import BoundedDFS
-from conformance.strategies.priorities import PCT, POS, UniformRandomWalk
-from conformance.strategies.simple import RandomWalk, Sequential
-from conformance.workload import Workload
-from model.scenarios import find
+from cowpath.conformance.runs.workload import Workload
+from cowpath.conformance.scheduler.kernel import Failure, Kernel, Substrate
+from cowpath.conformance.scheduler.schedule import Replay, ReplayError, Schedule
+from cowpath.conformance.scheduler.substrate import Greenlets, PooledThreads
+from cowpath.conformance.scheduler.sync import ScheduledSync
+from cowpath.conformance.strategies.exhaustive import BoundedDFS
+from cowpath.conformance.strategies.priorities import PCT, POS, UniformRandomWalk
+from cowpath.conformance.strategies.simple import RandomWalk, Sequential
+from cowpath.model.scenarios import find
 from tests.conformance.toys import SUBSTRATES, Toy, locking
 
 

@@ -9,13 +9,13 @@ from math import comb, factorial
 
 import pytest
 
-from conformance.scheduler.kernel import Kernel, Strategy
-from conformance.scheduler.substrate import Greenlets
-from conformance.strategies.exhaustive import DPOR, BoundedDFS, SleepSets
-from conformance.strategies.priorities import PCT, POS, UniformRandomWalk
-from conformance.strategies.simple import Guided, RandomWalk, Wanted
-from conformance.workload import Run, Workload
-from model.scenarios import find
+from cowpath.conformance.runs.workload import Run, Workload
+from cowpath.conformance.scheduler.kernel import Kernel, Strategy
+from cowpath.conformance.scheduler.substrate import Greenlets
+from cowpath.conformance.strategies.exhaustive import DPOR, BoundedDFS, SleepSets
+from cowpath.conformance.strategies.priorities import PCT, POS, UniformRandomWalk
+from cowpath.conformance.strategies.simple import Guided, RandomWalk, Wanted
+from cowpath.model.scenarios import find
 from tests.conformance.toys import Toy
 
 EVERYTHING = 10**9

@@ -10,16 +10,16 @@ from pathlib import Path
 
 import pytest
 
-from conformance.conform import runs
-from conformance.monitor.oracle import Oracle
-from conformance.mutants.catalogue import MUTANTS, scenario_of
-from conformance.mutants.mutant import StackMutant
-from conformance.scheduler.kernel import Kernel
-from conformance.scheduler.substrate import Greenlets, PooledThreads
-from conformance.tours import Coverage, Graph, cover
-from conformance.workload import Workload
-from model.designs import DESIGNS
-from model.scenarios import Scenario, bundled, find
+from cowpath.conformance.campaign.conform import runs
+from cowpath.conformance.campaign.tours import Coverage, Graph, cover
+from cowpath.conformance.monitor.oracle import Oracle
+from cowpath.conformance.mutants.catalogue import MUTANTS, scenario_of
+from cowpath.conformance.mutants.mutant import StackMutant
+from cowpath.conformance.runs.workload import Workload
+from cowpath.conformance.scheduler.kernel import Kernel
+from cowpath.conformance.scheduler.substrate import Greenlets, PooledThreads
+from cowpath.model.designs import DESIGNS
+from cowpath.model.scenarios import Scenario, bundled, find
 
 COWPATH = Path(sys.executable).with_name("cowpath")
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from conformance.monitor.oracle import Oracle
-from conformance.tours import Graph
-from impl.context import AioContext, Request
-from impl.extent import Extent
-from impl.sync import Threads
-from impl.tracked import TrackedRequests
-from model.designs import DESIGNS
-from model.scenarios import find
+from cowpath.conformance.campaign.tours import Graph
+from cowpath.conformance.monitor.oracle import Oracle
+from cowpath.impl.context import AioContext, Request
+from cowpath.impl.extent import Extent
+from cowpath.impl.sync import Threads
+from cowpath.impl.tracked import TrackedRequests
+from cowpath.model.designs import DESIGNS
+from cowpath.model.scenarios import find
 
 BLOCK = [Extent(0, 4096)]
 

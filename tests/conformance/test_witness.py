@@ -8,21 +8,21 @@ from pathlib import Path
 
 import pytest
 
-from conformance import log_file
-from conformance.log import Event, Sight
-from conformance.monitor import explain, witness
-from conformance.monitor.monitor import judge
-from conformance.monitor.oracle import Oracle
-from conformance.scheduler.kernel import Kernel
-from conformance.scheduler.substrate import Greenlets
-from conformance.strategies.portfolio import Portfolio
-from conformance.stress import Stress
-from conformance.workload import Workload
-from cowpath import run
-from model.designs import DESIGNS
-from model.formats import FORMATS
-from model.scenarios import find
-from model.trace.text import render
+from cowpath.command_line import run
+from cowpath.conformance.monitor import explain, witness
+from cowpath.conformance.monitor.monitor import judge
+from cowpath.conformance.monitor.oracle import Oracle
+from cowpath.conformance.runs import log_file
+from cowpath.conformance.runs.log import Event, Sight
+from cowpath.conformance.runs.stress import Stress
+from cowpath.conformance.runs.workload import Workload
+from cowpath.conformance.scheduler.kernel import Kernel
+from cowpath.conformance.scheduler.substrate import Greenlets
+from cowpath.conformance.strategies.portfolio import Portfolio
+from cowpath.model.designs import DESIGNS
+from cowpath.model.render.formats import FORMATS
+from cowpath.model.render.text import render
+from cowpath.model.scenarios import find
 
 each_sight = pytest.mark.parametrize("sight", list(Sight))
 RUNS = 6

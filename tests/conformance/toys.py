@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from conformance.scheduler.kernel import Failure, Kernel, Strategy
-from conformance.scheduler.substrate import Greenlets, PooledThreads
-from conformance.scheduler.sync import ScheduledSync
+from cowpath.conformance.scheduler.kernel import Failure, Kernel, Strategy
+from cowpath.conformance.scheduler.substrate import Greenlets, PooledThreads
+from cowpath.conformance.scheduler.sync import ScheduledSync
 
 SUBSTRATES = (Greenlets, PooledThreads)
 Body = Callable[[], None]

@@ -10,14 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from impl.context import AioContext, Request
-from impl.design import Geometry
-from impl.designs import DESIGNS
-from impl.errors import AssertionFailed
-from impl.reqlist import Wait
-from impl.stack import Stack
-from impl.sync import Lock
-from impl.waits import WatchedThreads, describe
+from cowpath.impl.context import AioContext, Request
+from cowpath.impl.design import Geometry
+from cowpath.impl.designs import DESIGNS
+from cowpath.impl.errors import AssertionFailed
+from cowpath.impl.reqlist import Wait
+from cowpath.impl.stack import Stack
+from cowpath.impl.sync import Lock
+from cowpath.impl.waits import WatchedThreads, describe
 
 SECTORS, CLUSTER = 64, 8 * 512
 GOOD = ["rfc-2016", "merged-2.8", "fleecing-4.0", "block-copy-5.0", "copy-before-write-7.0", "rfc-repaired"]

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from impl.designs import DESIGNS
+from cowpath.impl.designs import DESIGNS
 
 COWPATH = Path(sys.executable).with_name("cowpath")
 CLIENTS = ("nbdkit", "qemu-io", "nbdcopy", "nbdinfo", "fio")

@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from impl.context import AioContext, Request
-from impl.design import Geometry
-from impl.designs import DESIGNS
-from impl.stack import Stack
-from impl.sync import Threads
+from cowpath.impl.context import AioContext, Request
+from cowpath.impl.design import Geometry
+from cowpath.impl.designs import DESIGNS
+from cowpath.impl.stack import Stack
+from cowpath.impl.sync import Threads
 
 REPLICATION = [name for name in DESIGNS if name != "copy-before-write-7.0"]
 SIZE, CLUSTER = 7 * 512, 4 * 512  # the last cluster is partial

@@ -7,22 +7,22 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from model.designs import DESIGNS
-from model.finding import Found, explored, find, weakenings
-from model.language.claim import Claim
-from model.language.evaluate import Reference
-from model.language.instance import Instance
-from model.language.system import System
-from model.prove.candidates import Candidate, candidates
-from model.prove.rank import TERMINATION
-from model.prove.sample import Sample
-from model.prove.theorem import Attempt
-from model.prove.theory import DEADLOCK, Theory
-from model.prove.weakening import needed
-from model.prove.wording import claims
-from model.prove_text import show_found
-from model.proving import argument_of, in_scope
-from model.scenarios import bundled
+from cowpath.model.bench.invariants import Found, explored, find, weakenings
+from cowpath.model.bench.theorems import argument_of, in_scope
+from cowpath.model.commands.prove_text import show_found
+from cowpath.model.designs import DESIGNS
+from cowpath.model.finite.instance import Instance
+from cowpath.model.finite.reference import Reference
+from cowpath.model.language.claim import Claim
+from cowpath.model.language.system import System
+from cowpath.model.prove.candidates import Candidate, candidates
+from cowpath.model.prove.rank import TERMINATION
+from cowpath.model.prove.sample import Sample
+from cowpath.model.prove.theorem import Attempt
+from cowpath.model.prove.theory import DEADLOCK, Theory
+from cowpath.model.prove.weakening import needed
+from cowpath.model.prove.wording import claims
+from cowpath.model.scenarios import bundled
 from tests.prove.toys import ARGUMENT, Request, lock
 
 

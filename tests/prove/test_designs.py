@@ -12,17 +12,17 @@ from typing import Any
 import pytest
 import z3
 
-import cowpath
-from model.designs import DESIGNS
-from model.language.claim import claim
-from model.prove.prover import Prover
-from model.prove.rank import TERMINATION
-from model.prove.theorem import Attempt, Induction, audit
-from model.prove.theory import DEADLOCK, Obligation
-from model.proving import ANY, BrokenInvariant, explore_claims
-from model.scenarios import bundled, find
-from model.stack.wellformed import ALIGNED, FINITE, NO_COPY_ON_READ, QUIESCED
-from model.stack.world import Request
+from cowpath import command_line
+from cowpath.model.bench.theorems import ANY, BrokenInvariant, explore_claims
+from cowpath.model.designs import DESIGNS
+from cowpath.model.language.claim import claim
+from cowpath.model.prove.prover import Prover
+from cowpath.model.prove.rank import TERMINATION
+from cowpath.model.prove.theorem import Attempt, Induction, audit
+from cowpath.model.prove.theory import DEADLOCK, Obligation
+from cowpath.model.scenarios import bundled, find
+from cowpath.model.stack.wellformed import ALIGNED, FINITE, NO_COPY_ON_READ, QUIESCED
+from cowpath.model.stack.world import Request
 
 # Which theorems fall without which restriction, invariant or guard: as `cowpath prove DESIGN --uses` says.
 USES = tomllib.loads((Path(__file__).parent / "uses.toml").read_text())
@@ -58,7 +58,7 @@ EXPECTED = {
 def results(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
     path = tmp_path_factory.mktemp("prove") / "out.json"
     with pytest.raises(SystemExit) as exit_:
-        cowpath.run(["prove", *DESIGNS_PROVED, "--json", str(path)])
+        command_line.run(["prove", *DESIGNS_PROVED, "--json", str(path)])
     assert exit_.value.code == 1
     found: list[dict[str, Any]] = json.loads(path.read_text())
     return found

@@ -10,14 +10,14 @@ from pathlib import Path
 import pytest
 import z3
 
-from model.language.claim import claim
-from model.language.evaluate import Reference
-from model.prove.counterexample import search
-from model.prove.drawing import draw
-from model.prove.prover import Prover
-from model.prove.theorem import Attempt, audit
-from model.prove.theory import DEADLOCK, Obligation, Theory
-from model.prove_text import show_uses
+from cowpath.model.commands.prove_text import show_uses
+from cowpath.model.finite.reference import Reference
+from cowpath.model.language.claim import claim
+from cowpath.model.prove.counterexample import search
+from cowpath.model.prove.drawing import draw
+from cowpath.model.prove.prover import Prover
+from cowpath.model.prove.theorem import Attempt, audit
+from cowpath.model.prove.theory import DEADLOCK, Obligation, Theory
 from tests.prove.toys import ARGUMENT, Request, lock
 
 ROOT = Path(__file__).parents[2]

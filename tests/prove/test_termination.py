@@ -6,18 +6,18 @@ from dataclasses import replace
 
 import pytest
 
-from model.designs import DESIGNS
-from model.language.claim import Argument, claim
-from model.language.evaluate import Reference
-from model.prove import rank
-from model.prove.counterexample import search
-from model.prove.prover import Prover
-from model.prove.rank import TERMINATION
-from model.prove.theorem import Attempt
-from model.prove.theory import Theory
-from model.scenarios import find
-from model.scenarios.geometry import reduce
-from model.stack.binding import bind
+from cowpath.model.designs import DESIGNS
+from cowpath.model.finite.reference import Reference
+from cowpath.model.language.claim import Argument, claim
+from cowpath.model.prove import rank
+from cowpath.model.prove.counterexample import search
+from cowpath.model.prove.prover import Prover
+from cowpath.model.prove.rank import TERMINATION
+from cowpath.model.prove.theorem import Attempt
+from cowpath.model.prove.theory import Theory
+from cowpath.model.scenarios import find
+from cowpath.model.scenarios.geometry import reduce
+from cowpath.model.stack.binding import bind
 from tests.prove.toys import ARGUMENT, Request, lock, rounds
 
 NOTHING = Argument((), (), (), (), (), ())

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from model.language.claim import Argument, Level, claim
-from model.language.expression import Expr, forall, nobody
-from model.language.sorts import Enum, Index, Int, Maybe
-from model.language.system import State, System
+from cowpath.model.language.claim import Argument, Level, claim
+from cowpath.model.language.expression import Expr, forall, nobody
+from cowpath.model.language.sorts import Enum, Index, Int, Maybe
+from cowpath.model.language.system import State, System
 
 Request = Index("Request", ordered=False)
 Place = Enum("LockPlace", ("idle", "waiting", "inside", "done"))

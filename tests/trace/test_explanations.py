@@ -9,18 +9,18 @@ from itertools import pairwise
 
 import pytest
 
-from model.language.evaluate import Reference
-from model.language.expression import Expr, exists, forall
-from model.language.sorts import Index, Int
-from model.language.system import State, System
-from model.scenarios.geometry import reduce
-from model.stack.binding import bind
-from model.stack.properties import MEANING
-from model.trace.conjunct import failed
-from model.trace.explain import reasons
-from model.trace.text import render, to_ascii
-from tests.model.toys import instance
-from tests.trace.finding import result, trace_of
+from cowpath.model.finite.reference import Reference
+from cowpath.model.language.expression import Expr, exists, forall
+from cowpath.model.language.sorts import Index, Int
+from cowpath.model.language.system import State, System
+from cowpath.model.render.text import render, to_ascii
+from cowpath.model.scenarios.geometry import reduce
+from cowpath.model.stack.binding import bind
+from cowpath.model.stack.properties import MEANING
+from cowpath.model.trace.conjunct import failed
+from cowpath.model.trace.explain import reasons
+from tests.counterexamples import result, trace_of
+from tests.toys import instance
 
 RACE = trace_of("unserialised", "race", "snapshot")
 

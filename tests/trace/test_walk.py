@@ -7,15 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from model.designs import DESIGNS
-from model.scenarios import find
-from model.scenarios.geometry import reduce
-from model.stack.binding import bind
-from model.stack.properties import STANDARD
-from model.trace import record
-from model.trace.walk import Walk
-from tests.trace.conftest import Command
-from tests.trace.finding import trace_of
+from cowpath.model.designs import DESIGNS
+from cowpath.model.scenarios import find
+from cowpath.model.scenarios.geometry import reduce
+from cowpath.model.stack.binding import bind
+from cowpath.model.stack.properties import STANDARD
+from cowpath.model.trace import record
+from cowpath.model.trace.walk import Walk
+from tests.counterexamples import trace_of
+from tests.in_process import Command
 
 STEP = ("step", "rfc-2016", "--scenario", "unaligned-write")
 DEADLOCK = "1 1 1 2 1 1 1 1"

@@ -9,10 +9,10 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 
-from model.explore.native.text import Constants, Writer
-from model.explore.reductions import Permutation
-from model.explore.renaming import moved
-from model.explore.semantics import Semantics
+from cowpath.model.explore.native.text import Constants, Writer
+from cowpath.model.explore.reductions import Permutation
+from cowpath.model.explore.renaming import moved
+from cowpath.model.explore.semantics import Semantics
 
 Image = list[tuple[int, list[int]]]
 """Of each group the group that it goes to, and for each of its codes the code of its image there."""

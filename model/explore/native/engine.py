@@ -6,12 +6,12 @@ import os
 import time
 from contextlib import suppress
 
-from model.explore.native.moves import Unsupported
-from model.explore.native.program import Program
-from model.explore.native.search import Layer, Search
-from model.explore.reductions import UNREDUCED, Reductions
-from model.explore.result import Exploration, Limits, Question, Report, Stop
-from model.language.domains import Narrowed
+from cowpath.model.explore.native.moves import Unsupported
+from cowpath.model.explore.native.program import Program
+from cowpath.model.explore.native.search import Layer, Search
+from cowpath.model.explore.reductions import UNREDUCED, Reductions
+from cowpath.model.explore.result import Exploration, Limits, Question, Report, Stop
+from cowpath.model.finite.domains import Narrowed
 
 __all__ = ["NativeEngine", "Unsupported"]
 

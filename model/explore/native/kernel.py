@@ -9,18 +9,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from string import Template
 
-from model.explore.codes import Coding
-from model.explore.native import alone, canonical
-from model.explore.native.moves import Moves, Unsupported
-from model.explore.native.text import Constants, Writer
-from model.explore.native.visited import Shape
-from model.explore.native.visited import text as visited_text
-from model.explore.program import wait_matrix
-from model.explore.reductions import UNREDUCED, Reductions
-from model.explore.result import Question
-from model.explore.semantics import Semantics
-from model.language.ground import GroundModel
-from model.language.term import Term
+from cowpath.model.explore.codes import Coding
+from cowpath.model.explore.native import alone, canonical
+from cowpath.model.explore.native.moves import Moves, Unsupported
+from cowpath.model.explore.native.text import Constants, Writer
+from cowpath.model.explore.native.visited import Shape
+from cowpath.model.explore.native.visited import text as visited_text
+from cowpath.model.explore.program import wait_matrix
+from cowpath.model.explore.reductions import UNREDUCED, Reductions
+from cowpath.model.explore.result import Question
+from cowpath.model.explore.semantics import Semantics
+from cowpath.model.finite.ground import GroundModel
+from cowpath.model.finite.term import Term
 
 _LAG = 96  # successors between prefetch and look-up
 _ASIDE_LAG = 24  # the same for the side table

@@ -12,12 +12,12 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from model.explore.codes import Coding
-from model.explore.native.text import Constants, Writer
-from model.explore.reductions import UNREDUCED, Reductions
-from model.explore.semantics import Semantics, Values, joined
-from model.language.ground import Command, GroundModel
-from model.language.term import Node, Term
+from cowpath.model.explore.codes import Coding
+from cowpath.model.explore.native.text import Constants, Writer
+from cowpath.model.explore.reductions import UNREDUCED, Reductions
+from cowpath.model.explore.semantics import Semantics, Values, joined
+from cowpath.model.finite.ground import Command, GroundModel
+from cowpath.model.finite.term import Node, Term
 
 _MOST_ENTRIES = 1 << 18
 

@@ -10,16 +10,16 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from model.explore.codes import Coding, Columns, Packed, State
-from model.explore.native import kernel
-from model.explore.native.compiler import Compiled
-from model.explore.native.visited import Shape
-from model.explore.numpy_engine import Hit, shortest_path
-from model.explore.program import Program as Reference
-from model.explore.reductions import UNREDUCED, Reductions
-from model.explore.result import DEADLOCK, Question, Witness
-from model.explore.vector_program import VectorProgram
-from model.language.domains import Narrowed
+from cowpath.model.explore.codes import Coding, Columns, Packed, State
+from cowpath.model.explore.native import kernel
+from cowpath.model.explore.native.compiler import Compiled
+from cowpath.model.explore.native.visited import Shape
+from cowpath.model.explore.numpy_engine import Hit, shortest_path
+from cowpath.model.explore.program import Program as Reference
+from cowpath.model.explore.reductions import UNREDUCED, Reductions
+from cowpath.model.explore.result import DEADLOCK, Question, Witness
+from cowpath.model.explore.vector_program import VectorProgram
+from cowpath.model.finite.domains import Narrowed
 
 States = npt.NDArray[np.uint64]  # a row of words for each
 _OUTSIDE = "outside a sort"

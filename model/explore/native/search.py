@@ -10,11 +10,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from model.explore.native.kernel import OUT_IS_FULL, RECENT, SIDE_IS_FULL
-from model.explore.native.program import Program, States
-from model.explore.native.table import Table
-from model.explore.numpy_engine import Hit
-from model.explore.result import Limits, Progress, Report, enforce
+from cowpath.model.explore.native.kernel import OUT_IS_FULL, RECENT, SIDE_IS_FULL
+from cowpath.model.explore.native.program import Program, States
+from cowpath.model.explore.native.table import Table
+from cowpath.model.explore.numpy_engine import Hit
+from cowpath.model.explore.result import Limits, Progress, Report, enforce
 
 _SEGMENT = 1 << 14  # states a thread takes at once, and puts out at once
 Layer = list[States]

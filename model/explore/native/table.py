@@ -9,9 +9,9 @@ from concurrent.futures import Executor
 
 import numpy as np
 
-from model.explore.native.compiler import Compiled
-from model.explore.native.visited import Shape
-from model.explore.result import Stop
+from cowpath.model.explore.native.compiler import Compiled
+from cowpath.model.explore.native.visited import Shape
+from cowpath.model.explore.result import Stop
 
 _FULL = 0.88  # of all slots, before the lines become twice as many
 _HUGE_PAGE = 1 << 21

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
-from model.explore.semantics import Semantics, Values, joined
-from model.language.term import Node, Term
+from cowpath.model.explore.semantics import Semantics, Values, joined
+from cowpath.model.finite.term import Node, Term
 
 
 class Constants:

@@ -1,0 +1,1 @@
+"""The commands of the harness: all that parses options or prints."""

@@ -1,0 +1,209 @@
+"""The command `conform`: runs held against the model."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import click
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from cowpath.conformance.campaign.alarm import CanaryError
+from cowpath.conformance.campaign.columns import draw, refused
+from cowpath.conformance.campaign.conform import FREE, TOURS, Failure, Outcome, Plan, Progress, conform
+from cowpath.conformance.commands.validate import SIGHT
+from cowpath.conformance.monitor import explain
+from cowpath.conformance.runs import log_file
+from cowpath.conformance.runs.log import Sight
+from cowpath.conformance.runs.log_file import Header
+from cowpath.conformance.strategies.portfolio import STRATEGIES
+from cowpath.impl.designs import DESIGNS
+from cowpath.model.commands import files
+from cowpath.model.commands.inputs import WIDTH, BadInput, find_designs, open_console
+from cowpath.model.language.verdict import Verdict, worst
+from cowpath.model.render.text import wrap
+from cowpath.model.scenarios import ScenarioError, bundled, find
+from cowpath.model.scenarios.errors import hint
+
+
+@click.command(name="conform", short_help="Hold runs of the threads against the model.")
+@click.argument("designs", nargs=-1, metavar="[DESIGN]...")
+@click.option(
+    "--scenario", "scenarios", multiple=True, metavar="NAME|FILE.toml", help="Default: all bundled that fit."
+)
+@click.option("--as", "judge", metavar="DESIGN|FILE.py", help="Whose model judges. Default: its own.")
+@click.option(
+    "--strategy",
+    "strategies",
+    multiple=True,
+    type=click.Choice([*STRATEGIES, FREE, TOURS]),
+    help="Who chooses the schedules; may be repeated. Default: portfolio, the random ones in turn. With free"
+    " nobody does, with tours the model, so that all its steps are made.",
+)
+@click.option(
+    "--schedules",
+    type=click.IntRange(min=1),
+    default=2000,
+    show_default=True,
+    metavar="N",
+    help="For each design, over all its scenarios and strategies.",
+)
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of what is random.")
+@SIGHT
+@click.option("--json", "json_path", metavar="OUT", help="Write the outcomes there ('-': to stdout).")
+@click.option(
+    "--log", "folder", metavar="DIR", help="Write each failing run, else the last, to DIR/DESIGN.ndjson."
+)
+def conform_command(
+    designs: tuple[str, ...],
+    scenarios: tuple[str, ...],
+    judge: str | None,
+    strategies: tuple[str, ...],
+    schedules: int,
+    seed: int,
+    sight: str | None,
+    json_path: str | None,
+    folder: str | None,
+) -> None:
+    """Run the threaded stack under a scheduler, and hold every run against the model.
+
+    Without arguments: every design on every bundled scenario that fits. First a canary must be refused. Exit
+    status 0 if all that was run is explained, 1 if not, 3 if it was cut short, 2 for bad input.
+    """
+    for name in designs:
+        if name not in DESIGNS:
+            raise BadInput(f"unknown design '{name}'{hint(name, DESIGNS)}; accepted: {', '.join(DESIGNS)}")
+    if TOURS in strategies and sight not in (None, "white"):
+        raise BadInput(f"--strategy {TOURS} goes by what is seen of each step; accepted: --sight white")
+    try:
+        if json_path not in (None, "-"):
+            files.check_file(str(json_path), "--json")
+        where = None if folder is None else files.make_folder(folder, "--log")
+        plan = Plan(
+            tuple(dict.fromkeys(designs)) or tuple(DESIGNS),
+            tuple(find(name) for name in dict.fromkeys(scenarios)) or bundled(),
+            None if judge is None else find_designs([judge])[0],
+            tuple(dict.fromkeys(strategies)) or ("portfolio",),
+            schedules,
+            Sight(sight or "white"),
+            seed,
+        )
+        outcomes = _run(plan)
+        written = json.dumps([as_json(outcome) for outcome in outcomes], indent=1) + "\n"
+        if json_path == "-":
+            click.echo(written, nl=False)
+        else:
+            if json_path is not None:
+                files.write(json_path, written)
+            _show(outcomes)
+        for outcome in outcomes:
+            if where is not None and outcome.scenario is not None:
+                header = Header(outcome.scenario, outcome.model, plan.sight)
+                files.write(where / f"{outcome.design}.ndjson", log_file.write(header, outcome.last))
+    except (files.OutputError, ScenarioError) as error:
+        raise BadInput(str(error)) from None
+    except CanaryError as error:
+        click.echo(f"undetermined: {error}")
+        raise SystemExit(Verdict.UNDETERMINED.exit_status) from None
+    raise SystemExit(worst(outcome.verdict for outcome in outcomes).exit_status)
+
+
+def _run(plan: Plan) -> list[Outcome]:
+    for design in plan.designs:
+        if not plan.fitting(design):
+            raise BadInput(
+                f"{design}: no scenario given fits it, its judge and threads, which run no streams"
+            )
+    console = Console(stderr=True)
+    with console.status("") as status:
+        return list(conform(plan, lambda progress: status.update(Text(_progress(progress)))))
+
+
+def _progress(progress: Progress) -> str:
+    rate = f", {progress.schedules / progress.seconds:,.0f}/s" if progress.schedules else ""
+    done = f"{progress.schedules:,} of {progress.all:,} schedules"
+    return f"{progress.design} on '{progress.scenario}': {done}{rate}"
+
+
+def as_json(outcome: Outcome) -> dict[str, Any]:
+    """Return an outcome as the command's --json has it."""
+    failure = outcome.failure
+    return {
+        "design": outcome.design,
+        "verdict": outcome.verdict.value,
+        "schedules": outcome.schedules,
+        "seconds": round(outcome.seconds, 3),
+        "strategy": ", ".join(outcome.strategies),
+        "coverage": {
+            "edges": list(outcome.coverage.edges),
+            "refusals": list(outcome.coverage.refusals),
+        },
+        "failure": failure
+        and {
+            "token": failure.token,
+            "deviations": failure.deviations,
+            "reason": f"on '{failure.scenario.name}': {_reason(failure)}",
+        },
+    }
+
+
+def _reason(failure: Failure) -> str:
+    finding = failure.finding
+    if finding.refusal is None:
+        return f"{finding.by}: {finding.run.reason}"
+    return explain.reason(failure.oracle, finding.refusal)
+
+
+_SAID = {Verdict.HOLDS: "explained", Verdict.VIOLATED: "refused", Verdict.UNDETERMINED: "undetermined"}
+"""Runs are a sample: that all were explained does not prove that a design holds."""
+
+
+def _show(outcomes: Sequence[Outcome]) -> None:
+    console = open_console()
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 2, 0, 0), pad_edge=False)
+    judged = any(outcome.model != outcome.design for outcome in outcomes)
+    for name in ("design", "as", "runs") if judged else ("design", "runs"):
+        table.add_column(name, no_wrap=True)
+    for name in ("schedules", "edges", "refusals"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for outcome in outcomes:
+        table.add_row(
+            outcome.design,
+            *([outcome.model] if judged else []),
+            _SAID[outcome.verdict],
+            f"{outcome.schedules:,}",
+            *(_part(*pair) for pair in (outcome.coverage.edges, outcome.coverage.refusals)),
+        )
+    console.print(table)
+    schedules, seconds = (sum(getattr(o, name) for o in outcomes) for name in ("schedules", "seconds"))
+    console.print(f"{schedules:,} schedule{'s' * (schedules != 1)} in all, {seconds:.1f} s.")
+    for outcome in outcomes:
+        if outcome.failure is not None:
+            console.print()
+            for line in _failure(outcome, outcome.failure):
+                console.print(line, markup=False, soft_wrap=True)
+
+
+def _part(reached: int, there: int) -> str:
+    return f"{reached:,} of {there:,}" if there else "\N{EN DASH}"
+
+
+def _failure(outcome: Outcome, failure: Failure) -> Iterator[str]:
+    finding = failure.finding
+    run, refusal = finding.run, finding.refusal
+    lead = f"{outcome.design} as {outcome.model} on '{failure.scenario.name}': refused"
+    if failure.token is None:
+        yield f"{lead}, by free threads"
+    else:
+        count = failure.deviations
+        yield f"{lead}, {count} deviation{'s' * (count != 1)} from the default schedule"
+    if refusal is None:
+        yield from draw(run.log, None)
+        yield from wrap(f"refused: {_reason(failure)}.", WIDTH, "  ")
+    else:
+        yield from refused(failure.oracle, run.log, refusal)
+    yield f"found by {failure.strategy}" + (f"; token {failure.token}" if failure.token else "")

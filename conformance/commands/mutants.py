@@ -1,0 +1,121 @@
+"""The command `mutants`."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Sequence
+
+import click
+from rich.console import Console
+from rich.text import Text
+
+from cowpath.conformance.campaign.alarm import CanaryError
+from cowpath.conformance.commands import mutants_text
+from cowpath.conformance.mutants.catalogue import MUTANTS
+from cowpath.conformance.mutants.hunt import Outcome, Plan, hunt_all
+from cowpath.conformance.mutants.mutant import SIGHTS, Mutant
+from cowpath.conformance.runs.log import Sight
+from cowpath.conformance.strategies.portfolio import STRATEGIES
+from cowpath.model.commands import files
+from cowpath.model.commands.inputs import BadInput, open_console
+from cowpath.model.language.verdict import Verdict, worst
+from cowpath.model.scenarios.errors import hint
+
+_MATRIX = ("portfolio", "random", "pct", "pos", "urw")
+
+
+@click.command(short_help="Seed faults, and count the schedules until each is found.")
+@click.argument("names", nargs=-1, metavar="[NAME]...")
+@click.option(
+    "--strategy",
+    "strategies",
+    multiple=True,
+    type=click.Choice(list(STRATEGIES)),
+    help=f"Who chooses the schedules; may be repeated. Default: {', '.join(_MATRIX)}.",
+)
+@click.option(
+    "--budget", type=click.IntRange(min=1), default=400, show_default=True, help="Schedules of one hunt."
+)
+@click.option(
+    "--seeds", type=click.IntRange(min=1), default=5, show_default=True, help="Hunts by one strategy."
+)
+@click.option(
+    "--sight",
+    type=click.Choice(SIGHTS),
+    default="white",
+    show_default=True,
+    help="What is seen: every step, transfers of data, or what a client sees.",
+)
+@click.option("--json", "path", metavar="OUT", help="Write the outcomes there, too ('-': to stdout, alone).")
+def mutants(
+    names: tuple[str, ...], strategies: tuple[str, ...], budget: int, seeds: int, sight: str, path: str | None
+) -> None:
+    """Seed faults in the threaded stack and in the model, and count the schedules until each is found.
+
+    Without a name: all of them. With names: the way to each kill is shown, made as short as can be.
+
+    Exit status 0 if all die but those that are known to be equivalent, and these survive; 1 if not; 3 if
+    interrupted; 2 for bad input.
+    """
+    chosen = [_find(name) for name in dict.fromkeys(names)] or list(MUTANTS)
+    plan = Plan(tuple(dict.fromkeys(strategies)) or _MATRIX, seeds, budget, Sight(sight))
+    try:
+        if path is not None and path != "-":
+            files.check_file(path, "--json")
+        began = time.perf_counter()
+        outcomes, interrupted = _hunt(chosen, plan)
+        written = json.dumps([mutants_text.as_json(each) for each in outcomes], indent=1) + "\n"
+        if path == "-":
+            click.echo(written, nl=False)
+        else:
+            if path is not None:
+                files.write(path, written)
+            _show(outcomes, time.perf_counter() - began, bool(names))
+        if interrupted:
+            left = f"interrupted: {len(chosen) - len(outcomes)} of {len(chosen)} are undetermined"
+            click.echo(left, err=path == "-")
+    except files.OutputError as error:
+        raise BadInput(str(error)) from None
+    except CanaryError as error:
+        click.echo(f"undetermined: {error}")
+        raise SystemExit(Verdict.UNDETERMINED.exit_status) from None
+    verdicts = [outcome.verdict for outcome in outcomes]
+    raise SystemExit(worst([*verdicts, *([Verdict.UNDETERMINED] if interrupted else [])]).exit_status)
+
+
+def _find(name: str) -> Mutant:
+    known = {mutant.name: mutant for mutant in MUTANTS}
+    if name not in known:
+        raise BadInput(
+            f"unknown mutant '{name}'{hint(name, known)}; accepted: names that `cowpath mutants` prints"
+        )
+    return known[name]
+
+
+def _hunt(chosen: Sequence[Mutant], plan: Plan) -> tuple[list[Outcome], bool]:
+    outcomes: list[Outcome] = []
+    console = Console(stderr=True)
+    try:
+        with console.status("") as status:
+            for outcome in hunt_all(
+                chosen,
+                plan,
+                lambda mutant: status.update(Text(f"{mutant.name} ({len(outcomes) + 1} of {len(chosen)})")),
+            ):
+                outcomes.append(outcome)
+    except KeyboardInterrupt:
+        return outcomes, True
+    return outcomes, False
+
+
+def _show(outcomes: Sequence[Outcome], seconds: float, at_length: bool) -> None:
+    if not outcomes:
+        return
+    console = open_console()
+    console.print(mutants_text.matrix(outcomes), markup=False)
+    for outcome in outcomes if at_length else ():
+        for line in mutants_text.details(outcome):
+            console.print(line, markup=False, soft_wrap=True)
+        console.print()
+    console.print(mutants_text.totals(outcomes, seconds), markup=False)

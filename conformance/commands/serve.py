@@ -1,0 +1,118 @@
+"""The command `serve`: the threaded block stack over NBD."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+from pathlib import Path
+
+import click
+
+from cowpath import impl
+from cowpath.impl.design import Geometry
+from cowpath.impl.designs import DESIGNS
+from cowpath.impl.stack import Stack
+from cowpath.model.commands.files import OutputError, make_folder
+from cowpath.model.scenarios import ScenarioError
+from cowpath.model.scenarios.sizes import parse_size
+
+_DESIGN = click.argument("design", metavar="DESIGN", type=click.Choice(list(DESIGNS)))
+
+
+class _Size(click.ParamType[int]):
+    name = "SIZE"
+
+    def convert(self, value: str | int, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        if isinstance(value, int):
+            return value
+        where = param.opts[0] if param else "size"
+        try:
+            size = parse_size(int(value) if value.isascii() and value.isdigit() else value, where)
+        except ScenarioError as error:
+            raise click.UsageError(str(error)) from None
+        if size < 1:
+            raise click.UsageError(f"{where}: {value}; accepted: 1B or more")
+        return size
+
+
+@click.command(short_help="Export the threaded block stack over NBD.")
+@_DESIGN
+@click.argument("folder")
+@click.option("--size", type=_Size(), help="Length of the disks. Default: that of FOLDER/secondary.img.")
+@click.option("--cluster", type=_Size(), default="64KiB", show_default=True, help="The job's copy unit.")
+@click.option(
+    "--request-alignment", type=_Size(), default="1B", show_default=True, help="Of the secondary's node."
+)
+@click.option(
+    "--protocol-alignment", type=_Size(), default="1B", show_default=True, help="Of the node below it."
+)
+@click.option("--copy-on-read", is_flag=True, help="The secondary's node copies on read.")
+@click.option("--break-snapshot", is_flag=True, help="on-cbw-error, copy-before-write-7.0 only.")
+@click.option(
+    "--delay",
+    type=click.FloatRange(min=0),
+    default=0,
+    metavar="SECONDS",
+    help="Every step of a request takes up to so long, as on a slow disk.",
+)
+@click.option("--socket", metavar="PATH", help="Default: FOLDER/nbd.sock.")
+@click.option("--run", metavar="COMMAND", help="Serve while a shell command runs, with $uri and $unixsocket.")
+def serve(
+    design: str,
+    folder: str,
+    size: int | None,
+    cluster: int,
+    request_alignment: int,
+    protocol_alignment: int,
+    copy_on_read: bool,
+    break_snapshot: bool,
+    delay: float,
+    socket: str | None,
+    run: str | None,
+) -> None:
+    """Export the threaded block stack over NBD: its disks are files in FOLDER, which is made if need be.
+
+    Exports: secondary (the default; the primary writes there), guest (what the guest sees), and control: to
+    write the word checkpoint or stop there does it. Where QEMU would hang or crash the server says so on
+    stderr and ends. Needs nbdkit with its Python plugin.
+    """
+    nbdkit = shutil.which("nbdkit")
+    if nbdkit is None:
+        raise click.UsageError("nbdkit is not installed; on Debian: apt install nbdkit nbdkit-plugin-python")
+    if break_snapshot and design != "copy-before-write-7.0":
+        raise click.UsageError("--break-snapshot: only copy-before-write-7.0 has it")
+    try:
+        disks = make_folder(folder, "FOLDER").resolve()
+        geometry = Geometry(
+            size or _length(disks / "secondary.img"),
+            cluster,
+            request_alignment,
+            protocol_alignment,
+            copy_on_read,
+            break_snapshot,
+        )
+        Stack(disks, design, geometry).close()
+    except (OutputError, ValueError) as error:
+        raise click.UsageError(str(error)) from None
+    except OSError as error:
+        raise click.UsageError(f"{error.filename or folder}: {error.strerror}") from None
+    settings = {"folder": disks, "design": design, "delay": delay, "geometry": json.dumps(vars(geometry))}
+    plugin = str(Path(impl.__file__).with_name("plugin.py"))
+    command = [nbdkit, "--foreground", "--exit-with-parent"]
+    if run is None:
+        path = Path(socket) if socket else disks / "nbd.sock"
+        command += ["--unix", str(path.absolute())]
+        for export in ("secondary", "guest", "control"):
+            click.echo(f"{export:<9} nbd+unix:///{export}?socket={path}")
+    else:
+        command += ["--unix", "-", "--run", run]
+    sys.stdout.flush()
+    os.execv(nbdkit, [*command, "python", plugin, *(f"{name}={value}" for name, value in settings.items())])
+
+
+def _length(disk: Path) -> int:
+    if not disk.exists() or not disk.stat().st_size:
+        raise ValueError(f"{disk} is not there to tell a length: give --size")
+    return disk.stat().st_size

@@ -1,0 +1,94 @@
+"""The command `validate`: the log of a run held against the model."""
+
+from __future__ import annotations
+
+import click
+
+from cowpath.conformance.campaign.columns import refused
+from cowpath.conformance.monitor import witness
+from cowpath.conformance.monitor.monitor import Monitor, Refusal
+from cowpath.conformance.monitor.oracle import Oracle
+from cowpath.conformance.runs import log_file
+from cowpath.conformance.runs.log import Event, Sight
+from cowpath.conformance.runs.log_file import Header, LogError
+from cowpath.model.commands.files import OutputError
+from cowpath.model.commands.inputs import BadInput, check_target, deliver, find_designs
+from cowpath.model.language.verdict import Verdict
+from cowpath.model.render.formats import FORMATS, Subject
+from cowpath.model.render.png import NoRenderer
+from cowpath.model.scenarios import ScenarioError
+from cowpath.model.scenarios.geometry import reduce
+
+SIGHT = click.option(
+    "--sight",
+    type=click.Choice([sight.value for sight in Sight]),
+    help="What is seen: white, every step; grey, transfers of data; black, what a client sees.",
+)
+
+
+@click.command(short_help="Hold the log of a run against the model.")
+@click.argument("path", metavar="LOG")
+@click.option("--design", metavar="DESIGN|FILE.py", help="Whose model judges. Default: as the log says.")
+@SIGHT
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(list(FORMATS)),
+    help="Draw the model's steps that explain the log, up to what is refused, as `trace` does.",
+)
+@click.option("-o", "target", metavar="OUT", help="With --format: write it there instead of to stdout.")
+def validate(path: str, design: str | None, sight: str | None, form: str | None, target: str | None) -> None:
+    """Hold the log of a run ('-': stdin) against the model: does it explain all that was seen?
+
+    A log is newline-delimited JSON, as `conform --log` writes it. Less may be looked at than it tells. Exit
+    status 0 if it is explained, 1 if not, 2 for bad input.
+    """
+    if target is not None and form is None:
+        raise BadInput(f"-o: goes with --format; accepted: {', '.join(FORMATS)}")
+    try:
+        check_target(target, form or "text")
+        header, events = _read(path)
+        source = design or header.design
+        (judge,) = find_designs([source])
+        wanted = Sight(sight) if sight else header.sight
+        if list(Sight).index(wanted) < list(Sight).index(header.sight):
+            raise BadInput(f"--sight {wanted.value}: {path} tells only what {header.sight.value} sight sees")
+        oracle = Oracle(judge, header.scenario, wanted)
+        monitor = Monitor(oracle)
+        refusal = next(filter(None, map(monitor.observe, events)), None)
+        if form is None:
+            _say(oracle, events, monitor, refusal)
+        else:
+            trace = witness.trace(oracle, events, refusal)
+            geometry = reduce(header.scenario)
+            subject = Subject(trace, judge, source, header.scenario, geometry, plain=False, against=None)
+            deliver(FORMATS[form](subject), target)
+    except (ScenarioError, OutputError, NoRenderer) as error:
+        raise BadInput(str(error)) from None
+    raise SystemExit((Verdict.VIOLATED if refusal else Verdict.HOLDS).exit_status)
+
+
+def _read(path: str) -> tuple[Header, list[Event]]:
+    named = "stdin" if path == "-" else path
+    if not path:
+        raise BadInput("LOG: '' is not a file's path")
+    try:
+        with click.open_file(path, encoding="utf-8") as file:
+            return log_file.read(file, named)
+    except LogError as error:
+        raise BadInput(str(error)) from None
+    except UnicodeDecodeError as error:
+        raise BadInput(f"{named}: byte {error.start} is not UTF-8; accepted: JSON in UTF-8") from None
+    except OSError as error:
+        raise BadInput(f"{path}: {error.strerror}") from None
+
+
+def _say(oracle: Oracle, events: list[Event], monitor: Monitor, refusal: Refusal | None) -> None:
+    lead = f"{oracle.design.name} on '{oracle.scenario.name}', {oracle.sight.value} sight"
+    if refusal is None:
+        count, told = len(monitor.states), f"{len(events):,} event{'s' * (len(events) != 1)}"
+        click.echo(f"{lead}: explained, {told}, {count:,} state{'s' * (count != 1)} of the model in the end")
+        return
+    click.echo(f"{lead}: refused at line {refusal.position + 2}")
+    for line in refused(oracle, events, refusal):
+        click.echo(line)

@@ -1,0 +1,264 @@
+"""A log as a file: newline-delimited JSON, a header and then an event a line, in the order of the events.
+
+    {"cowpath": 1, "design": "rfc-2016", "sight": "white", "scenario": {...}}
+    {"event": "invoke", "request": "guest-read 0"}
+    {"event": "step", "request": "guest-read 0", "label": "read.lookup-hidden",
+     "extent": [0, 4096], "mapped": false}
+    {"event": "step", "request": "nbd-write 1", "label": "cow.read", "transfer": {"disk": "secondary",
+     "write": false, "pieces": [{"at": [0, 65536], "data": [[65536, 255]]}]}}
+    {"event": "return", "request": "guest-read 0", "pieces": [{"at": [0, 4096], "data": [[4096, 255]]}]}
+
+(Without the line breaks inside.) `scenario` is a scenario file's content, `design` that whose model the log
+is held against. Positions are bytes. Data are run-length coded: [count, byte]. A byte says who wrote it: 255
+is what the secondary disk holds at the start, request i writes i + 1, an nbd-zero 0.
+
+    event        what it says beside
+    invoke       the `request` arrives
+    return       it comes back: `pieces` are what a read returns, `error` says that it failed
+    step         white sight: `label`, a step of the model, has taken effect for the `request`; `extent`,
+                 `mapped`, `waits_for`, `transfer` where it has them
+                 grey sight: `transfer` alone, the reading or writing of a disk
+    begin        the request's next transfer, told of in its next step, may take effect from here on
+    parked       the requests in `who` wait (white sight)
+    quiescent    nobody can move: who has not returned waits
+    deadlock     `cycle`: [waiter, holder] pairs that close
+    crash        the `request` found an `assertion` violated, or memory freed (`lifetime`), as `property` says
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from cowpath.conformance.runs.log import Event, Fact, Sight
+from cowpath.impl.extent import Extent
+from cowpath.model.scenarios import Scenario, ScenarioError
+from cowpath.model.scenarios.errors import shown
+from cowpath.model.scenarios.scenario import from_document
+from cowpath.model.scenarios.writing import document
+
+Pieces = Sequence[tuple[Extent, bytes]]
+_RUNS = re.compile(rb"(?s)(.)\1*")
+_DISKS = ("secondary", "hidden", "active")
+_LONGEST = 1 << 30  # bytes in one piece
+
+
+class LogError(ValueError):
+    """The log is wrong; the message is one line that names the file and the line in it."""
+
+
+@dataclass(frozen=True)
+class Header:
+    """What a log is of, and how much it tells."""
+
+    scenario: Scenario
+    design: str
+    sight: Sight
+
+
+def write(header: Header, events: Iterable[Event]) -> str:
+    """Return a log's text; it tells what the header's sight lets through."""
+    first = {"cowpath": 1, "design": header.design, "sight": header.sight.value}
+    lines = [json.dumps(first | {"scenario": document(header.scenario)})]
+    lines += [json.dumps(_record(event)) for event in map(header.sight.of, events) if event is not None]
+    return "\n".join(lines) + "\n"
+
+
+def read(lines: Iterable[str], name: str) -> tuple[Header, list[Event]]:
+    """Return a log's header and events. Raises LogError."""
+    records = _records(lines, name)
+    number, record = next(records, (1, None))
+    if record is None:
+        raise LogError(f"{name}: line 1: nothing there; accepted: a header, then an event a line")
+    try:
+        header = _header(record)
+    except (_Bad, ScenarioError) as error:
+        raise LogError(f"{name}: line 1: {error}") from None
+    requests = [request.label for request in header.scenario.requests]
+    events = []
+    for number, record in records:
+        try:
+            events.append(_event(record, requests))
+        except _Bad as error:
+            raise LogError(f"{name}: line {number}: {error}") from None
+    return header, events
+
+
+# -- writing
+
+
+def _record(event: Event) -> dict[str, Any]:
+    record: dict[str, Any] = {"event": event.kind}
+    record |= {"request": event.request} if event.request else {}
+    record |= {"label": event.label} if event.label else {}
+    for name, value in event.facts:
+        if name == "data":
+            record["pieces"] = _coded(value)
+        elif name == "transfer":
+            disk, wrote, pieces = value
+            record["transfer"] = {"disk": disk, "write": wrote, "pieces": _coded(pieces)}
+        else:
+            record[name] = value
+    return record
+
+
+def _coded(pieces: Pieces) -> list[dict[str, Any]]:
+    return [
+        {"at": [*extent], "data": [[len(run[0]), run[0][0]] for run in _RUNS.finditer(data)]}
+        for extent, data in pieces
+    ]
+
+
+# -- reading
+
+
+class _Bad(ValueError):
+    """What is wrong with a line."""
+
+
+def _records(lines: Iterable[str], name: str) -> Iterator[tuple[int, dict[str, Any]]]:
+    for number, line in enumerate(lines, 1):
+        try:
+            record = json.loads(line)
+        except (ValueError, RecursionError) as error:
+            said = error.msg if isinstance(error, json.JSONDecodeError) else type(error).__name__
+            raise LogError(
+                f"{name}: line {number}: not JSON: {said}; accepted: a JSON object a line"
+            ) from None
+        if not isinstance(record, dict):
+            raise LogError(f"{name}: line {number}: {shown(record)}; accepted: a JSON object a line")
+        yield number, record
+
+
+def _header(record: Mapping[str, Any]) -> Header:
+    if record.get("cowpath") != 1:
+        raise _Bad('no header; accepted: {"cowpath": 1, "design": ..., "sight": ..., "scenario": ...}')
+    _only(record, "cowpath", "design", "sight", "scenario")
+    scenario, sights = record.get("scenario"), [sight.value for sight in Sight]
+    if not isinstance(scenario, dict):
+        raise _Bad(f"scenario: {shown(scenario)}; accepted: an object, what a scenario file holds")
+    if record.get("sight") not in sights:
+        raise _Bad(f"sight: {shown(record.get('sight'))}; accepted: {', '.join(sights)}")
+    return Header(from_document(scenario, "scenario"), _text(record, "design"), Sight(record["sight"]))
+
+
+def _event(record: Mapping[str, Any], requests: Sequence[str]) -> Event:
+    kind = record.get("event")
+    if not isinstance(kind, str) or kind not in _KINDS:
+        raise _Bad(f"event: {shown(kind)}; accepted: {', '.join(_KINDS)}")
+    _only(record, "event", *_KINDS[kind])
+    facts: list[Fact] = []
+    for key in _KINDS[kind]:
+        if key in record and key not in ("request", "label"):
+            facts.append(_fact(key, record[key], requests))
+    anonymous = kind in ("parked", "quiescent", "deadlock") or (kind == "step" and "label" not in record)
+    if anonymous and kind == "step" and "transfer" not in record:
+        raise _Bad("step: neither a label nor a transfer; accepted: either")
+    for key, needed in (("who", "parked"), ("cycle", "deadlock"), ("property", "crash")):
+        if kind == needed and key not in record:
+            raise _Bad(f"{kind}: no {key}")
+    request = "" if anonymous else _request(record.get("request"), "request", requests)
+    return Event(kind, request, _text(record, "label") if "label" in record else "", tuple(facts))
+
+
+_KINDS: Mapping[str, tuple[str, ...]] = {
+    "invoke": ("request",),
+    "return": ("request", "pieces", "error"),
+    "step": ("request", "label", "extent", "mapped", "waits_for", "transfer"),
+    "begin": ("request",),
+    "parked": ("who",),
+    "quiescent": (),
+    "deadlock": ("cycle",),
+    "crash": ("request", "property"),
+}
+
+
+def _fact(key: str, value: Any, requests: Sequence[str]) -> Fact:
+    match key:
+        case "pieces":
+            return "data", _pieces(value)
+        case "transfer":
+            return key, _transfer(value)
+        case "extent":
+            return key, _extent(value, key)
+        case "mapped" if isinstance(value, bool):
+            return key, value
+        case "waits_for":
+            return key, _request(value, key, requests)
+        case "who" if isinstance(value, list):
+            return key, tuple(_request(name, key, requests) for name in value)
+        case "cycle" if isinstance(value, list) and all(isinstance(p, list) and len(p) == 2 for p in value):
+            return key, tuple((_request(a, key, requests), _request(b, key, requests)) for a, b in value)
+        case "property" if value in ("assertion", "lifetime"):
+            return key, value
+        case "error" if isinstance(value, str):
+            return key, value
+    raise _Bad(f"{key}: {shown(value)}; accepted: {_ACCEPTED[key]}")
+
+
+_ACCEPTED = {
+    "mapped": "true or false",
+    "who": "a list of requests",
+    "cycle": "a list of pairs, [waiter, holder]",
+    "property": "assertion, lifetime",
+    "error": "a text",
+}
+
+
+def _transfer(value: Any) -> tuple[str, bool, Pieces]:
+    if not isinstance(value, dict):
+        raise _Bad(f"transfer: {shown(value)}; accepted: an object with disk, write and pieces")
+    _only(value, "disk", "write", "pieces")
+    if value.get("disk") not in _DISKS:
+        raise _Bad(f"transfer.disk: {shown(value.get('disk'))}; accepted: {', '.join(_DISKS)}")
+    if not isinstance(value.get("write"), bool):
+        raise _Bad(f"transfer.write: {shown(value.get('write'))}; accepted: true or false")
+    return value["disk"], value["write"], _pieces(value.get("pieces"))
+
+
+def _pieces(value: Any) -> Pieces:
+    if not isinstance(value, list) or not all(isinstance(each, dict) for each in value):
+        raise _Bad(f'pieces: {shown(value)}; accepted: a list of {{"at": [start, end], "data": runs}}')
+    return tuple(_piece(each) for each in value)
+
+
+def _piece(value: Mapping[str, Any]) -> tuple[Extent, bytes]:
+    _only(value, "at", "data")
+    extent, runs = _extent(value.get("at"), "at"), value.get("data")
+    if not isinstance(runs, list) or not all(_numbers(run, 2) and run[1] < 256 for run in runs):
+        raise _Bad(f"data: {shown(runs)}; accepted: runs, [[count, byte], ...]")
+    if extent.length > _LONGEST or sum(count for count, _ in runs) != extent.length:
+        raise _Bad(f"data: not as long as {extent}, or longer than {_LONGEST} bytes")
+    return extent, b"".join(bytes([byte]) * count for count, byte in runs)
+
+
+def _extent(value: Any, key: str) -> Extent:
+    if not _numbers(value, 2) or value[0] >= value[1]:
+        raise _Bad(f"{key}: {shown(value)}; accepted: [start, end) in bytes, as [start, end]")
+    return Extent(*value)
+
+
+def _numbers(value: Any, count: int) -> bool:
+    numbers = isinstance(value, list) and len(value) == count
+    return numbers and all(type(number) is int and number >= 0 for number in value)
+
+
+def _request(value: Any, key: str, requests: Sequence[str]) -> str:
+    if value not in requests:
+        raise _Bad(f"{key}: {shown(value)}; accepted: {', '.join(requests)}")
+    return str(value)
+
+
+def _text(record: Mapping[str, Any], key: str) -> str:
+    if not isinstance(record.get(key), str):
+        raise _Bad(f"{key}: {shown(record.get(key))}; accepted: a text")
+    return str(record[key])
+
+
+def _only(record: Mapping[str, Any], *keys: str) -> None:
+    stray = [key for key in record if key not in keys]
+    if stray:
+        raise _Bad(f"unknown key {shown(stray[0])}; accepted: {', '.join(keys)}")

@@ -1,0 +1,243 @@
+"""A workload: the requests of a scenario, each a task, on a stack of a design that is made for every run."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cache, cached_property, partial
+from operator import attrgetter
+from typing import Any
+
+from cowpath.conformance.runs.log import ORIGINAL, Event, written_by
+from cowpath.conformance.runs.recorder import Recorder, TappedDisk
+from cowpath.conformance.scheduler.kernel import Failure, Kernel, Strategy, Task
+from cowpath.conformance.scheduler.schedule import Schedule
+from cowpath.conformance.scheduler.sync import ScheduledSync
+from cowpath.conformance.strategies.simple import Sequential
+from cowpath.impl.context import AioContext, Request, Trace
+from cowpath.impl.design import Disks, Geometry
+from cowpath.impl.designs import DESIGNS
+from cowpath.impl.errors import Crash
+from cowpath.impl.extent import Extent
+from cowpath.impl.reqlist import Wait
+from cowpath.model.designs import DESIGNS as MODELS
+from cowpath.model.render.text import describe_cycle
+from cowpath.model.scenarios import Scenario, ScenarioError
+from cowpath.model.scenarios.geometry import reduce, show_range
+from cowpath.model.scenarios.scenario import Request as Submitted
+from cowpath.model.trace.trace import WaitEdge
+
+Bodies = list[tuple[str, Callable[[], None]]]
+"""Requests by name, and what makes each."""
+_CALLS = {
+    "nbd-write": "nbd_write",
+    "nbd-zero": "nbd_write",
+    "guest-read": "guest_read",
+    "guest-write": "guest_write",
+    "checkpoint": "checkpoint",
+    "stop": "stop",
+}
+_FAULTS = {"cow.read": "cbw-read", "cow.write": "cbw-write", "write.data": "data-write"}
+_name = attrgetter("name")
+
+
+@dataclass(frozen=True)
+class Run:
+    """What happened: all that was seen, what each request returned, and how it ended if not well.
+
+    `cycle` is that of a deadlock, in the scenario's own units. `values` and `seen` are the kernel's.
+    """
+
+    log: Sequence[Event]
+    results: Mapping[str, object]
+    failure: Failure | None
+    cycle: tuple[WaitEdge, ...]
+    values: Sequence[int]
+    seen: Sequence[tuple[str, Sequence[Task | int]]]
+
+    @cached_property
+    def events(self) -> list[Event]:
+        """Every step, in order."""
+        return [event for event in self.log if event.kind == "step"]
+
+    @property
+    def reason(self) -> str:
+        """How it ended, in words; a deadlock in those of the model's traces."""
+        if self.failure is None:
+            return "all requests end"
+        return "; ".join(describe_cycle(self.cycle)) if self.cycle else self.failure.reason
+
+    @cached_property
+    def schedule(self) -> Schedule:
+        """The choices that replay it."""
+        return Schedule.of(self.values, self.seen)
+
+
+class Workload:
+    """A design and a scenario's requests, on three files that live in memory.
+
+    The requests are submitted at once, and arrive as the scheduler lets them; a fault fails its step. Raises
+    ScenarioError if the scenario has what the design does not, or what threads do not run: what never ends,
+    and a client's discard.
+
+    `epilogue` has requests that are made one after the other when all others have ended; they are added to
+    the scenario.
+    """
+
+    def __init__(
+        self, design: str, scenario: Scenario, kernel: Kernel, epilogue: Sequence[Submitted] = ()
+    ) -> None:
+        scenario = replace(scenario, requests=(*scenario.requests, *epilogue))
+        self.design = DESIGNS[design]
+        self.scenario = scenario
+        self.epilogue = len(epilogue)
+        self.kernel = kernel
+        reduced = reduce(scenario)
+        self.geometry = Geometry(
+            scenario.size,
+            scenario.cluster,
+            scenario.request_alignment,
+            # The model leaves the protocol node out where no request is unaligned there.
+            scenario.protocol_alignment if any(reduced.proto_unaligned) else 1,
+            scenario.copy_on_read,
+            scenario.on_cbw_error == "break-snapshot",
+        )
+        if (missing := MODELS[design].misses(scenario)) is not None:
+            raise ScenarioError(f"{design} has no {missing}: '{scenario.name}' does not fit it")
+        if any(request.stream or request.kind not in _CALLS for request in scenario.requests):
+            raise ScenarioError(
+                f"'{scenario.name}' is for the model alone; threads run no streams and no client-discard"
+            )
+        self._files = [os.memfd_create(disk) for disk in ("secondary", "hidden", "active")]
+        for file in self._files:
+            os.ftruncate(file, scenario.size)
+        self._baseline = [(start, bytes([ORIGINAL]) * (end - start)) for start, end in reduced.clusters]
+        for start, data in self._baseline:
+            os.pwrite(self._files[0], data, start)
+        self._written: Sequence[tuple[int, Extent]] = ()  # by the last run
+        self._calls = [self._call(submitted, number) for number, submitted in enumerate(scenario.requests)]
+        self.log: Sequence[Event] = ()  # of the run under way
+        self._faults = {r.label: r.fault for r in scenario.requests if r.fault != "none"}
+
+    def close(self) -> None:
+        """Give the files back."""
+        for file in self._files:
+            os.close(file)
+
+    def run(self, strategy: Strategy) -> Run:
+        """Run all requests once, on fresh disks, under the strategy."""
+        kernel, recorder = self.kernel, Recorder()
+        self.log = log = recorder.log
+        context = AioContext(ScheduledSync(kernel))
+        context.trace_hook = _recording(kernel, strategy, recorder)
+        kernel.watch = lambda parked: log.append(_parked(tuple(map(_name, parked))))
+        if strategy.footprints:
+            context.touch_hook = lambda *access: kernel.accesses.append(access)
+        context.choose_hook = kernel.choose
+        bodies, epilogue = self.submit(context, recorder)
+        failure = kernel.run(bodies, strategy)
+        values, seen = kernel.values, kernel.seen
+        if epilogue and failure is None:
+            context.trace_hook, context.touch_hook = _recording(kernel, Sequential(), recorder), None
+            failure = kernel.run(epilogue, Sequential())
+        cycle = self.cycle(failure.cycle) if failure else ()
+        log += ending(failure, cycle)
+        return Run(log, recorder.results, failure, cycle, values, seen)
+
+    def submit(self, context: AioContext, recorder: Recorder) -> tuple[Bodies, Bodies]:
+        """Return the requests by name, each for a task of its own, on fresh disks; and the epilogue."""
+        secondary, hidden, active = self._files
+        size, cluster = self.scenario.size, self.scenario.cluster
+        for file, extent in self._written:
+            os.pwrite(file, bytes([ORIGINAL if file == secondary else 0]) * extent.length, extent.start)
+        self._written = recorder.written
+        if self._faults:
+            context.fault_hook = self._fail
+        disks = Disks(
+            _FickleDisk(context, secondary, size, recorder, cluster),
+            TappedDisk(context, "hidden", hidden, size, recorder, self._baseline),
+            TappedDisk(context, "active", active, size, recorder, self._baseline),
+        )
+        design = self.design(context, disks, self.geometry)
+        bodies: Bodies = []
+        for request, method, options in self._calls:
+            call = partial(getattr(design, method), request, **options)
+            bodies.append((request.name, partial(recorder.call, request, call)))
+        first = len(bodies) - self.epilogue
+        return bodies[:first], bodies[first:]
+
+    def cycle(self, waits: Sequence[Wait]) -> tuple[WaitEdge, ...]:
+        """Return a deadlock in the scenario's units, from the first request on."""
+        names = [request.label for request in self.scenario.requests]
+        edges = [self._edge(wait) for wait in waits]
+        first = min(range(len(edges)), key=lambda i: names.index(edges[i].waiter), default=0)
+        return tuple(edges[first:] + edges[:first])
+
+    def _edge(self, wait: Wait) -> WaitEdge:
+        entry = wait.entry
+        held = entry.held.format(show_range(self.scenario, *entry.extent))
+        return WaitEdge(wait.waiter.name, entry.owner.name, wait.on, held)
+
+    def _call(self, submitted: Submitted, number: int) -> tuple[Request, str, dict[str, bool]]:
+        kind, scenario = submitted.kind, self.scenario
+        offset, length = submitted.offset or 0, submitted.length or 0
+        writes = kind in ("nbd-write", "guest-write")
+        data = bytes([written_by(scenario, number)]) * length if writes else None
+        request = Request(submitted.label, Extent(offset, offset + length), data)
+        options = {
+            "checkpoint": {"quiesced": scenario.quiesced_checkpoint},
+            "stop": {"drained": scenario.drain_on_stop},
+        }
+        return request, _CALLS[kind], options.get(kind, {})
+
+    def _fail(self, label: str, request: Request) -> None:
+        if self._faults.get(request.name, "") == _FAULTS.get(label):
+            raise OSError(errno.EIO, f"{label} of {request} is made to fail")
+
+
+class _FickleDisk(TappedDisk):
+    """The secondary disk; its block status is chosen: by default all of it is the same."""
+
+    def __init__(
+        self,
+        context: AioContext,
+        file: int,
+        size: int,
+        recorder: Recorder,
+        cluster: int,
+    ) -> None:
+        super().__init__(context, "secondary", file, size, recorder)
+        self.cluster = cluster
+
+    def same_status(self, extent: Extent) -> Extent:
+        """Return the beginning of the extent, in whole clusters."""
+        clusters = extent.units(self.cluster)
+        less = self.context.choose(len(clusters), "block status")
+        return Extent(extent.start, min((clusters.stop - less) * self.cluster, extent.end))
+
+
+def _recording(kernel: Kernel, strategy: Strategy, recorder: Recorder) -> Trace:
+    def trace(label: str, request: Request, facts: dict[str, Any]) -> None:
+        if not kernel.ending:  # else it is unwinding
+            recorder.step(label, request, facts)
+            strategy.labelled(label, request.name)
+
+    return trace
+
+
+@cache  # one for each set of requests, and told of at every step
+def _parked(who: tuple[str, ...]) -> Event:
+    return Event("parked", facts=(("who", who),))
+
+
+def ending(failure: Failure | None, cycle: Sequence[WaitEdge]) -> list[Event]:
+    """Return how the run ended, as far as a model can say something of it."""
+    if failure is None or failure.kind == "stuck":
+        return [Event("quiescent")]
+    if failure.kind == "deadlock":
+        return [Event("deadlock", facts=(("cycle", tuple((edge.waiter, edge.holder) for edge in cycle)),))]
+    if isinstance(failure.error, Crash):
+        return [Event("crash", failure.task, facts=(("property", failure.error.property),))]
+    return []

@@ -1,0 +1,145 @@
+"""Checking: a design on a scenario, every property with its verdict and shortest trace."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from cowpath.model.designs import Design
+from cowpath.model.explore import reduced
+from cowpath.model.explore.engines import ENGINES
+from cowpath.model.explore.result import DEADLOCK, UNLIMITED, Exploration, Limits, Report, questions
+from cowpath.model.finite.domains import Narrowed, narrow
+from cowpath.model.finite.ground import GroundModel, ground
+from cowpath.model.language.system import Action
+from cowpath.model.language.verdict import Verdict, worst
+from cowpath.model.liveness.starvation import PROGRESS, Starvation, starve
+from cowpath.model.reductions.choice import choose
+from cowpath.model.scenarios import Scenario, ScenarioError
+from cowpath.model.scenarios.geometry import Geometry, reduce
+from cowpath.model.stack.binding import bind
+from cowpath.model.stack.properties import STANDARD
+from cowpath.model.trace.lasso import replay_lasso
+from cowpath.model.trace.trace import Trace, replay
+
+
+@dataclass(frozen=True)
+class PropertyResult:
+    """The verdict on one property, with the depth and trace of its shortest witness if there is one."""
+
+    verdict: Verdict
+    trace: Trace | None
+
+    @property
+    def depth(self) -> int | None:
+        """Number of steps of the trace."""
+        return None if self.trace is None else len(self.trace.steps)
+
+
+@dataclass(frozen=True)
+class Result:
+    """A design on a scenario.
+
+    `reductions`: what was left out of the search, in words. `starvation`: how `progress` was searched, which
+    is without them, if it was.
+    """
+
+    design: str
+    scenario: Scenario
+    geometry: Geometry
+    exploration: Exploration
+    starvation: Starvation | None
+    reductions: tuple[str, ...]
+    properties: Mapping[str, PropertyResult]
+
+    @property
+    def stopped(self) -> str | None:
+        """Why something was not searched to its end; None if everything was."""
+        return self.exploration.stopped or (self.starvation.stopped if self.starvation else None)
+
+    @property
+    def verdict(self) -> Verdict:
+        """The verdict on all properties together."""
+        return worst(result.verdict for result in self.properties.values())
+
+    @property
+    def violated(self) -> tuple[str, ...]:
+        """Names of the violated properties."""
+        return tuple(name for name, r in self.properties.items() if r.verdict is Verdict.VIOLATED)
+
+
+def check(
+    design: Design,
+    scenario: Scenario,
+    geometry: Geometry | None = None,
+    *,
+    properties: Sequence[str] = STANDARD,
+    engine: str = "auto",
+    limits: Limits = UNLIMITED,
+    reductions: Collection[str] = (),
+    report: Report = lambda progress: None,
+) -> Result:
+    """Explore the design on the scenario (in the reduced geometry unless one is given).
+
+    Every trace in the result has been replayed by the reference semantics. A limit that is hit leaves
+    undetermined what was not decided by then. Raises `ScenarioError` if the scenario does not fit the design.
+    """
+    geometry = geometry or reduce(scenario)
+    narrowed = finite(design, scenario, geometry)
+    model = narrowed.model
+    asked = questions(model, properties)
+    chosen, said = choose(narrowed, asked, reductions)
+    found = reduced.explore(ENGINES[engine], narrowed, asked, limits, report, chosen)
+    results = {}
+    kinds = {**{p.name: p.kind for p in design.system.properties}, DEADLOCK: "always", PROGRESS: "always"}
+    starvation = None
+    for name in properties:
+        trace = None
+        complete = found.complete
+        if name == PROGRESS and complete:
+            left = None if limits.max_seconds is None else limits.max_seconds - found.seconds
+            starvation = starve(narrowed, replace(limits, max_seconds=left), report)
+            complete = starvation.stopped is None
+            if (lasso := starvation.lasso) is not None:
+                first = (lasso.owner, *(r for r in starvation.starved if r != lasso.owner))
+                stem, loop = steps_of(model, lasso.stem), steps_of(model, lasso.loop)
+                trace = replay_lasso(design.system, model.instance, scenario.name, first, stem, loop)
+        elif (witness := found.witnesses.get(name)) is not None:
+            path = steps_of(model, witness.path)
+            trace = replay(design.system, model.instance, scenario.name, name, path)
+        elif name in found.depths:  # it was answered, but could not be shown
+            complete = False
+        results[name] = PropertyResult(_verdict(kinds[name], trace is not None, complete), trace)
+    return Result(design.name, scenario, geometry, found, starvation, said, results)
+
+
+def finite(design: Design, scenario: Scenario, geometry: Geometry) -> Narrowed:
+    """Return the finite model of the design on the scenario in the geometry.
+
+    Raises `ScenarioError` if the scenario does not fit the design.
+    """
+    if (missing := design.misses(scenario)) is not None:
+        raise ScenarioError(f"{design.name} has no {missing}: '{scenario.name}' does not fit it")
+    return narrow(ground(design.system, bind(scenario, geometry)))
+
+
+def steps_of(model: GroundModel, path: Sequence[int]) -> list[tuple[Action, tuple[int, ...]]]:
+    """Return the path's actions with their arguments, for a replay."""
+    return [(model.commands[n].action, model.commands[n].arguments) for n in path]
+
+
+def unexplored(
+    design: Design, scenario: Scenario, geometry: Geometry, properties: Sequence[str], engine: str
+) -> Result:
+    """Return the result of a run that an interrupt kept from beginning: all is undetermined."""
+    nothing = Exploration(engine, 0, 0, 0, 0.0, "interrupted", {}, {})
+    open_ = {name: PropertyResult(Verdict.UNDETERMINED, None) for name in properties}
+    return Result(design.name, scenario, geometry, nothing, None, (), open_)
+
+
+def _verdict(kind: str, witnessed: bool, complete: bool) -> Verdict:
+    if witnessed:
+        return Verdict.VIOLATED if kind == "always" else Verdict.HOLDS
+    if not complete:
+        return Verdict.UNDETERMINED
+    return Verdict.HOLDS if kind == "always" else Verdict.VIOLATED

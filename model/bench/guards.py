@@ -1,0 +1,78 @@
+"""Is every guard of a design needed? Delete each in turn and see what falls on the given scenarios."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from cowpath.model.bench.check import check
+from cowpath.model.designs import Design
+from cowpath.model.explore.result import Limits
+from cowpath.model.finite.reference import OutOfRange
+from cowpath.model.liveness.starvation import PROGRESS
+from cowpath.model.scenarios import Scenario
+from cowpath.model.stack.properties import STANDARD
+
+_LIMITS = Limits(max_states=60_000)  # a design without a guard may run wild; what falls, falls early
+
+
+@dataclass(frozen=True)
+class GuardReport:
+    """What falls without a guard: properties that held with it, on the first scenario where any does.
+
+    `scenario` is None when nothing falls: the guard is not needed on these scenarios.
+    """
+
+    action: str
+    guard: str
+    scenario: str | None
+    falls: tuple[str, ...]
+
+
+def audit(design: Design, scenarios: Sequence[Scenario], engine: str = "python") -> Iterator[GuardReport]:
+    """Yield a report for each guard and wait of each action, in order, on the scenarios that fit the design.
+
+    Program order (`location`) is left out: it is not a guard that a developer could drop. A step that
+    leaves a variable's sort counts as a fall, too. `progress` is asked last, and only where requests keep
+    arriving.
+    """
+    scenarios = [scenario for scenario in scenarios if design.misses(scenario) is None]
+    baseline = {scenario: check(design, scenario, engine=engine) for scenario in scenarios}
+    scenarios.sort(key=lambda scenario: baseline[scenario].exploration.states)
+    safety = tuple(name for name in STANDARD if name != PROGRESS)
+    trials = [(scenario, safety) for scenario in scenarios]
+    trials += [
+        (scenario, (PROGRESS,))
+        for scenario in scenarios
+        if any(request.stream for request in scenario.requests)
+        and PROGRESS not in baseline[scenario].violated
+    ]
+    for action in design.system.actions:
+        locations = {guard.name for guard in action.guards if guard.location}
+        for guard in action.guard_names:
+            if guard in locations:
+                continue
+            without = _without(design, action.label, guard)
+            scenario: str | None = None
+            falls: tuple[str, ...] = ()
+            for trial, asked in trials:
+                fallen = _falls(without, trial, asked, set(baseline[trial].violated), engine)
+                if fallen:
+                    scenario, falls = trial.slug, fallen
+                    break
+            yield GuardReport(action.label, guard, scenario, falls)
+
+
+def _without(design: Design, action: str, guard: str) -> Design:
+    system = design.system.without(action, guard)
+    return replace(design, build=lambda: system)
+
+
+def _falls(
+    design: Design, scenario: Scenario, properties: Sequence[str], already: set[str], engine: str
+) -> tuple[str, ...]:
+    try:
+        result = check(design, scenario, properties=properties, engine=engine, limits=_LIMITS)
+    except OutOfRange as error:
+        return (f"out of range: {error}",)
+    return tuple(name for name in result.violated if name not in already)

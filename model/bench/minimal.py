@@ -1,0 +1,167 @@
+"""The minimal trace: the fewest requests, sectors and context switches that still fail."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass, field, replace
+from itertools import combinations, pairwise
+
+from cowpath.model.bench.check import Result, check, finite, steps_of
+from cowpath.model.designs import Design
+from cowpath.model.explore.result import DEADLOCK, Limits, Stop, questions
+from cowpath.model.explore.switches import fewest_switches
+from cowpath.model.liveness.starvation import PROGRESS
+from cowpath.model.scenarios import Request, Scenario
+from cowpath.model.scenarios.geometry import Geometry, show_range
+from cowpath.model.scenarios.sizes import SECTOR
+from cowpath.model.trace.trace import Trace, replay
+
+
+@dataclass
+class Minimiser:
+    """Looks for a smaller scenario on which the design still violates the property `name`.
+
+    `geometry` turns a scenario into what is explored; `watch` is told what is tried.
+    """
+
+    design: Design
+    name: str
+    engine: str
+    limits: Limits
+    reductions: Collection[str]
+    geometry: Callable[[Scenario], Geometry]
+    watch: Callable[[str], None] = lambda task: None
+    kept: tuple[Request, ...] = field(default=(), init=False)
+    undecided: bool = field(default=False, init=False)
+
+    def minimise(self, result: Result) -> tuple[Scenario, Trace]:
+        """Return the smallest scenario and the trace there, which says what was left out.
+
+        First the fewest requests, of all choices; then each request's shortest extent, one after another as
+        long as any shrinks; then, of the shortest traces, one with the fewest context switches. After Ctrl-C
+        the smallest known by then is returned, and the trace says so.
+        """
+        best, remarks = result, []
+        self.kept = result.scenario.requests
+        try:
+            for smaller in self._smaller(result):
+                best = smaller
+        except KeyboardInterrupt:
+            remarks.append("interrupted: there may be smaller ones")
+        if self.undecided:
+            remarks.append("a limit left some smaller ones undecided")
+        trace = best.properties[self.name].trace
+        assert trace is not None
+        original = result.properties[self.name].trace
+        assert original is not None
+        try:
+            trace = self._with_fewest_switches(best, trace)
+        except Stop:
+            remarks.append("a limit came before the fewest context switches were found")
+        removed = [*self._removed(result.scenario, best.scenario), *_switches(original, trace), *remarks]
+        return best.scenario, replace(trace, removed=tuple(removed) or ("nothing",))
+
+    def _smaller(self, result: Result) -> Iterator[Result]:
+        """Yield ever smaller results that still violate the property."""
+        best = result
+        if (fewer := self._fewest_requests(result.scenario)) is not None:
+            best = fewer
+            yield best
+        while (shorter := self._shrink_any(best.scenario)) is not None:
+            best = shorter
+            yield best
+
+    def _fewest_requests(self, scenario: Scenario) -> Result | None:
+        tried = set()
+        for size in range(1, len(scenario.requests)):
+            for kept in combinations(scenario.requests, size):
+                alike = tuple(replace(request, label="", group=0) for request in kept)
+                if alike not in tried:
+                    tried.add(alike)
+                    numbered = tuple(
+                        replace(each, label=f"{each.kind} {place}") for place, each in enumerate(kept)
+                    )
+                    if (found := self._violated(replace(scenario, requests=numbered))) is not None:
+                        self.kept = kept
+                        return found
+        return None
+
+    def _shrink_any(self, scenario: Scenario) -> Result | None:
+        for place, request in enumerate(scenario.requests):
+            for start, end in _shorter(scenario, request):
+                smaller = replace(request, offset=start, length=end - start)
+                requests = (*scenario.requests[:place], smaller, *scenario.requests[place + 1 :])
+                if (found := self._violated(replace(scenario, requests=requests))) is not None:
+                    return found
+        return None
+
+    def _violated(self, scenario: Scenario) -> Result | None:
+        """Return the result on the scenario if the property is violated there."""
+        self.watch(f"{self.name} on {', '.join(request.label for request in scenario.requests)}")
+        scenario = replace(scenario, expect={})
+        found = check(
+            self.design,
+            scenario,
+            self.geometry(scenario),
+            properties=(self.name,),
+            engine=self.engine,
+            limits=self.limits,
+            reductions=self.reductions,
+        )
+        if found.stopped == "interrupted":
+            raise KeyboardInterrupt
+        self.undecided |= found.stopped is not None and self.name not in found.violated
+        return found if self.name in found.violated else None
+
+    def _with_fewest_switches(self, result: Result, trace: Trace) -> Trace:
+        """Return such a trace of the same length; a lasso stays as it is. Raises `Stop`."""
+        if self.name == PROGRESS:
+            return trace
+        narrowed = finite(self.design, result.scenario, result.geometry)
+        asked = questions(narrowed.model, (self.name,))
+        path = fewest_switches(narrowed, None if self.name == DEADLOCK else asked[0], self.limits)
+        steps = steps_of(narrowed.model, path)
+        return replay(self.design.system, narrowed.model.instance, trace.scenario, self.name, steps)
+
+    def _removed(self, before: Scenario, after: Scenario) -> Iterator[str]:
+        """Say which requests are gone, which have another number for it, and which are shorter."""
+        gone = [request.label for request in before.requests if request not in self.kept]
+        if gone:
+            yield f"{', '.join(gone)} left out"
+        for was, now in zip(self.kept, after.requests, strict=True):
+            if was.label != now.label:
+                yield f"{was.label} is called {now.label}"
+            if (was.offset, was.length) != (now.offset, now.length):
+                yield f"{now.label} shortened from {_extent(before, was)} to {_extent(before, now)}"
+
+
+def _shorter(scenario: Scenario, request: Request) -> Iterator[tuple[int, int]]:
+    """Yield shorter extents inside the request's, the shortest first, cut where something begins or ends."""
+    if request.offset is None or request.length is None:
+        return
+    start, end = request.offset, request.offset + request.length
+    ends = {start, end, start + SECTOR, end - SECTOR}
+    for other in scenario.requests:
+        if other.offset is not None and other.length is not None:
+            ends |= {other.offset, other.offset + other.length}
+    for unit in (scenario.cluster, scenario.request_alignment, scenario.protocol_alignment):
+        for at in list(ends):
+            ends |= {at // unit * unit, -(-at // unit) * unit}
+    inside = sorted(at for at in ends if start <= at <= end)
+    extents = [extent for extent in combinations(inside, 2) if extent != (start, end)]
+    yield from sorted(extents, key=lambda extent: (extent[1] - extent[0], extent))
+
+
+def _extent(scenario: Scenario, request: Request) -> str:
+    assert request.offset is not None
+    assert request.length is not None
+    return show_range(scenario, request.offset, request.offset + request.length)
+
+
+def _switches(before: Trace, after: Trace) -> Iterator[str]:
+    """Say how many context switches are saved."""
+    first, last = (
+        sum(one.owner != other.owner for one, other in pairwise(trace.steps)) for trace in (before, after)
+    )
+    if last < first:
+        yield f"{last} context switches instead of {first}"

@@ -1,0 +1,1 @@
+"""The commands of the model: all that parses options or prints."""

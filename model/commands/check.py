@@ -1,0 +1,116 @@
+"""The command `check`: explore designs on scenarios and print the verdicts."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from cowpath.model.bench.check import Result
+from cowpath.model.commands import files
+from cowpath.model.commands.inputs import (
+    WIDTH,
+    BadInput,
+    find_designs,
+    find_scenarios,
+    open_console,
+)
+from cowpath.model.commands.options import (
+    ENGINE,
+    MAX_SECONDS,
+    MAX_STATES,
+    PROPERTIES,
+    REDUCE,
+    REDUCTION,
+    carry_out,
+    make_plan,
+)
+from cowpath.model.explore.result import Limits
+from cowpath.model.language.verdict import worst
+from cowpath.model.render import text, verdicts
+from cowpath.model.stack.properties import MEANING, asked
+
+
+@click.command(short_help="Explore designs on scenarios and print the verdicts.")
+@click.argument("names", metavar="[DESIGN|FILE.py]...", nargs=-1)
+@click.option("--scenario", "wanted", multiple=True, metavar="NAME|FILE.toml", help="Default: all bundled.")
+@PROPERTIES
+@click.option("--json", "json_path", metavar="OUT", help="Write the results there as JSON ('-': to stdout).")
+@click.option("--traces", "folder", metavar="DIR", help="Write every trace there as text.")
+@ENGINE
+@MAX_STATES
+@MAX_SECONDS
+@REDUCTION
+@REDUCE
+def check(
+    names: tuple[str, ...],
+    wanted: tuple[str, ...],
+    properties: tuple[str, ...],
+    json_path: str | None,
+    folder: str | None,
+    engine: str,
+    max_states: int | None,
+    max_seconds: float | None,
+    reductions: tuple[str, ...],
+    reduce: bool,
+) -> None:
+    """Explore designs on scenarios and print the verdicts.
+
+    Without arguments: every design on every bundled scenario. Exit status 0 if all hold, 1 if something is
+    violated, 3 if something is undetermined, 2 for bad input.
+    """
+    chosen, on = find_designs(names), find_scenarios(wanted)
+    limits = Limits(max_states, max_seconds)
+    plan = make_plan(chosen, on, asked(properties), engine, limits, reductions, reduce)
+    try:
+        if json_path not in (None, "-"):
+            files.check_file(str(json_path), "--json")
+        traces = None if folder is None else files.make_folder(folder, "--traces")
+        began = time.perf_counter()
+        results = carry_out(plan)
+        seconds = time.perf_counter() - began
+        if traces is not None:
+            _write_traces(results, traces)
+        written = json.dumps([verdicts.as_json(result) for result in results], indent=1) + "\n"
+        if json_path == "-":
+            click.echo(written, nl=False)
+        else:
+            if json_path is not None:
+                files.write(json_path, written)
+            _show(results, seconds)
+    except files.OutputError as error:
+        raise BadInput(str(error)) from None
+    raise SystemExit(worst(result.verdict for result in results).exit_status)
+
+
+def _write_traces(results: Sequence[Result], folder: Path) -> None:
+    for result in results:
+        for name, outcome in result.properties.items():
+            if outcome.trace is not None:
+                path = folder / f"{result.scenario.slug}--{result.design}--{name}.txt"
+                files.write(path, text.render(outcome.trace, MEANING[name]))
+
+
+def _show(results: Sequence[Result], seconds: float) -> None:
+    console = open_console()
+    if len(results) == 1:
+        for line in verdicts.details(results[0]):
+            console.print(line, markup=False)
+    else:
+        for table in verdicts.matrices(results):
+            console.print(table, markup=False)
+        console.print(verdicts.totals(results, seconds), markup=False)
+    outcomes = results[0].properties.values() if len(results) == 1 else ()
+    traces = [outcome.trace for outcome in outcomes if outcome.trace is not None]
+    for each in traces or verdicts.telling(results):
+        console.print()
+        rendered = text.render(each, MEANING[each.property], width=WIDTH)
+        console.print(rendered, end="", markup=False, soft_wrap=True)
+    for line in verdicts.surprises(results):
+        console.print(f"Not as expected: {line}", style="bold red", markup=False)
+    if len(results) > 1 and (answer := verdicts.answer(results)):
+        console.print()
+        console.print(answer, markup=False)

@@ -1,0 +1,79 @@
+"""The command `graph`: the state graph of a small model, as a picture."""
+
+from __future__ import annotations
+
+import click
+from rich.console import Console
+
+from cowpath.model.bench.state_graph import TooLarge
+from cowpath.model.commands import files
+from cowpath.model.commands.inputs import BadInput, check_target, deliver, find_designs, find_scenarios
+from cowpath.model.render import state_graphs
+from cowpath.model.render.graph import NoGraphviz, Picture
+from cowpath.model.scenarios import ScenarioError
+from cowpath.model.scenarios.geometry import reduce, unreduced
+
+_WRITERS = {"dot": Picture.dot, "graphml": Picture.graphml, "mermaid": Picture.mermaid}
+_DRAWN = ("svg", "png")
+_LEGIBLE = 400
+
+
+@click.command(short_help="Draw the graph of all states.")
+@click.argument("name", metavar="DESIGN|FILE.py")
+@click.option("--scenario", "wanted", required=True, metavar="NAME|FILE.toml", help="Of what.")
+@click.option("--quotient", is_flag=True, help="Take states alike whose clusters are at the same stages.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice([*_WRITERS, *_DRAWN]),
+    default="dot",
+    show_default=True,
+    help="svg and png are drawn by Graphviz.",
+)
+@click.option("-o", "path", metavar="OUT", help="Write it there instead of to stdout.")
+@click.option(
+    "--max-states",
+    "most",
+    type=click.IntRange(min=1),
+    default=20_000,
+    show_default=True,
+    help="Refuse a larger graph.",
+)
+@click.option(
+    "--reduce/--no-reduce",
+    "reduced",
+    default=True,
+    help="Reduce the disk to the smallest equivalent one (the default).",
+)
+def graph(
+    name: str, wanted: str, quotient: bool, form: str, path: str | None, most: int, reduced: bool
+) -> None:
+    """Draw the state graph of a design on a scenario; deadlocks and violations are marked.
+
+    With --quotient a person can read it: what a cluster goes through (clean, being copied, done,
+    overwritten), and which steps lead from one stage to the next.
+    """
+    (design,), (scenario,) = find_designs([name]), find_scenarios([wanted])
+    try:
+        check_target(path, form)
+        geometry = (reduce if reduced else unreduced)(scenario)
+        with Console(stderr=True).status("") as status:  # nothing is written where there is no terminal
+            explored = state_graphs.explore(
+                design, scenario, geometry, most, lambda states: status.update(f"{states:,} states")
+            )
+        picture = explored.quotient() if quotient else explored.picture()
+        deliver(_written(picture, form), path)
+    except TooLarge as error:
+        told = f"{design.name} on '{scenario.name}' has {error}; accepted: --max-states for more"
+        raise BadInput(told) from None
+    except (ScenarioError, NoGraphviz, files.OutputError) as error:
+        raise BadInput(str(error)) from None
+
+
+def _written(picture: Picture, form: str) -> str | bytes:
+    if form in _DRAWN and len(picture.boxes) > _LEGIBLE:
+        raise BadInput(
+            f"--format {form}: nobody can read {len(picture.boxes):,} boxes; accepted: up to {_LEGIBLE}, "
+            f"--quotient, or {', '.join(_WRITERS)}"
+        )
+    return picture.drawn(form) if form in _DRAWN else _WRITERS[form](picture)

@@ -1,0 +1,112 @@
+"""What the searching commands share: their options, the plan these make, and its carrying out."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import click
+from rich.console import Console
+from rich.text import Text
+
+from cowpath.model.bench import batch
+from cowpath.model.bench.check import Result
+from cowpath.model.commands.inputs import BadInput
+from cowpath.model.designs import DESIGNS, Design
+from cowpath.model.explore.engines import ENGINES
+from cowpath.model.explore.result import Limits, Progress
+from cowpath.model.reductions.choice import NAMES
+from cowpath.model.scenarios import Scenario, ScenarioError
+from cowpath.model.scenarios.geometry import reduce, unreduced
+from cowpath.model.stack.properties import MEANING
+
+ENGINE = click.option(
+    "--engine",
+    type=click.Choice(list(ENGINES)),
+    default="auto",
+    show_default=True,
+    help="Who explores; auto: NumPy, and machine code where there are more than some 100,000 states.",
+)
+MAX_STATES = click.option(
+    "--max-states", type=click.IntRange(min=1), help="Stop a run after so many states: undetermined."
+)
+
+
+def _finite(_: click.Context, __: click.Parameter, value: float | None) -> float | None:
+    if value is not None and not math.isfinite(value):
+        raise click.BadParameter(f"{value} is not a number of seconds.")
+    return value
+
+
+MAX_SECONDS = click.option(
+    "--max-seconds",
+    callback=_finite,
+    type=click.FloatRange(min=0, min_open=True),
+    help="Stop a run after so long: undetermined.",
+)
+REDUCTION = click.option(
+    "--reduction",
+    "reductions",
+    multiple=True,
+    type=click.Choice(NAMES),
+    help="Leave out of the search what it makes superfluous; several may be given. Default: none.",
+)
+PROPERTIES = click.option(
+    "--property",
+    "properties",
+    multiple=True,
+    metavar="P",
+    type=click.Choice(list(MEANING)),
+    help=f"One of {', '.join(MEANING)}. Default: all but concurrency.",
+)
+REDUCE = click.option(
+    "--reduce/--no-reduce", default=True, help="Reduce the disk to the smallest equivalent one (the default)."
+)
+
+
+def make_plan(
+    chosen: Sequence[Design],
+    on: Sequence[Scenario],
+    properties: Sequence[str],
+    engine: str,
+    limits: Limits,
+    reductions: Sequence[str],
+    reduced: bool,
+) -> batch.Plan:
+    """Return the plan. Raises `BadInput` if it cannot be carried out."""
+    if all(design.misses(scenario) for design in chosen for scenario in on):
+        design, scenario = chosen[0], on[0]
+        raise BadInput(f"{design.name} has no {design.misses(scenario)}: '{scenario.name}' does not fit it")
+    known = {*DESIGNS, *(design.name for design in chosen)}
+    plan = batch.Plan(
+        chosen, on, properties, engine, limits, tuple(reductions), reduce if reduced else unreduced
+    )
+    for scenario in on:
+        unknown = sorted(set(scenario.expect) - known)
+        if unknown:
+            accepted = ", ".join(sorted(known))
+            raise BadInput(f"{scenario.slug}: expect: unknown design '{unknown[0]}'; accepted: {accepted}")
+        try:
+            plan.geometry(scenario)
+        except ScenarioError as error:
+            raise BadInput(str(error)) from None
+    return plan
+
+
+def carry_out(plan: batch.Plan) -> list[Result]:
+    """Carry the plan out; a terminal is told how far it is."""
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        return batch.run(plan)
+    with console.status("") as status:
+        return batch.run(plan, lambda task, progress: status.update(Text(_progress(task, progress))))
+
+
+def _progress(task: str, progress: Progress | None) -> str:
+    if progress is None:
+        return task
+    rate = progress.states / max(progress.seconds, 1e-9)
+    return (
+        f"{task}: {progress.states:,} states, {progress.transitions:,} transitions, {rate:,.0f} states/s, "
+        f"frontier {progress.frontier:,}, depth {progress.depth}, {progress.memory / 1e6:,.0f} MB"
+    )

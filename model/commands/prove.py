@@ -1,0 +1,260 @@
+"""The command `prove`: theorems for any number of requests and clusters."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from contextlib import contextmanager, nullcontext
+from dataclasses import asdict
+from functools import partial
+from multiprocessing.sharedctypes import Synchronized
+from multiprocessing.synchronize import Event
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+from rich.console import Console
+from rich.text import Text
+
+from cowpath.model.bench.invariants import Found, find
+from cowpath.model.bench.theorems import ANY, INTERRUPTED, BrokenInvariant, Keep, Theorem, prove, uses
+from cowpath.model.commands import files
+from cowpath.model.commands.inputs import BadInput, find_designs
+from cowpath.model.commands.prove_text import as_json, show_found, show_theorems, show_uses
+from cowpath.model.designs import DESIGNS, Design
+from cowpath.model.language.verdict import Verdict, worst
+from cowpath.model.prove.prover import RLIMIT, Poll
+from cowpath.model.prove.rank import TERMINATION
+from cowpath.model.prove.theorem import Use
+from cowpath.model.prove.theory import DEADLOCK
+from cowpath.model.scenarios import bundled
+
+THEOREMS = ("snapshot", DEADLOCK, TERMINATION)
+_T = TypeVar("_T")
+
+
+@click.command(name="prove", short_help="Prove or refute theorems for any number of requests.")
+@click.argument("names", metavar="[DESIGN|FILE.py]...", nargs=-1)
+@click.option(
+    "--theorem",
+    "theorems",
+    multiple=True,
+    type=click.Choice(THEOREMS),
+    help=f"One of {', '.join(THEOREMS)}. Default: all.",
+)
+@click.option("--json", "json_path", metavar="OUT", help="Write the results there as JSON ('-': to stdout).")
+@click.option("--smt2", "folder", metavar="DIR", help="Write every obligation there as SMT-LIB 2.")
+@click.option(
+    "--uses",
+    "wants_uses",
+    is_flag=True,
+    help="Leave out each restriction, invariant and guard in turn; say what falls.",
+)
+@click.option(
+    "--find",
+    "finds",
+    is_flag=True,
+    help="Find invariants by explored states and Houdini; say which of the design's own follow from them.",
+)
+@click.option(
+    "--rlimit",
+    type=click.IntRange(min=1),
+    default=RLIMIT,
+    show_default=True,
+    help="z3's units of work for one obligation; where they do not suffice, the theorem is undetermined.",
+)
+def prove_command(
+    names: tuple[str, ...],
+    theorems: tuple[str, ...],
+    json_path: str | None,
+    folder: str | None,
+    wants_uses: bool,
+    finds: bool,
+    rlimit: int,
+) -> None:
+    """Prove theorems for any number of requests and clusters, or refute them.
+
+    Without arguments: every design. Exit status 0 if all are proved, 1 if one is refuted, 3 if one is
+    undetermined, 2 for bad input. With --uses or --find: 0, or 3 if interrupted.
+    """
+    chosen = find_designs(names)
+    paths = dict(zip([design.name for design in chosen], dict.fromkeys(names) or DESIGNS, strict=True))
+    wanted = tuple(dict.fromkeys(theorems)) or THEOREMS
+    given = [
+        o for o, yes in (("--smt2", folder is not None), ("--uses", wants_uses), ("--find", finds)) if yes
+    ]
+    if len(given) > 1:
+        raise BadInput(f"{' and '.join(given)}: give one of them, each is about other proofs")
+    try:
+        if json_path not in (None, "-"):
+            files.check_file(str(json_path), "--json")
+        scripts = None if folder is None else files.make_folder(folder, "--smt2")
+        if wants_uses:
+            status = _look(paths, partial(_uses_of, theorems=wanted, rlimit=rlimit), show_uses, json_path)
+        elif finds:
+            status = _look(paths, partial(_found_of, theorems=wanted, rlimit=rlimit), show_found, json_path)
+        else:
+            status = _prove(chosen, paths, wanted, rlimit, scripts, json_path)
+    except (files.OutputError, BrokenInvariant) as error:
+        raise BadInput(str(error)) from None
+    raise SystemExit(status)
+
+
+def _prove(
+    chosen: Sequence[Design],
+    paths: Mapping[str, str],
+    theorems: tuple[str, ...],
+    rlimit: int,
+    folder: Path | None,
+    json_path: str | None,
+) -> int:
+    began = time.perf_counter()
+    keep = None if folder is None else partial(_keep, folder)
+    found = _run(paths, partial(_theorems_of, theorems=theorems, rlimit=rlimit, keep=keep))
+    results = [
+        each
+        for name, (proved, _) in found.items()
+        for each in (
+            *proved,
+            *_interrupted(name, [t for t in theorems if all(p.theorem != t for p in proved)]),
+        )
+    ]
+    seconds = time.perf_counter() - began
+    if not _write([as_json(result) for result in results], json_path):
+        show_theorems(chosen, results, seconds)
+    return worst(result.verdict for result in results).exit_status
+
+
+def _look(
+    paths: Mapping[str, str],
+    work: Callable[[Design, Poll], Iterator[Any]],
+    show: Callable[[str, Sequence[Any]], None],
+    json_path: str | None,
+) -> int:
+    """Show, design by design, what comes of work that is no proof; return the exit status."""
+    found = _run(paths, work)
+    if not _write({name: [asdict(each) for each in all_] for name, (all_, _) in found.items()}, json_path):
+        for name, (each, complete) in found.items():
+            if not complete:
+                click.echo(f"{name}: undetermined, it was interrupted")
+            if complete or show is show_found:
+                show(name, each)
+    complete = all(complete for _, complete in found.values())
+    return (Verdict.HOLDS if complete else Verdict.UNDETERMINED).exit_status
+
+
+def _write(data: Any, path: str | None) -> bool:
+    """Write the data where they are wanted; tell whether that is all that is wanted."""
+    written = json.dumps(data, indent=1) + "\n"
+    if path == "-":
+        click.echo(written, nl=False)
+    elif path is not None:
+        files.write(path, written)
+    return path == "-"
+
+
+def _interrupted(design: str, theorems: Sequence[str]) -> Iterator[Theorem]:
+    for theorem in theorems:
+        yield Theorem(design, theorem, ANY, Verdict.UNDETERMINED, 0.0, (), (), (INTERRUPTED,))
+
+
+# -- in a process of its own
+
+
+def _theorems_of(
+    design: Design, poll: Poll, *, theorems: tuple[str, ...], rlimit: int, keep: Keep | None
+) -> Iterator[Theorem]:
+    return prove(design, theorems, bundled(), rlimit=rlimit, keep=keep, poll=poll)
+
+
+def _uses_of(design: Design, poll: Poll, *, theorems: tuple[str, ...], rlimit: int) -> Iterator[Use]:
+    return uses(design, theorems, rlimit, poll)
+
+
+def _found_of(design: Design, poll: Poll, *, theorems: tuple[str, ...], rlimit: int) -> Iterator[Found]:
+    found = find(design, theorems, bundled(), rlimit=rlimit, poll=poll)
+    yield found
+    if found.open is not None:
+        raise KeyboardInterrupt
+
+
+class _Process:
+    """What a process shares with the one that the user sees: whether to stop, how many proofs it tried."""
+
+    interrupt: Event
+    proofs: Synchronized[int]
+
+    @classmethod
+    def attach(cls, interrupt: Event, proofs: Synchronized[int]) -> None:
+        cls.interrupt, cls.proofs = interrupt, proofs
+
+    @classmethod
+    def poll(cls) -> None:
+        with cls.proofs.get_lock():
+            cls.proofs.value += 1
+        if cls.interrupt.is_set():
+            raise KeyboardInterrupt
+
+
+def _collect(path: str, work: Callable[[Design, Poll], Iterator[_T]]) -> tuple[list[_T], bool]:
+    """Return what the work yields, and whether that is all. A design goes by name or file: it is no data."""
+    found: list[_T] = []
+    try:
+        for each in work(find_designs([path])[0], _Process.poll):
+            found.append(each)
+    except KeyboardInterrupt:
+        return found, False
+    return found, True
+
+
+def _run(
+    paths: Mapping[str, str], work: Callable[[Design, Poll], Iterator[_T]]
+) -> dict[str, tuple[list[_T], bool]]:
+    """Do the work for each design, on all cores; the results are in order, whoever is first.
+
+    Each in a new process: what z3 answers may depend on what it was asked before. On Ctrl-C those at work end
+    with what they know: they are told, not struck, wherever they are.
+    """
+    context = multiprocessing.get_context("spawn")
+    interrupt, proofs = context.Event(), context.Value("L", 0)
+    console = Console(stderr=True)
+    queue, futures = list(paths), dict[str, Future[tuple[list[_T], bool]]]()
+    with console.status("") if console.is_terminal else nullcontext() as status:
+        while True:
+            at_work = [name for name, future in futures.items() if not future.done()]
+            while queue and len(at_work) < (os.cpu_count() or 1) and not interrupt.is_set():
+                at_work.append(name := queue.pop(0))
+                pool = ProcessPoolExecutor(1, context, _Process.attach, (interrupt, proofs))
+                with _deaf():
+                    futures[name] = pool.submit(_collect, paths[name], work)
+                pool.shutdown(wait=False)  # when that is done
+            if not at_work:
+                return {name: futures[name].result() if name in futures else ([], False) for name in paths}
+            try:
+                if status is not None:
+                    done = f"{len(futures) - len(at_work)} of {len(paths)} designs, {proofs.value:,} proofs"
+                    status.update(Text(f"{done}; {', '.join(at_work)}"))
+                wait([futures[name] for name in at_work], timeout=1, return_when=FIRST_COMPLETED)
+            except KeyboardInterrupt:
+                interrupt.set()
+
+
+@contextmanager
+def _deaf() -> Iterator[None]:
+    """Ignore Ctrl-C for a moment; processes started meanwhile ignore it for good."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _keep(folder: Path, name: str, script: str) -> None:
+    path = folder / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    files.write(path, script)

@@ -1,0 +1,61 @@
+"""The command `report`: all verdicts on one page of HTML."""
+
+from __future__ import annotations
+
+import time
+
+import click
+
+from cowpath.model.commands import files
+from cowpath.model.commands.inputs import BadInput, find_designs, find_scenarios
+from cowpath.model.commands.options import ENGINE, MAX_SECONDS, MAX_STATES, PROPERTIES, carry_out, make_plan
+from cowpath.model.explore.result import Limits
+from cowpath.model.language.verdict import worst
+from cowpath.model.render.overview import NoProofs, overview, read_proofs
+from cowpath.model.stack.properties import asked
+
+
+@click.command(name="report", short_help="Write all verdicts, with their traces, on one page of HTML.")
+@click.argument("names", metavar="[DESIGN|FILE.py]...", nargs=-1)
+@click.option("--scenario", "wanted", multiple=True, metavar="NAME|FILE.toml", help="Default: all bundled.")
+@PROPERTIES
+@click.option(
+    "--proofs", "proofs_path", metavar="FILE", help="Show these, written by `cowpath prove --json`."
+)
+@click.option("-o", "path", metavar="OUT.html", default="cowpath-report.html", show_default=True)
+@ENGINE
+@MAX_STATES
+@MAX_SECONDS
+def report_command(
+    names: tuple[str, ...],
+    wanted: tuple[str, ...],
+    properties: tuple[str, ...],
+    proofs_path: str | None,
+    path: str,
+    engine: str,
+    max_states: int | None,
+    max_seconds: float | None,
+) -> None:
+    """Write one page of HTML with all verdicts, every trace behind its cell, and the proofs if given.
+
+    Without arguments: every design on every bundled scenario. Exit status as of `check`.
+    """
+    chosen, on = find_designs(names), find_scenarios(wanted)
+    plan = make_plan(chosen, on, asked(properties), engine, Limits(max_states, max_seconds), (), True)
+    try:
+        files.check_file(path, "-o")
+        proofs = {} if proofs_path is None else read_proofs(proofs_path)
+        began = time.perf_counter()
+        results = carry_out(plan)
+        page = overview(chosen, results, time.perf_counter() - began, proofs)
+        files.write(path, page)
+    except NoProofs as error:
+        raise BadInput(f"--proofs: {error}") from None
+    except files.OutputError as error:
+        raise BadInput(str(error)) from None
+    traces = sum(outcome.trace is not None for result in results for outcome in result.properties.values())
+    stopped = sum(result.stopped is not None for result in results)
+    left = f" ({stopped} not explored completely)" if stopped else ""
+    size = f"{len(page.encode()) / 1000:,.0f} kB"
+    click.echo(f"{path}: runs: {len(results)}{left}, traces: {traces}, {size}")
+    raise SystemExit(worst(result.verdict for result in results).exit_status)

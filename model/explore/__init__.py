@@ -1,0 +1,1 @@
+"""The engines: every reachable state, the shortest traces, within limits."""

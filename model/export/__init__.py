@@ -1,0 +1,1 @@
+"""The ground model in the languages of other checkers: Promela for SPIN, TLA+ for TLC."""

@@ -1,0 +1,85 @@
+"""Instances: sizes, parameter tables and names that make a model finite; and the order of its state."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from cowpath.model.language.sorts import Bool, Enum, Index, Maybe, Position, Sort
+from cowpath.model.language.system import System
+
+Table = Mapping[tuple[int, ...], int]
+
+
+@dataclass(frozen=True)
+class Instance:
+    """Sizes of the index sorts, tables of the parameters, and what to call each element in a trace.
+
+    `phrases[word][r]` replaces `{word}` in what a wait says of its holder r.
+    """
+
+    sizes: Mapping[str, int]
+    tables: Mapping[str, Table]
+    names: Mapping[str, tuple[str, ...]]
+    phrases: Mapping[str, tuple[str, ...]]
+
+    def elements(self, index: Index) -> range:
+        """The elements of an index sort."""
+        return range(self.sizes[index.name])
+
+    def show(self, sort: Sort, value: int, unset: str = "nobody") -> str:
+        """Return a value in words."""
+        if isinstance(sort, Bool):
+            return "yes" if value else "no"
+        if isinstance(sort, Enum):
+            return sort.values[value]
+        if isinstance(sort, Maybe | Position):
+            if value == self.sizes[sort.index.name]:
+                return unset if isinstance(sort, Maybe) else "end"
+            sort = sort.index
+        if isinstance(sort, Index):
+            return self.names[sort.name][value]
+        return str(value)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One component of the state vector: a variable at given indices."""
+
+    variable: str
+    indices: tuple[int, ...]
+
+
+class Layout:
+    """The order of the state vector's components: declared order, then index order."""
+
+    def __init__(self, system: System, instance: Instance) -> None:
+        self.system = system
+        self.instance = instance
+        self.cells = tuple(self._enumerate())
+        self.position = {(cell.variable, cell.indices): i for i, cell in enumerate(self.cells)}
+
+    def _enumerate(self) -> Iterator[Cell]:
+        for variable in self.system.variables.values():
+            for indices in itertools.product(*(self.instance.elements(i) for i in variable.indices)):
+                yield Cell(variable.name, indices)
+
+    @cached_property
+    def sizes(self) -> tuple[int, ...]:
+        """How many values each component's sort has."""
+        variables = self.system.variables
+        return tuple(variables[c.variable].sort.size(self.instance.sizes) for c in self.cells)
+
+    def show(self, position: int) -> str:
+        """Return the component's name in words, such as `hidden [512, 1024)`."""
+        cell = self.cells[position]
+        indices = self.system.variables[cell.variable].indices
+        names = (self.instance.show(index, i) for index, i in zip(indices, cell.indices, strict=True))
+        return " ".join([cell.variable.replace("_", " "), *names])
+
+    def show_value(self, position: int, value: int) -> str:
+        """Return the component's value in words."""
+        variable = self.system.variables[self.cells[position].variable]
+        return self.instance.show(variable.sort, value, variable.unset)

@@ -1,0 +1,1 @@
+"""The modelling language: sorts, expressions, actions, systems, claims, verdicts; no block devices."""

@@ -1,0 +1,1 @@
+"""Liveness: who starves, by which loop, and in which order waiters are woken."""

@@ -1,0 +1,1 @@
+"""What a search may leave out, with the certificate that it may: symmetry and partial order."""

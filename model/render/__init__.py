@@ -1,0 +1,1 @@
+"""All that is for eyes: text, pictures and pages of traces, verdicts and state graphs."""

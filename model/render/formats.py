@@ -1,0 +1,60 @@
+"""The formats that a trace is written in: for each, who renders it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from cowpath.model.designs import DESIGNS, Design
+from cowpath.model.render import itf, mermaid, pages, png, pytestfile, svg, text
+from cowpath.model.scenarios import Scenario
+from cowpath.model.scenarios.geometry import Geometry, reduce
+from cowpath.model.scenarios.writing import dumps
+from cowpath.model.trace import record
+from cowpath.model.trace.trace import Trace
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A trace and what it is of; `source` is the design's name or file, as given.
+
+    `plain` asks for ASCII, `against` is a design to be shown beside the trace.
+    """
+
+    trace: Trace
+    design: Design
+    source: str
+    scenario: Scenario
+    geometry: Geometry
+    plain: bool
+    against: Design | None
+
+    @property
+    def meaning(self) -> str:
+        """What the property says; nothing for a walk that decides none."""
+        return pages.MEANINGS.get(self.trace.property, "")
+
+
+def _text(it: Subject) -> str:
+    rendered = text.render(it.trace, it.meaning)
+    return text.to_ascii(rendered) if it.plain else rendered
+
+
+def _pytest(it: Subject) -> str:
+    alone = any(request.stream or request.kind == "client-discard" for request in it.scenario.requests)
+    threads = it.source in DESIGNS and not alone
+    reduced = it.geometry == reduce(it.scenario)
+    return pytestfile.render(it.trace, it.source, dumps(it.scenario), reduced=reduced, threads=threads)
+
+
+FORMATS: Mapping[str, Callable[[Subject], str | bytes]] = {
+    "text": _text,
+    "json": lambda it: json.dumps(record.document(it.trace), indent=1) + "\n",
+    "svg": lambda it: svg.render(it.trace, it.meaning),
+    "png": lambda it: png.render(svg.render(it.trace, it.meaning)),
+    "mermaid": lambda it: mermaid.render(it.trace, it.meaning),
+    "itf": lambda it: itf.render(it.trace, it.design.system),
+    "pytest": _pytest,
+    "html": lambda it: pages.trace_page(it.design, it.scenario, it.geometry, it.trace, it.against),
+}

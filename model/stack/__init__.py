@@ -1,0 +1,1 @@
+"""The parts that designs are made of: each with its state, actions and claims."""

@@ -1,0 +1,138 @@
+"""Minimal traces: nothing more can be left out, and what is left still fails."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import pairwise
+
+import pytest
+
+from cowpath.model.bench.check import check, finite
+from cowpath.model.bench.minimal import Minimiser
+from cowpath.model.designs import DESIGNS
+from cowpath.model.explore.result import DEADLOCK, UNLIMITED, Limits, questions
+from cowpath.model.explore.switches import fewest_switches
+from cowpath.model.finite.reference import Reference, Vector
+from cowpath.model.scenarios import Scenario, find, loads
+from cowpath.model.scenarios.geometry import reduce
+from cowpath.model.trace.trace import Trace
+
+CROWD = """
+name = "crowd"
+sectors = "256KiB"
+cluster = "64KiB"
+[secondary]
+request_alignment = "4096B"
+[[request]]
+kind = "guest-read"
+at = ["64KiB", "64KiB"]
+[[request]]
+kind = "nbd-write"
+at = ["128KiB", "4096B"]
+[[request]]
+kind = "guest-read"
+at = ["0B", "8192B"]
+[[request]]
+kind = "nbd-write"
+at = ["512B", "512B"]
+"""
+
+
+def minimal(design: str, scenario: Scenario, name: str, limits: Limits = UNLIMITED) -> tuple[Scenario, Trace]:
+    found = check(DESIGNS[design], scenario, properties=(name,))
+    return Minimiser(DESIGNS[design], name, "python", limits, (), reduce).minimise(found)
+
+
+def switches(trace: Trace) -> int:
+    return sum(one.owner != other.owner for one, other in pairwise(trace.steps))
+
+
+def test_of_a_crowd_two_requests_are_left_and_the_rest_is_named() -> None:
+    scenario, trace = minimal("rfc-2016", loads(CROWD, "crowd"), "deadlock")
+    assert [(r.label, r.offset, r.length) for r in scenario.requests] == [
+        ("guest-read 0", 0, 512),
+        ("nbd-write 1", 512, 512),
+    ]
+    assert trace.removed == (
+        "guest-read 0, nbd-write 1 left out",
+        "guest-read 2 is called guest-read 0",
+        "guest-read 0 shortened from [0, 8192) to [0, 512)",
+        "nbd-write 3 is called nbd-write 1",
+        "2 context switches instead of 3",
+    )
+
+
+@pytest.mark.parametrize(
+    ("design", "scenario", "name"),
+    [
+        ("fleecing-4.0", "unaligned-write", "deadlock"),
+        ("rfc-2016", "neighbours", "assertion"),
+        ("block-copy-4.2", "second-cluster", "snapshot"),
+    ],
+)
+def test_what_is_left_fails_and_with_less_it_does_not(design: str, scenario: str, name: str) -> None:
+    least, trace = minimal(design, find(scenario), name)
+    again = check(DESIGNS[design], least, properties=(name,)).properties[name].trace
+    assert again is not None
+    assert len(again.steps) == len(trace.steps)
+    assert switches(trace) <= switches(again)
+    for place in range(len(least.requests)):
+        fewer = replace(least, requests=least.requests[:place] + least.requests[place + 1 :], expect={})
+        assert check(DESIGNS[design], fewer, properties=(name,)).violated == ()
+
+
+def shortest_paths(design: str, scenario: Scenario, depth: int) -> list[tuple[int, ...]]:
+    """All ways of that length to a deadlock, as owners, found by the reference alone."""
+    narrowed = finite(DESIGNS[design], scenario, reduce(scenario))
+    reference = Reference(DESIGNS[design].system, narrowed.model.instance)
+    ways: dict[Vector, set[tuple[int, ...]]] = {reference.initial(): {()}}
+    for _ in range(depth):
+        after: dict[Vector, set[tuple[int, ...]]] = {}
+        for state, before in ways.items():
+            for step in reference.steps(state):
+                after.setdefault(step.after, set()).update((*way, step.arguments[0]) for way in before)
+        ways = after
+    stuck = (s for s in ways if reference.unfinished(s) and not any(True for _ in reference.steps(s)))
+    return [way for state in stuck for way in ways[state]]
+
+
+def test_no_shortest_way_has_fewer_context_switches() -> None:
+    scenario = find("unaligned-write")
+    narrowed = finite(DESIGNS["rfc-2016"], scenario, reduce(scenario))
+    path = fewest_switches(narrowed, None, UNLIMITED)
+    owners = [narrowed.model.commands[number].owner for number in path]
+    every = shortest_paths("rfc-2016", scenario, len(path))
+    least = min(sum(a != b for a, b in pairwise(way)) for way in every)
+    assert tuple(owners) in every
+    assert sum(a != b for a, b in pairwise(owners)) == least
+    assert max(sum(a != b for a, b in pairwise(way)) for way in every) > least
+
+
+def test_a_path_to_what_cannot_be_is_an_error() -> None:
+    scenario = find("race")
+    narrowed = finite(DESIGNS["rfc-2016"], scenario, reduce(scenario))
+    (sought,) = questions(narrowed.model, ("snapshot",))
+    for question in (sought, None):
+        with pytest.raises(ValueError, match=f"no state answers '{question.name if question else DEADLOCK}'"):
+            fewest_switches(narrowed, question, UNLIMITED)
+
+
+def test_a_limit_is_told_of() -> None:
+    _, trace = minimal("rfc-2016", find("unaligned-write"), "deadlock", Limits(max_states=3))
+    assert trace.removed == (
+        "a limit left some smaller ones undecided",
+        "a limit came before the fewest context switches were found",
+    )
+
+
+def test_ctrl_c_leaves_the_smallest_that_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = check(DESIGNS["rfc-2016"], loads(CROWD, "crowd"), properties=("deadlock",))
+    minimiser = Minimiser(DESIGNS["rfc-2016"], "deadlock", "python", UNLIMITED, (), reduce)
+
+    def interrupted(scenario: Scenario) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(minimiser, "_shrink_any", interrupted)
+    scenario, trace = minimiser.minimise(found)
+    assert len(scenario.requests) == 2
+    assert trace.removed[-1] == "interrupted: there may be smaller ones"

@@ -1,0 +1,531 @@
+"""Who can be passed over for ever: toys worked out by hand, and the designs against another definition."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from itertools import product
+
+import networkx as nx
+import pytest
+from hypothesis import HealthCheck, event, given, settings
+from hypothesis import strategies as st
+
+from cowpath.model.bench import batch
+from cowpath.model.bench.check import check
+from cowpath.model.designs import DESIGNS, Design
+from cowpath.model.explore.program import Program
+from cowpath.model.explore.result import UNLIMITED, Limits, Progress, Question
+from cowpath.model.finite.domains import Narrowed, narrow
+from cowpath.model.finite.ground import ground
+from cowpath.model.finite.instance import Instance
+from cowpath.model.language.expression import Expr, exists, forall, nobody
+from cowpath.model.language.sorts import Enum
+from cowpath.model.language.system import Action, State, System
+from cowpath.model.language.verdict import Verdict
+from cowpath.model.liveness import step_graph
+from cowpath.model.liveness.starvation import Lasso, starve
+from cowpath.model.liveness.wakeups import Move, Node, Queues
+from cowpath.model.render.text import conclusion, render
+from cowpath.model.scenarios import Scenario, bundled, loads
+from cowpath.model.scenarios.geometry import reduce
+from cowpath.model.stack.binding import bind
+from cowpath.model.stack.world import Request, Sector, at
+from cowpath.model.trace import record
+from cowpath.model.trace.lasso import replay_lasso
+from cowpath.model.trace.trace import ReplayError, Trace, WaitEdge
+from tests.toys import Owner, column, dining, instance
+
+Place = Enum("Place", ("away", "waiting", "inside", "over"))
+Pairs = Collection[tuple[int, int]]
+Step = tuple[Action, tuple[int, ...]]
+
+fixed = settings(derandomize=True, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+
+
+def silent(progress: Progress) -> None:
+    pass
+
+
+def starved(narrowed: Narrowed) -> tuple[int, ...]:
+    found = starve(narrowed, UNLIMITED, silent)
+    assert found.stopped is None
+    assert (found.lasso is None) == (not found.starved)
+    assert found.lasso is None or found.lasso.owner in found.starved
+    return found.starved
+
+
+def admission(
+    owners: int,
+    conflicts: Pairs,
+    *,
+    streams: Collection[int],
+    restless: Collection[int] = (),
+    keeps: Collection[int] = (),
+    waits: bool = True,
+) -> Narrowed:
+    """Owners come, go in while nobody inside is in conflict with them, and leave; streams come again.
+
+    Who is restless goes back to waiting for ever; who keeps stays in the others' way when it is over. Where
+    nobody `waits`, an owner only looks whether it may go in: then there is nothing to be woken from.
+    """
+    system = System("admission")
+    for name in ("stream", "restless", "keeps"):
+        system.parameter(name, Owner)
+    system.parameter("conflict", Owner, Owner)
+    system.variable("pc", Owner, sort=Place, initial="away")
+
+    def in_the_way(s: State, r: Expr, q: Expr) -> Expr:
+        stays = (s.pc[q] == "inside") | (s.keeps[q] & (s.pc[q] == "over"))
+        return (r != q) & s.conflict[r, q] & stays
+
+    @system.action("come", r=Owner)
+    def come(s: State, r: Expr) -> None:
+        s.require(s.pc[r] == "away", "at away", location=True)
+        s.pc[r] = "waiting"
+
+    @system.action("enter", r=Owner)
+    def enter(s: State, r: Expr) -> None:
+        s.require(s.pc[r] == "waiting", "at waiting", location=True)
+        if waits:
+            s.wait_while(Owner, lambda q: in_the_way(s, r, q), on="the door", held="its place")
+        else:
+            s.require(~exists(Owner, lambda q: in_the_way(s, r, q)), "free")
+        s.pc[r] = "inside"
+
+    @system.action("leave", r=Owner)
+    def leave(s: State, r: Expr) -> None:
+        s.require((s.pc[r] == "inside") & ~s.restless[r], "at inside", location=True)
+        s.pc[r] = "over"
+
+    @system.action("go back", r=Owner)
+    def go_back(s: State, r: Expr) -> None:
+        s.require((s.pc[r] == "inside") & s.restless[r], "at inside, restless", location=True)
+        s.pc[r] = "waiting"
+
+    @system.action("again", r=Owner)
+    def again(s: State, r: Expr) -> None:
+        s.require((s.pc[r] == "over") & s.stream[r], "at over", location=True)
+        s.pc[r] = "away"
+
+    system.terminal(Owner, lambda s, r: (s.pc[r] == "over") | (s.stream[r] & (s.pc[r] == "away")))
+    system.progress(Owner, lambda s, r: (s.pc[r] == "waiting") | (s.pc[r] == "inside"))
+    either_way = {*conflicts, *((q, r) for r, q in conflicts)}
+    tables = {
+        name: column(*(int(r in some) for r in range(owners)))
+        for name, some in (("stream", streams), ("restless", restless), ("keeps", keeps))
+    }
+    pairs: list[tuple[int, ...]] = list(product(range(owners), repeat=2))
+    met = {pair: int(pair in either_way) for pair in pairs}
+    return narrow(ground(system, instance({"Owner": owners}, conflict=met, **tables)))
+
+
+ALL_OF_THREE = [(0, 1), (0, 2), (1, 2)]
+TOYS = {
+    "nobody comes again": (admission(3, ALL_OF_THREE, streams=[]), ()),
+    "a lock is handed on": (admission(3, ALL_OF_THREE, streams=[0, 1, 2]), ()),
+    "two readers keep out a writer": (admission(3, [(0, 1), (0, 2)], streams=[1, 2]), (0,)),
+    "and its stream": (admission(3, [(0, 1), (0, 2)], streams=[0, 1, 2]), (0,)),
+    "one reader does not": (admission(3, [(0, 1), (0, 2)], streams=[1]), ()),
+    "nor do two that wait for each other": (admission(3, ALL_OF_THREE, streams=[1, 2]), ()),
+    "who is not woken may be overtaken by one": (admission(2, [(0, 1)], streams=[1], waits=False), (0,)),
+    "who goes round never comes to its end": (admission(2, [], streams=[], restless=[1]), (1,)),
+    "and is in nobody's way for ever": (admission(2, [(0, 1)], streams=[], restless=[1]), (1,)),
+    "who waits for one that is over": (admission(3, [(0, 1)], streams=[2], keeps=[1]), (0,)),
+    "and only an arrival is left, which may not come": (admission(3, [(0, 1)], streams=[], keeps=[1]), (0,)),
+    "but if all stands still it is a deadlock": (admission(2, [(0, 1)], streams=[], keeps=[1]), ()),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", TOYS)
+def test_toys(name: str) -> None:
+    narrowed, expected = TOYS[name]
+    assert starved(narrowed) == expected
+    if "not woken" not in name and "arrival" not in name:  # the other asks more of who looks, less of others
+        assert strongly_starved(narrowed) == set(expected)
+
+
+def test_who_is_left_behind_has_a_path_and_no_loop() -> None:
+    narrowed = admission(3, [(0, 1)], streams=[2], keeps=[1])
+    few, many = step_graph.plainly(narrowed, UNLIMITED), step_graph.vectorised(narrowed, UNLIMITED, silent)
+    assert few is not None
+    assert few.stranded is not None
+    assert few.stranded == many.stranded
+    found = starve(narrowed, UNLIMITED, silent)
+    assert found.lasso == Lasso(0, few.stranded, ())
+    commands = [narrowed.model.commands[n] for n in few.stranded]
+    assert sorted(c.action.label for c in commands) == ["come", "come", "enter", "leave"]
+    path = [(c.action, c.arguments) for c in commands]
+    model = narrowed.model
+    trace = replay_lasso(model.system, model.instance, "some", (0,), path, [])
+    text = " ".join(render(trace, "it says so").split())
+    assert "progress, 4 steps, then nothing" in text
+    assert "owner 0 is left behind: it waits for owner 1 on the door, and only an arrival could help." in text
+    with pytest.raises(ReplayError, match=r"not pending|could go on"):
+        replay_lasso(model.system, model.instance, "some", (0,), path[:-1], [])
+
+
+def test_who_is_deadlocked_does_not_starve() -> None:
+    """The owners of two locks wait for each other while somebody ticks for ever."""
+    toy = dining(2)
+    toy.system.progress(Owner, lambda s, r: (s.pc[r] == "one") | (s.pc[r] == "both"))
+    found = starve(narrow(ground(toy.system, toy.instance)), UNLIMITED, silent)
+    assert (found.starved, found.stopped) == ((), None)
+    assert found.nodes > 0
+
+
+def test_where_no_run_is_infinite_no_queues_are_needed() -> None:
+    assert starve(TOYS["nobody comes again"][0], UNLIMITED, silent).nodes == 0
+
+
+@st.composite
+def doors(draw: st.DrawFn) -> tuple[int, Pairs, Collection[int]]:
+    owners = draw(st.integers(2, 4))
+    pairs = [(r, q) for r in range(owners) for q in range(r)]
+    return owners, draw(st.sets(st.sampled_from(pairs))), draw(st.sets(st.integers(0, owners - 1)))
+
+
+@settings(fixed, max_examples=80)
+@given(doors())
+def test_one_starves_iff_two_streams_are_in_its_way_and_not_in_each_others(
+    door: tuple[int, Pairs, Collection[int]],
+) -> None:
+    owners, conflicts, streams = door
+
+    def meet(r: int, q: int) -> bool:
+        return (r, q) in conflicts or (q, r) in conflicts
+
+    def passed(r: int) -> bool:
+        before = [q for q in streams if meet(r, q)]
+        return any(not meet(q, p) for q in before for p in before if p != q)
+
+    expected = tuple(filter(passed, range(owners)))
+    assert starved(admission(owners, conflicts, streams=streams)) == expected
+    event(f"starve: {len(expected)}")
+
+
+# -- another definition
+
+
+def strongly_starved(narrowed: Narrowed) -> set[int]:
+    """Starvation without queues, under strong fairness: whoever again and again could move, or could take a
+    step after which it does not wait, again and again does so.
+
+    Components are taken apart where one of these is owed (Streett's condition; Lichtenstein and Pnueli,
+    1985; Emerson and Lei, 1987).
+    """
+    pending_questions = tuple(Question(str(r), term) for r, term in enumerate(narrowed.model.pending))
+    program = Program(narrowed, pending_questions)
+    pending: dict[bytes, set[int]] = {}
+    steps: dict[bytes, list[tuple[int, bytes]]] = {}
+    dead = set()
+    todo = [program.initial]
+    while todo:
+        state = todo.pop()
+        if state in steps:
+            continue
+        pending[state] = {int(r) for r in program.answers(state)}
+        successors = program.successors(state)
+        steps[state] = [(program.owners[command], after) for command, after in successors]
+        todo += [after for _, after in successors]
+        if program.deadlocked(state, successors):
+            dead.add(state)
+    able = {state: {owner for owner, _ in moves} for state, moves in steps.items()}
+
+    def kept(state: bytes, owner: int, after: bytes) -> set[tuple[str, int]]:
+        if owner not in pending[state]:
+            return set()
+        waits = owner in pending[after] and owner not in able[after]
+        return {("moves", owner)} if waits else {("moves", owner), ("goes on", owner)}
+
+    owed = {s: set().union(*(kept(s, owner, after) for owner, after in steps[s])) for s in steps}
+    starving = set()
+    for victim in range(len(narrowed.model.pending)):
+        parts = [{s for s in steps if victim in pending[s] and s not in dead}]
+        while parts:
+            within = parts.pop()
+            ends = [(s, after) for s in within for _, after in steps[s] if after in within]
+            for component in nx.strongly_connected_components(nx.DiGraph(ends)):
+                inner = [(s, o, t) for s in component for o, t in steps[s] if t in component]
+                broken = set().union(*(owed[s] for s in component)) - set().union(*(kept(*i) for i in inner))
+                if inner and not broken:
+                    starving.add(victim)
+                elif inner:
+                    parts.append({s for s in component if not owed[s] & broken})
+    return starving
+
+
+def narrowed_of(design: str, scenario: Scenario) -> Narrowed:
+    return narrow(ground(DESIGNS[design].system, bind(scenario, reduce(scenario))))
+
+
+STREAMS = [scenario for scenario in bundled() if any(request.stream for request in scenario.requests)]
+
+
+@pytest.mark.parametrize("scenario", STREAMS, ids=lambda scenario: scenario.slug)
+def test_both_definitions_agree_on_the_bundled_streams(scenario: Scenario) -> None:
+    for name in DESIGNS:
+        narrowed = narrowed_of(name, scenario)
+        assert set(starved(narrowed)) == strongly_starved(narrowed), name
+
+
+@st.composite
+def scenarios(draw: st.DrawFn) -> Scenario:
+    """Draw a disk of one to three small clusters and three requests, one or two of them streams."""
+    cluster = draw(st.integers(1, 3))
+    sectors = draw(st.integers(cluster, 3 * cluster))
+    text = f'name = "drawn"\nsectors = {sectors}\ncluster = {cluster}\n[secondary]\n'
+    alignment = draw(st.sampled_from([1, 2, 4]))
+    text += f"request_alignment = {alignment}\nprotocol_alignment = {draw(st.sampled_from([1, 1, 2]))}\n"
+    copies = draw(st.integers(0, 5)) == 5 and cluster % alignment == 0
+    text += f"copy_on_read = {'true' if copies else 'false'}\n"
+    for i in range(3):
+        kind = draw(st.sampled_from(["nbd-write", "guest-read", "nbd-write", "guest-read", "guest-write"]))
+        first = draw(st.integers(0, sectors - 1))
+        length = draw(st.integers(1, sectors - first))
+        fault = draw(st.sampled_from(["none", "none", "cbw-write"])) if kind == "nbd-write" else "none"
+        stream = i > 0 and (i == 1 or draw(st.booleans()))
+        text += f'[[request]]\nkind = "{kind}"\nat = [{first}, {length}]\nfault = "{fault}"\n'
+        text += f"stream = {'true' if stream else 'false'}\n"
+    return loads(text, "drawn")
+
+
+@settings(fixed, max_examples=60)
+@given(scenarios(), st.sampled_from(sorted(DESIGNS)))
+def test_both_definitions_agree_on_drawn_streams(scenario: Scenario, name: str) -> None:
+    if DESIGNS[name].misses(scenario) is not None:
+        return
+    result = check(DESIGNS[name], scenario, properties=["progress"], limits=Limits(max_states=6_000))
+    if result.stopped is not None:
+        event("too large")
+        return
+    assert result.starvation is not None
+    assert set(result.starvation.starved) == strongly_starved(narrowed_of(name, scenario))
+    event(f"{result.properties['progress'].verdict.value}, infinite runs: {result.starvation.nodes > 0}")
+
+
+# -- limits, and the two ways to the graph
+
+
+def test_both_ways_to_the_graph_find_the_same_steps() -> None:
+    scenario = STREAMS[0]
+    for name in DESIGNS:
+        narrowed = narrowed_of(name, scenario)
+        one = step_graph.plainly(narrowed, UNLIMITED)
+        assert one is not None
+        other = step_graph.vectorised(narrowed, UNLIMITED, silent)
+        assert one.stranded is other.stranded is None
+        degrees = []
+        for whole in (one, other):
+            ends = zip(whole.source.tolist(), whole.target.tolist(), strict=True)
+            counts: nx.MultiDiGraph[int] = nx.MultiDiGraph(list(ends))
+            degrees.append(sorted((counts.in_degree(n), counts.out_degree(n)) for n in counts))
+        assert degrees[0] == degrees[1]
+
+
+def test_a_graph_that_is_not_small_is_left_to_numpy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(step_graph, "SMALL", 100)
+    narrowed = narrowed_of("fleecing-4.0", STREAMS[0])
+    assert step_graph.plainly(narrowed, UNLIMITED, 100) is None
+    assert starved(narrowed) == (0,)
+
+
+WRITES = next(scenario for scenario in STREAMS if scenario.slug == "wide-write-among-writes")
+
+
+def test_a_limit_in_the_search_leaves_progress_open() -> None:
+    """There are 2,541 states, which is within the limit, and 3,542 with their queues, which is not."""
+    asked = ["deadlock", "progress"]
+    result = check(DESIGNS["copy-before-write-7.0"], WRITES, properties=asked, limits=Limits(2_600))
+    assert result.exploration.complete
+    assert result.stopped == "--max-states 2600 was reached"
+    verdicts = [outcome.verdict for outcome in result.properties.values()]
+    assert verdicts == [Verdict.HOLDS, Verdict.UNDETERMINED]
+
+
+def test_a_limit_before_the_search_leaves_progress_open() -> None:
+    result = check(DESIGNS["copy-before-write-7.0"], WRITES, properties=["progress"], limits=Limits(100))
+    assert result.starvation is None
+    assert result.stopped == "--max-states 100 was reached"
+    assert result.verdict is Verdict.UNDETERMINED
+
+
+def test_an_interrupt_in_the_search_leaves_progress_and_all_that_follows_open(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def interrupted(self: Queues, node: Node) -> Iterator[Move]:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Queues, "moves", interrupted)
+    designs = [DESIGNS["rfc-2016"], DESIGNS["merged-2.8"]]
+    first, second = batch.run(batch.Plan(designs, [WRITES], ["deadlock", "progress"]))
+    assert (first.stopped, second.stopped) == ("interrupted", "interrupted")
+    assert [outcome.verdict for outcome in first.properties.values()] == [Verdict.HOLDS, Verdict.UNDETERMINED]
+    assert second.exploration.states == 0
+
+
+# -- what is checked of a lasso before it is shown
+
+
+@pytest.fixture(scope="module")
+def honest() -> tuple[System, Instance, Lasso, list[Step]]:
+    """The write among reads of fleecing-4.0, as the search gives it."""
+    narrowed = narrowed_of("fleecing-4.0", STREAMS[0])
+    lasso = starve(narrowed, UNLIMITED, silent).lasso
+    assert lasso is not None
+    commands = narrowed.model.commands
+    path = [(commands[n].action, commands[n].arguments) for n in (*lasso.stem, *lasso.loop)]
+    return narrowed.model.system, narrowed.model.instance, lasso, path
+
+
+Honest = tuple[System, Instance, Lasso, list[Step]]
+
+
+def show(honest: Honest, path: list[Step], loop: int, *starved: int) -> Trace:
+    system, where, lasso, _ = honest
+    return replay_lasso(system, where, "some", starved or (lasso.owner,), path[:loop], path[loop:])
+
+
+def test_an_honest_lasso_is_shown(honest: Honest) -> None:
+    *_, lasso, path = honest
+    trace = show(honest, path, len(lasso.stem), 0, 2)
+    assert (trace.loop, len(trace.steps)) == (len(lasso.stem) + 1, len(path))
+    assert trace.starved == ("nbd-write 0", "guest-read 2")
+    assert {edge.waiter for edge in trace.passed} == {"nbd-write 0"}
+    assert {edge.holder for edge in trace.passed} == {"guest-read 1", "guest-read 2"}
+    assert record.decided(trace) == {"loop": trace.loop, "starved": list(trace.starved)}
+
+
+def test_a_loop_that_does_not_close_is_refused(honest: Honest) -> None:
+    *_, lasso, path = honest
+    for end in range(len(lasso.stem) + 1, len(path)):
+        with pytest.raises(ReplayError, match="does not close"):
+            show(honest, path[:end], len(lasso.stem))
+    with pytest.raises(ReplayError, match="does not close"):
+        show(honest, path, len(lasso.stem) + 1)
+
+
+def test_a_step_that_is_not_enabled_is_refused(honest: Honest) -> None:
+    *_, lasso, path = honest
+    for i in range(len(path)):
+        with pytest.raises(ReplayError):
+            show(honest, path[:i] + path[i + 1 :], len(lasso.stem))
+
+
+def test_one_that_completes_does_not_starve(honest: Honest) -> None:
+    *_, lasso, path = honest
+    with pytest.raises(ReplayError, match="not pending all round"):
+        show(honest, path, len(lasso.stem), 1)
+
+
+def test_a_loop_that_forgets_somebody_is_refused(honest: Honest) -> None:
+    """Reads for ever, while the write has begun and could at any time go on with its copy."""
+    *_, path = honest
+    write = [step for step in path if step[1][0] == 0]
+    read = [step for step in path if step[1][0] == 1 and step[0].label != "stream.next"]
+    once = read[: [action.label for action, _ in read].index("read.end") + 1]
+    again = next(step for step in path if step[0].label == "stream.next")
+    assert again[1] == (1,)
+    with pytest.raises(ReplayError, match="owner 0 could go on all round"):
+        show(honest, [*write[:3], *once, again], 3)
+
+
+def test_a_newcomer_that_overtakes_somebody_woken_is_refused(honest: Honest) -> None:
+    """One reader is enough where it may come again before the write that it wakes has run."""
+    *_, lasso, path = honest
+    stem = path[: len(lasso.stem)]
+    parked = stem[-1]
+    assert parked[0].label == "cow.serialise.park"
+    reader = [step for step in path if step[1][0] == 1]
+    labels = [action.label for action, _ in reader]
+    begins, ends = labels.index("read.begin"), labels.index("stream.next")
+    inside = labels.index("read.enter-hidden") + 1
+    loop = [*reader[inside : ends + 1], *reader[begins:inside], parked]
+    with pytest.raises(ReplayError, match="overtakes"):
+        show(honest, [*stem, *loop], len(stem))
+
+
+# -- streams
+
+
+def test_a_request_that_is_over_leaves_nothing_behind() -> None:
+    """So the next of its stream, which has its name, begins as the first did."""
+
+    def clean(s: State, r: Expr) -> Expr:
+        cursor = (s.at[r] == s.first[r]) & (s.until[r] == s.end[r]) & (s.upto[r] == s.end[r])
+        own = lambda x: (s.copied[r, x] == nobody(Request)) & (s.head_tail[r, x] == nobody(Request))  # noqa: E731
+        empty = (s.piece[r] == 0) & (s.below[r] == "out") & forall(Sector, own)
+        lists = [name for name in ("cow_request", "rwlock_read", "copying", "allocating", "frozen")
+                 if name in s._system.variables]  # fmt: skip
+        for name in [*lists, *(n for n in s._system.variables if n.endswith("_tracked"))]:
+            empty = empty & ~s[name][r]
+        return at(s, r, "done", "failed").implies(cursor & empty)
+
+    for name, design in DESIGNS.items():
+
+        def with_claim(design: Design = design) -> System:
+            system = design.build()
+            system.always("clean", lambda s: forall(Request, lambda r: clean(s, r)))
+            return system
+
+        fresh = Design(name, "", "", (), with_claim, lacks=design.lacks)
+        for scenario in bundled():
+            if fresh.misses(scenario) is None:
+                result = check(fresh, scenario, properties=["clean"])
+                assert result.verdict is Verdict.HOLDS, (name, scenario.slug)
+
+
+def test_the_next_of_a_stream_is_judged_though_a_checkpoint_overtook_the_one_before() -> None:
+    text = """
+name = "again"
+sectors = 1
+cluster = 1
+[options]
+quiesced_checkpoint = false
+[[request]]
+kind = "guest-read"
+at = [0, 1]
+stream = true
+[[request]]
+kind = "checkpoint"
+"""
+    system = DESIGNS["unserialised"].build()
+    system.sometimes("overtaken", lambda s: exists(Request, lambda r: s.overtaken[r]))
+    system.always("judged", lambda s: forall(Request, lambda r: at(s, r, "idle").implies(~s.overtaken[r])))
+    fresh = Design("again", "", "", (), lambda: system)
+    result = check(fresh, loads(text, "again"), properties=["overtaken", "judged"])
+    assert result.verdict is Verdict.HOLDS
+
+
+def test_a_stream_at_rest_is_finished() -> None:
+    text = """
+name = "at rest"
+sectors = 1
+cluster = 1
+[[request]]
+kind = "guest-read"
+at = [0, 1]
+stream = true
+"""
+    result = check(DESIGNS["rfc-2016"], loads(text, "rest"))
+    assert result.verdict is Verdict.HOLDS
+    assert result.exploration.transitions == result.exploration.states  # a ring
+
+
+# -- in words
+
+
+def words(starved: tuple[str, ...], *holders: str) -> str:
+    passed = tuple(WaitEdge("a 0", holder, "a list", "its place") for holder in holders)
+    trace = Trace("d", "s", "progress", (), (), (), (), loop=0, starved=starved, passed=passed)
+    return conclusion(trace, "it says so")
+
+
+def test_the_conclusion_names_who_starves_and_whom_it_waits_for() -> None:
+    claim = " progress is violated; it says that it says so."
+    assert words(("a 0",), "b 1", "c 2") == (
+        "a 0 is passed over for ever: it waits in turn for b 1 and c 2 on a list." + claim
+    )
+    assert words(("a 0", "d 3"), "b 1") == (
+        "a 0 is passed over for ever: it waits for b 1 on a list. So can d 3 be." + claim
+    )
+    assert words(("a 0",)) == ("a 0 is passed over for ever: it never comes to its end." + claim)

@@ -1,0 +1,515 @@
+"""The reduction of a disk to cells and clusters, against the plain geometry and against the definitions."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from itertools import pairwise
+from math import gcd
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from cowpath.model.scenarios import Request, Scenario, ScenarioError, loads
+from cowpath.model.scenarios.geometry import Geometry, describe, reduce, show_range, unreduced
+from cowpath.model.scenarios.scenario import IO_KINDS, KINDS, NBD_WRITES
+
+KIB = 1 << 10
+MIB = 1 << 20
+TIB = 1 << 40
+
+
+def request(kind: str, offset: int | None = None, length: int | None = None, index: int = 0) -> Request:
+    return Request(kind, offset, length, False, "none", f"{kind} {index}", index)
+
+
+def disk(
+    size: int,
+    cluster: int,
+    *requests: Request,
+    request_alignment: int = 512,
+    protocol_alignment: int = 512,
+    copy_on_read: bool = False,
+    in_bytes: bool = True,
+) -> Scenario:
+    return Scenario(
+        name="test",
+        size=size,
+        cluster=cluster,
+        request_alignment=request_alignment,
+        copy_on_read=copy_on_read,
+        protocol_alignment=protocol_alignment,
+        requests=requests,
+        in_bytes=in_bytes,
+        slug="test",
+    )
+
+
+def facts(geometry: Geometry, r: int, c: int) -> tuple[bool, bool, bool, bool, int]:
+    return (
+        geometry.covers[r][c],
+        geometry.wide[r][c],
+        geometry.proto_wide[r][c],
+        geometry.reads[r][c],
+        geometry.part[r][c],
+    )
+
+
+def flags(geometry: Geometry) -> tuple[object, ...]:
+    return geometry.parts, geometry.unaligned, geometry.proto_unaligned, geometry.whole_sectors
+
+
+def counts(geometry: Geometry) -> tuple[int, int]:
+    return len(geometry.clusters), len(geometry.cells)
+
+
+def tables(geometry: Geometry) -> tuple[object, ...]:
+    """Give everything but the positions."""
+    return (
+        [cell.cluster for cell in geometry.cells],
+        (geometry.first, geometry.end, geometry.covers, geometry.wide, geometry.proto_wide, geometry.reads),
+        (geometry.part, *flags(geometry)),
+    )
+
+
+# -- examples
+
+
+def test_the_example_of_the_rfc() -> None:
+    scenario = loads(
+        """
+        name = "a write inside a block that is being read"
+        sectors = "64MiB"
+        cluster = "64KiB"
+        [secondary]
+        request_alignment = "4096B"
+        [[request]]
+        kind = "guest-read"
+        at = ["0B", "4096B"]
+        [[request]]
+        kind = "nbd-write"
+        at = ["512B", "512B"]
+        """,
+        "example",
+    )
+    geometry = reduce(scenario)
+    assert geometry.clusters == ((0, 64 * KIB),)
+    assert [cell.ranges for cell in geometry.cells] == [
+        ((0, 512), (1024, 4096)),
+        ((512, 1024),),
+        ((4096, 64 * KIB),),
+    ]
+    assert (geometry.first, geometry.end) == ((0, 0), (1, 1))
+    assert geometry.covers == ((True, True, False), (False, True, False))
+    assert geometry.wide == geometry.proto_wide == ((True, True, False), (True, True, False))
+    assert geometry.reads == ((True, True, False), (False, False, False))
+    assert (geometry.unaligned, geometry.proto_unaligned) == ((False, True), (False, False))
+    line = describe(scenario, geometry)
+    assert line == (
+        "64 MiB disk reduced to 1 cluster and 3 cells: [0, 512)+[1024, 4096) [512, 1024) [4096, 65536)"
+    )
+
+
+def test_a_long_read_around_a_write_gives_three_clusters() -> None:
+    scenario = disk(
+        64 * MIB, 64 * KIB, request("guest-read", 0, 64 * MIB), request("nbd-write", 32 * MIB, 64 * KIB, 1)
+    )
+    geometry = reduce(scenario)
+    middle = 32 * MIB
+    assert geometry.clusters == ((0, middle), (middle, middle + 64 * KIB), (middle + 64 * KIB, 64 * MIB))
+    assert [cell.cluster for cell in geometry.cells] == [0, 1, 2]
+    assert (geometry.first, geometry.end) == ((0, 1), (3, 2))
+
+
+def test_a_partial_last_cluster_is_merged_like_any_other() -> None:
+    scenario = disk(5 * 512, 1 * KIB, request("guest-read", 0, 5 * 512))
+    assert reduce(scenario).clusters == ((0, 5 * 512),)
+
+
+def test_a_written_cluster_is_never_merged() -> None:
+    scenario = disk(8 * KIB, 1 * KIB, request("nbd-write", 0, 8 * KIB))
+    assert counts(reduce(scenario)) == (8, 8)
+
+
+def test_a_cluster_that_only_a_widened_write_touches_stays() -> None:
+    scenario = disk(8 * KIB, 1 * KIB, request("nbd-write", 512, 512), request_alignment=4096)
+    geometry = reduce(scenario)
+    assert geometry.clusters == ((0, 1024), (1024, 2048), (2048, 3072), (3072, 4096))
+    assert (geometry.first, geometry.end) == ((0,), (1,))
+    assert geometry.unaligned == (True,)
+
+
+def test_a_read_across_a_gap_of_other_readers_is_not_merged() -> None:
+    scenario = disk(
+        8 * KIB, 1 * KIB, request("guest-read", 0, 8 * KIB), request("guest-read", 2 * KIB, 1 * KIB, 1)
+    )
+    assert reduce(scenario).clusters == ((0, 2 * KIB), (2 * KIB, 3 * KIB), (3 * KIB, 8 * KIB))
+
+
+def test_a_guest_write_reads_the_rest_of_its_clusters() -> None:
+    scenario = disk(4 * KIB, 2 * KIB, request("guest-write", 512, 512))
+    geometry = reduce(scenario)
+    assert [cell.ranges for cell in geometry.cells] == [((0, 512), (1024, 2048)), ((512, 1024),)]
+    assert geometry.reads == ((True, False),)
+
+
+def test_without_any_extent_one_cluster_is_kept() -> None:
+    geometry = reduce(disk(1 * TIB, 64 * KIB, request("checkpoint"), request("stop", index=1)))
+    assert geometry.clusters == ((0, 64 * KIB),)
+    assert [(cell.ranges, cell.cluster) for cell in geometry.cells] == [(((0, 64 * KIB),), 0)]
+    assert (geometry.first, geometry.end, geometry.parts) == ((0, 0), (0, 0), (1, 1))
+    assert geometry.covers == geometry.wide == geometry.proto_wide == geometry.reads == ((False,), (False,))
+    assert (geometry.part, geometry.whole_sectors) == (((0,), (0,)), (True, True))
+
+
+@pytest.mark.parametrize(
+    ("offset", "length", "pieces"),
+    [
+        (0, 4096, [(0, 4096)]),  # aligned: one piece, and not unaligned
+        (512, 512, [(0, 1024)]),  # one ragged end, one block
+        (256, 128, [(0, 1024)]),  # both ends ragged in the same block
+        (512, 1024, [(0, 1024), (1024, 2048)]),  # head and tail
+        (512, 1536, [(0, 1024), (1024, 2048)]),  # head and middle
+        (1024, 1536, [(1024, 2048), (2048, 3072)]),  # middle and tail
+        (512, 3072, [(0, 1024), (1024, 3072), (3072, 4096)]),  # head, middle and tail
+        (3584, 1024, [(3072, 4096), (4096, 4608)]),  # up to the disk's end, which counts as aligned
+        (4096, 512, [(4096, 4608)]),
+        (4352, 256, [(4096, 4608)]),
+        (4096, 256, [(4096, 4608)]),
+    ],
+)
+def test_a_ragged_zero_write_is_done_in_pieces(
+    offset: int, length: int, pieces: list[tuple[int, int]]
+) -> None:
+    scenario = disk(4608, 512, request("nbd-zero", offset, length), request_alignment=1024)
+    for geometry in (unreduced(scenario), reduce(scenario)):
+        assert geometry.parts == (len(pieces),)
+        for c, cell in enumerate(geometry.cells):
+            start = cell.ranges[0][0]
+            inside = [i for i, (low, high) in enumerate(pieces) if low <= start < high]
+            assert geometry.wide[0][c] == bool(inside)
+            assert geometry.part[0][c] == (inside[0] if inside else 0)
+
+
+def test_the_protocol_node_sees_the_widened_write() -> None:
+    ragged = disk(
+        8 * KIB, 8 * KIB, request("nbd-write", 512, 512), request_alignment=1024, protocol_alignment=4096
+    )
+    geometry = reduce(ragged)
+    assert (geometry.unaligned, geometry.proto_unaligned) == ((True,), (True,))
+    assert [cell.ranges for cell in geometry.cells] == [
+        ((0, 512),),
+        ((512, 1024),),
+        ((1024, 4096),),
+        ((4096, 8192),),
+    ]
+    aligned_below = replace(ragged, request_alignment=4096)
+    assert reduce(aligned_below).proto_unaligned == (False,)
+
+
+def test_sub_sector_extents_are_told() -> None:
+    scenario = disk(
+        4096, 4096, request("nbd-write", 100, 412), request("nbd-write", 0, 512, 1), request_alignment=1
+    )
+    assert reduce(scenario).whole_sectors == (False, True)
+
+
+# -- showing
+
+
+def test_ranges_are_shown_in_the_unit_of_the_file() -> None:
+    scenario = disk(4096, 4096, in_bytes=True)
+    assert show_range(scenario, 512, 1024) == "[512, 1024)"
+    assert show_range(replace(scenario, in_bytes=False), 512, 1024) == "[1, 2)"
+    assert show_range(replace(scenario, in_bytes=False), 100, 1024) == "[100B, 1024B)"
+
+
+def test_a_description_in_sectors() -> None:
+    scenario = disk(2048, 2048, request("nbd-write", 512, 512), in_bytes=False)
+    assert describe(scenario, reduce(scenario)) == (
+        "4-sector disk reduced to 1 cluster and 2 cells: [0, 1)+[2, 4) [1, 2)"
+    )
+
+
+def test_a_long_description_is_cut() -> None:
+    scenario = disk(MIB, 4096, request("nbd-write", 0, MIB), request("guest-read", 512, 3072, 1))
+    line = describe(scenario, reduce(scenario))
+    assert line.startswith(
+        "1 MiB disk reduced to 256 clusters and 257 cells: [0, 512)+[3584, 4096) [512, 3584)"
+    )
+    assert line.endswith(" ...")
+    assert len(line) <= 100
+
+
+# -- size
+
+
+def test_a_disk_of_a_tebibyte_is_reduced_quickly() -> None:
+    scenario = disk(
+        TIB,
+        512,
+        request("guest-read", 0, TIB),
+        request("guest-read", TIB // 3, TIB // 3, 1),
+        request("nbd-write", TIB // 2 + 100, 1000, 2),
+        request("guest-write", TIB - MIB, MIB, 3),
+        request_alignment=4096,
+    )
+    start = time.perf_counter()
+    geometry = reduce(scenario)
+    assert time.perf_counter() - start < 0.5
+    # Written: 8 by the widened NBD write, all of the guest write's. Only read: at each end of the second
+    # reader the cluster it cuts and the rest of its block; and the four long runs between all these.
+    assert len(geometry.clusters) == 8 + MIB // 512 + 2 * 2 + 4
+    assert geometry.clusters[0] == (0, TIB // 3 // 4096 * 4096)
+    assert geometry.clusters[-1] == (TIB - 512, TIB)
+
+
+def test_a_writer_of_too_many_clusters_is_refused() -> None:
+    most = 4096 * 64 * KIB
+    assert counts(reduce(disk(TIB, 64 * KIB, request("nbd-write", 0, most)))) == (4096, 4096)
+    for kind in ("nbd-write", "nbd-zero", "guest-write"):
+        with pytest.raises(ScenarioError) as caught:
+            reduce(disk(TIB, 64 * KIB, request("stop"), request(kind, 0, most + 1, 1)))
+        assert str(caught.value) == (
+            f"test: request[1].at: {kind} 1 spans 4097 clusters;"
+            " accepted: at most 4096 for a request that writes"
+        )
+    with pytest.raises(ScenarioError, match="spans 8192 clusters"):  # by widening alone
+        reduce(disk(TIB, 512, request("nbd-write", 0, 512), request_alignment=4 * MIB))
+
+
+def test_the_plain_geometry_has_a_limit() -> None:
+    assert counts(unreduced(disk(64 * 512, 512, request("guest-read", 0, 512)))) == (64, 64)
+    with pytest.raises(ScenarioError, match="65 cells of 512 B; accepted: at most 64") as caught:
+        unreduced(disk(65 * 512, 512, request("guest-read", 0, 512)))
+    assert "\n" not in str(caught.value)
+
+
+# -- properties
+
+
+@st.composite
+def small(draw: Callable[..., object]) -> Scenario:
+    """Draw a scenario whose plain geometry has at most 64 cells; extents may cut sectors."""
+
+    def integer(low: int, high: int) -> int:
+        value = draw(st.integers(low, high))
+        assert isinstance(value, int)
+        return value
+
+    unit = (128, 512)[integer(0, 1)]
+    sectors = integer(1, 16 if unit == 128 else 40)
+    size = sectors * 512
+    requests = []
+    for i in range(integer(1, 4)):
+        kind = KINDS[integer(0, len(KINDS) - 1)]
+        if kind in IO_KINDS:
+            offset = integer(0, size // unit - 1)
+            length = integer(1, size // unit - offset)
+            requests.append(request(kind, offset * unit, length * unit, i))
+        else:
+            requests.append(request(kind, index=i))
+    return disk(
+        size,
+        integer(1, 8) * 512,
+        *requests,
+        request_alignment=unit << integer(0, 4),
+        protocol_alignment=unit << integer(0, 4),
+        copy_on_read=bool(integer(0, 1)),
+    )
+
+
+def blocks(atoms: set[int], atom: int, unit: int, size: int) -> set[int]:
+    """Widen a set of atoms (of `atom` bytes each) to whole blocks of `unit` bytes, clipped to the disk."""
+    touched = {a * atom // unit for a in atoms}
+    return {a for a in range(size // atom) if a * atom // unit in touched}
+
+
+@given(small())
+def test_the_plain_geometry_follows_the_definitions(scenario: Scenario) -> None:
+    """Say each definition again as sets of atoms, without any arithmetic on the ends."""
+    geometry = unreduced(scenario)
+    size, cluster = scenario.size, scenario.cluster
+    grain = geometry.cells[0].ranges[0][1]
+    starts = range(0, size, grain)
+    assert [cell.ranges for cell in geometry.cells] == [((at, at + grain),) for at in starts]
+    assert [cell.cluster for cell in geometry.cells] == [at // cluster for at in starts]
+    assert geometry.clusters == tuple((at, min(at + cluster, size)) for at in range(0, size, cluster))
+    # A grain may straddle blocks that are all covered; an atom never does.
+    atom = gcd(grain, 512, scenario.request_alignment, scenario.protocol_alignment)
+    every = range(size // atom)
+
+    def where(row: tuple[bool, ...]) -> set[int]:
+        return {a for a in every if row[a * atom // grain]}
+
+    for r, what in enumerate(scenario.requests):
+        covers: set[int] = set()
+        if what.offset is not None and what.length is not None:
+            covers = {a for a in every if what.offset <= a * atom < what.offset + what.length}
+        wide = blocks(covers, atom, scenario.request_alignment, size)
+        nbd = what.kind in NBD_WRITES
+        unaligned = nbd and wide != covers
+        below = wide if unaligned else covers
+        proto = blocks(below, atom, scenario.protocol_alignment, size)
+        around = blocks(covers, atom, cluster, size)
+        reads = {"guest-read": covers, "guest-write": around - covers}.get(what.kind, set())
+        if what.kind == "guest-write" and scenario.copy_on_read:
+            wide = blocks(reads, atom, scenario.request_alignment, size) & around
+        elif what.kind == "client-discard":  # which never comes to these nodes
+            wide = proto = covers
+        assert where(geometry.covers[r]) == covers
+        assert where(geometry.wide[r]) == wide
+        assert where(geometry.proto_wide[r]) == proto
+        assert where(geometry.reads[r]) == reads
+        assert geometry.whole_sectors[r] == (blocks(covers, atom, 512, size) == covers)
+        assert geometry.unaligned[r] == unaligned
+        assert geometry.proto_unaligned[r] == (nbd and proto != below)
+        touched = sorted({a * atom // cluster for a in covers})
+        assert list(range(geometry.first[r], geometry.end[r])) == touched
+        # Pieces: blocks that are covered in part stand alone, those between them go together.
+        order = sorted(wide)
+        parts = [geometry.part[r][a * atom // grain] for a in order]
+        assert parts == sorted(parts)
+        if what.kind == "nbd-zero" and unaligned:
+            assert set(parts) == set(range(geometry.parts[r]))
+            ragged = blocks(wide - covers, atom, scenario.request_alignment, size)
+            for (left, right), (one, other) in zip(pairwise(order), pairwise(parts), strict=True):
+                unit = scenario.request_alignment
+                same_block = left * atom // unit == right * atom // unit
+                assert (one == other) == (same_block or (left not in ragged and right not in ragged))
+        else:
+            assert geometry.parts[r] == 1
+            assert not any(parts)
+
+
+@given(small())
+def test_the_reduction_is_a_quotient_of_the_plain_geometry(scenario: Scenario) -> None:
+    plain, reduced = unreduced(scenario), reduce(scenario)
+    assert flags(plain) == flags(reduced)
+    requests = range(len(scenario.requests))
+    touched = [any(any(facts(plain, r, g)[:3]) for r in requests) for g in range(len(plain.cells))]
+    cell_of: dict[int, int] = {}
+    for g, grain in enumerate(plain.cells):
+        (low, high) = grain.ranges[0]
+        homes = [
+            c for c, cell in enumerate(reduced.cells) if any(a <= low and high <= b for a, b in cell.ranges)
+        ]
+        overlapping = [
+            c for c, cell in enumerate(reduced.cells) if any(a < high and low < b for a, b in cell.ranges)
+        ]
+        assert homes == overlapping
+        assert len(homes) <= 1
+        if homes:
+            cell_of[g] = homes[0]
+            assert all(facts(plain, r, g) == facts(reduced, r, homes[0]) for r in requests)
+            (start, end) = reduced.clusters[reduced.cells[homes[0]].cluster]
+            assert start <= low < high <= end
+        else:
+            assert not touched[g]
+    if any(touched):
+        # A cluster is kept exactly when something in it is touched.
+        wanted = {plain.cells[g].cluster for g, is_touched in enumerate(touched) if is_touched}
+        assert {plain.cells[g].cluster for g in cell_of} == wanted
+    # Cluster order is kept, and each request's clusters go over into each other.
+    image = [reduced.cells[cell_of[g]].cluster for g in sorted(cell_of)]
+    assert image == sorted(image)
+    for r in requests:
+        spanned = {
+            reduced.cells[cell_of[g]].cluster
+            for g in cell_of
+            if plain.first[r] <= plain.cells[g].cluster < plain.end[r]
+        }
+        assert sorted(spanned) == list(range(reduced.first[r], reduced.end[r]))
+
+
+@given(small())
+def test_the_reduction_is_well_formed(scenario: Scenario) -> None:
+    geometry = reduce(scenario)
+    for cell in geometry.cells:
+        edges = [edge for extent in cell.ranges for edge in extent]
+        assert edges == sorted(set(edges))  # in order, not empty, never adjacent
+    bytes_of = [
+        sum(end - start for cell in geometry.cells if cell.cluster == k for start, end in cell.ranges)
+        for k in range(len(geometry.clusters))
+    ]
+    assert bytes_of == [end - start for start, end in geometry.clusters]
+    order = [(cell.cluster, cell.ranges[0]) for cell in geometry.cells]
+    assert order == sorted(order)
+    assert len(describe(scenario, geometry)) <= 100
+
+
+@given(small())
+def test_the_reduction_is_smallest(scenario: Scenario) -> None:
+    """No two cells of a cluster agree about everything, nor do two neighbours that only readers touch."""
+    geometry = reduce(scenario)
+    requests = range(len(scenario.requests))
+    keys = [tuple(facts(geometry, r, c) for r in requests) for c in range(len(geometry.cells))]
+    in_cluster = [
+        [key for cell, key in zip(geometry.cells, keys, strict=True) if cell.cluster == k]
+        for k in range(len(geometry.clusters))
+    ]
+    for own in in_cluster:
+        assert len(set(own)) == len(own)
+    writers = [r for r in requests if scenario.requests[r].kind != "guest-read"]
+    for k in range(len(in_cluster) - 1):
+        if geometry.clusters[k][1] == geometry.clusters[k + 1][0] and len(in_cluster[k]) == 1:
+            written = any(any(in_cluster[k][0][r][:3]) for r in writers)
+            assert written or in_cluster[k] != in_cluster[k + 1]
+
+
+@given(small())
+def test_reducing_a_reduced_disk_changes_nothing(scenario: Scenario) -> None:
+    """Rebuild the disk from the clusters that were kept, merged ones as one cluster; reduce it again."""
+    assume(scenario.cluster % scenario.request_alignment == 0)
+    assume(scenario.cluster % scenario.protocol_alignment == 0)
+    geometry = reduce(scenario)
+    starts, at = [], 0
+    for start, end in geometry.clusters:
+        starts.append(at)
+        at += min(end - start, scenario.cluster)
+
+    def moved(edge: int, k: int) -> int:
+        return starts[k] + min(edge - geometry.clusters[k][0], scenario.cluster)
+
+    requests = []
+    for r, what in enumerate(scenario.requests):
+        if what.offset is not None and what.length is not None:
+            offset = moved(what.offset, geometry.first[r])
+            end = moved(what.offset + what.length, geometry.end[r] - 1)
+            requests.append(replace(what, offset=offset, length=end - offset))
+        else:
+            requests.append(what)
+    again = reduce(replace(scenario, size=at, requests=tuple(requests)))
+    assert tables(again) == tables(geometry)
+
+
+@given(small(), st.integers(1, 20))
+def test_scaling_everything_changes_nothing(scenario: Scenario, power: int) -> None:
+    def scaled(size: int | None) -> int | None:
+        return None if size is None else size << power
+
+    larger = replace(
+        scenario,
+        size=scenario.size << power,
+        cluster=scenario.cluster << power,
+        request_alignment=scenario.request_alignment << power,
+        protocol_alignment=scenario.protocol_alignment << power,
+        requests=tuple(
+            replace(what, offset=scaled(what.offset), length=scaled(what.length))
+            for what in scenario.requests
+        ),
+    )
+    one, other = reduce(scenario), reduce(larger)
+    # Larger extents may come to end on sector boundaries; nothing else may change.
+    assert tables(replace(one, whole_sectors=())) == tables(replace(other, whole_sectors=()))
+
+
+@given(small(), st.integers(1, TIB // 4096))
+def test_a_longer_disk_changes_nothing(scenario: Scenario, more: int) -> None:
+    """Add untouched clusters; the disk's end must not have served as an alignment before."""
+    whole = max(scenario.cluster, scenario.request_alignment, scenario.protocol_alignment)
+    assume(whole % scenario.cluster == whole % scenario.request_alignment == 0)
+    assume(scenario.size % whole == whole % scenario.protocol_alignment == 0)
+    assert reduce(replace(scenario, size=scenario.size + more * 512)) == reduce(scenario)

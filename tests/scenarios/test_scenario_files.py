@@ -1,0 +1,488 @@
+"""The TOML form of scenarios: what is read, and the one line that each mistake gets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import tomli_w
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cowpath.model import scenarios
+from cowpath.model.scenarios import Request, Scenario, ScenarioError, bundled, find, load, loads
+from cowpath.model.scenarios.errors import shown
+from cowpath.model.scenarios.scenario import IO_KINDS, KINDS, NBD_WRITES
+from cowpath.model.scenarios.sizes import SECTOR, parse_size, show_bytes, show_extent
+from cowpath.model.scenarios.writing import document
+
+READ = '[[request]]\nkind = "guest-read"\nat = [0, 1]\n'
+HEAD = 'name = "small"\nsectors = 4\ncluster = 2\n'
+
+
+def top(rest: str) -> str:
+    return HEAD + rest
+
+
+def one(lines: str) -> str:
+    return f"{HEAD}[[request]]\n{lines}\n"
+
+
+def read(lines: str) -> str:
+    return one(f'kind = "guest-read"\nat = [0, 1]\n{lines}')
+
+
+def also(tables: str) -> str:
+    return f"{HEAD}{READ}{tables}\n"
+
+
+def error_of(text: str, designs: set[str] | None = None) -> str:
+    with pytest.raises(ScenarioError) as caught:
+        loads(text, "bad", designs)
+    return one_line(caught.value)
+
+
+def one_line(error: ScenarioError) -> str:
+    line = str(error)
+    assert len(line.splitlines()) == 1
+    return line
+
+
+# -- sizes
+
+
+@pytest.mark.parametrize(
+    ("written", "size"),
+    [
+        (0, 0),
+        (1, 512),
+        (3, 1536),
+        ("0B", 0),
+        ("100B", 100),
+        ("4096 B", 4096),
+        ("64KiB", 65536),
+        ("64 kib", 65536),
+        ("1MiB", 1 << 20),
+        ("2gIb", 2 << 30),
+        ("1TiB", 1 << 40),
+    ],
+)
+def test_sizes_are_sectors_or_units(written: object, size: int) -> None:
+    assert parse_size(written, "here") == size
+
+
+@pytest.mark.parametrize(
+    "written",
+    ["", "4", "KiB", "1.5KiB", "-1B", "1  KiB", " 1B", "1B ", "1B\n", "1kB", "1KB", "1K", "1EiB", "٣B",
+     "9" * 30 + "B", "9000000TiB", -1, 1 << 60, 1 << 20000, True, 1.0, float("nan"), None, [4], {}],
+    ids=shown,
+)  # fmt: skip
+def test_other_sizes_are_refused(written: object) -> None:
+    with pytest.raises(ScenarioError) as caught:
+        parse_size(written, "file: cluster")
+    line = one_line(caught.value)
+    assert line.startswith("file: cluster: ")
+    assert "accepted: " in line
+    assert len(line) < 250
+
+
+@pytest.mark.parametrize(
+    ("size", "text"),
+    [
+        (0, "0 B"),
+        (512, "512 B"),
+        (4096, "4096 B"),
+        (65535, "65535 B"),
+        (65536, "64 KiB"),
+        (66048, "66048 B"),
+        (1 << 20, "1 MiB"),
+        (3 << 19, "1536 KiB"),
+        (1 << 40, "1 TiB"),
+    ],
+)
+def test_byte_counts_are_shown_shortly(size: int, text: str) -> None:
+    assert show_bytes(size) == text
+
+
+@given(st.integers(0, (1 << 63) - 1))
+def test_a_shown_size_reads_back(size: int) -> None:
+    assert parse_size(show_bytes(size), "here") == size
+
+
+@given(st.integers(0, 1 << 40))
+def test_sectors_read_as_their_bytes(sectors: int) -> None:
+    assert parse_size(sectors, "here") == parse_size(f"{sectors * SECTOR}B", "here")
+
+
+def test_extents_are_shown_in_the_asked_unit() -> None:
+    assert show_extent(512, 1024, in_bytes=True) == "[512, 1024)"
+    assert show_extent(512, 1024, in_bytes=False) == "[1, 2)"
+    assert show_extent(100, 1024, in_bytes=False) == "[100B, 1024B)"
+
+
+# -- what is read
+
+
+def test_the_blueprint_example_is_read() -> None:
+    scenario = loads(
+        """
+        name = "unaligned write meets a guest read"
+        shows = '''
+        A small write
+          meets a read.'''
+        sectors = 4
+        cluster = 4
+        [secondary]
+        request_alignment = 2
+        protocol_alignment = 1
+        copy_on_read = true
+        [options]
+        quiesced_checkpoint = false
+        drain_on_stop = false
+        on_cbw_error = "break-guest-write"
+        [[request]]
+        kind = "nbd-write"
+        at = [0, 1]
+        count = 2
+        stream = false
+        fault = "data-write"
+        [[request]]
+        kind = "checkpoint"
+        [expect]
+        "rfc-2016" = { deadlock = "violated", snapshot = "holds", states = 1234 }
+        """,
+        "unaligned",
+    )
+    assert scenario == Scenario(
+        name="unaligned write meets a guest read",
+        shows="A small write meets a read.",
+        size=2048,
+        cluster=2048,
+        request_alignment=1024,
+        protocol_alignment=512,
+        copy_on_read=True,
+        quiesced_checkpoint=False,
+        drain_on_stop=False,
+        on_cbw_error="break-guest-write",
+        requests=(
+            Request("nbd-write", 0, 512, False, "data-write", "nbd-write 0", 0),
+            Request("nbd-write", 0, 512, False, "data-write", "nbd-write 1", 0),
+            Request("checkpoint", None, None, False, "none", "checkpoint 2", 1),
+        ),
+        expect={"rfc-2016": {"deadlock": "violated", "snapshot": "holds", "states": 1234}},
+        in_bytes=False,
+        slug="unaligned",
+    )
+    assert isinstance(hash(scenario), int)
+
+
+def test_defaults() -> None:
+    scenario = loads(top(READ), "small")
+    assert (scenario.request_alignment, scenario.protocol_alignment) == (512, 512)
+    assert (scenario.shows, scenario.copy_on_read, scenario.on_cbw_error) == ("", False, "break-guest-write")
+    assert (scenario.quiesced_checkpoint, scenario.drain_on_stop) == (True, True)
+    assert (scenario.expect, scenario.in_bytes) == ({}, False)
+    assert scenario.requests == (Request("guest-read", 0, 512, False, "none", "guest-read 0", 0),)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        one('kind = "guest-read"\nat = [0, "512B"]'),
+        top('[secondary]\nprotocol_alignment = "1B"\n' + READ),
+        'name = "n"\nsectors = "1TiB"\ncluster = 128\n' + READ,
+        'name = "n"\nsectors = 4\ncluster = "1KiB"\n' + READ,
+    ],
+)
+def test_one_unit_anywhere_means_bytes(text: str) -> None:
+    assert loads(text, "units").in_bytes
+
+
+def test_an_extent_may_cut_sectors() -> None:
+    (request,) = loads(one('kind = "nbd-write"\nat = ["100B", "7B"]'), "cut").requests
+    assert (request.offset, request.length) == (100, 7)
+
+
+def test_sixteen_requests_are_accepted() -> None:
+    requests = loads(one('kind = "guest-read"\nat = [0, 4]\ncount = 16'), "many").requests
+    assert [request.label for request in requests] == [f"guest-read {i}" for i in range(16)]
+
+
+# -- what is refused
+
+MISTAKES: list[tuple[str, str, str]] = [
+    # text, the start of the line after the file's name, something else it says
+    ("sectors = 4\ncluster = 2\n" + READ, "name: missing", "accepted: a text"),
+    ('name = " "\nsectors = 4\ncluster = 2\n' + READ, "name: ' ' is not a name", "accepted: a text"),
+    ('name = "a\\nb"\nsectors = 4\ncluster = 2\n' + READ, "name: 'a\\nb' is not a name", "one line"),
+    ("name = 3\nsectors = 4\ncluster = 2\n" + READ, "name: 3 is not a text", "accepted: a string"),
+    (top("shows = 1\n" + READ), "shows: 1 is not a text", "accepted: a string"),
+    ('name = "n"\ncluster = 2\n' + READ, "sectors: missing", "accepted: a size"),
+    ('name = "n"\nsectors = 4\n' + READ, "cluster: missing", "accepted: a size"),
+    ('name = "n"\nsectors = 0\ncluster = 2\n' + READ, "sectors: is 0", "at least 1 sector"),
+    ('name = "n"\nsectors = -4\ncluster = 2\n' + READ, "sectors: -4 is negative", "accepted: "),
+    ('name = "n"\nsectors = "big"\ncluster = 2\n' + READ, "sectors: 'big' is not a size", "KiB"),
+    ('name = "n"\nsectors = "100B"\ncluster = 2\n' + READ, "sectors: 100 bytes is not a whole", "512"),
+    ('name = "n"\nsectors = "2TiB"\ncluster = 2\n' + READ, "sectors: a disk of 2 TiB is overlong", "1 TiB"),
+    ('name = "n"\nsectors = 4\ncluster = 0\n' + READ, "cluster: is 0", "at least 1 sector"),
+    ('name = "n"\nsectors = 4\ncluster = "700B"\n' + READ, "cluster: 700 bytes is not a whole", "512"),
+    ('name = "n"\nsectors = 4\ncluster = 1.5\n' + READ, "cluster: 1.5 is not a size", "accepted: "),
+    ('name = "n"\nsectors = 4\ncluster = 0x' + "f" * 9000 + "\n" + READ, "cluster: a number of", "2^63"),
+    (top("clsuter = 2\n" + READ), "clsuter: unknown key (did you mean 'cluster'?)", "accepted: name"),
+    (top('"a\\nb" = 2\n' + READ), "'a\\nb': unknown key;", "accepted: name"),
+    (also("[secondary]\nalign = 1"), "secondary.align: unknown key", "protocol_alignment"),
+    (top("secondary = 1\n" + READ), "secondary: 1 is not a table", "request_alignment"),
+    (also("[secondary]\nrequest_alignment = 3"), "secondary.request_alignment: 1536 bytes", "power of two"),
+    (also("[secondary]\nrequest_alignment = 0"), "secondary.request_alignment: 0 bytes", "power of two"),
+    (also("[secondary]\nrequest_alignment = 4\ncopy_on_read = true"),
+     "secondary.copy_on_read: true: a cluster of 1024 bytes is not whole blocks", "accepted: false"),
+    (also('[secondary]\nprotocol_alignment = "3B"'), "secondary.protocol_alignment: 3 bytes", "power of"),
+    (also("[secondary]\ncopy_on_read = 1"), "secondary.copy_on_read: 1 is not a truth", "true, false"),
+    (also("[options]\ndrain = true"), "options.drain: unknown key", "drain_on_stop"),
+    (also('[options]\ndrain_on_stop = "no"'), "options.drain_on_stop: 'no' is not", "true, false"),
+    (also("[options]\nquiesced_checkpoint = 0"), "options.quiesced_checkpoint: 0 is not", "true, false"),
+    (also('[options]\non_cbw_error = "ignore"'), "options.on_cbw_error: 'ignore' is unknown",
+     "accepted: break-guest-write"),
+    (also("[options]\non_cbw_error = 1"), "options.on_cbw_error: 1 is unknown", "break-guest-write"),
+    (HEAD, "request: the scenario has no request", "accepted: 1 to 16"),
+    (top("request = []"), "request: the scenario has no request", "accepted: 1 to 16"),
+    (top('[request]\nkind = "stop"'), "request: is {'kind': 'stop'}", "[[request]]"),
+    (top("request = [1]"), "request[0]: 1 is not a table", "kind, at, count"),
+    (one("at = [0, 1]"), "request[0].kind: missing", "nbd-write, nbd-zero"),
+    (one('kind = "nbd-wriet"\nat = [0, 1]'), "request[0].kind: 'nbd-wriet' is unknown",
+     "did you mean 'nbd-write'?"),
+    (one("kind = 7"), "request[0].kind: 7 is unknown", "checkpoint, stop"),
+    (read("lenght = 1"), "request[0].lenght: unknown key", "accepted: kind"),
+    (one('kind = "guest-read"'), "request[0].at: missing", "[first sector, number of sectors]"),
+    (also('[[request]]\nkind = "checkpoint"\nat = [0, 1]'), "request[1].at: a checkpoint has no", "no `at`"),
+    (also('[[request]]\nkind = "stop"\nat = [0, 1]'), "request[1].at: a stop has no extent", "no `at`"),
+    (one('kind = "guest-read"\nat = 1'), "request[0].at: 1 is not an extent", "[first sector"),
+    (one('kind = "guest-read"\nat = [1]'), "request[0].at: [1] is not an extent", "[first sector"),
+    (one('kind = "guest-read"\nat = [0, 1, 2]'), "request[0].at: [0, 1, 2] is not", "[first sector"),
+    (one('kind = "guest-read"\nat = [-1, 1]'), "request[0].at[0]: -1 is negative", "accepted: "),
+    (one('kind = "guest-read"\nat = [0, 0]'), "request[0].at[1]: the extent is empty", "at least 1"),
+    (one('kind = "guest-read"\nat = [0, "1.5KiB"]'), "request[0].at[1]: '1.5KiB' is not", "KiB"),
+    (one('kind = "guest-read"\nat = [0, true]'), "request[0].at[1]: True is not a size", "KiB"),
+    (also('[[request]]\nkind = "nbd-zero"\nat = [3, 2]'), "request[1].at: [3, 5) runs past",
+     "within [0, 4) sectors"),
+    (also("[secondary]\nrequest_alignment = 2\nprotocol_alignment = 4\n"
+          '[[request]]\nkind = "nbd-zero"\nat = [1, 2]'),
+     "request[1].at: nbd-zero 1 is unaligned", "a smaller protocol_alignment"),
+    (one('kind = "nbd-zero"\nat = ["0B", "4KiB"]'), "request[0].at: [0, 4096) runs past",
+     "within [0, 2048) bytes"),
+    (read("count = 0"), "request[0].count: 0 is not", "1 to 16"),
+    (read("count = 17"), "request[0].count: 17 is not", "1 to 16"),
+    (read("count = true"), "request[0].count: True is not", "1 to 16"),
+    (also('[[request]]\nkind = "guest-write"\nat = [0, 1]\ncount = 16'),
+     "request[1]: makes 17", "at most 16"),
+    (one('kind = "stop"\ncount = 2'), "request[0]: is a second stop", "at most one stop"),
+    (one('kind = "stop"\n[[request]]\nkind = "stop"'), "request[1]: is a second stop", "at most one"),
+    (one('kind = "stop"\nstream = true'), "request[0].stream: true: the job ends once", "accepted: false"),
+    (read("stream = 1"), "request[0].stream: 1 is not", "true, false"),
+    (one('kind = "nbd-write"\nat = [0, 1]\nfault = "cbw-raed"'), "request[0].fault: 'cbw-raed' is unknown",
+     "did you mean 'cbw-read'?"),
+    (one('kind = "guest-write"\nat = [0, 1]\nfault = "data-write"'),
+     "request[0].fault: a guest-write has no step 'data-write'", "accepted: none"),
+    (one('kind = "stop"\nfault = "cbw-read"'), "request[0].fault: a stop has no step", "accepted: none"),
+    (top("expect = 1\n" + READ), "expect: 1 is not a table", "accepted: a table"),
+    (also("[expect]\nrfc-2016 = 1"), "expect.rfc-2016: 1 is not a table", "deadlock"),
+    (also('[expect]\n"rfc 2016" = 1'), "expect.'rfc 2016': 1 is not a table", "deadlock"),
+    (also('[expect]\nx = { deadlok = "holds" }'),
+     "expect.x.deadlok: unknown property (did you mean 'deadlock'?)",
+     "snapshot, guest-write"),
+    (also('[expect]\nx = { progres = "holds" }'), "expect.x.progres: unknown property", "progress"),
+    (also('[expect]\nx = { deadlock = "hold" }'),
+     "expect.x.deadlock: 'hold' is unknown (did you mean 'holds'?)",
+     "accepted: holds, violated, undetermined"),
+    (also("[expect]\nx = { deadlock = true }"), "expect.x.deadlock: True is unknown", "holds, violated"),
+    (also('[expect]\nx = { states = "many" }'), "expect.x.states: 'many' is not a number", "from 1"),
+    (also("[expect]\nx = { states = 0 }"), "expect.x.states: 0 is not a number of states", "from 1"),
+    (also("[expect]\nx = { states = true }"), "expect.x.states: True is not a number", "from 1"),
+    ('name = "n"\nsectors == 4', "not valid TOML: ", "line 2"),
+    ('name = "n"\nname = "m"\nsectors = 4', "not valid TOML: ", "line 2"),
+    ("name = " + "1" * 5000, "not valid TOML: ", "digits"),
+    ("name = " + "[" * 5000, "nested too deeply", "accepted: "),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "start", "says"), MISTAKES, ids=[start[:40] for _, start, _ in MISTAKES])
+def test_a_mistake_gets_one_clear_line(text: str, start: str, says: str) -> None:
+    line = error_of(text)
+    assert line.startswith(f"bad: {start}")
+    assert says in line
+    assert "accepted: " in line or "not valid TOML" in line or "whole number of sectors" in line
+
+
+def test_design_names_are_checked_when_they_are_known() -> None:
+    text = also('[expect]\n"rfc-2061" = { deadlock = "holds" }')
+    assert loads(text, "any").expect == {"rfc-2061": {"deadlock": "holds"}}
+    line = error_of(text, {"rfc-2016"})
+    assert line == "bad: expect.rfc-2061: unknown design (did you mean 'rfc-2016'?); accepted: rfc-2016"
+
+
+@given(st.text())
+def test_any_text_is_read_or_gets_one_line(text: str) -> None:
+    for whole in (text, f'{HEAD}"{text}" = 1', f'{HEAD}shows = """{text}"""\n{READ}'):
+        try:
+            loads(whole, "any")
+        except ScenarioError as error:
+            one_line(error)
+
+
+values = st.recursive(
+    st.sampled_from(["true", "-1", "0", "1", "17", "1.5", '"4B"', '"holds"', '"stop"', '"x"', "1979-05-27"]),
+    lambda inner: st.lists(inner, max_size=3).map(lambda items: f"[{', '.join(items)}]")
+    | inner.map(lambda item: f"{{ x = {item} }}"),
+    max_leaves=4,
+)  # fmt: skip
+
+
+@given(
+    st.sampled_from(["name", "shows", "sectors", "cluster", "secondary", "options", "request", "expect"]),
+    values,
+)
+def test_a_value_of_any_type_is_read_or_gets_one_line(key: str, value: str) -> None:
+    document = {"name": '"n"', "sectors": "4", "cluster": "2", "request": '[{ kind = "checkpoint" }]'}
+    document[key] = value
+    try:
+        loads("\n".join(f"{k} = {v}" for k, v in document.items()), "typed")
+    except ScenarioError as error:
+        line = one_line(error)
+        assert line.startswith(f"typed: {key}")
+
+
+# -- round trips
+
+
+def written(scenario: Scenario) -> str:
+    """Write a scenario back with what it shows and expects."""
+    return tomli_w.dumps({**document(scenario), "shows": scenario.shows, "expect": scenario.expect})
+
+
+@st.composite
+def valid(draw: Callable[..., object]) -> Scenario:
+    def integer(low: int, high: int) -> int:
+        value = draw(st.integers(low, high))
+        assert isinstance(value, int)
+        return value
+
+    def flag() -> bool:
+        return integer(0, 1) == 1
+
+    in_bytes = flag()
+    unit = 1 if in_bytes else SECTOR
+    size = integer(1, 1 << 20) * SECTOR
+    requests: list[Request] = []
+    for i in range(integer(1, 4)):
+        kinds = [kind for kind in KINDS if kind != "stop" or all(r.kind != "stop" for r in requests)]
+        kind = kinds[integer(0, len(kinds) - 1)]
+        offset = length = None
+        if kind in IO_KINDS:
+            offset = integer(0, size // unit - 1) * unit
+            length = integer(1, (size - offset) // unit) * unit
+        fault = "cbw-write" if kind in NBD_WRITES and flag() else "none"
+        requests.append(Request(kind, offset, length, False, fault, f"{kind} {i}", i))
+    alignment = integer(0, 12)
+    cluster = integer(1, 2048) * SECTOR
+    zeroes = any(request.kind == "nbd-zero" for request in requests)
+    return Scenario(
+        name="round trip",
+        shows="there and back",
+        size=size,
+        cluster=cluster,
+        request_alignment=unit << alignment,
+        protocol_alignment=unit << integer(0, alignment if zeroes else 12),
+        copy_on_read=flag() and cluster % (unit << alignment) == 0,
+        quiesced_checkpoint=flag(),
+        drain_on_stop=flag(),
+        requests=tuple(requests),
+        expect={"rfc-2016": {"deadlock": "violated", "states": integer(1, 99)}} if flag() else {},
+        in_bytes=in_bytes,
+        slug="trip",
+    )
+
+
+@given(valid())
+def test_a_written_scenario_reads_back(scenario: Scenario) -> None:
+    assert loads(written(scenario), "trip") == scenario
+
+
+# -- files
+
+
+def test_load_names_the_file_and_takes_its_stem(tmp_path: Path) -> None:
+    path = tmp_path / "07-small.toml"
+    path.write_text(top(READ), encoding="utf-8")
+    assert load(path).slug == "07-small"
+    assert load(str(path)) == load(path)
+    path.write_text(top("speed = 1\n" + READ), encoding="utf-8")
+    with pytest.raises(ScenarioError) as caught:
+        load(path)
+    assert one_line(caught.value).startswith(f"{path}: speed: unknown key")
+
+
+def test_unreadable_files_are_scenario_errors(tmp_path: Path) -> None:
+    latin = tmp_path / "latin.toml"
+    latin.write_bytes('name = "é"'.encode("latin-1"))
+    for path, says in [
+        (tmp_path / "none.toml", "No such file"),
+        (tmp_path, "Is a directory"),
+        (latin, "byte 8 is not UTF-8"),
+        (Path("nul\0.toml"), "null byte"),
+    ]:
+        with pytest.raises(ScenarioError) as caught:
+            load(path)
+        assert one_line(caught.value).startswith(f"{path}: ")
+        assert says in str(caught.value)
+
+
+# -- the bundled ones
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(scenarios, "_FOLDER", tmp_path)
+    (tmp_path / "02-late-read.toml").write_text(top(READ).replace("small", "Late Read!"), encoding="utf-8")
+    (tmp_path / "01-early.toml").write_text(top(READ), encoding="utf-8")
+    (tmp_path / "notes.txt").write_text("not a scenario", encoding="utf-8")
+    return tmp_path
+
+
+def test_bundled_scenarios_are_all_good_and_distinct() -> None:
+    found = bundled()
+    assert found is bundled()
+    assert len({scenario.slug for scenario in found}) == len(found)
+    for scenario in found:
+        assert find(scenario.slug) is scenario
+        assert find(scenario.name.upper()) is scenario
+
+
+def test_bundled_scenarios_come_in_file_order_without_their_numbers(folder: Path) -> None:
+    assert [scenario.slug for scenario in bundled()] == ["early", "late-read"]
+    assert bundled() is bundled()
+
+
+def test_find_takes_a_slug_a_name_or_a_path(folder: Path) -> None:
+    early, late = bundled()
+    assert find("EARLY") is early
+    assert find("late-read") is late
+    assert find("late read!") is late
+    assert find(str(folder / "02-late-read.toml")).slug == "02-late-read"
+
+
+def test_find_lists_what_there_is(folder: Path) -> None:
+    with pytest.raises(ScenarioError) as caught:
+        find("late-raed")
+    assert one_line(caught.value) == (
+        "unknown scenario 'late-raed' (did you mean 'late-read'?);"
+        " accepted: early, late-read, or a path ending in .toml"
+    )
+    with pytest.raises(ScenarioError, match=r"cannot read the scenario"):
+        find(str(folder / "03-none.toml"))
+
+
+def test_two_bundled_scenarios_may_not_share_a_name(folder: Path) -> None:
+    (folder / "03-early.toml").write_text(top(READ).replace("small", "other"), encoding="utf-8")
+    with pytest.raises(ScenarioError, match=r"03-early\.toml: 'early' also names .*01-early\.toml"):
+        bundled()
