@@ -16,7 +16,7 @@ from cowpath.model.finite.domains import narrow
 from cowpath.model.finite.ground import ground
 from cowpath.model.finite.instance import Instance
 from cowpath.model.finite.reference import Reference
-from cowpath.model.language.claim import Argument, Claim
+from cowpath.model.language.claim import ProofOutline, Claim
 from cowpath.model.language.system import Property
 from cowpath.model.language.verdict import Verdict
 from cowpath.model.prove.counterexample import Counterexample, search
@@ -37,7 +37,7 @@ _REACH = Limits(max_states=200_000)  # of a counterexample's own instance: it is
 _SEARCHED = 3  # obligations not shown, for a counterexample to one: where z3 gave up there may be none
 Keep = Callable[[str, str], None]  # a relative file name, and what belongs into it
 _SLUG = re.compile(r"[^a-z0-9.]+")
-_NOTHING = Argument(GIVEN, (), (), (), (), (), runs=(FINITE,))
+_NOTHING = ProofOutline(GIVEN, (), (), (), (), (), runs=(FINITE,))
 
 
 @dataclass(frozen=True)
@@ -147,7 +147,7 @@ def _keep_scripts(attempt: Attempt, outcomes: Sequence[Outcome], folder: str, ke
 
 
 def explore_claims(
-    design: Design, argument: Argument, scenarios: Sequence[Scenario], poll: Poll = lambda: None
+    design: Design, argument: ProofOutline, scenarios: Sequence[Scenario], poll: Poll = lambda: None
 ) -> Explored:
     """Check every claim in every reachable state of the scenarios in scope, and see which steps are taken.
 
@@ -179,7 +179,7 @@ def explore_claims(
 
 
 def in_scope(
-    design: Design, argument: Argument, scenarios: Sequence[Scenario]
+    design: Design, argument: ProofOutline, scenarios: Sequence[Scenario]
 ) -> Iterator[tuple[Scenario, Instance]]:
     """Yield the scenarios to which the argument applies, bound; one that breaks `given` is an error."""
     for scenario in scenarios:
@@ -193,7 +193,7 @@ def in_scope(
             yield scenario, instance
 
 
-def argument_of(design: Design) -> Argument:
+def argument_of(design: Design) -> ProofOutline:
     """Return the design's argument; one without claims of its own if it has none."""
     return design.argument or _NOTHING
 
@@ -262,7 +262,7 @@ def _reaches(missing: Counterexample) -> bool | None:
 
 
 def _refutation(
-    design: Design, argument: Argument, theorem: str, scenarios: Sequence[Scenario], poll: Poll
+    design: Design, argument: ProofOutline, theorem: str, scenarios: Sequence[Scenario], poll: Poll
 ) -> Trace | None:
     """Return the shortest trace that violates the theorem on a scenario in scope."""
     asked = (

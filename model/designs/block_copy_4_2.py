@@ -1,7 +1,7 @@
 """QEMU 4.2: a filter above the secondary disk copies before the write enters it."""
 
 from cowpath.model.designs.design import Design
-from cowpath.model.language.claim import Argument, Level
+from cowpath.model.language.claim import ProofOutline, Level
 from cowpath.model.language.system import System
 from cowpath.model.stack import (
     block_copy,
@@ -36,7 +36,7 @@ def build() -> System:
     return system
 
 
-ARGUMENT = Argument(
+ARGUMENT = ProofOutline(
     given=REPLICATION,
     scope=(QUIESCED,),
     invariants=(

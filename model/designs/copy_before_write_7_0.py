@@ -1,7 +1,7 @@
 """QEMU 7.0 on: the copy-before-write filter with snapshot-access."""
 
 from cowpath.model.designs.design import Design
-from cowpath.model.language.claim import Argument, Landmark, Level
+from cowpath.model.language.claim import ProofOutline, Landmark, Level
 from cowpath.model.language.system import System
 from cowpath.model.stack import (
     block_copy,
@@ -34,7 +34,7 @@ def build() -> System:
     return system
 
 
-ARGUMENT = Argument(
+ARGUMENT = ProofOutline(
     given=FLEECING,
     scope=(BREAKS_THE_WRITE, NO_DISCARD),
     invariants=(

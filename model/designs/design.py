@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
-from cowpath.model.language.claim import Argument
+from cowpath.model.language.claim import ProofOutline
 from cowpath.model.language.system import System
 from cowpath.model.scenarios.scenario import Scenario
 
@@ -28,7 +28,7 @@ class Design:
     changes: tuple[tuple[str, str], ...] = ()
     lacks: tuple[str, ...] = ("client-discard",)
     breaks_snapshot: bool = False
-    argument: Argument | None = None
+    argument: ProofOutline | None = None
 
     def misses(self, scenario: Scenario) -> str | None:
         """Return what of the scenario the design does not have, in words; None if it has all."""

@@ -1,7 +1,7 @@
 """QEMU 4.0 and 4.1: the job's writes to its target are serialising, and readers need nothing extra."""
 
 from cowpath.model.designs.design import Design
-from cowpath.model.language.claim import Argument
+from cowpath.model.language.claim import ProofOutline
 from cowpath.model.language.system import System
 from cowpath.model.stack import (
     backup,
@@ -38,7 +38,7 @@ def build() -> System:
     return system
 
 
-ARGUMENT = Argument(
+ARGUMENT = ProofOutline(
     given=REPLICATION,
     scope=(ALIGNED, NO_COPY_ON_READ, QUIESCED),
     invariants=(

@@ -1,7 +1,7 @@
 """The RFC of 18 May 2016: the reader takes a CowRequest in the job's list around its read."""
 
 from cowpath.model.designs.design import Design
-from cowpath.model.language.claim import Argument, Level
+from cowpath.model.language.claim import ProofOutline, Level
 from cowpath.model.language.system import System
 from cowpath.model.stack import (
     backup,
@@ -38,7 +38,7 @@ def build() -> System:
     return system
 
 
-ARGUMENT = Argument(
+ARGUMENT = ProofOutline(
     given=REPLICATION,
     scope=(ALIGNED, NO_COPY_ON_READ, QUIESCED),
     invariants=(

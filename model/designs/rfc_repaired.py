@@ -1,7 +1,7 @@
 """The smallest change to the RFC with which every property but `progress` holds on every bundled scenario."""
 
 from cowpath.model.designs.design import Design
-from cowpath.model.language.claim import Argument, Level
+from cowpath.model.language.claim import ProofOutline, Level
 from cowpath.model.language.system import System
 from cowpath.model.stack import (
     backup,
@@ -51,7 +51,7 @@ def build(
 
 _LIST = writes.secondary_node(guest_reads_wait=False, lists_unserialised=False)
 
-ARGUMENT = Argument(
+ARGUMENT = ProofOutline(
     given=REPLICATION,
     scope=(),
     invariants=(

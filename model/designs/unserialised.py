@@ -1,7 +1,7 @@
 """The secondary of block replication before the RFC: readers and copy-before-write do not know each other."""
 
 from cowpath.model.designs.design import Design
-from cowpath.model.language.claim import Argument
+from cowpath.model.language.claim import ProofOutline
 from cowpath.model.language.system import System
 from cowpath.model.stack import (
     backup,
@@ -35,7 +35,7 @@ def build() -> System:
     return system
 
 
-ARGUMENT = Argument(
+ARGUMENT = ProofOutline(
     given=REPLICATION,
     scope=(ALIGNED, NO_COPY_ON_READ, QUIESCED),
     invariants=(

@@ -26,25 +26,11 @@ from cowpath.model.language.expression import (
     Quantified,
     Read,
     nobody,
+    parts,
+    replaced,
 )
 from cowpath.model.language.sorts import BOOL, Enum, Index, Int, Maybe, Position
 from cowpath.model.language.system import State, System, Variable
-
-
-def parts(expr: Expr) -> tuple[Expr, ...]:
-    """Return the expressions of which the expression is built."""
-    match expr:
-        case Read() | Param():
-            return expr.indices
-        case Not():
-            return (expr.operand,)
-        case And() | Or() | Eq() | Less() | Add():
-            return (expr.left, expr.right)
-        case IfThenElse():
-            return (expr.condition, expr.then, expr.other)
-        case Quantified():
-            return (expr.body,)
-    return ()
 
 
 def reads_of(expr: Expr) -> set[str]:
@@ -59,20 +45,6 @@ def free(expr: Expr) -> set[int]:
         return {expr.number}
     inner = set[int]().union(*map(free, parts(expr)))
     return inner - {expr.bound.number} if isinstance(expr, Quantified) else inner
-
-
-def replaced(expr: Expr, by: Mapping[int, Expr]) -> Expr:
-    """Return the expression with others for some of its free locals."""
-    if isinstance(expr, Local):
-        return by.get(expr.number, expr)
-    changes: dict[str, Any] = {}
-    for field in fields(expr):
-        value = getattr(expr, field.name)
-        if isinstance(value, Expr):
-            changes[field.name] = replaced(value, by)
-        elif field.name == "indices":
-            changes[field.name] = tuple(replaced(index, by) for index in value)
-    return replace(expr, **changes)
 
 
 def shape(expr: Expr, bound: tuple[int, ...] = ()) -> object:

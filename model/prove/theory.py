@@ -16,7 +16,7 @@ from functools import cached_property
 
 import z3
 
-from cowpath.model.language.claim import Argument, Landmark
+from cowpath.model.language.claim import ProofOutline, Landmark
 from cowpath.model.language.expression import Expr, Local, Quantified, index_of, local
 from cowpath.model.language.sorts import Maybe, Position
 from cowpath.model.language.system import Action, State, System, Wait
@@ -68,7 +68,7 @@ def stays(label: str, on: str) -> str:
 class Theory:
     """All that is claimed of a system, translated. `sizes`: in a universe of so many elements."""
 
-    def __init__(self, system: System, argument: Argument, sizes: Mapping[str, int] | None = None) -> None:
+    def __init__(self, system: System, argument: ProofOutline, sizes: Mapping[str, int] | None = None) -> None:
         if system.finished is None:
             raise ValueError(f"{system.name}: terminal is not declared")
         self.system = system

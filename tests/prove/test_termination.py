@@ -8,7 +8,7 @@ import pytest
 
 from cowpath.model.designs import DESIGNS
 from cowpath.model.finite.reference import Reference
-from cowpath.model.language.claim import Argument, claim
+from cowpath.model.language.claim import ProofOutline, claim
 from cowpath.model.prove import rank
 from cowpath.model.prove.counterexample import search
 from cowpath.model.prove.prover import Prover
@@ -20,7 +20,7 @@ from cowpath.model.scenarios.geometry import reduce
 from cowpath.model.stack.binding import bind
 from tests.prove.toys import ARGUMENT, Request, lock, rounds
 
-NOTHING = Argument((), (), (), (), (), ())
+NOTHING = ProofOutline((), (), (), (), (), ())
 ENOUGH = 400  # states of a scenario
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cowpath.model.language.claim import Argument, Level, claim
+from cowpath.model.language.claim import ProofOutline, Level, claim
 from cowpath.model.language.expression import Expr, forall, nobody
 from cowpath.model.language.sorts import Enum, Index, Int, Maybe
 from cowpath.model.language.system import State, System
@@ -48,7 +48,7 @@ def lock(*, tests_holder: bool = True, releases: bool = True, again: bool = Fals
     return system
 
 
-ARGUMENT = Argument(
+ARGUMENT = ProofOutline(
     given=(),
     scope=(),
     invariants=(
