@@ -104,7 +104,7 @@ class Workload:
             scenario.copy_on_read,
             scenario.on_cbw_error == "break-snapshot",
         )
-        if (missing := MODELS[design].misses(scenario)) is not None:
+        if (missing := MODELS[design].unsupported(scenario)) is not None:
             raise ScenarioError(f"{design} has no {missing}: '{scenario.name}' does not fit it")
         if any(request.stream or request.kind not in _CALLS for request in scenario.requests):
             raise ScenarioError(

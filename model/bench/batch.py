@@ -27,7 +27,7 @@ class Plan:
     @property
     def runs(self) -> list[tuple[Scenario, Design]]:
         """What to explore: every design on every scenario of which it has all."""
-        return [(s, d) for s in self.scenarios for d in self.designs if d.misses(s) is None]
+        return [(s, d) for s in self.scenarios for d in self.designs if d.unsupported(s) is None]
 
 
 Watch = Callable[[str, Progress | None], None]

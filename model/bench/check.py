@@ -118,7 +118,7 @@ def finite(design: Design, scenario: Scenario, geometry: Geometry) -> Narrowed:
 
     Raises `ScenarioError` if the scenario does not fit the design.
     """
-    if (missing := design.misses(scenario)) is not None:
+    if (missing := design.unsupported(scenario)) is not None:
         raise ScenarioError(f"{design.name} has no {missing}: '{scenario.name}' does not fit it")
     return narrow(ground(design.system, bind(scenario, geometry)))
 

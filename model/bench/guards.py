@@ -36,7 +36,7 @@ def audit(design: Design, scenarios: Sequence[Scenario], engine: str = "python")
     leaves a variable's sort counts as a fall, too. `progress` is asked last, and only where requests keep
     arriving.
     """
-    scenarios = [scenario for scenario in scenarios if design.misses(scenario) is None]
+    scenarios = [scenario for scenario in scenarios if design.unsupported(scenario) is None]
     baseline = {scenario: check(design, scenario, engine=engine) for scenario in scenarios}
     scenarios.sort(key=lambda scenario: baseline[scenario].exploration.states)
     safety = tuple(name for name in STANDARD if name != PROGRESS)

@@ -165,7 +165,9 @@ def explored(system: System, instance: Instance, since: Vector | None = None, mo
     return Sample(system, instance, table)
 
 
-def _following(system: System, argument: ProofOutline, found: ProofOutline, rlimit: int, poll: Poll) -> set[str]:
+def _following(
+    system: System, argument: ProofOutline, found: ProofOutline, rlimit: int, poll: Poll
+) -> set[str]:
     """Return the names of the argument's invariants that hold wherever those found do."""
     theory = Theory(system, found)
     prover = Prover(theory, rlimit, poll)

@@ -16,7 +16,7 @@ from cowpath.model.finite.domains import narrow
 from cowpath.model.finite.ground import ground
 from cowpath.model.finite.instance import Instance
 from cowpath.model.finite.reference import Reference
-from cowpath.model.language.claim import ProofOutline, Claim
+from cowpath.model.language.claim import Claim, ProofOutline
 from cowpath.model.language.system import Property
 from cowpath.model.language.verdict import Verdict
 from cowpath.model.prove.counterexample import Counterexample, search
@@ -195,11 +195,11 @@ def in_scope(
 
 def argument_of(design: Design) -> ProofOutline:
     """Return the design's argument; one without claims of its own if it has none."""
-    return design.argument or _NOTHING
+    return design.proof or _NOTHING
 
 
 def _instance(design: Design, scenario: Scenario) -> Instance | None:
-    return None if design.misses(scenario) else bind(scenario, reduce(scenario))
+    return None if design.unsupported(scenario) else bind(scenario, reduce(scenario))
 
 
 def _holds(design: Design, instance: Instance, claim: Claim) -> bool:

@@ -38,7 +38,10 @@ def designs(design: str | None, guards: bool) -> None:
         if design:
             for title, lines in (
                 ("Sources", each.sources),
-                ("Changes to the RFC", [f"{change}; without it {falls}" for change, falls in each.changes]),
+                (
+                    "Changes to the RFC",
+                    [f"{change.does}; without it {change.falls}" for change in each.changes],
+                ),
             ):
                 if lines:
                     console.print(f"\n[bold]{title}[/]")

@@ -74,9 +74,11 @@ def make_plan(
     reduced: bool,
 ) -> batch.Plan:
     """Return the plan. Raises `BadInput` if it cannot be carried out."""
-    if all(design.misses(scenario) for design in chosen for scenario in on):
+    if all(design.unsupported(scenario) for design in chosen for scenario in on):
         design, scenario = chosen[0], on[0]
-        raise BadInput(f"{design.name} has no {design.misses(scenario)}: '{scenario.name}' does not fit it")
+        raise BadInput(
+            f"{design.name} has no {design.unsupported(scenario)}: '{scenario.name}' does not fit it"
+        )
     known = {*DESIGNS, *(design.name for design in chosen)}
     plan = batch.Plan(
         chosen, on, properties, engine, limits, tuple(reductions), reduce if reduced else unreduced

@@ -106,9 +106,9 @@ def _arguments(
                 design.name,
                 DEADLOCK,
             ) and result.verdict is Verdict.HOLDS
-            if proved and design.argument is not None:
+            if proved and design.proof is not None:
                 where = "" if result.scope == ANY else f" (scope {scopes.index(result.scope) + 1})"
-                found.setdefault(design.argument.levels, []).append(design.name + where)
+                found.setdefault(design.proof.levels, []).append(design.name + where)
     return found
 
 

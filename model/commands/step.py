@@ -51,7 +51,7 @@ class _Session:
     """A walk with its reader and its screen."""
 
     def __init__(self, design: Design, scenario: Scenario, reduced: bool) -> None:
-        if (missing := design.misses(scenario)) is not None:
+        if (missing := design.unsupported(scenario)) is not None:
             raise BadInput(f"{design.name} has no {missing}: '{scenario.name}' does not fit it")
         try:
             geometry = (reduce if reduced else unreduced)(scenario)

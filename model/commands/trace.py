@@ -89,7 +89,7 @@ def trace(
         raise BadInput(f"--against: goes with --format html, not with {form}")
     (design,), (scenario,) = find_designs([name]), find_scenarios([wanted])
     other = None if against is None else find_designs([against])[0]
-    if other is not None and (missing := other.misses(scenario)):
+    if other is not None and (missing := other.unsupported(scenario)):
         raise BadInput(f"--against: {other.name} has no {missing}: '{scenario.name}' does not fit it")
     properties = (wanted_property,) if wanted_property else STANDARD
     plan = make_plan(

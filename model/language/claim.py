@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from cowpath.model.language.declarations import Declarations
 from cowpath.model.language.errors import recording
 from cowpath.model.language.expression import Expr, Quantified, coerce, local
-from cowpath.model.language.sorts import BOOL, Index
-from cowpath.model.language.declarations import Declarations
 from cowpath.model.language.program import Group, Program
+from cowpath.model.language.sorts import BOOL, Index
 from cowpath.model.language.state import State
 
 

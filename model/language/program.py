@@ -8,7 +8,7 @@ property speaks of ("past every wait for admission"), and that several parts of 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from cowpath.model.language.errors import fail
@@ -55,12 +55,19 @@ class Program:
     ends: tuple[str, ...]
     places: dict[str, Place] = field(default_factory=dict)
 
-    def place(self, name: str, says: str = "", *, of: Group | None = None, within: tuple[Region, ...] = ()) -> None:
+    def place(
+        self, name: str, says: str = "", *, of: Group | None = None, within: tuple[Region, ...] = ()
+    ) -> None:
         """Declare a place. Raises `ModelError` if there is one of that name."""
         if name in self.places:
             fail(f"'{name}' is declared twice, as a place of {self.variable}")
         self.places[name] = Place(name, says, of, frozenset(within))
         self.sort.add(name)
+
+    def assign(self, name: str, *regions: Region) -> None:
+        """Put a declared place into further regions."""
+        place = self.places[name]
+        self.places[name] = replace(place, regions=place.regions | {*regions})
 
     def here(self, r: Expr) -> Expr:
         """Return where the owner is, as an expression."""

@@ -123,7 +123,9 @@ class State:
         sort: Any = getattr(r.sort, "index", r.sort)
         found = system.programs.get(named) if named is not None else system.program_of(sort)
         if found is None:
-            fail(f"no program of {sort} is declared" if named is None else f"no program '{named}' is declared")
+            fail(
+                f"no program of {sort} is declared" if named is None else f"no program '{named}' is declared"
+            )
         return found
 
     def is_at(self, r: Expr, *places: str, program: str | None = None) -> Expr:
@@ -150,7 +152,7 @@ class State:
     # -- whom it waits for
 
     def wait_on(self, waited: List, index: Index, condition: Callable[[Expr], Expr]) -> None:
-        """Make the owner wait on the list for every element of the index sort that satisfies the condition."""
+        """Make the owner wait on the list for every element that satisfies the condition."""
         recorder = self._recording()
         if any(wait.on == waited.name for wait in recorder.waits):
             fail(f"two waits are on '{waited.name}'")
@@ -174,7 +176,7 @@ class State:
 
     # -- what it transfers
 
-    def reads(
+    def read_from(
         self,
         disk: str,
         index: Index,
@@ -190,7 +192,7 @@ class State:
         self._transfer(disk, index, where, writes=False, fails=fails)
         self.observe("reads", index, where, lambda x: self[disk][x], unset=declared.unset)
 
-    def writes(
+    def write_to(
         self,
         disk: str,
         index: Index,

@@ -27,7 +27,7 @@ from cowpath.model.language.expression import (
     nobody,
     replaced,
 )
-from cowpath.model.language.program import Program
+from cowpath.model.language.program import Program, Region
 from cowpath.model.language.sorts import BOOL, Enum, Index, Maybe, Places, Sort
 from cowpath.model.language.state import Recorder, State
 
@@ -76,7 +76,6 @@ class System(Declarations):
         self._is_new(name)
         self.parameters[name] = Parameter(name, indices, sort)
 
-
     def variable(
         self,
         name: str,
@@ -102,9 +101,10 @@ class System(Declarations):
             )
 
     def _is_new(self, name: str) -> None:
+        if hasattr(State, name):
+            fail(f"'{name}' is a word of the language; accepted: another name")
         if name in self.variables or name in self.parameters:
             fail(f"'{name}' is declared twice")
-
 
     def program(
         self,
@@ -114,19 +114,21 @@ class System(Declarations):
         start: str = "idle",
         ends: tuple[str, ...] = (),
         says: str = "not under way",
+        within: tuple[Region, ...] = (),
     ) -> Program:
         """Declare where an owner is in its program, a variable of that name, and return it to declare places.
 
-        `start`: the place at which every owner begins, `says` in words. `ends`: where the owner is over. The
-        first program of an owner is what its actions' `go`, `is_at` and `require_at` speak of.
+        `start`: the place at which every owner begins, `says` in words. `ends`: where the owner is over.
+        `within`: regions that these belong to. The first program of an owner is what its actions' `go`,
+        `is_at` and `require_at` speak of.
         """
         self._is_new(name)
         sort = Places(name.capitalize())
         made = Program(name, owner, sort, start, ends)
         with recording(f"program {name}"):
-            made.place(start, says)
+            made.place(start, says, within=within)
             for end in ends:
-                made.place(end, end)
+                made.place(end, end, within=within)
             self.programs[name] = made
             self.variable(name, owner, sort=sort, initial=start, internal=True)
         return made

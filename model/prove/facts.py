@@ -13,10 +13,10 @@ import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from cowpath.model.language.expression import Const, Expr, Local, Quantified, Read, local, nobody
+from cowpath.model.language.expression import Const, Expr, Local, Quantified, Read, local, nobody, replaced
 from cowpath.model.language.sorts import BOOL, Bool, Enum, Index, Int, Maybe, Position
 from cowpath.model.language.system import State, System
-from cowpath.model.prove.templates import Counter, counters, free, leaves, program, reads_of, replaced, shape
+from cowpath.model.prove.templates import Counter, counters, free, leaves, program, reads_of, shape
 
 TRUE = Const(BOOL, 1)
 NOBODY = "nobody"

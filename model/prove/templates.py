@@ -6,28 +6,19 @@ from __future__ import annotations
 
 import functools
 import operator
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields, replace
-from typing import Any
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
 
 from cowpath.model.language.claim import Claim, Measure
 from cowpath.model.language.expression import (
-    Add,
-    And,
     Const,
-    Eq,
     Expr,
     IfThenElse,
-    Less,
     Local,
-    Not,
-    Or,
-    Param,
     Quantified,
     Read,
     nobody,
     parts,
-    replaced,
 )
 from cowpath.model.language.sorts import BOOL, Enum, Index, Int, Maybe, Position
 from cowpath.model.language.system import State, System, Variable

@@ -16,10 +16,11 @@ from functools import cached_property
 
 import z3
 
-from cowpath.model.language.claim import ProofOutline, Landmark
+from cowpath.model.language.action import Wait
+from cowpath.model.language.claim import Landmark, ProofOutline
 from cowpath.model.language.expression import Expr, Local, Quantified, index_of, local
 from cowpath.model.language.sorts import Maybe, Position
-from cowpath.model.language.system import Action, State, System, Wait
+from cowpath.model.language.system import Action, State, System
 from cowpath.model.prove.templates import assigned_values, program, reads_of
 from cowpath.model.prove.universe import Bindings, Look, Universe
 
@@ -68,7 +69,9 @@ def stays(label: str, on: str) -> str:
 class Theory:
     """All that is claimed of a system, translated. `sizes`: in a universe of so many elements."""
 
-    def __init__(self, system: System, argument: ProofOutline, sizes: Mapping[str, int] | None = None) -> None:
+    def __init__(
+        self, system: System, argument: ProofOutline, sizes: Mapping[str, int] | None = None
+    ) -> None:
         if system.finished is None:
             raise ValueError(f"{system.name}: terminal is not declared")
         self.system = system

@@ -15,22 +15,8 @@ from pathlib import Path
 from cowpath.model.language.verdict import Verdict
 from cowpath.model.scenarios.errors import ScenarioError, hint, shown
 from cowpath.model.scenarios.sizes import SECTOR, parse_size, show_bytes, show_extent
+from cowpath.model.scenarios.vocabulary import CBW_POLICIES, FAULTS, IO_KINDS, KINDS, NBD_WRITES, PROPERTIES
 
-IO_KINDS = ("nbd-write", "nbd-zero", "guest-read", "guest-write", "client-discard")
-"""Kinds of request that have an extent (`at`)."""
-NBD_WRITES = ("nbd-write", "nbd-zero")
-"""Kinds of request that enter the secondary disk from the NBD server and write there."""
-KINDS = (*IO_KINDS, "checkpoint", "stop")
-"""Every kind of request."""
-FAULTS = ("none", "cbw-read", "cbw-write", "data-write")
-"""The step of an NBD write that fails; "none" for every other kind."""
-CBW_POLICIES = ("break-guest-write", "break-snapshot")
-"""What a failed copy breaks: the write that wanted it, or the snapshot (copy-before-write-7.0 only)."""
-PROPERTIES = (
-    "snapshot", "guest-write", "write-through", "deadlock", "progress", "lifetime", "assertion",
-    "concurrency", "concurrency-done",
-)  # fmt: skip
-"""Properties that `[expect]` may give a verdict for."""
 VERDICTS = tuple(verdict.value for verdict in Verdict)
 """What `[expect]` may say of a property."""
 LONGEST_DISK = 1 << 40

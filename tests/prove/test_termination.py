@@ -92,8 +92,8 @@ def test_rounds_that_are_not_counted_do_not() -> None:
 )
 def test_each_step_explored_raises_the_rank(design: str, scenario: str) -> None:
     told = DESIGNS[design]
-    assert told.argument is not None
-    theory = Theory(told.system, told.argument)
+    assert told.proof is not None
+    theory = Theory(told.system, told.proof)
     found = rank.find(theory, Prover(theory), theory.scope)
     assert not found.loop
     reference = Reference(told.system, bind(find(scenario), reduce(find(scenario))))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cowpath.model.language.claim import ProofOutline, Level, claim
+from cowpath.model.language.claim import Level, ProofOutline, claim
 from cowpath.model.language.expression import Expr, forall, nobody
 from cowpath.model.language.sorts import Enum, Index, Int, Maybe
 from cowpath.model.language.system import State, System
