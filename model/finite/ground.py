@@ -84,6 +84,11 @@ class GroundModel:
     finished: tuple[Term, ...]
     pending: tuple[Term, ...]
 
+    def counters(self, owner: int) -> tuple[int, ...]:
+        """Return the components that say where the owner is: of its program, then of others it has."""
+        programs = (p for p in self.system.programs.values() if p.owner == self.system.owners)
+        return tuple(self.layout.position[program.variable, (owner,)] for program in programs)
+
     def waits_for(self, owner: int, other: int) -> Term:
         """Return the condition under which the owner has come to a wait that `other` keeps closed."""
         return self.terms.disjunction(

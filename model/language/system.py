@@ -112,6 +112,7 @@ class System(Declarations):
         name: str = "pc",
         *,
         start: str = "idle",
+        places: tuple[str, ...] = (),
         ends: tuple[str, ...] = (),
         says: str = "not under way",
         within: tuple[Region, ...] = (),
@@ -119,6 +120,7 @@ class System(Declarations):
         """Declare where an owner is in its program, a variable of that name, and return it to declare places.
 
         `start`: the place at which every owner begins, `says` in words. `ends`: where the owner is over.
+        `places`: others, of which their names say all; more are declared by `Program.place`.
         `within`: regions that these belong to. The first program of an owner is what its actions' `go`,
         `is_at` and `require_at` speak of.
         """
@@ -127,6 +129,8 @@ class System(Declarations):
         made = Program(name, owner, sort, start, ends)
         with recording(f"program {name}"):
             made.place(start, says, within=within)
+            for place in places:
+                made.place(place)
             for end in ends:
                 made.place(end, end, within=within)
             self.programs[name] = made

@@ -7,7 +7,7 @@ from __future__ import annotations
 import functools
 import operator
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import fields
 
 from cowpath.model.language.claim import Claim, Measure
 from cowpath.model.language.expression import (
@@ -20,6 +20,7 @@ from cowpath.model.language.expression import (
     nobody,
     parts,
 )
+from cowpath.model.language.program import Program
 from cowpath.model.language.sorts import BOOL, Enum, Index, Int, Maybe, Position
 from cowpath.model.language.system import State, System, Variable
 
@@ -86,23 +87,9 @@ def _constants(value: Expr) -> set[int]:
     return set()
 
 
-@dataclass(frozen=True)
-class Counter:
-    """A program counter: a variable of an owner, of an enum sort."""
-
-    name: str
-    sort: Enum
-
-
-def counters(system: System, owner: Index) -> list[Counter]:
-    """Return the program counters of an owner."""
-    own = (v for v in system.variables.values() if v.indices == (owner,))
-    return [Counter(v.name, v.sort) for v in own if isinstance(v.sort, Enum)]
-
-
-def program(system: System, owner: Index) -> Counter:
-    """Return the program counter of an owner that has most values."""
-    return max(counters(system, owner), key=lambda counter: len(counter.sort.values))
+def programs(system: System, owner: Index) -> list[Program]:
+    """Return the programs of an owner, the one that its actions go through first."""
+    return [program for program in system.programs.values() if program.owner == owner]
 
 
 def measures(system: System, owner: Index) -> Iterator[Measure]:

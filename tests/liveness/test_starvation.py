@@ -20,7 +20,6 @@ from cowpath.model.finite.domains import Narrowed, narrow
 from cowpath.model.finite.ground import ground
 from cowpath.model.finite.instance import Instance
 from cowpath.model.language.expression import Expr, exists, forall, nobody
-from cowpath.model.language.sorts import Enum
 from cowpath.model.language.system import Action, State, System
 from cowpath.model.language.verdict import Verdict
 from cowpath.model.liveness import step_graph
@@ -37,7 +36,6 @@ from cowpath.model.trace.lasso import replay_lasso
 from cowpath.model.trace.trace import ReplayError, Trace, WaitEdge
 from tests.toys import Owner, column, dining, instance
 
-Place = Enum("Place", ("away", "waiting", "inside", "over"))
 Pairs = Collection[tuple[int, int]]
 Step = tuple[Action, tuple[int, ...]]
 
@@ -74,7 +72,7 @@ def admission(
     for name in ("stream", "restless", "keeps"):
         system.parameter(name, Owner)
     system.parameter("conflict", Owner, Owner)
-    system.variable("pc", Owner, sort=Place, initial="away")
+    system.program(Owner, start="away", places=("waiting", "inside"), ends=("over",))
 
     def in_the_way(s: State, r: Expr, q: Expr) -> Expr:
         stays = (s.pc[q] == "inside") | (s.keeps[q] & (s.pc[q] == "over"))
