@@ -52,7 +52,7 @@ class Plan:
     def fitting(self, design: str) -> list[Scenario]:
         """Return the scenarios that both the design and its judge have all of, and that threads run."""
         judges = (DESIGNS[design], self.judge(design))
-        return [s for s in self.scenarios if runs(s) and all(d.misses(s) is None for d in judges)]
+        return [s for s in self.scenarios if runs(s) and all(d.unsupported(s) is None for d in judges)]
 
     def prepare(self, design: str, scenario: Scenario, kernel: Kernel) -> tuple[Workload, Oracle]:
         """Return what runs the scenario, with an epilogue for black sight, and what judges the runs."""

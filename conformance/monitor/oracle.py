@@ -12,13 +12,11 @@ from typing import NamedTuple
 
 from cowpath.conformance.monitor.cells import Cells, Pieces
 from cowpath.conformance.runs.log import Event, Sight
-from cowpath.model.bench.check import finite
-from cowpath.model.designs import Design
+from cowpath.model.designs import Case, Design
 from cowpath.model.explore.program import Program
 from cowpath.model.explore.result import questions
 from cowpath.model.finite.reference import Reference
 from cowpath.model.scenarios import Scenario
-from cowpath.model.scenarios.geometry import reduce
 from cowpath.model.stack.world import Place
 
 TRANSFERS = {
@@ -81,8 +79,8 @@ class Oracle:
     """
 
     def __init__(self, design: Design, scenario: Scenario, sight: Sight = Sight.WHITE) -> None:
-        geometry = reduce(scenario)
-        narrowed = finite(design, scenario, geometry)
+        self.case = case = Case(design, scenario)
+        narrowed = case.narrowed
         self.design = design
         self.scenario = scenario
         self.sight = sight
@@ -90,7 +88,7 @@ class Oracle:
         self.model = narrowed.model
         self.program = Program(narrowed, questions(narrowed.model, FALLS))
         self.reference = Reference(design.system, narrowed.model.instance)
-        self.cells = Cells(scenario, geometry)
+        self.cells = Cells(scenario, case.geometry)
         self.number = {request.label: i for i, request in enumerate(scenario.requests)}
         self.kinds = [request.kind for request in scenario.requests]
 

@@ -35,8 +35,8 @@ from typing import Any
 
 from cowpath.conformance.runs.log import Event, Fact, Sight
 from cowpath.impl.extent import Extent
+from cowpath.model.language.errors import InputError, shown
 from cowpath.model.scenarios import Scenario, ScenarioError
-from cowpath.model.scenarios.errors import shown
 from cowpath.model.scenarios.scenario import from_document
 from cowpath.model.scenarios.writing import document
 
@@ -46,7 +46,7 @@ _DISKS = ("secondary", "hidden", "active")
 _LONGEST = 1 << 30  # bytes in one piece
 
 
-class LogError(ValueError):
+class LogError(InputError):
     """The log is wrong; the message is one line that names the file and the line in it."""
 
 
@@ -115,7 +115,7 @@ def _coded(pieces: Pieces) -> list[dict[str, Any]]:
 # -- reading
 
 
-class _Bad(ValueError):
+class _Bad(InputError):
     """What is wrong with a line."""
 
 

@@ -30,8 +30,8 @@ class Design:
     breaks_snapshot: bool = False
     argument: Argument | None = None
 
-    def misses(self, scenario: Scenario) -> str | None:
-        """Return what of the scenario the design does not have, in words; None if it has all."""
+    def unsupported(self, scenario: Scenario) -> str | None:
+        """Return what of the scenario the design has no place for, in words; None if it fits."""
         kinds = {request.kind for request in scenario.requests}
         missing = [kind for kind in self.lacks if kind in kinds]
         if scenario.on_cbw_error == "break-snapshot" and not self.breaks_snapshot:

@@ -41,7 +41,7 @@ def test_the_table_says_what_falls_and_how_soon(whole: Ran) -> None:
     assert {re.sub(r"progress \d+", "progress", cell) for cell in repaired} == {"holds", "progress", MISFIT}
     misfits = {name: {design for design in row if row[design] == MISFIT} for name, row in cells.items()}
     assert misfits == {
-        scenario.name: {name for name, design in DESIGNS.items() if design.misses(scenario)}
+        scenario.name: {name for name, design in DESIGNS.items() if design.unsupported(scenario)}
         for scenario in bundled()
     }
 
@@ -72,7 +72,7 @@ def test_check_shows_the_deadlock_of_the_rfc_and_its_cycle(whole: Ran) -> None:
 @shares_the_whole_run
 def test_check_answers_the_question_of_the_rfc(whole: Ran) -> None:
     answer = whole.words.partition('Does the RFC "introduce an unexpected deadlock"?')[2]
-    fit = sum(DESIGNS["rfc-2016"].misses(scenario) is None for scenario in bundled())
+    fit = sum(DESIGNS["rfc-2016"].unsupported(scenario) is None for scenario in bundled())
     dead = sum("deadlock" in row["rfc-2016"] for row in table(whole.out).values())
     assert answer.startswith(f" Yes, in {dead} of {fit} scenarios.")
     assert "where every write is aligned to the notifier's node" in answer

@@ -30,7 +30,7 @@ def fitting(design: str) -> list[str]:
     return [
         scenario.slug
         for scenario in bundled()
-        if DESIGNS[design].misses(scenario) is None
+        if DESIGNS[design].unsupported(scenario) is None
         and not any(request.stream or request.kind == "client-discard" for request in scenario.requests)
     ]
 

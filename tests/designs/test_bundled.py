@@ -3,13 +3,15 @@
 import pytest
 
 from cowpath.model.bench.check import Result, check
-from cowpath.model.designs import DESIGNS
+from cowpath.model.designs import DESIGNS, Case
 from cowpath.model.explore.engines import ENGINES
 from cowpath.model.language.verdict import Verdict
 from cowpath.model.scenarios import Scenario, bundled
 from cowpath.model.stack.properties import STANDARD
 
-RUNS = [(n, scenario) for scenario in bundled() for n, d in DESIGNS.items() if d.misses(scenario) is None]
+RUNS = [
+    (n, scenario) for scenario in bundled() for n, d in DESIGNS.items() if d.unsupported(scenario) is None
+]
 
 
 def outcome(result: Result) -> tuple[object, ...]:
@@ -23,7 +25,7 @@ def test_engines_agree_and_the_file_expects_it(name: str, scenario: Scenario) ->
     engines = [engine for engine in ENGINES if engine != "auto"]
     asked = dict.fromkeys(engines, (*safety, "concurrency", "concurrency-done", "finished"))
     asked["python"] += ("progress",)
-    results = {e: check(DESIGNS[name], scenario, properties=asked[e], engine=e) for e in engines}
+    results = {e: check(Case(DESIGNS[name], scenario), properties=asked[e], engine=e) for e in engines}
     reference = results["python"]
     assert reference.exploration.complete
     for result in results.values():
@@ -41,7 +43,7 @@ def test_there_are_enough_scenarios_and_each_says_what_it_shows() -> None:
     assert len(bundled()) >= 12
     assert all(len(scenario.shows) > 40 for scenario in bundled())
     for scenario in bundled():
-        fitting = {name for name, design in DESIGNS.items() if design.misses(scenario) is None}
+        fitting = {name for name, design in DESIGNS.items() if design.unsupported(scenario) is None}
         assert set(scenario.expect) == fitting
 
 

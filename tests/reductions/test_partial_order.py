@@ -157,7 +157,7 @@ def test_machine_code_agrees_on_designs(design: str, scenario: str) -> None:
 @settings(max_examples=8, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(scenarios(), st.sampled_from(sorted(DESIGNS)))
 def test_machine_code_agrees_on_drawn_scenarios(scenario: Scenario, name: str) -> None:
-    assume(DESIGNS[name].misses(scenario) is None)
+    assume(DESIGNS[name].unsupported(scenario) is None)
     narrowed, asked, certified = prepared(DESIGNS[name].system, bind(scenario, reduce(scenario)))
     assert_machine_code_agrees(narrowed, asked, reductions(certified))
 
@@ -180,7 +180,7 @@ def test_the_cow_request_model(row: cow_request.Row) -> None:
 @given(scenarios(), st.sampled_from(sorted(DESIGNS)), st.data())
 def test_drawn_scenarios_and_broken_designs(scenario: Scenario, name: str, data: st.DataObject) -> None:
     design = DESIGNS[name]
-    assume(design.misses(scenario) is None)
+    assume(design.unsupported(scenario) is None)
     system = design.system
     if data.draw(st.booleans()):
         deletable = [
@@ -349,7 +349,7 @@ def test_sets_are_persistent_in_toys(toy: Toy) -> None:
 @pytest.mark.parametrize("design", list(DESIGNS))
 def test_sets_are_persistent_in_designs(design: str, scenario: str) -> None:
     drawn = find(scenario)
-    if DESIGNS[design].misses(drawn):
+    if DESIGNS[design].unsupported(drawn):
         pytest.skip("does not fit")
     narrowed, asked, certified = prepared(DESIGNS[design].system, bind(drawn, reduce(drawn)))
     assert certified.refused == ()
@@ -395,7 +395,7 @@ ROUND = {  # who finds a cluster dirty again copies again: that this ends does n
 @pytest.mark.parametrize("design", list(DESIGNS))
 def test_designs_terminate_though_a_request_may_wait_again(design: str, scenario: str) -> None:
     drawn = find(scenario)
-    if DESIGNS[design].misses(drawn):
+    if DESIGNS[design].unsupported(drawn):
         pytest.skip("does not fit")
     narrowed, asked, certified = prepared(DESIGNS[design].system, bind(drawn, reduce(drawn)))
     assert certified.terminates == ((design, scenario) not in ROUND)
