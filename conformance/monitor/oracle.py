@@ -6,9 +6,11 @@ for each event that was seen there. All runs of a campaign share it: a run costs
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
+
+import networkx as nx
 
 from cowpath.conformance.monitor.cells import Cells, Pieces
 from cowpath.conformance.runs.log import Event, Sight
@@ -37,6 +39,10 @@ OVER = ("done", "failed")
 """Where a request is that has only to return."""
 FALLS = ("assertion", "lifetime")
 """What a run may crash of."""
+
+
+Transfer = tuple[str, bool, Pieces]
+"""A disk, whether it is written, and what data where."""
 
 
 class Move(NamedTuple):
@@ -187,13 +193,16 @@ class Oracle:
                 explained = all(self.blocked(each.state, r) for r in owners)
                 if explained and self.sees_all:
                     self.refusals.update((each.state, r) for r in owners)
+            case "rest":
+                explained = self.stands(each, node.open, event.fact("held"), event.fact("out"))
             case "quiescent":
                 explained = self.rests(each, node.open)
             case "deadlock":
                 cycle = {(self.number[r], self.number[q]) for r, q in event.fact("cycle")}
                 explained = cycle <= self.waits(each.state)
             case "crash":
-                explained = self.falls(each, owner, event.fact("property"))
+                owners = [owner] if event.request else sorted(node.open)
+                explained = self.falls(each, owners, event.fact("property"))
             case _:
                 raise ValueError(f"no event: {event.kind}")
         if explained:
@@ -264,7 +273,7 @@ class Oracle:
         elif transfer is not None:
             yield from self._data(state, move, transfer)
 
-    def _data(self, state: bytes, move: Move, transfer: tuple[str, bool, Pieces]) -> Iterator[str]:
+    def _data(self, state: bytes, move: Move, transfer: Transfer) -> Iterator[str]:
         disk, wrote, pieces = transfer
         values = self.cells.values(pieces)
         verb, expected = "reads", self.reads(state, move)
@@ -294,13 +303,33 @@ class Oracle:
         waits = (self.blocked(each.state, r) and self.place(each.state, r) not in OVER for r in open_)
         return not self.fallen(each) and all(waits)
 
+    def stands(self, each: Explaining, open_: Iterable[int], held: Sequence[Transfer], out: int) -> bool:
+        """Tell whether who is under way can be as a rest tells: none moves but by a transfer that is held.
+
+        Each held transfer is the next step of someone, each time of someone else. While some are out nothing
+        is said of the others: in the model a transfer lets go of what its owner held, and others may wait for
+        that.
+        """
+        movers = [move for move in self.moves(each.state) if move.owner in open_]
+        free = {move.owner for move in movers} | {r for r in open_ if self.place(each.state, r) in OVER}
+        if len(held) > len(free) or (len(held) < len(free) and not out):
+            return False
+        graph: nx.Graph[tuple[str, int]] = nx.Graph()
+        wanted = [("held", number) for number in range(len(held))]
+        graph.add_nodes_from(wanted)
+        for node, transfer in zip(wanted, held, strict=True):
+            event = Event("step", facts=(("transfer", transfer),))
+            fitting = [m for m in movers if self.told(m, event) and self.fits(each.state, m, event)]
+            graph.add_edges_from((node, ("owner", move.owner)) for move in fitting)
+        return len(nx.bipartite.maximum_matching(graph, wanted)) == 2 * len(held)
+
     def fallen(self, each: Explaining) -> set[str]:
         """Return the properties that a run would have crashed of on the way there."""
         return {*each.fallen, *self.program.answers(each.state)}
 
-    def falls(self, each: Explaining, owner: int, what: str) -> bool:
-        """Tell whether the property has fallen there, or does by a next step of the owner."""
-        after = (m.after for m in self.moves(each.state) if m.owner == owner)
+    def falls(self, each: Explaining, owners: Sequence[int], what: str) -> bool:
+        """Tell whether the property has fallen there, or does by a next step of one of the owners."""
+        after = (m.after for m in self.moves(each.state) if m.owner in owners)
         return what in each.fallen or any(what in self.program.answers(s) for s in (each.state, *after))
 
     # -- details
