@@ -1,5 +1,8 @@
 """The command line: the table of commands, and what becomes of errors.
 
+Here alone bad input is turned into exit status 2, and what nobody has foreseen into 70: a status of 1 says
+that something is violated, and is never to be had by accident.
+
 A command's module is imported when the command is called, so that each loads only what it needs.
 """
 
@@ -7,15 +10,20 @@ from __future__ import annotations
 
 import gc
 import importlib
-import io
-import os
+import signal
 import sys
+import traceback
 from collections.abc import Sequence
 
 import click
 
-from cowpath.model.scenarios.errors import hint
+from cowpath.model.language.errors import InputError, hint
+from cowpath.streams import open_streams
 
+INTERRUPTED, BUG = 3, 70
+"""Exit statuses: all is undetermined; an error of cowpath's own (EX_SOFTWARE of sysexits.h)."""
+LONGEST_LINE = 1000
+"""Characters of an error: what it quotes may be long."""
 MODEL, HARNESS = "cowpath.model.commands", "cowpath.conformance.commands"
 # Each command: the module that has it, and its line in the list of commands.
 COMMANDS = {
@@ -60,7 +68,10 @@ class Commands(click.Group):
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Run a command and return the exit status; bad input of any kind is one line on stderr and status 2."""
+    """Run a command and return the exit status; bad input of any kind is one line on stderr and status 2.
+
+    Raises KeyboardInterrupt; any other exception is an error of cowpath itself.
+    """
     group = Commands(
         "cowpath",
         help="Check copy-before-write designs for races, deadlocks and lost updates.",
@@ -70,11 +81,20 @@ def run(arguments: Sequence[str]) -> int:
     try:
         status = group.main(list(arguments) or ["--help"], prog_name="cowpath", standalone_mode=False)
     except click.ClickException as error:
-        sys.stderr.write(f"cowpath: {' '.join(error.format_message().split())}\n")
-        return 2
-    except click.Abort:
-        raise KeyboardInterrupt from None
+        return _refuse(error.format_message())
+    except InputError as error:
+        return _refuse(str(error))
+    except click.Abort as error:
+        raise error.__cause__ or error from None
     return status if isinstance(status, int) else 0
+
+
+def _refuse(message: str) -> int:
+    line = " ".join(message.split())
+    if len(line) > LONGEST_LINE:
+        line = f"{line[: LONGEST_LINE // 2]} ... {line[-LONGEST_LINE // 2 :]}"
+    sys.stderr.write(f"cowpath: {line}\n")
+    return 2
 
 
 def collect_rarely() -> None:
@@ -83,24 +103,33 @@ def collect_rarely() -> None:
 
 
 def main() -> None:
-    """Run the command that was given; Ctrl-C outside an exploration leaves everything undetermined."""
+    """Run the command that was given; Ctrl-C outside an exploration leaves everything undetermined.
+
+    To be told to end (SIGTERM, or the terminal goes) is the same as Ctrl-C: what is known is said, and no
+    file is left half written.
+    """
+    open_streams()
     collect_rarely()
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, signal.default_int_handler)
     try:
-        status = run(sys.argv[1:])
+        status = _guarded(sys.argv[1:])
         sys.stdout.flush()
+    except InputError as error:  # the output cannot be written
+        status = _refuse(str(error))
+    sys.exit(status)
+
+
+def _guarded(arguments: Sequence[str]) -> int:
+    try:
+        return run(arguments)
     except KeyboardInterrupt:
         sys.stderr.write("cowpath: interrupted\n")
-        status = 3
-    except BrokenPipeError:
-        status = 1
-    except OSError as error:
-        sys.stderr.write(f"cowpath: the output cannot be written: {error.strerror}\n")
-        status = 2
-    try:
-        sys.stdout.flush()
-    except OSError:  # said already; Python must not try once more at exit
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    sys.exit(status)
+        return INTERRUPTED
+    except InputError:
+        raise
+    except Exception as error:
+        traceback.print_exc()
+        sys.stderr.write(f"cowpath: this is a bug in cowpath: {type(error).__name__}\n")
+        return BUG

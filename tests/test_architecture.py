@@ -31,7 +31,7 @@ ROOMS = {
     "trace": {"language", "finite"},
     "prove": {"language", "finite", "trace"},
     "stack": {"language", "finite", "scenarios"},
-    "designs": {"language", "scenarios", "stack"},
+    "designs": {"language", "finite", "scenarios", "stack"},
 }
 ROOMS["bench"] = {*ROOMS}
 ROOMS["render"] = {*ROOMS}

@@ -18,10 +18,10 @@ _DISKS = "disks"
 def draw(events: Sequence[Event], refused: int | None) -> Iterator[str]:
     """Yield the lines; a mark is at the event number `refused`, which ends the drawing.
 
-    Who is found waiting at the end of a step is not drawn, but where that is what is refused.
+    Who is found waiting at the end of a step, or at a rest, is not drawn, but where that is what is refused.
     """
     last = len(events) if refused is None else refused + 1
-    shown = [(i, e) for i, e in enumerate(events[:last]) if e.kind != "parked" or i == refused]
+    shown = [(i, e) for i, e in enumerate(events[:last]) if e.kind not in ("parked", "rest") or i == refused]
     cells = [(i, e.request or _DISKS, _words(e)) for i, e in shown if e.kind in ("invoke", "step", "return")]
     columns = list(dict.fromkeys(column for _, column, _ in cells))
     if not columns:

@@ -87,7 +87,7 @@ class Coverage:
     """How much of the models the runs have been through: (reached, all)."""
 
     edges: tuple[int, int]
-    refusals: tuple[int, int]
+    waits: tuple[int, int]
 
 
 @dataclass(frozen=True)
@@ -174,7 +174,7 @@ class _Campaign:
         self.scenarios = plan.fitting(design)
         self.schedules = 0
         self.seconds = 0.0
-        self.edges, self.refusals = [0, 0], [0, 0]
+        self.edges, self.waits = [0, 0], [0, 0]
         self.failure: Failure | None = None
         self.last: Sequence[Event] = ()
         self.scenario: Scenario | None = None
@@ -198,7 +198,7 @@ class _Campaign:
             verdict = Verdict.VIOLATED
         elif self.interrupted or not self.schedules:
             verdict = Verdict.UNDETERMINED
-        coverage = Coverage((self.edges[0], self.edges[1]), (self.refusals[0], self.refusals[1]))
+        coverage = Coverage((self.edges[0], self.edges[1]), (self.waits[0], self.waits[1]))
         return Outcome(
             self.design,
             self.plan.judge(self.design).name,
@@ -256,7 +256,7 @@ class _Campaign:
         graph = Graph(oracle)
         for covered, reached, there in (
             (self.edges, oracle.edges, graph.edges),
-            (self.refusals, oracle.refusals, graph.refusals),
+            (self.waits, oracle.kept_waiting, graph.waits),
         ):
             covered[0] += len(reached & there)
             covered[1] += len(there)

@@ -8,8 +8,6 @@ from cowpath.conformance.monitor.cells import Cells
 from cowpath.conformance.runs.workload import Run, Workload
 from cowpath.conformance.strategies.simple import Guided, Wanted
 from cowpath.impl.errors import Crash
-from cowpath.model.scenarios.geometry import reduce
-from cowpath.model.stack.binding import bind
 from cowpath.model.trace.trace import Trace, TraceStep
 
 
@@ -34,8 +32,7 @@ def confirm(trace: Trace, workload: Workload) -> Confirmation:
 
 
 def _wanted(step: TraceStep) -> Wanted:
-    parks = step.action.endswith(".park")
-    return Wanted(step.action, step.owner, step.arguments[1] if parks else "")
+    return Wanted(step.action, step.owner, step.waits_for)
 
 
 def _ending(trace: Trace, run: Run, guide: Guided) -> str | None:
@@ -56,8 +53,8 @@ def _ending(trace: Trace, run: Run, guide: Guided) -> str | None:
 
 
 def _data(trace: Trace, run: Run, workload: Workload) -> str | None:
-    scenario, geometry = workload.scenario, reduce(workload.scenario)
-    cells, names = Cells(scenario, geometry), bind(scenario, geometry).names
+    case = workload.case
+    cells, names = Cells(case.scenario, case.geometry), case.instance.names
     who = (*names["Request"], "original data")
     for step, event in zip(trace.steps, run.events, strict=False):
         _, wrote, pieces = event.fact("transfer") or ("", True, ())

@@ -23,11 +23,11 @@ from cowpath.conformance.runs.log_file import Header
 from cowpath.conformance.strategies.portfolio import STRATEGIES
 from cowpath.impl.designs import DESIGNS
 from cowpath.model.commands import files
-from cowpath.model.commands.inputs import WIDTH, BadInput, find_designs, open_console
+from cowpath.model.commands.inputs import WIDTH, find_designs, open_console
+from cowpath.model.language.errors import InputError, hint
 from cowpath.model.language.verdict import Verdict, worst
 from cowpath.model.render.text import wrap
-from cowpath.model.scenarios import ScenarioError, bundled, find
-from cowpath.model.scenarios.errors import hint
+from cowpath.model.scenarios import bundled, find
 
 
 @click.command(name="conform", short_help="Hold runs of the threads against the model.")
@@ -76,9 +76,9 @@ def conform_command(
     """
     for name in designs:
         if name not in DESIGNS:
-            raise BadInput(f"unknown design '{name}'{hint(name, DESIGNS)}; accepted: {', '.join(DESIGNS)}")
+            raise InputError(f"unknown design '{name}'{hint(name, DESIGNS)}; accepted: {', '.join(DESIGNS)}")
     if TOURS in strategies and sight not in (None, "white"):
-        raise BadInput(f"--strategy {TOURS} goes by what is seen of each step; accepted: --sight white")
+        raise InputError(f"--strategy {TOURS} goes by what is seen of each step; accepted: --sight white")
     try:
         if json_path not in (None, "-"):
             files.check_file(str(json_path), "--json")
@@ -104,8 +104,6 @@ def conform_command(
             if where is not None and outcome.scenario is not None:
                 header = Header(outcome.scenario, outcome.model, plan.sight)
                 files.write(where / f"{outcome.design}.ndjson", log_file.write(header, outcome.last))
-    except (files.OutputError, ScenarioError) as error:
-        raise BadInput(str(error)) from None
     except CanaryError as error:
         click.echo(f"undetermined: {error}")
         raise SystemExit(Verdict.UNDETERMINED.exit_status) from None
@@ -115,7 +113,7 @@ def conform_command(
 def _run(plan: Plan) -> list[Outcome]:
     for design in plan.designs:
         if not plan.fitting(design):
-            raise BadInput(
+            raise InputError(
                 f"{design}: no scenario given fits it, its judge and threads, which run no streams"
             )
     console = Console(stderr=True)
@@ -140,7 +138,7 @@ def as_json(outcome: Outcome) -> dict[str, Any]:
         "strategy": ", ".join(outcome.strategies),
         "coverage": {
             "edges": list(outcome.coverage.edges),
-            "refusals": list(outcome.coverage.refusals),
+            "refusals": list(outcome.coverage.waits),
         },
         "failure": failure
         and {
@@ -168,7 +166,7 @@ def _show(outcomes: Sequence[Outcome]) -> None:
     judged = any(outcome.model != outcome.design for outcome in outcomes)
     for name in ("design", "as", "runs") if judged else ("design", "runs"):
         table.add_column(name, no_wrap=True)
-    for name in ("schedules", "edges", "refusals"):
+    for name in ("schedules", "edges", "waits"):
         table.add_column(name, justify="right", no_wrap=True)
     for outcome in outcomes:
         table.add_row(
@@ -176,7 +174,7 @@ def _show(outcomes: Sequence[Outcome]) -> None:
             *([outcome.model] if judged else []),
             _SAID[outcome.verdict],
             f"{outcome.schedules:,}",
-            *(_part(*pair) for pair in (outcome.coverage.edges, outcome.coverage.refusals)),
+            *(_part(*pair) for pair in (outcome.coverage.edges, outcome.coverage.waits)),
         )
     console.print(table)
     schedules, seconds = (sum(getattr(o, name) for o in outcomes) for name in ("schedules", "seconds"))

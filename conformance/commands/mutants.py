@@ -18,9 +18,9 @@ from cowpath.conformance.mutants.mutant import SIGHTS, Mutant
 from cowpath.conformance.runs.log import Sight
 from cowpath.conformance.strategies.portfolio import STRATEGIES
 from cowpath.model.commands import files
-from cowpath.model.commands.inputs import BadInput, open_console
+from cowpath.model.commands.inputs import open_console
+from cowpath.model.language.errors import InputError, hint
 from cowpath.model.language.verdict import Verdict, worst
-from cowpath.model.scenarios.errors import hint
 
 _MATRIX = ("portfolio", "random", "pct", "pos", "urw")
 
@@ -75,8 +75,6 @@ def mutants(
         if interrupted:
             left = f"interrupted: {len(chosen) - len(outcomes)} of {len(chosen)} are undetermined"
             click.echo(left, err=path == "-")
-    except files.OutputError as error:
-        raise BadInput(str(error)) from None
     except CanaryError as error:
         click.echo(f"undetermined: {error}")
         raise SystemExit(Verdict.UNDETERMINED.exit_status) from None
@@ -87,7 +85,7 @@ def mutants(
 def _find(name: str) -> Mutant:
     known = {mutant.name: mutant for mutant in MUTANTS}
     if name not in known:
-        raise BadInput(
+        raise InputError(
             f"unknown mutant '{name}'{hint(name, known)}; accepted: names that `cowpath mutants` prints"
         )
     return known[name]

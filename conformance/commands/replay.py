@@ -10,17 +10,17 @@ import click
 from cowpath.conformance.campaign.replay import Confirmation, confirm
 from cowpath.conformance.runs.workload import Run, Workload
 from cowpath.conformance.scheduler.kernel import Kernel, Substrate
-from cowpath.conformance.scheduler.schedule import Replay, ReplayError, Schedule
+from cowpath.conformance.scheduler.schedule import Replay, Schedule
 from cowpath.conformance.scheduler.substrate import Greenlets, PooledThreads
 from cowpath.impl.designs import DESIGNS
 from cowpath.model.bench.check import check
 from cowpath.model.commands.inputs import read_trace
 from cowpath.model.commands.options import REDUCE
 from cowpath.model.designs import DESIGNS as MODELS
+from cowpath.model.designs import Case
+from cowpath.model.language.errors import InputError
 from cowpath.model.render.text import conclusion, wrap
-from cowpath.model.scenarios import ScenarioError, find
-from cowpath.model.scenarios.geometry import reduce as smallest
-from cowpath.model.scenarios.geometry import unreduced
+from cowpath.model.scenarios import find
 from cowpath.model.stack.properties import MEANING, STANDARD
 
 WIDTH = 100
@@ -68,24 +68,20 @@ def replay(
     for bad input.
     """
     if sum(each is not None for each in (wanted_property, token, recorded)) > 1:
-        raise click.UsageError("--property, --token and --trace each say what to replay; give one of them")
-    try:
-        scenario = find(wanted)
-        workload = Workload(design, scenario, Kernel(SUBSTRATES[substrate]()))
-        if token is not None:
-            _show_run(workload.run(Replay(Schedule.parse(token))))
-            return
-    except (ScenarioError, ReplayError) as error:
-        raise click.UsageError(str(error)) from None
-    geometry = (smallest if reduce else unreduced)(scenario)
+        raise InputError("--property, --token and --trace each say what to replay; give one of them")
+    case = Case(MODELS[design], find(wanted), reduce)
+    workload = Workload(design, case.scenario, Kernel(SUBSTRATES[substrate]()))
+    if token is not None:
+        _show_run(workload.run(Replay(Schedule.parse(token))))
+        return
     if recorded is not None:
-        traces = [read_trace(recorded, MODELS[design], scenario, geometry)]
+        traces = [read_trace(recorded, case)]
     else:
         properties = (wanted_property,) if wanted_property else STANDARD
-        result = check(MODELS[design], scenario, geometry, properties=properties)
+        result = check(case, properties=properties)
         traces = [outcome.trace for outcome in result.properties.values() if outcome.trace is not None]
         if not traces:
-            click.echo(f"{design} on '{scenario.name}': no counterexample; {', '.join(properties)} holds")
+            click.echo(f"{case.title}: no counterexample; {', '.join(properties)} holds")
             return
     confirmation = confirm(min(traces, key=lambda trace: len(trace.steps)), workload)
     _show_confirmation(confirmation)

@@ -14,8 +14,8 @@ from cowpath import impl
 from cowpath.impl.design import Geometry
 from cowpath.impl.designs import DESIGNS
 from cowpath.impl.stack import Stack
-from cowpath.model.commands.files import OutputError, make_folder
-from cowpath.model.scenarios import ScenarioError
+from cowpath.model.commands.files import make_folder
+from cowpath.model.language.errors import InputError
 from cowpath.model.scenarios.sizes import parse_size
 
 _DESIGN = click.argument("design", metavar="DESIGN", type=click.Choice(list(DESIGNS)))
@@ -28,12 +28,9 @@ class _Size(click.ParamType[int]):
         if isinstance(value, int):
             return value
         where = param.opts[0] if param else "size"
-        try:
-            size = parse_size(int(value) if value.isascii() and value.isdigit() else value, where)
-        except ScenarioError as error:
-            raise click.UsageError(str(error)) from None
+        size = parse_size(int(value) if value.isascii() and value.isdigit() else value, where)
         if size < 1:
-            raise click.UsageError(f"{where}: {value}; accepted: 1B or more")
+            raise InputError(f"{where}: {value}; accepted: 1B or more")
         return size
 
 
@@ -80,11 +77,11 @@ def serve(
     """
     nbdkit = shutil.which("nbdkit")
     if nbdkit is None:
-        raise click.UsageError("nbdkit is not installed; on Debian: apt install nbdkit nbdkit-plugin-python")
+        raise InputError("nbdkit is not installed; on Debian: apt install nbdkit nbdkit-plugin-python")
     if break_snapshot and design != "copy-before-write-7.0":
-        raise click.UsageError("--break-snapshot: only copy-before-write-7.0 has it")
+        raise InputError("--break-snapshot: only copy-before-write-7.0 has it")
+    disks = make_folder(folder, "FOLDER").resolve()
     try:
-        disks = make_folder(folder, "FOLDER").resolve()
         geometry = Geometry(
             size or _length(disks / "secondary.img"),
             cluster,
@@ -94,10 +91,10 @@ def serve(
             break_snapshot,
         )
         Stack(disks, design, geometry).close()
-    except (OutputError, ValueError) as error:
-        raise click.UsageError(str(error)) from None
     except OSError as error:
-        raise click.UsageError(f"{error.filename or folder}: {error.strerror}") from None
+        raise InputError(f"{error.filename or folder}: {error.strerror}") from None
+    except ValueError as error:  # sizes that the stack refuses
+        raise InputError(str(error)) from None
     settings = {"folder": disks, "design": design, "delay": delay, "geometry": json.dumps(vars(geometry))}
     plugin = str(Path(impl.__file__).with_name("plugin.py"))
     command = [nbdkit, "--foreground", "--exit-with-parent"]
@@ -114,5 +111,5 @@ def serve(
 
 def _length(disk: Path) -> int:
     if not disk.exists() or not disk.stat().st_size:
-        raise ValueError(f"{disk} is not there to tell a length: give --size")
+        raise InputError(f"{disk} is not there to tell a length: give --size")
     return disk.stat().st_size

@@ -10,14 +10,11 @@ from cowpath.conformance.monitor.monitor import Monitor, Refusal
 from cowpath.conformance.monitor.oracle import Oracle
 from cowpath.conformance.runs import log_file
 from cowpath.conformance.runs.log import Event, Sight
-from cowpath.conformance.runs.log_file import Header, LogError
-from cowpath.model.commands.files import OutputError
-from cowpath.model.commands.inputs import BadInput, check_target, deliver, find_designs
+from cowpath.conformance.runs.log_file import Header
+from cowpath.model.commands.inputs import check_target, deliver, find_designs
+from cowpath.model.language.errors import InputError
 from cowpath.model.language.verdict import Verdict
 from cowpath.model.render.formats import FORMATS, Subject
-from cowpath.model.render.png import NoRenderer
-from cowpath.model.scenarios import ScenarioError
-from cowpath.model.scenarios.geometry import reduce
 
 SIGHT = click.option(
     "--sight",
@@ -44,47 +41,40 @@ def validate(path: str, design: str | None, sight: str | None, form: str | None,
     status 0 if it is explained, 1 if not, 2 for bad input.
     """
     if target is not None and form is None:
-        raise BadInput(f"-o: goes with --format; accepted: {', '.join(FORMATS)}")
-    try:
-        check_target(target, form or "text")
-        header, events = _read(path)
-        source = design or header.design
-        (judge,) = find_designs([source])
-        wanted = Sight(sight) if sight else header.sight
-        if list(Sight).index(wanted) < list(Sight).index(header.sight):
-            raise BadInput(f"--sight {wanted.value}: {path} tells only what {header.sight.value} sight sees")
-        oracle = Oracle(judge, header.scenario, wanted)
-        monitor = Monitor(oracle)
-        refusal = next(filter(None, map(monitor.observe, events)), None)
-        if form is None:
-            _say(oracle, events, monitor, refusal)
-        else:
-            trace = witness.trace(oracle, events, refusal)
-            geometry = reduce(header.scenario)
-            subject = Subject(trace, judge, source, header.scenario, geometry, plain=False, against=None)
-            deliver(FORMATS[form](subject), target)
-    except (ScenarioError, OutputError, NoRenderer) as error:
-        raise BadInput(str(error)) from None
+        raise InputError(f"-o: goes with --format; accepted: {', '.join(FORMATS)}")
+    check_target(target, form or "text")
+    header, events = _read(path)
+    source = design or header.design
+    (judge,) = find_designs([source])
+    wanted = Sight(sight) if sight else header.sight
+    if list(Sight).index(wanted) < list(Sight).index(header.sight):
+        raise InputError(f"--sight {wanted.value}: {path} tells only what {header.sight.value} sight sees")
+    oracle = Oracle(judge, header.scenario, wanted)
+    monitor = Monitor(oracle)
+    refusal = next(filter(None, map(monitor.observe, events)), None)
+    if form is None:
+        _say(oracle, events, monitor, refusal)
+    else:
+        trace = witness.trace(oracle, events, refusal)
+        deliver(FORMATS[form](Subject(trace, oracle.case, source)), target)
     raise SystemExit((Verdict.VIOLATED if refusal else Verdict.HOLDS).exit_status)
 
 
 def _read(path: str) -> tuple[Header, list[Event]]:
     named = "stdin" if path == "-" else path
     if not path:
-        raise BadInput("LOG: '' is not a file's path")
+        raise InputError("LOG: '' is not a file's path")
     try:
         with click.open_file(path, encoding="utf-8") as file:
             return log_file.read(file, named)
-    except LogError as error:
-        raise BadInput(str(error)) from None
     except UnicodeDecodeError as error:
-        raise BadInput(f"{named}: byte {error.start} is not UTF-8; accepted: JSON in UTF-8") from None
+        raise InputError(f"{named}: byte {error.start} is not UTF-8; accepted: JSON in UTF-8") from None
     except OSError as error:
-        raise BadInput(f"{path}: {error.strerror}") from None
+        raise InputError(f"{path}: {error.strerror}") from None
 
 
 def _say(oracle: Oracle, events: list[Event], monitor: Monitor, refusal: Refusal | None) -> None:
-    lead = f"{oracle.design.name} on '{oracle.scenario.name}', {oracle.sight.value} sight"
+    lead = f"{oracle.case.title}, {oracle.sight.value} sight"
     if refusal is None:
         count, told = len(monitor.states), f"{len(events):,} event{'s' * (len(events) != 1)}"
         click.echo(f"{lead}: explained, {told}, {count:,} state{'s' * (count != 1)} of the model in the end")

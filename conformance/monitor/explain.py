@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from cowpath.conformance.monitor.monitor import Refusal
-from cowpath.conformance.monitor.oracle import OVER, Explaining, Move, Oracle
+from cowpath.conformance.monitor.oracle import Explaining, Oracle
+from cowpath.conformance.monitor.view import Move
 from cowpath.conformance.runs.log import Event
 from cowpath.model.finite.reference import Vector
 from cowpath.model.language.system import Action
@@ -67,6 +68,8 @@ def _reasons(oracle: Oracle, each: Explaining, refusal: Refusal) -> Iterator[_Re
         yield from _of_step(oracle, each, event, owner)
     elif event.kind == "return":
         yield from _of_return(oracle, each, event, owner)
+    elif event.kind == "rest":
+        yield from _of_rest(oracle, each, event, refusal.before.open)
     elif event.kind in ("parked", "quiescent"):
         waiting = [oracle.number[name] for name in event.fact("who") or ()] or sorted(refusal.before.open)
         yield from _of_waiting(oracle, each, waiting)
@@ -77,7 +80,8 @@ def _reasons(oracle: Oracle, each: Explaining, refusal: Refusal) -> Iterator[_Re
                 others = " and ".join(names[o] for w, o in sorted(oracle.waits(each.state)) if names[w] == r)
                 yield _GUARD, f"{r} waits for {q}, but in the model for {others or 'nobody'}"
     elif event.kind == "crash":
-        yield _OTHER, f"{event.request} crashes: {event.fact('property')}, which holds in the model"
+        who = event.request or "somebody"
+        yield _OTHER, f"{who} crashes: {event.fact('property')}, which holds in the model"
 
 
 def _of_step(oracle: Oracle, each: Explaining, event: Event, owner: int) -> Iterator[_Reason]:
@@ -131,23 +135,45 @@ def _of_return(oracle: Oracle, each: Explaining, event: Event, owner: int) -> It
             yield _DATA, f"{event.request} returns {found} at {names[cell]}, in the model {expected}"
 
 
+def _of_rest(oracle: Oracle, each: Explaining, event: Event, open_: frozenset[int]) -> Iterator[_Reason]:
+    owners, amiss = set[int](), False
+    for step in (Event("step", facts=(("transfer", held),)) for held in event.fact("held")):
+        movers = [m for m in oracle.moves(each.state) if m.owner in open_ and oracle.told(m, step)]
+        fitting = {m.owner for m in movers if oracle.fits(each.state, m, step)}
+        owners |= fitting
+        amiss |= not fitting
+        if not movers:
+            yield _OTHER, f"{called(step)} is held, which is nobody's next step"
+        for move in movers if not fitting else ():
+            yield _DATA, f"{called(step)} is held: {'; '.join(oracle.differences(each.state, move, step))}"
+    count = len(event.fact("held"))
+    if not amiss and len(owners) < count:
+        yield _OTHER, f"{count} transfers are held at once, in the model not so many are next steps"
+    elif not amiss and not event.fact("out"):
+        idle = [owner for owner in sorted(open_) if owner not in owners]
+        yield from _of_waiting(oracle, each, idle or sorted(open_))
+
+
 def _of_waiting(oracle: Oracle, each: Explaining, owners: list[int]) -> Iterator[_Reason]:
     names = oracle.model.instance.names["Request"]
     free: list[Move] = [
-        move for move in oracle.moves(each.state) if move.owner in owners and not move.label.endswith(".park")
+        move for move in oracle.moves(each.state) if move.owner in owners and move.action.parks_on is None
     ]
     for move in free:
-        yield _GUARD, f"{names[move.owner]} waits, but the model lets it go on: {move.label}"
-    ended = [names[owner] for owner in owners if oracle.place(each.state, owner) in OVER]
+        yield _GUARD, f"{names[move.owner]} waits, but the model lets it go on: {move.action.label}"
+    ended = [names[owner] for owner in owners if oracle.is_over(each.state, owner)]
     if ended:
         yield _GUARD, f"{', '.join(ended)} does not return, but in the model it has ended"
-    elif not free:
+    elif not free and oracle.fallen(each):
         yield _OTHER, f"nothing is amiss in the run, but in the model {', '.join(oracle.fallen(each))} falls"
 
 
 def called(event: Event) -> str:
     """Return the event in a few words."""
     transfer = event.fact("transfer")
+    if event.kind == "rest":
+        held, out = len(event.fact("held")), event.fact("out")
+        return f"a rest, {held} transfer{'s' * (held != 1)} held" + (f", {out} out" if out else "")
     if transfer is not None and not event.label:
         disk, wrote, pieces = transfer
         where = ", ".join(str(extent) for extent, _ in pieces)

@@ -24,7 +24,7 @@ from cowpath.conformance.scheduler.kernel import Kernel, Strategy
 from cowpath.conformance.scheduler.substrate import Greenlets
 from cowpath.conformance.strategies.portfolio import STRATEGIES
 from cowpath.model.bench.check import check
-from cowpath.model.designs import DESIGNS, Design
+from cowpath.model.designs import DESIGNS, Case, Design
 from cowpath.model.finite.reference import OutOfRange
 from cowpath.model.language.verdict import Verdict
 from cowpath.model.scenarios import Scenario
@@ -176,9 +176,9 @@ def _first(
 
 def _other_verdicts(mutant: ModelMutant, scenario: Scenario) -> str:
     try:
-        found = check(mutated(mutant), scenario)
+        found = check(Case(mutated(mutant), scenario))
     except OutOfRange as error:
         return f"out of range: {error}"
-    own = check(DESIGNS[mutant.design], scenario)
+    own = check(Case(DESIGNS[mutant.design], scenario))
     pairs = [(name, own.properties[name].verdict, each.verdict) for name, each in found.properties.items()]
     return ", ".join(f"{name} {was.value}, then {now.value}" for name, was, now in pairs if was is not now)

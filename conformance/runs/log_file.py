@@ -20,9 +20,15 @@ is what the secondary disk holds at the start, request i writes i + 1, an nbd-ze
                  grey sight: `transfer` alone, the reading or writing of a disk
     begin        the request's next transfer, told of in its next step, may take effect from here on
     parked       the requests in `who` wait (white sight)
+    rest         nobody can move by itself: whoever is under way waits, or has one of the transfers that are
+                 `held` as its next step; `out` more have taken effect, but their owners do not know yet
+                 (black sight: only where nothing is held or out, so that all who are under way wait)
     quiescent    nobody can move: who has not returned waits
     deadlock     `cycle`: [waiter, holder] pairs that close
-    crash        the `request` found an `assertion` violated, or memory freed (`lifetime`), as `property` says
+    crash        the `request` (without: somebody) found an `assertion` violated, or memory freed
+                 (`lifetime`), as `property` says; `text`: in its own words
+
+What the header's sight cannot judge is an error: to leave it out would be to call it explained.
 """
 
 from __future__ import annotations
@@ -35,8 +41,8 @@ from typing import Any
 
 from cowpath.conformance.runs.log import Event, Fact, Sight
 from cowpath.impl.extent import Extent
+from cowpath.model.language.errors import InputError, shown
 from cowpath.model.scenarios import Scenario, ScenarioError
-from cowpath.model.scenarios.errors import shown
 from cowpath.model.scenarios.scenario import from_document
 from cowpath.model.scenarios.writing import document
 
@@ -46,7 +52,7 @@ _DISKS = ("secondary", "hidden", "active")
 _LONGEST = 1 << 30  # bytes in one piece
 
 
-class LogError(ValueError):
+class LogError(InputError):
     """The log is wrong; the message is one line that names the file and the line in it."""
 
 
@@ -81,7 +87,7 @@ def read(lines: Iterable[str], name: str) -> tuple[Header, list[Event]]:
     events = []
     for number, record in records:
         try:
-            events.append(_event(record, requests))
+            events.append(_judged(_event(record, requests), header.sight))
         except _Bad as error:
             raise LogError(f"{name}: line {number}: {error}") from None
     return header, events
@@ -98,11 +104,17 @@ def _record(event: Event) -> dict[str, Any]:
         if name == "data":
             record["pieces"] = _coded(value)
         elif name == "transfer":
-            disk, wrote, pieces = value
-            record["transfer"] = {"disk": disk, "write": wrote, "pieces": _coded(pieces)}
+            record["transfer"] = _described(value)
+        elif name == "held":
+            record["held"] = [_described(each) for each in value]
         else:
             record[name] = value
     return record
+
+
+def _described(transfer: tuple[str, bool, Pieces]) -> dict[str, Any]:
+    disk, wrote, pieces = transfer
+    return {"disk": disk, "write": wrote, "pieces": _coded(pieces)}
 
 
 def _coded(pieces: Pieces) -> list[dict[str, Any]]:
@@ -115,7 +127,7 @@ def _coded(pieces: Pieces) -> list[dict[str, Any]]:
 # -- reading
 
 
-class _Bad(ValueError):
+class _Bad(InputError):
     """What is wrong with a line."""
 
 
@@ -145,6 +157,19 @@ def _header(record: Mapping[str, Any]) -> Header:
     return Header(from_document(scenario, "scenario"), _text(record, "design"), Sight(record["sight"]))
 
 
+def _judged(event: Event, sight: Sight) -> Event:
+    if sight.hides(event):
+        accepted = _ACCEPTED_AT[sight]
+        raise _Bad(f"{event.kind}: {sight.value} sight cannot judge it; accepted there: {accepted}")
+    return event
+
+
+_ACCEPTED_AT = {
+    Sight.GREY: "invoke, return, step (a transfer alone), begin, rest, quiescent, deadlock, crash",
+    Sight.BLACK: "invoke, return, begin, rest (nothing held or out), quiescent, deadlock, crash",
+}
+
+
 def _event(record: Mapping[str, Any], requests: Sequence[str]) -> Event:
     kind = record.get("event")
     if not isinstance(kind, str) or kind not in _KINDS:
@@ -154,10 +179,12 @@ def _event(record: Mapping[str, Any], requests: Sequence[str]) -> Event:
     for key in _KINDS[kind]:
         if key in record and key not in ("request", "label"):
             facts.append(_fact(key, record[key], requests))
-    anonymous = kind in ("parked", "quiescent", "deadlock") or (kind == "step" and "label" not in record)
+    anonymous = kind in ("parked", "rest", "quiescent", "deadlock")
+    anonymous |= kind == "step" and "label" not in record
+    anonymous |= kind == "crash" and "request" not in record
     if anonymous and kind == "step" and "transfer" not in record:
         raise _Bad("step: neither a label nor a transfer; accepted: either")
-    for key, needed in (("who", "parked"), ("cycle", "deadlock"), ("property", "crash")):
+    for key, needed in _NEEDED:
         if kind == needed and key not in record:
             raise _Bad(f"{kind}: no {key}")
     request = "" if anonymous else _request(record.get("request"), "request", requests)
@@ -170,10 +197,12 @@ _KINDS: Mapping[str, tuple[str, ...]] = {
     "step": ("request", "label", "extent", "mapped", "waits_for", "transfer"),
     "begin": ("request",),
     "parked": ("who",),
+    "rest": ("held", "out"),
     "quiescent": (),
     "deadlock": ("cycle",),
-    "crash": ("request", "property"),
+    "crash": ("request", "property", "text"),
 }
+_NEEDED = (("who", "parked"), ("held", "rest"), ("out", "rest"), ("cycle", "deadlock"), ("property", "crash"))
 
 
 def _fact(key: str, value: Any, requests: Sequence[str]) -> Fact:
@@ -194,7 +223,11 @@ def _fact(key: str, value: Any, requests: Sequence[str]) -> Fact:
             return key, tuple((_request(a, key, requests), _request(b, key, requests)) for a, b in value)
         case "property" if value in ("assertion", "lifetime"):
             return key, value
-        case "error" if isinstance(value, str):
+        case "held" if isinstance(value, list):
+            return key, tuple(map(_transfer, value))
+        case "out" if type(value) is int and value >= 0:
+            return key, value
+        case "error" | "text" if isinstance(value, str):
             return key, value
     raise _Bad(f"{key}: {shown(value)}; accepted: {_ACCEPTED[key]}")
 
@@ -204,7 +237,10 @@ _ACCEPTED = {
     "who": "a list of requests",
     "cycle": "a list of pairs, [waiter, holder]",
     "property": "assertion, lifetime",
+    "held": "a list of transfers",
+    "out": "how many, from 0",
     "error": "a text",
+    "text": "a text",
 }
 
 

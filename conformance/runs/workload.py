@@ -23,9 +23,10 @@ from cowpath.impl.errors import Crash
 from cowpath.impl.extent import Extent
 from cowpath.impl.reqlist import Wait
 from cowpath.model.designs import DESIGNS as MODELS
+from cowpath.model.designs import Case
 from cowpath.model.render.text import describe_cycle
 from cowpath.model.scenarios import Scenario, ScenarioError
-from cowpath.model.scenarios.geometry import reduce, show_range
+from cowpath.model.scenarios.geometry import show_range
 from cowpath.model.scenarios.scenario import Request as Submitted
 from cowpath.model.trace.trace import WaitEdge
 
@@ -94,7 +95,8 @@ class Workload:
         self.scenario = scenario
         self.epilogue = len(epilogue)
         self.kernel = kernel
-        reduced = reduce(scenario)
+        self.case = Case(MODELS[design], scenario)
+        reduced = self.case.geometry
         self.geometry = Geometry(
             scenario.size,
             scenario.cluster,
@@ -104,8 +106,6 @@ class Workload:
             scenario.copy_on_read,
             scenario.on_cbw_error == "break-snapshot",
         )
-        if (missing := MODELS[design].unsupported(scenario)) is not None:
-            raise ScenarioError(f"{design} has no {missing}: '{scenario.name}' does not fit it")
         if any(request.stream or request.kind not in _CALLS for request in scenario.requests):
             raise ScenarioError(
                 f"'{scenario.name}' is for the model alone; threads run no streams and no client-discard"

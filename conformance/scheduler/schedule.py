@@ -12,12 +12,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from cowpath.conformance.scheduler.kernel import Failure, Strategy, Task
+from cowpath.model.language.errors import InputError
 
 _DIGITS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 _TOKEN = re.compile(r"((?:\d+:\d+)(?:,\d+:\d+)*)?~([\w-]*)", re.ASCII)
 
 
-class ReplayError(Exception):
+class ReplayError(InputError):
     """A token does not fit the run that it is used on; the message is one line."""
 
 

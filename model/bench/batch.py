@@ -6,15 +6,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from cowpath.model.bench.check import Result, check, unexplored
-from cowpath.model.designs import Design
+from cowpath.model.designs import Case, Design
 from cowpath.model.explore.result import UNLIMITED, Limits, Progress
 from cowpath.model.scenarios import Scenario
-from cowpath.model.scenarios.geometry import Geometry, reduce
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What to check and how; `geometry` turns a scenario into what is explored."""
+    """What to check and how; `reduced`: on the smallest disks that are equivalent."""
 
     designs: Sequence[Design]
     scenarios: Sequence[Scenario]
@@ -22,12 +21,13 @@ class Plan:
     engine: str = "auto"
     limits: Limits = UNLIMITED
     reductions: Sequence[str] = ()
-    geometry: Callable[[Scenario], Geometry] = reduce
+    reduced: bool = True
 
     @property
-    def runs(self) -> list[tuple[Scenario, Design]]:
-        """What to explore: every design on every scenario of which it has all."""
-        return [(s, d) for s in self.scenarios for d in self.designs if d.unsupported(s) is None]
+    def cases(self) -> list[Case]:
+        """What to explore: every design on every scenario that fits it."""
+        pairs = ((d, s) for s in self.scenarios for d in self.designs if d.unsupported(s) is None)
+        return [Case(design, scenario, self.reduced) for design, scenario in pairs]
 
 
 Watch = Callable[[str, Progress | None], None]
@@ -36,15 +36,15 @@ Watch = Callable[[str, Progress | None], None]
 def run(plan: Plan, watch: Watch = lambda task, progress: None) -> list[Result]:
     """Carry the plan out. After Ctrl-C what was not explored is undetermined, and says so.
 
-    Raises `ScenarioError` if a scenario has no geometry of the wanted kind, before anything is explored.
+    Raises `ScenarioError` if a scenario has no disk of the wanted kind, before anything is explored.
     """
-    geometries = {scenario.name: plan.geometry(scenario) for scenario in plan.scenarios}
     results: list[Result] = []
     interrupted = False
-    runs = plan.runs
-    for scenario, design in runs:
-        task = f"{design.name} on '{scenario.name}' ({len(results) + 1} of {len(runs)})"
-        geometry = geometries[scenario.name]
+    cases = plan.cases
+    for case in cases:
+        case.geometry  # noqa: B018, worked out here
+    for case in cases:
+        task = f"{case.title} ({len(results) + 1} of {len(cases)})"
 
         def report(progress: Progress, task: str = task) -> None:
             watch(task, progress)
@@ -54,9 +54,7 @@ def run(plan: Plan, watch: Watch = lambda task, progress: None) -> list[Result]:
                 raise KeyboardInterrupt
             watch(task, None)
             result = check(
-                design,
-                scenario,
-                geometry,
+                case,
                 properties=plan.properties,
                 engine=plan.engine,
                 limits=plan.limits,
@@ -66,6 +64,6 @@ def run(plan: Plan, watch: Watch = lambda task, progress: None) -> list[Result]:
             interrupted = result.stopped == "interrupted"
         except KeyboardInterrupt:
             interrupted = True
-            result = unexplored(design, scenario, geometry, plan.properties, plan.engine)
+            result = unexplored(case, plan.properties, plan.engine)
         results.append(result)
     return results

@@ -5,19 +5,16 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from cowpath.model.designs import Design
+from cowpath.model.designs import Case
 from cowpath.model.explore import reduced
 from cowpath.model.explore.engines import ENGINES
 from cowpath.model.explore.result import DEADLOCK, UNLIMITED, Exploration, Limits, Report, questions
-from cowpath.model.finite.domains import Narrowed, narrow
-from cowpath.model.finite.ground import GroundModel, ground
+from cowpath.model.finite.ground import GroundModel
 from cowpath.model.language.system import Action
 from cowpath.model.language.verdict import Verdict, worst
 from cowpath.model.liveness.starvation import PROGRESS, Starvation, starve
 from cowpath.model.reductions.choice import choose
-from cowpath.model.scenarios import Scenario, ScenarioError
-from cowpath.model.scenarios.geometry import Geometry, reduce
-from cowpath.model.stack.binding import bind
+from cowpath.model.scenarios import Scenario
 from cowpath.model.stack.properties import STANDARD
 from cowpath.model.trace.lasso import replay_lasso
 from cowpath.model.trace.trace import Trace, replay
@@ -38,19 +35,27 @@ class PropertyResult:
 
 @dataclass(frozen=True)
 class Result:
-    """A design on a scenario.
+    """What came of a case.
 
     `reductions`: what was left out of the search, in words. `starvation`: how `progress` was searched, which
     is without them, if it was.
     """
 
-    design: str
-    scenario: Scenario
-    geometry: Geometry
+    case: Case
     exploration: Exploration
     starvation: Starvation | None
     reductions: tuple[str, ...]
     properties: Mapping[str, PropertyResult]
+
+    @property
+    def design(self) -> str:
+        """The design's name."""
+        return self.case.design.name
+
+    @property
+    def scenario(self) -> Scenario:
+        """The scenario."""
+        return self.case.scenario
 
     @property
     def stopped(self) -> str | None:
@@ -69,9 +74,7 @@ class Result:
 
 
 def check(
-    design: Design,
-    scenario: Scenario,
-    geometry: Geometry | None = None,
+    case: Case,
     *,
     properties: Sequence[str] = STANDARD,
     engine: str = "auto",
@@ -79,19 +82,18 @@ def check(
     reductions: Collection[str] = (),
     report: Report = lambda progress: None,
 ) -> Result:
-    """Explore the design on the scenario (in the reduced geometry unless one is given).
+    """Explore the case.
 
     Every trace in the result has been replayed by the reference semantics. A limit that is hit leaves
-    undetermined what was not decided by then. Raises `ScenarioError` if the scenario does not fit the design.
+    undetermined what was not decided by then. Raises `ScenarioError` if there is no such disk.
     """
-    geometry = geometry or reduce(scenario)
-    narrowed = finite(design, scenario, geometry)
+    system, scenario, narrowed = case.design.system, case.scenario, case.narrowed
     model = narrowed.model
     asked = questions(model, properties)
     chosen, said = choose(narrowed, asked, reductions)
     found = reduced.explore(ENGINES[engine], narrowed, asked, limits, report, chosen)
     results = {}
-    kinds = {**{p.name: p.kind for p in design.system.properties}, DEADLOCK: "always", PROGRESS: "always"}
+    kinds = {**{p.name: p.kind for p in system.properties}, DEADLOCK: "always", PROGRESS: "always"}
     starvation = None
     for name in properties:
         trace = None
@@ -103,24 +105,14 @@ def check(
             if (lasso := starvation.lasso) is not None:
                 first = (lasso.owner, *(r for r in starvation.starved if r != lasso.owner))
                 stem, loop = steps_of(model, lasso.stem), steps_of(model, lasso.loop)
-                trace = replay_lasso(design.system, model.instance, scenario.name, first, stem, loop)
+                trace = replay_lasso(system, model.instance, scenario.name, first, stem, loop)
         elif (witness := found.witnesses.get(name)) is not None:
             path = steps_of(model, witness.path)
-            trace = replay(design.system, model.instance, scenario.name, name, path)
+            trace = replay(system, model.instance, scenario.name, name, path)
         elif name in found.depths:  # it was answered, but could not be shown
             complete = False
         results[name] = PropertyResult(_verdict(kinds[name], trace is not None, complete), trace)
-    return Result(design.name, scenario, geometry, found, starvation, said, results)
-
-
-def finite(design: Design, scenario: Scenario, geometry: Geometry) -> Narrowed:
-    """Return the finite model of the design on the scenario in the geometry.
-
-    Raises `ScenarioError` if the scenario does not fit the design.
-    """
-    if (missing := design.unsupported(scenario)) is not None:
-        raise ScenarioError(f"{design.name} has no {missing}: '{scenario.name}' does not fit it")
-    return narrow(ground(design.system, bind(scenario, geometry)))
+    return Result(case, found, starvation, said, results)
 
 
 def steps_of(model: GroundModel, path: Sequence[int]) -> list[tuple[Action, tuple[int, ...]]]:
@@ -128,13 +120,11 @@ def steps_of(model: GroundModel, path: Sequence[int]) -> list[tuple[Action, tupl
     return [(model.commands[n].action, model.commands[n].arguments) for n in path]
 
 
-def unexplored(
-    design: Design, scenario: Scenario, geometry: Geometry, properties: Sequence[str], engine: str
-) -> Result:
+def unexplored(case: Case, properties: Sequence[str], engine: str) -> Result:
     """Return the result of a run that an interrupt kept from beginning: all is undetermined."""
     nothing = Exploration(engine, 0, 0, 0, 0.0, "interrupted", {}, {})
     open_ = {name: PropertyResult(Verdict.UNDETERMINED, None) for name in properties}
-    return Result(design.name, scenario, geometry, nothing, None, (), open_)
+    return Result(case, nothing, None, (), open_)
 
 
 def _verdict(kind: str, witnessed: bool, complete: bool) -> Verdict:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from cowpath.model.bench.check import check
-from cowpath.model.designs import Design
+from cowpath.model.designs import Case, Design
 from cowpath.model.explore.result import Limits
 from cowpath.model.finite.reference import OutOfRange
 from cowpath.model.liveness.starvation import PROGRESS
@@ -37,7 +37,7 @@ def audit(design: Design, scenarios: Sequence[Scenario], engine: str = "python")
     arriving.
     """
     scenarios = [scenario for scenario in scenarios if design.unsupported(scenario) is None]
-    baseline = {scenario: check(design, scenario, engine=engine) for scenario in scenarios}
+    baseline = {scenario: check(Case(design, scenario), engine=engine) for scenario in scenarios}
     scenarios.sort(key=lambda scenario: baseline[scenario].exploration.states)
     safety = tuple(name for name in STANDARD if name != PROGRESS)
     trials = [(scenario, safety) for scenario in scenarios]
@@ -72,7 +72,7 @@ def _falls(
     design: Design, scenario: Scenario, properties: Sequence[str], already: set[str], engine: str
 ) -> tuple[str, ...]:
     try:
-        result = check(design, scenario, properties=properties, engine=engine, limits=_LIMITS)
+        result = check(Case(design, scenario), properties=properties, engine=engine, limits=_LIMITS)
     except OutOfRange as error:
         return (f"out of range: {error}",)
     return tuple(name for name in result.violated if name not in already)

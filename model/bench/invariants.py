@@ -73,9 +73,9 @@ def find(
     found, guesses = Found(), list[Candidate]()
     try:
         samples = []
-        for _, instance in in_scope(design, argument, scenarios):
+        for case in in_scope(design, argument, scenarios):
             poll()
-            samples.append(explored(system, instance))
+            samples.append(explored(system, case.instance))
         guesses += candidates(system, system.owners, samples, poll)
         states = sum(len(sample.states) for sample in samples)
         found = replace(found, states=states, candidates=len(guesses))

@@ -6,36 +6,34 @@ from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field, replace
 from itertools import combinations, pairwise
 
-from cowpath.model.bench.check import Result, check, finite, steps_of
-from cowpath.model.designs import Design
+from cowpath.model.bench.check import Result, check, steps_of
+from cowpath.model.designs import Case
 from cowpath.model.explore.result import DEADLOCK, Limits, Stop, questions
 from cowpath.model.explore.switches import fewest_switches
 from cowpath.model.liveness.starvation import PROGRESS
 from cowpath.model.scenarios import Request, Scenario
-from cowpath.model.scenarios.geometry import Geometry, show_range
+from cowpath.model.scenarios.geometry import show_range
 from cowpath.model.scenarios.sizes import SECTOR
 from cowpath.model.trace.trace import Trace, replay
 
 
 @dataclass
 class Minimiser:
-    """Looks for a smaller scenario on which the design still violates the property `name`.
+    """Looks for a smaller scenario on which a design still violates the property `name`.
 
-    `geometry` turns a scenario into what is explored; `watch` is told what is tried.
+    `watch` is told what is tried.
     """
 
-    design: Design
     name: str
     engine: str
     limits: Limits
     reductions: Collection[str]
-    geometry: Callable[[Scenario], Geometry]
     watch: Callable[[str], None] = lambda task: None
     kept: tuple[Request, ...] = field(default=(), init=False)
     undecided: bool = field(default=False, init=False)
 
-    def minimise(self, result: Result) -> tuple[Scenario, Trace]:
-        """Return the smallest scenario and the trace there, which says what was left out.
+    def minimise(self, result: Result) -> tuple[Case, Trace]:
+        """Return the smallest case and the trace there, which says what was left out.
 
         First the fewest requests, of all choices; then each request's shortest extent, one after another as
         long as any shrinks; then, of the shortest traces, one with the fewest context switches. After Ctrl-C
@@ -59,20 +57,20 @@ class Minimiser:
         except Stop:
             remarks.append("a limit came before the fewest context switches were found")
         removed = [*self._removed(result.scenario, best.scenario), *_switches(original, trace), *remarks]
-        return best.scenario, replace(trace, removed=tuple(removed) or ("nothing",))
+        return best.case, replace(trace, removed=tuple(removed) or ("nothing",))
 
     def _smaller(self, result: Result) -> Iterator[Result]:
         """Yield ever smaller results that still violate the property."""
         best = result
-        if (fewer := self._fewest_requests(result.scenario)) is not None:
+        if (fewer := self._fewest_requests(result.case)) is not None:
             best = fewer
             yield best
-        while (shorter := self._shrink_any(best.scenario)) is not None:
+        while (shorter := self._shrink_any(best.case)) is not None:
             best = shorter
             yield best
 
-    def _fewest_requests(self, scenario: Scenario) -> Result | None:
-        tried = set()
+    def _fewest_requests(self, case: Case) -> Result | None:
+        tried, scenario = set(), case.scenario
         for size in range(1, len(scenario.requests)):
             for kept in combinations(scenario.requests, size):
                 alike = tuple(replace(request, label="", group=0) for request in kept)
@@ -81,28 +79,26 @@ class Minimiser:
                     numbered = tuple(
                         replace(each, label=f"{each.kind} {place}") for place, each in enumerate(kept)
                     )
-                    if (found := self._violated(replace(scenario, requests=numbered))) is not None:
+                    if (found := self._violated(case, numbered)) is not None:
                         self.kept = kept
                         return found
         return None
 
-    def _shrink_any(self, scenario: Scenario) -> Result | None:
+    def _shrink_any(self, case: Case) -> Result | None:
+        scenario = case.scenario
         for place, request in enumerate(scenario.requests):
             for start, end in _shorter(scenario, request):
                 smaller = replace(request, offset=start, length=end - start)
                 requests = (*scenario.requests[:place], smaller, *scenario.requests[place + 1 :])
-                if (found := self._violated(replace(scenario, requests=requests))) is not None:
+                if (found := self._violated(case, requests)) is not None:
                     return found
         return None
 
-    def _violated(self, scenario: Scenario) -> Result | None:
-        """Return the result on the scenario if the property is violated there."""
-        self.watch(f"{self.name} on {', '.join(request.label for request in scenario.requests)}")
-        scenario = replace(scenario, expect={})
+    def _violated(self, case: Case, requests: tuple[Request, ...]) -> Result | None:
+        """Return the result with these requests if the property is violated there."""
+        self.watch(f"{self.name} on {', '.join(request.label for request in requests)}")
         found = check(
-            self.design,
-            scenario,
-            self.geometry(scenario),
+            replace(case, scenario=replace(case.scenario, requests=requests, expect={})),
             properties=(self.name,),
             engine=self.engine,
             limits=self.limits,
@@ -117,11 +113,11 @@ class Minimiser:
         """Return such a trace of the same length; a lasso stays as it is. Raises `Stop`."""
         if self.name == PROGRESS:
             return trace
-        narrowed = finite(self.design, result.scenario, result.geometry)
+        narrowed = result.case.narrowed
         asked = questions(narrowed.model, (self.name,))
         path = fewest_switches(narrowed, None if self.name == DEADLOCK else asked[0], self.limits)
         steps = steps_of(narrowed.model, path)
-        return replay(self.design.system, narrowed.model.instance, trace.scenario, self.name, steps)
+        return replay(result.case.design.system, narrowed.model.instance, trace.scenario, self.name, steps)
 
     def _removed(self, before: Scenario, after: Scenario) -> Iterator[str]:
         """Say which requests are gone, which have another number for it, and which are shorter."""

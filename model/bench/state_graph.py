@@ -12,9 +12,10 @@ from cowpath.model.explore.program import Program
 from cowpath.model.explore.result import Question
 from cowpath.model.finite.domains import Narrowed
 from cowpath.model.finite.reference import Vector
+from cowpath.model.language.errors import InputError
 
 
-class TooLarge(Exception):
+class TooLarge(InputError):
     """There are more states than may be drawn."""
 
 
@@ -60,7 +61,7 @@ def explore(
                 number[after] = len(states)
                 states.append(after)
                 if len(states) > most:
-                    raise TooLarge(f"more than {most:,} states")
+                    raise TooLarge(f"more than {most:,} states; accepted: --max-states for more")
             action = narrowed.model.commands[command].action
             graph.add_edge(at, number[after], move=Move(action.label, program.owners[command]))
     return graph

@@ -8,15 +8,15 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from cowpath.model.bench.check import check
-from cowpath.model.designs import Design
+from cowpath.model.bench.check import check, steps_of
+from cowpath.model.designs import Case, Design
 from cowpath.model.explore.numpy_engine import NumpyEngine
 from cowpath.model.explore.result import UNLIMITED, Limits, Question
 from cowpath.model.finite.domains import narrow
 from cowpath.model.finite.ground import ground
-from cowpath.model.finite.instance import Instance
 from cowpath.model.finite.reference import Reference
 from cowpath.model.language.claim import Claim, ProofOutline
+from cowpath.model.language.errors import InputError
 from cowpath.model.language.system import Property
 from cowpath.model.language.verdict import Verdict
 from cowpath.model.prove.counterexample import Counterexample, search
@@ -26,10 +26,8 @@ from cowpath.model.prove.rank import TERMINATION
 from cowpath.model.prove.templates import assigned_values
 from cowpath.model.prove.theorem import Attempt, Induction, Use, audit
 from cowpath.model.scenarios import Scenario
-from cowpath.model.scenarios.geometry import reduce
-from cowpath.model.stack.binding import bind
 from cowpath.model.stack.wellformed import FINITE, GIVEN
-from cowpath.model.trace.trace import Trace
+from cowpath.model.trace.trace import Trace, replay
 
 ANY = "any requests"
 INTERRUPTED = "what was left when it was interrupted"
@@ -78,8 +76,15 @@ class Explored:
     never: tuple[str, ...]
 
 
-class BrokenInvariant(Exception):
-    """The explorer reaches a state that breaks a claim: the argument, or the prover, is wrong."""
+class BrokenInvariant(InputError):
+    """A claim of a design's argument is false; `trace` leads to a state that breaks it, if states do."""
+
+    def __init__(self, message: str, trace: Trace | None = None) -> None:
+        super().__init__(message, trace)  # all of it, for it crosses processes
+        self.trace = trace
+
+    def __str__(self) -> str:
+        return str(self.args[0])
 
 
 def prove(
@@ -151,14 +156,15 @@ def explore_claims(
 ) -> Explored:
     """Check every claim in every reachable state of the scenarios in scope, and see which steps are taken.
 
-    Raises `BrokenInvariant`, naming the claim and the scenario.
+    Raises `BrokenInvariant`, naming the claim and the scenario, with the shortest trace.
     """
     states, explored = 0, 0
     never = [action.label for action in design.system.actions]
     claims = [*assigned_values(design.system), *argument.invariants]
-    for scenario, instance in in_scope(design, argument, scenarios):
+    for case in in_scope(design, argument, scenarios):
         properties = [Property(c.name, "always", c.formula(design.system)) for c in claims]
-        narrowed = narrow(ground(replace(design.system, properties=properties), instance))
+        system = replace(design.system, properties=properties)
+        narrowed = narrow(ground(system, case.instance))
         model, terms = narrowed.model, narrowed.model.terms
         broken = [Question(name, terms.negation(term)) for name, term in model.always.items()]
         steps = [
@@ -170,27 +176,27 @@ def explore_claims(
             raise KeyboardInterrupt
         for question in broken:
             if question.name in found.witnesses:
-                raise BrokenInvariant(
-                    f"{design.name} on '{scenario.name}' breaks the invariant: {question.name}"
-                )
+                path = steps_of(model, found.witnesses[question.name].path)
+                trace = replay(system, case.instance, case.scenario.name, question.name, path)
+                raise BrokenInvariant(f"{case.title} breaks the invariant: {question.name}", trace)
         never = [label for label in never if label not in found.witnesses]
         states, explored = states + found.states, explored + 1
     return Explored(states, explored, tuple(never))
 
 
-def in_scope(
-    design: Design, argument: ProofOutline, scenarios: Sequence[Scenario]
-) -> Iterator[tuple[Scenario, Instance]]:
-    """Yield the scenarios to which the argument applies, bound; one that breaks `given` is an error."""
-    for scenario in scenarios:
-        instance = _instance(design, scenario)
-        if instance is None:
-            continue
+def in_scope(design: Design, argument: ProofOutline, scenarios: Sequence[Scenario]) -> Iterator[Case]:
+    """Yield the design on the scenarios to which the argument applies; one that breaks `given` is an error.
+
+    Raises `BrokenInvariant`.
+    """
+    for case in _cases(design, scenarios):
         for claim in argument.given:
-            if not _holds(design, instance, claim):
-                raise BrokenInvariant(f"'{scenario.name}' is not as every scenario should be: {claim.name}")
-        if all(_holds(design, instance, claim) for claim in argument.scope):
-            yield scenario, instance
+            if not _holds(case, claim):
+                raise BrokenInvariant(
+                    f"'{case.scenario.name}' is not as every scenario should be: {claim.name}"
+                )
+        if all(_holds(case, claim) for claim in argument.scope):
+            yield case
 
 
 def argument_of(design: Design) -> ProofOutline:
@@ -198,12 +204,13 @@ def argument_of(design: Design) -> ProofOutline:
     return design.proof or _NOTHING
 
 
-def _instance(design: Design, scenario: Scenario) -> Instance | None:
-    return None if design.unsupported(scenario) else bind(scenario, reduce(scenario))
+def _cases(design: Design, scenarios: Sequence[Scenario]) -> list[Case]:
+    return [Case(design, scenario) for scenario in scenarios if design.unsupported(scenario) is None]
 
 
-def _holds(design: Design, instance: Instance, claim: Claim) -> bool:
-    return bool(Reference(design.system, instance).value(claim.formula(design.system), (), {}))
+def _holds(case: Case, claim: Claim) -> bool:
+    system = case.design.system
+    return bool(Reference(system, case.instance).value(claim.formula(system), (), {}))
 
 
 def _judge(
@@ -270,11 +277,10 @@ def _refutation(
     )  # a loop without streams is of no use to anybody
     scope = (*argument.scope, *argument.runs) if theorem == TERMINATION else argument.scope
     traces = []
-    for scenario in scenarios:
-        instance = _instance(design, scenario)
-        if instance is not None and all(_holds(design, instance, claim) for claim in scope):
+    for case in _cases(design, scenarios):
+        if all(_holds(case, claim) for claim in scope):
             poll()
-            trace = check(design, scenario, properties=(asked,)).properties[asked].trace
+            trace = check(case, properties=(asked,)).properties[asked].trace
             if trace is not None:
                 traces.append(trace)
     return min(traces, key=lambda trace: len(trace.steps), default=None)

@@ -11,13 +11,7 @@ import click
 
 from cowpath.model.bench.check import Result
 from cowpath.model.commands import files
-from cowpath.model.commands.inputs import (
-    WIDTH,
-    BadInput,
-    find_designs,
-    find_scenarios,
-    open_console,
-)
+from cowpath.model.commands.inputs import WIDTH, find_designs, find_scenarios, open_console
 from cowpath.model.commands.options import (
     ENGINE,
     MAX_SECONDS,
@@ -65,24 +59,21 @@ def check(
     chosen, on = find_designs(names), find_scenarios(wanted)
     limits = Limits(max_states, max_seconds)
     plan = make_plan(chosen, on, asked(properties), engine, limits, reductions, reduce)
-    try:
-        if json_path not in (None, "-"):
-            files.check_file(str(json_path), "--json")
-        traces = None if folder is None else files.make_folder(folder, "--traces")
-        began = time.perf_counter()
-        results = carry_out(plan)
-        seconds = time.perf_counter() - began
-        if traces is not None:
-            _write_traces(results, traces)
-        written = json.dumps([verdicts.as_json(result) for result in results], indent=1) + "\n"
-        if json_path == "-":
-            click.echo(written, nl=False)
-        else:
-            if json_path is not None:
-                files.write(json_path, written)
-            _show(results, seconds)
-    except files.OutputError as error:
-        raise BadInput(str(error)) from None
+    if json_path not in (None, "-"):
+        files.check_file(str(json_path), "--json")
+    traces = None if folder is None else files.make_folder(folder, "--traces")
+    began = time.perf_counter()
+    results = carry_out(plan)
+    seconds = time.perf_counter() - began
+    if traces is not None:
+        _write_traces(results, traces)
+    written = json.dumps([verdicts.as_json(result) for result in results], indent=1) + "\n"
+    if json_path == "-":
+        click.echo(written, nl=False)
+    else:
+        if json_path is not None:
+            files.write(json_path, written)
+        _show(results, seconds)
     raise SystemExit(worst(result.verdict for result in results).exit_status)
 
 

@@ -7,23 +7,15 @@ from pathlib import Path
 
 import click
 
-from cowpath.model.bench.check import finite
 from cowpath.model.commands import files
-from cowpath.model.commands.inputs import (
-    BadInput,
-    find_designs,
-    find_scenarios,
-)
-from cowpath.model.commands.options import (
-    PROPERTIES,
-    REDUCE,
-    make_plan,
-)
-from cowpath.model.explore.result import DEADLOCK, Limits, questions
+from cowpath.model.commands.inputs import find_designs, find_scenarios
+from cowpath.model.commands.options import PROPERTIES, REDUCE, check_expectations
+from cowpath.model.designs import Case
+from cowpath.model.explore.result import DEADLOCK, questions
 from cowpath.model.export.naming import identifier
 from cowpath.model.export.promela import promela
 from cowpath.model.export.tla import tla
-from cowpath.model.scenarios.geometry import describe
+from cowpath.model.language.errors import InputError
 from cowpath.model.stack.properties import MEANING, STANDARD
 
 
@@ -43,18 +35,19 @@ def export(
     """
     (design,), (scenario,) = find_designs([name]), find_scenarios([wanted])
     asked = tuple(dict.fromkeys(properties)) or STANDARD
-    geometry = make_plan([design], [scenario], asked, "", Limits(), (), reduce).geometry(scenario)
-    narrowed = finite(design, scenario, geometry)
+    check_expectations([design], [scenario])
+    case = Case(design, scenario, reduce)
+    narrowed = case.narrowed
     sought, deadlock = questions(narrowed.model, asked), DEADLOCK in asked
-    heading = [f"{design.name} on '{scenario.name}'", *(f"{each}: {MEANING[each]}" for each in asked)]
+    heading = [case.title, *(f"{each}: {MEANING[each]}" for each in asked)]
     if reduce:
-        heading.insert(1, describe(scenario, geometry))
+        heading.insert(1, case.disk)
     if form == "promela":
         _put({path: promela(narrowed, heading, sought, deadlock)})
         return
     module = identifier(design.name, scenario.slug) if path is None else Path(path).stem
     if path is not None and Path(path).name != f"{identifier(module)}.tla":
-        raise BadInput(f"-o: '{path}' is no module's file; accepted: letters, digits and '_', then .tla")
+        raise InputError(f"-o: '{path}' is no module's file; accepted: letters, digits and '_', then .tla")
     text, configuration = tla(narrowed, module, heading, sought, deadlock)
     if path is None:  # what follows a module is no part of it
         _put({None: f"{text}\n{module}.cfg:\n{configuration}"})
@@ -64,13 +57,10 @@ def export(
 
 def _put(contents: Mapping[str | None, str]) -> None:
     """Write the files if all of them can be written; None is stdout."""
-    try:
-        for target in filter(None, contents):
-            files.check_file(target, "-o")
-        for path, content in contents.items():
-            if path is None:
-                click.echo(content, nl=False)
-            else:
-                files.write(path, content)
-    except files.OutputError as error:
-        raise BadInput(str(error)) from None
+    for target in filter(None, contents):
+        files.check_file(target, "-o")
+    for path, content in contents.items():
+        if path is None:
+            click.echo(content, nl=False)
+        else:
+            files.write(path, content)

@@ -6,8 +6,10 @@ import os
 import tempfile
 from pathlib import Path
 
+from cowpath.model.language.errors import InputError
 
-class OutputError(ValueError):
+
+class OutputError(InputError):
     """There is nowhere to write; the message is one line."""
 
 

@@ -5,13 +5,11 @@ from __future__ import annotations
 import click
 from rich.console import Console
 
-from cowpath.model.bench.state_graph import TooLarge
-from cowpath.model.commands import files
-from cowpath.model.commands.inputs import BadInput, check_target, deliver, find_designs, find_scenarios
+from cowpath.model.commands.inputs import check_target, deliver, find_designs, find_scenarios
+from cowpath.model.designs import Case
+from cowpath.model.language.errors import InputError
 from cowpath.model.render import state_graphs
-from cowpath.model.render.graph import NoGraphviz, Picture
-from cowpath.model.scenarios import ScenarioError
-from cowpath.model.scenarios.geometry import reduce, unreduced
+from cowpath.model.render.graph import Picture
 
 _WRITERS = {"dot": Picture.dot, "graphml": Picture.graphml, "mermaid": Picture.mermaid}
 _DRAWN = ("svg", "png")
@@ -54,25 +52,17 @@ def graph(
     overwritten), and which steps lead from one stage to the next.
     """
     (design,), (scenario,) = find_designs([name]), find_scenarios([wanted])
-    try:
-        check_target(path, form)
-        geometry = (reduce if reduced else unreduced)(scenario)
-        with Console(stderr=True).status("") as status:  # nothing is written where there is no terminal
-            explored = state_graphs.explore(
-                design, scenario, geometry, most, lambda states: status.update(f"{states:,} states")
-            )
-        picture = explored.quotient() if quotient else explored.picture()
-        deliver(_written(picture, form), path)
-    except TooLarge as error:
-        told = f"{design.name} on '{scenario.name}' has {error}; accepted: --max-states for more"
-        raise BadInput(told) from None
-    except (ScenarioError, NoGraphviz, files.OutputError) as error:
-        raise BadInput(str(error)) from None
+    case = Case(design, scenario, reduced)
+    check_target(path, form)
+    with Console(stderr=True).status("") as status:  # nothing is written where there is no terminal
+        explored = state_graphs.explore(case, most, lambda states: status.update(f"{states:,} states"))
+    picture = explored.quotient() if quotient else explored.picture()
+    deliver(_written(picture, form), path)
 
 
 def _written(picture: Picture, form: str) -> str | bytes:
     if form in _DRAWN and len(picture.boxes) > _LEGIBLE:
-        raise BadInput(
+        raise InputError(
             f"--format {form}: nobody can read {len(picture.boxes):,} boxes; accepted: up to {_LEGIBLE}, "
             f"--quotient, or {', '.join(_WRITERS)}"
         )

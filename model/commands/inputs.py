@@ -13,22 +13,14 @@ import click
 from rich.console import Console
 
 from cowpath.model.commands import files
-from cowpath.model.designs import DESIGNS, Design
-from cowpath.model.designs.loading import DesignError
+from cowpath.model.designs import DESIGNS, Case, Design
 from cowpath.model.designs.loading import find as load_design
-from cowpath.model.scenarios import Scenario, ScenarioError, bundled, find
-from cowpath.model.scenarios.geometry import Geometry
-from cowpath.model.stack.binding import bind
+from cowpath.model.language.errors import InputError
+from cowpath.model.scenarios import Scenario, bundled, find
 from cowpath.model.trace.reading import ReadError, read, retrace
 from cowpath.model.trace.trace import Trace
 
 WIDTH = 100
-
-
-class BadInput(click.ClickException):
-    """The user's input is at fault: one line, exit status 2."""
-
-    exit_code = 2
 
 
 class _Trimmed(io.TextIOBase):
@@ -54,38 +46,32 @@ def open_console() -> Console:
 
 
 def find_designs(names: Sequence[str]) -> list[Design]:
-    """Return the designs of these names or files, all bundled ones for none. Raises `BadInput`."""
-    try:
-        found = {name: load_design(name, DESIGNS) for name in names}
-    except DesignError as error:
-        raise BadInput(str(error)) from None
+    """Return the designs of these names or files, all bundled ones for none. Raises `InputError`."""
+    found = {name: load_design(name, DESIGNS) for name in names}
     by_name: dict[str, Design] = {}
     for design in found.values() if names else DESIGNS.values():
         if by_name.setdefault(design.name, design) is not design:
-            raise BadInput(f"two of the designs are named '{design.name}'; give each a name of its own")
+            raise InputError(f"two of the designs are named '{design.name}'; give each a name of its own")
     return list(by_name.values())
 
 
 def find_scenarios(names: Sequence[str]) -> list[Scenario]:
-    """Return the scenarios of these names or files, all bundled ones for none. Raises `BadInput`."""
-    try:
-        found = [find(name) for name in names] or list(bundled())
-    except ScenarioError as error:
-        raise BadInput(str(error)) from None
+    """Return the scenarios of these names or files, all bundled ones for none. Raises `InputError`."""
+    found = [find(name) for name in names] or list(bundled())
     different = list(dict.fromkeys(found))
     for words in ([s.name for s in different], [s.slug for s in different]):
         twice = [word for word in words if words.count(word) > 1]
         if twice:
-            raise BadInput(f"two of the scenarios are named '{twice[0]}'; give each a name of its own")
+            raise InputError(f"two of the scenarios are named '{twice[0]}'; give each a name of its own")
     return different
 
 
 def check_target(path: str | None, form: str) -> None:
-    """Raise `BadInput` where a picture would go to a terminal, `OutputError` where no file can be."""
+    """Raise `InputError` where a picture would go to a terminal, or no file can be."""
     if path is not None:
         files.check_file(path, "-o")
     elif form == "png" and sys.stdout.isatty():
-        raise BadInput("--format png: no terminal shows that; accepted: -o OUT, or a pipe")
+        raise InputError("--format png: no terminal shows that; accepted: -o OUT, or a pipe")
 
 
 def deliver(content: str | bytes, path: str | None) -> None:
@@ -96,17 +82,17 @@ def deliver(content: str | bytes, path: str | None) -> None:
         files.write(path, content)
 
 
-def read_trace(path: str, design: Design, scenario: Scenario, geometry: Geometry) -> Trace:
-    """Return the recorded trace in the file, made again by the design on the scenario. Raises `BadInput`."""
+def read_trace(path: str, case: Case) -> Trace:
+    """Return the recorded trace in the file, made again by the case. Raises `InputError`."""
     try:
         written = read(Path(path).read_text(encoding="utf-8"))
-        for what, name in (("design", design.name), ("scenario", scenario.name)):
+        for what, name in (("design", case.design.name), ("scenario", case.scenario.name)):
             if written[what] != name:
                 raise ReadError(f"its {what} is '{written[what]}', not '{name}'")
-        return retrace(design.system, bind(scenario, geometry), written)
+        return retrace(case.design.system, case.instance, written)
     except ReadError as error:
-        raise BadInput(f"{path}: {error}") from None
+        raise InputError(f"{path}: {error}") from None
     except UnicodeDecodeError as error:
-        raise BadInput(f"{path}: byte {error.start} is not UTF-8; accepted: JSON in UTF-8") from None
+        raise InputError(f"{path}: byte {error.start} is not UTF-8; accepted: JSON in UTF-8") from None
     except OSError as error:
-        raise BadInput(f"{path}: cannot read the trace: {error.strerror}") from None
+        raise InputError(f"{path}: cannot read the trace: {error.strerror}") from None

@@ -8,13 +8,9 @@ from rich.table import Table
 from rich.text import Text
 
 from cowpath.model.bench.guards import audit
-from cowpath.model.commands.inputs import (
-    BadInput,
-    find_designs,
-    find_scenarios,
-    open_console,
-)
+from cowpath.model.commands.inputs import find_designs, find_scenarios, open_console
 from cowpath.model.designs import Design
+from cowpath.model.language.errors import InputError
 from cowpath.model.scenarios import bundled
 from cowpath.model.scenarios.geometry import describe, reduce
 
@@ -28,7 +24,7 @@ def designs(design: str | None, guards: bool) -> None:
     """List the designs, or tell all about one: its history, its rules and their sources."""
     if guards:
         if design is None:
-            raise BadInput("--guards: name the design whose guards are to be deleted")
+            raise InputError("--guards: name the design whose guards are to be deleted")
         _print_guards(*find_designs([design]))
         return
     console = open_console()

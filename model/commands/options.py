@@ -11,13 +11,12 @@ from rich.text import Text
 
 from cowpath.model.bench import batch
 from cowpath.model.bench.check import Result
-from cowpath.model.commands.inputs import BadInput
-from cowpath.model.designs import DESIGNS, Design
+from cowpath.model.designs import DESIGNS, Case, Design
 from cowpath.model.explore.engines import ENGINES
 from cowpath.model.explore.result import Limits, Progress
+from cowpath.model.language.errors import InputError
 from cowpath.model.reductions.choice import NAMES
-from cowpath.model.scenarios import Scenario, ScenarioError
-from cowpath.model.scenarios.geometry import reduce, unreduced
+from cowpath.model.scenarios import Scenario
 from cowpath.model.stack.properties import MEANING
 
 ENGINE = click.option(
@@ -73,26 +72,22 @@ def make_plan(
     reductions: Sequence[str],
     reduced: bool,
 ) -> batch.Plan:
-    """Return the plan. Raises `BadInput` if it cannot be carried out."""
-    if all(design.unsupported(scenario) for design in chosen for scenario in on):
-        design, scenario = chosen[0], on[0]
-        raise BadInput(
-            f"{design.name} has no {design.unsupported(scenario)}: '{scenario.name}' does not fit it"
-        )
+    """Return the plan. Raises `InputError` if it cannot be carried out."""
+    check_expectations(chosen, on)
+    plan = batch.Plan(chosen, on, properties, engine, limits, tuple(reductions), reduced)
+    for case in plan.cases or [Case(chosen[0], on[0], reduced)]:
+        case.geometry  # noqa: B018, worked out here
+    return plan
+
+
+def check_expectations(chosen: Sequence[Design], on: Sequence[Scenario]) -> None:
+    """Raise `InputError` where a scenario expects something of a design that there is not."""
     known = {*DESIGNS, *(design.name for design in chosen)}
-    plan = batch.Plan(
-        chosen, on, properties, engine, limits, tuple(reductions), reduce if reduced else unreduced
-    )
     for scenario in on:
         unknown = sorted(set(scenario.expect) - known)
         if unknown:
             accepted = ", ".join(sorted(known))
-            raise BadInput(f"{scenario.slug}: expect: unknown design '{unknown[0]}'; accepted: {accepted}")
-        try:
-            plan.geometry(scenario)
-        except ScenarioError as error:
-            raise BadInput(str(error)) from None
-    return plan
+            raise InputError(f"{scenario.slug}: expect: unknown design '{unknown[0]}'; accepted: {accepted}")
 
 
 def carry_out(plan: batch.Plan) -> list[Result]:

@@ -6,9 +6,11 @@ import json
 import multiprocessing
 import os
 import signal
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict
 from functools import partial
@@ -24,14 +26,16 @@ from rich.text import Text
 from cowpath.model.bench.invariants import Found, find
 from cowpath.model.bench.theorems import ANY, INTERRUPTED, BrokenInvariant, Keep, Theorem, prove, uses
 from cowpath.model.commands import files
-from cowpath.model.commands.inputs import BadInput, find_designs
+from cowpath.model.commands.inputs import find_designs
 from cowpath.model.commands.prove_text import as_json, show_found, show_theorems, show_uses
 from cowpath.model.designs import DESIGNS, Design
+from cowpath.model.language.errors import InputError
 from cowpath.model.language.verdict import Verdict, worst
 from cowpath.model.prove.prover import RLIMIT, Poll
 from cowpath.model.prove.rank import TERMINATION
 from cowpath.model.prove.theorem import Use
 from cowpath.model.prove.theory import DEADLOCK
+from cowpath.model.render import text
 from cowpath.model.scenarios import bundled
 
 THEOREMS = ("snapshot", DEADLOCK, TERMINATION)
@@ -89,19 +93,22 @@ def prove_command(
         o for o, yes in (("--smt2", folder is not None), ("--uses", wants_uses), ("--find", finds)) if yes
     ]
     if len(given) > 1:
-        raise BadInput(f"{' and '.join(given)}: give one of them, each is about other proofs")
+        raise InputError(f"{' and '.join(given)}: give one of them, each is about other proofs")
+    if json_path not in (None, "-"):
+        files.check_file(str(json_path), "--json")
+    scripts = None if folder is None else files.make_folder(folder, "--smt2")
     try:
-        if json_path not in (None, "-"):
-            files.check_file(str(json_path), "--json")
-        scripts = None if folder is None else files.make_folder(folder, "--smt2")
         if wants_uses:
             status = _look(paths, partial(_uses_of, theorems=wanted, rlimit=rlimit), show_uses, json_path)
         elif finds:
             status = _look(paths, partial(_found_of, theorems=wanted, rlimit=rlimit), show_found, json_path)
         else:
             status = _prove(chosen, paths, wanted, rlimit, scripts, json_path)
-    except (files.OutputError, BrokenInvariant) as error:
-        raise BadInput(str(error)) from None
+    except BrokenInvariant as error:
+        if error.trace is not None:
+            rendered = text.render(error.trace, "claimed of every state that can be reached")
+            click.echo(rendered, nl=False, err=json_path == "-")
+        raise
     raise SystemExit(status)
 
 
@@ -118,11 +125,8 @@ def _prove(
     found = _run(paths, partial(_theorems_of, theorems=theorems, rlimit=rlimit, keep=keep))
     results = [
         each
-        for name, (proved, _) in found.items()
-        for each in (
-            *proved,
-            *_interrupted(name, [t for t in theorems if all(p.theorem != t for p in proved)]),
-        )
+        for name, (proved, cut) in found.items()
+        for each in (*proved, *_left(name, [t for t in theorems if all(p.theorem != t for p in proved)], cut))
     ]
     seconds = time.perf_counter() - began
     if not _write([as_json(result) for result in results], json_path):
@@ -139,12 +143,12 @@ def _look(
     """Show, design by design, what comes of work that is no proof; return the exit status."""
     found = _run(paths, work)
     if not _write({name: [asdict(each) for each in all_] for name, (all_, _) in found.items()}, json_path):
-        for name, (each, complete) in found.items():
-            if not complete:
-                click.echo(f"{name}: undetermined, it was interrupted")
-            if complete or show is show_found:
+        for name, (each, cut) in found.items():
+            if cut:
+                click.echo(f"{name}: undetermined, {_CUT[cut]}")
+            if each and (not cut or show is show_found):
                 show(name, each)
-    complete = all(complete for _, complete in found.values())
+    complete = not any(cut for _, cut in found.values())
     return (Verdict.HOLDS if complete else Verdict.UNDETERMINED).exit_status
 
 
@@ -158,12 +162,19 @@ def _write(data: Any, path: str | None) -> bool:
     return path == "-"
 
 
-def _interrupted(design: str, theorems: Sequence[str]) -> Iterator[Theorem]:
+def _left(design: str, theorems: Sequence[str], cut: str) -> Iterator[Theorem]:
+    """Yield the theorems that nothing came of: the work was cut short."""
     for theorem in theorems:
-        yield Theorem(design, theorem, ANY, Verdict.UNDETERMINED, 0.0, (), (), (INTERRUPTED,))
+        yield Theorem(design, theorem, ANY, Verdict.UNDETERMINED, 0.0, (), (), (cut,))
 
 
 # -- in a process of its own
+
+
+Work = tuple[list[_T], str]
+"""What the work on a design yielded, and what cut it short, if anything did."""
+KILLED = "what was left when its process was killed"
+_CUT = {INTERRUPTED: "it was interrupted", KILLED: "its process was killed"}
 
 
 def _theorems_of(
@@ -191,7 +202,10 @@ class _Process:
 
     @classmethod
     def attach(cls, interrupt: Event, proofs: Synchronized[int]) -> None:
+        """Take what is shared. From here on the process ends when it is told to, or with its parent."""
         cls.interrupt, cls.proofs = interrupt, proofs
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # who ends a whole group wants to know what is known
+        threading.Thread(target=_end_with_parent, daemon=True).start()
 
     @classmethod
     def poll(cls) -> None:
@@ -201,29 +215,35 @@ class _Process:
             raise KeyboardInterrupt
 
 
-def _collect(path: str, work: Callable[[Design, Poll], Iterator[_T]]) -> tuple[list[_T], bool]:
-    """Return what the work yields, and whether that is all. A design goes by name or file: it is no data."""
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(Verdict.UNDETERMINED.exit_status)
+
+
+def _collect(path: str, work: Callable[[Design, Poll], Iterator[_T]]) -> Work[_T]:
+    """Return what the work yields. A design goes by name or file: it is no data."""
     found: list[_T] = []
     try:
         for each in work(find_designs([path])[0], _Process.poll):
             found.append(each)
     except KeyboardInterrupt:
-        return found, False
-    return found, True
+        return found, INTERRUPTED
+    return found, ""
 
 
-def _run(
-    paths: Mapping[str, str], work: Callable[[Design, Poll], Iterator[_T]]
-) -> dict[str, tuple[list[_T], bool]]:
+def _run(paths: Mapping[str, str], work: Callable[[Design, Poll], Iterator[_T]]) -> dict[str, Work[_T]]:
     """Do the work for each design, on all cores; the results are in order, whoever is first.
 
-    Each in a new process: what z3 answers may depend on what it was asked before. On Ctrl-C those at work end
-    with what they know: they are told, not struck, wherever they are.
+    Each in a new process: what z3 answers may depend on what it was asked before. On Ctrl-C, or where one
+    fails, those at work end with what they know: they are told, not struck, wherever they are. What was not
+    known of a design whose process is killed is left open.
     """
     context = multiprocessing.get_context("spawn")
     interrupt, proofs = context.Event(), context.Value("L", 0)
     console = Console(stderr=True)
-    queue, futures = list(paths), dict[str, Future[tuple[list[_T], bool]]]()
+    queue, futures = list(paths), dict[str, Future[Work[_T]]]()
     with console.status("") if console.is_terminal else nullcontext() as status:
         while True:
             at_work = [name for name, future in futures.items() if not future.done()]
@@ -234,7 +254,9 @@ def _run(
                     futures[name] = pool.submit(_collect, paths[name], work)
                 pool.shutdown(wait=False)  # when that is done
             if not at_work:
-                return {name: futures[name].result() if name in futures else ([], False) for name in paths}
+                return {name: _result(futures.get(name)) for name in paths}
+            if any(future.done() and _failed(future) for future in futures.values()):
+                interrupt.set()
             try:
                 if status is not None:
                     done = f"{len(futures) - len(at_work)} of {len(paths)} designs, {proofs.value:,} proofs"
@@ -242,6 +264,20 @@ def _run(
                 wait([futures[name] for name in at_work], timeout=1, return_when=FIRST_COMPLETED)
             except KeyboardInterrupt:
                 interrupt.set()
+
+
+def _failed(future: Future[Work[_T]]) -> bool:
+    error = future.exception()
+    return error is not None and not isinstance(error, BrokenProcessPool)
+
+
+def _result(future: Future[Work[_T]] | None) -> Work[_T]:
+    if future is None:
+        return [], INTERRUPTED
+    try:
+        return future.result()
+    except BrokenProcessPool:
+        return [], KILLED
 
 
 @contextmanager

@@ -7,11 +7,11 @@ import time
 import click
 
 from cowpath.model.commands import files
-from cowpath.model.commands.inputs import BadInput, find_designs, find_scenarios
+from cowpath.model.commands.inputs import find_designs, find_scenarios
 from cowpath.model.commands.options import ENGINE, MAX_SECONDS, MAX_STATES, PROPERTIES, carry_out, make_plan
 from cowpath.model.explore.result import Limits
 from cowpath.model.language.verdict import worst
-from cowpath.model.render.overview import NoProofs, overview, read_proofs
+from cowpath.model.render.overview import overview, read_proofs
 from cowpath.model.stack.properties import asked
 
 
@@ -42,17 +42,12 @@ def report_command(
     """
     chosen, on = find_designs(names), find_scenarios(wanted)
     plan = make_plan(chosen, on, asked(properties), engine, Limits(max_states, max_seconds), (), True)
-    try:
-        files.check_file(path, "-o")
-        proofs = {} if proofs_path is None else read_proofs(proofs_path)
-        began = time.perf_counter()
-        results = carry_out(plan)
-        page = overview(chosen, results, time.perf_counter() - began, proofs)
-        files.write(path, page)
-    except NoProofs as error:
-        raise BadInput(f"--proofs: {error}") from None
-    except files.OutputError as error:
-        raise BadInput(str(error)) from None
+    files.check_file(path, "-o")
+    proofs = {} if proofs_path is None else read_proofs(proofs_path)
+    began = time.perf_counter()
+    results = carry_out(plan)
+    page = overview(chosen, results, time.perf_counter() - began, proofs)
+    files.write(path, page)
     traces = sum(outcome.trace is not None for result in results for outcome in result.properties.values())
     stopped = sum(result.stopped is not None for result in results)
     left = f" ({stopped} not explored completely)" if stopped else ""

@@ -13,13 +13,10 @@ from rich.table import Table
 from rich.text import Text
 
 from cowpath.model.commands import files
-from cowpath.model.commands.inputs import BadInput, find_designs, find_scenarios, open_console
-from cowpath.model.designs import Design
+from cowpath.model.commands.inputs import find_designs, find_scenarios, open_console
+from cowpath.model.designs import Case
+from cowpath.model.language.errors import InputError, shown
 from cowpath.model.render.text import conclusion, sentence, wrap
-from cowpath.model.scenarios import Scenario, ScenarioError
-from cowpath.model.scenarios.errors import shown
-from cowpath.model.scenarios.geometry import describe, reduce, unreduced
-from cowpath.model.stack.binding import bind
 from cowpath.model.stack.properties import MEANING, STANDARD
 from cowpath.model.trace import record
 from cowpath.model.trace.walk import Walk
@@ -44,25 +41,19 @@ def step(name: str, wanted: str, reduce: bool) -> None:
     restart, save FILE, quit. Exit status 0, or 2 for a bad command that did not come from a terminal.
     """
     (design,), (scenario,) = find_designs([name]), find_scenarios([wanted])
-    _Session(design, scenario, reduce).run()
+    _Session(Case(design, scenario, reduce)).run()
 
 
 class _Session:
     """A walk with its reader and its screen."""
 
-    def __init__(self, design: Design, scenario: Scenario, reduced: bool) -> None:
-        if (missing := design.unsupported(scenario)) is not None:
-            raise BadInput(f"{design.name} has no {missing}: '{scenario.name}' does not fit it")
-        try:
-            geometry = (reduce if reduced else unreduced)(scenario)
-        except ScenarioError as error:
-            raise BadInput(str(error)) from None
-        self.scenario = scenario
-        self.walk = Walk(design.system, bind(scenario, geometry), STANDARD)
+    def __init__(self, case: Case) -> None:
+        self.scenario = case.scenario
+        self.walk = Walk(case.design.system, case.instance, STANDARD)
         self.console = open_console()
-        self._say(f"{design.name} on '{scenario.name}'", "bold")
-        if reduced:
-            self._say(describe(scenario, geometry))
+        self._say(case.title, "bold")
+        if case.reduced:
+            self._say(case.disk)
 
     def run(self) -> None:
         """Read and obey until the end."""
@@ -71,10 +62,10 @@ class _Session:
             try:
                 if not self._obey(line.split()):
                     return
-            except BadInput as error:
+            except InputError as error:
                 if not sys.stdin.isatty():
-                    raise BadInput(f"line {number}: {error.message}") from None
-                self._say(error.message, "yellow")
+                    raise InputError(f"line {number}: {error}") from None
+                self._say(str(error), "yellow")
 
     def _obey(self, words: list[str]) -> bool:
         """Carry out a line of commands, then show where that has led; return whether to go on."""
@@ -88,7 +79,7 @@ class _Session:
                 self._tell(f"{word} {words.pop(0)}")
             elif word == "undo":
                 if not self.walk.path:
-                    raise BadInput("undo: no step has been made")
+                    raise InputError("undo: no step has been made")
                 self.walk.path.pop()
             elif word == "restart":
                 self.walk.path.clear()
@@ -99,7 +90,7 @@ class _Session:
             elif word == "quit":
                 return False
             else:
-                raise BadInput(f"{shown(word)} is no command; accepted: {_HELP}")
+                raise InputError(f"{shown(word)} is no command; accepted: {_HELP}")
         if self.walk.path != before:
             self._show()
         return True
@@ -108,18 +99,15 @@ class _Session:
         moves = {str(number): move for number, move in enumerate(self.walk.moves(), 1)}
         if number not in moves:
             accepted = f"accepted: 1 to {len(moves)}" if moves else "nobody can move; accepted: undo, restart"
-            raise BadInput(f"{shown(number)} is no step; {accepted}")
+            raise InputError(f"{shown(number)} is no step; {accepted}")
         self.walk.path.append(moves[number])
         made = self.walk.trace(self.scenario.name).steps[-1]
         self._say(f"step {made.number}: {made.owner}  {made.action}  {sentence(made)}", "bold")
 
     def _save(self, path: str) -> None:
-        try:
-            files.check_file(path, "save")
-            written = record.document(self.walk.trace(self.scenario.name))
-            files.write(path, json.dumps(written, indent=1) + "\n")
-        except files.OutputError as error:
-            raise BadInput(str(error)) from None
+        files.check_file(path, "save")
+        written = record.document(self.walk.trace(self.scenario.name))
+        files.write(path, json.dumps(written, indent=1) + "\n")
         self._say(f"{len(self.walk.path)} steps saved in {path}")
 
     def _tell(self, owner: str) -> None:

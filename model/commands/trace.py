@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import click
 from click.core import ParameterSource
@@ -14,7 +15,6 @@ from cowpath.model.bench.check import Result
 from cowpath.model.bench.minimal import Minimiser
 from cowpath.model.commands import files
 from cowpath.model.commands.inputs import (
-    BadInput,
     check_target,
     deliver,
     find_designs,
@@ -30,12 +30,11 @@ from cowpath.model.commands.options import (
     carry_out,
     make_plan,
 )
-from cowpath.model.designs import Design
+from cowpath.model.designs import Case
 from cowpath.model.explore.result import Limits
+from cowpath.model.language.errors import InputError
 from cowpath.model.render import verdicts
 from cowpath.model.render.formats import FORMATS, Subject
-from cowpath.model.render.png import NoRenderer
-from cowpath.model.scenarios import Scenario
 from cowpath.model.stack.properties import MEANING, STANDARD
 from cowpath.model.trace.trace import Trace
 
@@ -82,45 +81,41 @@ def trace(
     Exit status 0 if the property holds, 1 if it is violated, 3 if it is undetermined, 2 for bad input.
     """
     if plain and form != "text":
-        raise BadInput(f"--ascii: goes with --format text, not with {form}")
+        raise InputError(f"--ascii: goes with --format text, not with {form}")
     if minimal and wanted_property == "concurrency":
-        raise BadInput("--minimal: looks for what still fails; `concurrency` has a witness, no failure")
+        raise InputError("--minimal: looks for what still fails; `concurrency` has a witness, no failure")
     if against is not None and form != "html":
-        raise BadInput(f"--against: goes with --format html, not with {form}")
+        raise InputError(f"--against: goes with --format html, not with {form}")
     (design,), (scenario,) = find_designs([name]), find_scenarios([wanted])
-    other = None if against is None else find_designs([against])[0]
-    if other is not None and (missing := other.unsupported(scenario)):
-        raise BadInput(f"--against: {other.name} has no {missing}: '{scenario.name}' does not fit it")
+    case = Case(design, scenario, reduce)
+    other = None if against is None else replace(case, design=find_designs([against])[0])
     properties = (wanted_property,) if wanted_property else STANDARD
     plan = make_plan(
         [design], [scenario], properties, engine, Limits(max_states, max_seconds), reductions, reduce
     )
-    try:
-        check_target(path, form)
-        if recorded is not None:
-            searching = ("wanted_property", "minimal", "engine", "max_states", "max_seconds", "reductions")
-            _refuse_beside("--from", *searching)
-            found = read_trace(recorded, design, scenario, plan.geometry(scenario))
-            status = int(found.fails)
-        else:
-            (result,) = carry_out(plan)
-            traces = [outcome.trace for outcome in result.properties.values() if outcome.trace is not None]
-            status = result.verdict.exit_status
-            if not traces:
-                _say_none(result, form, path)
-                raise SystemExit(status)
-            found = min(traces, key=lambda each: len(each.steps))
-            if minimal:
-                scenario, found = _minimised(design, found.property, plan, result)
-        subject = Subject(found, design, name, scenario, plan.geometry(scenario), plain, other)
-        deliver(FORMATS[form](subject), path)
-    except (files.OutputError, NoRenderer) as error:
-        raise BadInput(str(error)) from None
+    check_target(path, form)
+    if recorded is not None:
+        searching = ("wanted_property", "minimal", "engine", "max_states", "max_seconds", "reductions")
+        _refuse_beside("--from", *searching)
+        found = read_trace(recorded, case)
+        status = int(found.fails)
+    else:
+        (result,) = carry_out(plan)
+        traces = [outcome.trace for outcome in result.properties.values() if outcome.trace is not None]
+        status = result.verdict.exit_status
+        if not traces:
+            _say_none(result, form, path)
+            raise SystemExit(status)
+        found = min(traces, key=lambda each: len(each.steps))
+        if minimal:
+            case, found = _minimised(found.property, plan, result)
+            other = other and replace(other, scenario=case.scenario)
+    deliver(FORMATS[form](Subject(found, case, name, plain, other)), path)
     raise SystemExit(status)
 
 
-def _minimised(design: Design, name: str, plan: batch.Plan, result: Result) -> tuple[Scenario, Trace]:
-    minimiser = Minimiser(design, name, plan.engine, plan.limits, plan.reductions, plan.geometry)
+def _minimised(name: str, plan: batch.Plan, result: Result) -> tuple[Case, Trace]:
+    minimiser = Minimiser(name, plan.engine, plan.limits, plan.reductions)
     console = Console(stderr=True)
     if not console.is_terminal:
         return minimiser.minimise(result)
@@ -134,7 +129,7 @@ def _refuse_beside(option: str, *others: str) -> None:
     context = click.get_current_context()
     for param in context.command.params:
         if param.name in others and context.get_parameter_source(param.name) is not ParameterSource.DEFAULT:
-            raise BadInput(f"{param.opts[0]} says how to search; with {option} nothing is searched")
+            raise InputError(f"{param.opts[0]} says how to search; with {option} nothing is searched")
 
 
 def _say_none(result: Result, form: str, path: str | None) -> None:

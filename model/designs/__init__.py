@@ -12,9 +12,10 @@ from cowpath.model.designs import (
     rfc_repaired,
     unserialised,
 )
+from cowpath.model.designs.case import Case
 from cowpath.model.designs.design import Design
 
-__all__ = ["DESIGNS", "Design"]
+__all__ = ["DESIGNS", "Case", "Design"]
 
 DESIGNS: dict[str, Design] = {
     module.DESIGN.name: module.DESIGN

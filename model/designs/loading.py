@@ -9,10 +9,10 @@ import traceback
 from pathlib import Path
 
 from cowpath.model.designs.design import Design
-from cowpath.model.language.errors import ModelError
+from cowpath.model.language.errors import InputError, ModelError
 
 
-class DesignError(ValueError):
+class DesignError(InputError):
     """There is no such design, or its file is wrong; the message is one line."""
 
 

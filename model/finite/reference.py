@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from cowpath.model.finite.instance import Instance, Layout
+from cowpath.model.language.errors import InputError
 from cowpath.model.language.expression import (
     Add,
     And,
@@ -33,8 +34,8 @@ Vector = tuple[int, ...]
 Bindings = Mapping[int, int]
 
 
-class OutOfRange(Exception):
-    """A step assigned a value outside its variable's sort: an error of the model."""
+class OutOfRange(InputError):
+    """A step assigned a value outside its variable's sort: the model's text is wrong."""
 
 
 @dataclass(frozen=True)

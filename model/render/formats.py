@@ -6,10 +6,8 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from cowpath.model.designs import DESIGNS, Design
+from cowpath.model.designs import DESIGNS, Case
 from cowpath.model.render import itf, mermaid, pages, png, pytestfile, svg, text
-from cowpath.model.scenarios import Scenario
-from cowpath.model.scenarios.geometry import Geometry, reduce
 from cowpath.model.scenarios.writing import dumps
 from cowpath.model.trace import record
 from cowpath.model.trace.trace import Trace
@@ -19,16 +17,14 @@ from cowpath.model.trace.trace import Trace
 class Subject:
     """A trace and what it is of; `source` is the design's name or file, as given.
 
-    `plain` asks for ASCII, `against` is a design to be shown beside the trace.
+    `plain` asks for ASCII, `against` is another design on the same, to be shown beside the trace.
     """
 
     trace: Trace
-    design: Design
+    case: Case
     source: str
-    scenario: Scenario
-    geometry: Geometry
-    plain: bool
-    against: Design | None
+    plain: bool = False
+    against: Case | None = None
 
     @property
     def meaning(self) -> str:
@@ -42,10 +38,11 @@ def _text(it: Subject) -> str:
 
 
 def _pytest(it: Subject) -> str:
-    alone = any(request.stream or request.kind == "client-discard" for request in it.scenario.requests)
+    scenario = it.case.scenario
+    alone = any(request.stream or request.kind == "client-discard" for request in scenario.requests)
     threads = it.source in DESIGNS and not alone
-    reduced = it.geometry == reduce(it.scenario)
-    return pytestfile.render(it.trace, it.source, dumps(it.scenario), reduced=reduced, threads=threads)
+    written = dumps(scenario)
+    return pytestfile.render(it.trace, it.source, written, reduced=it.case.reduced, threads=threads)
 
 
 FORMATS: Mapping[str, Callable[[Subject], str | bytes]] = {
@@ -54,7 +51,7 @@ FORMATS: Mapping[str, Callable[[Subject], str | bytes]] = {
     "svg": lambda it: svg.render(it.trace, it.meaning),
     "png": lambda it: png.render(svg.render(it.trace, it.meaning)),
     "mermaid": lambda it: mermaid.render(it.trace, it.meaning),
-    "itf": lambda it: itf.render(it.trace, it.design.system),
+    "itf": lambda it: itf.render(it.trace, it.case.design.system),
     "pytest": _pytest,
-    "html": lambda it: pages.trace_page(it.design, it.scenario, it.geometry, it.trace, it.against),
+    "html": lambda it: pages.trace_page(it.case, it.trace, it.against),
 }

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 import graphviz
 import networkx as nx
 
+from cowpath.model.language.errors import InputError
+
 _FILL = {"deadlock": "#f4b6b2", "falls": "#fbe0a8", "": "#ffffff"}
 _WORDS = {"deadlock": "a deadlock", "falls": "a property falls"}
 _COLOURS = ("#0072b2", "#b87800", "#007a59", "#a34f82", "#2f84b5", "#6b6b00")
@@ -15,7 +17,7 @@ _TABLE = 'border="0" cellborder="0" cellspacing="3"'
 _INK, _FAINT = "#1b1f24", "#57606a"
 
 
-class NoGraphviz(Exception):
+class NoGraphviz(InputError):
     """Graphviz is not installed; the message is one line."""
 
 

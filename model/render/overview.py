@@ -10,10 +10,10 @@ from pathlib import Path
 from cowpath.model.bench.check import Result
 from cowpath.model.bench.theorems import ANY
 from cowpath.model.designs import Design
+from cowpath.model.language.errors import InputError
 from cowpath.model.language.verdict import Verdict
 from cowpath.model.render import html, verdicts
 from cowpath.model.scenarios import Scenario
-from cowpath.model.scenarios.geometry import describe
 from cowpath.model.stack.properties import MEANING
 from cowpath.model.trace.trace import Trace
 
@@ -75,7 +75,7 @@ class Report:
     proofs: Mapping[str, tuple[Proof, ...]]
 
 
-class NoProofs(ValueError):
+class NoProofs(InputError):
     """A file is not what `cowpath prove --json` writes; the message is one line."""
 
 
@@ -94,8 +94,8 @@ def overview(
             _cell(found.get((scenario.name, design.name)), f"trace-{number}-{column}")
             for column, design in enumerate(shown, 1)
         ]
-        geometry = next(r.geometry for r in results if r.scenario == scenario)
-        rows.append(Row(scenario, describe(scenario, geometry), tuple(cells)))
+        disk = next(result.case.disk for result in results if result.scenario == scenario)
+        rows.append(Row(scenario, disk, tuple(cells)))
     asked = tuple(results[0].properties)
     told = Report(
         shown, tuple(rows), asked, verdicts.totals(results, seconds), verdicts.answer(results), proofs
@@ -137,7 +137,7 @@ def read_proofs(path: str) -> dict[str, tuple[Proof, ...]]:
             )
             proofs[each["design"]] = (*proofs.get(each["design"], ()), proof)
     except OSError as error:
-        raise NoProofs(f"'{path}' cannot be read: {error.strerror}") from None
+        raise NoProofs(f"--proofs: '{path}' cannot be read: {error.strerror}") from None
     except (ValueError, KeyError, TypeError):
-        raise NoProofs(f"'{path}' is not what `cowpath prove --json` writes") from None
+        raise NoProofs(f"--proofs: '{path}' is not what `cowpath prove --json` writes") from None
     return proofs

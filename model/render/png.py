@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from cowpath.model.language.errors import InputError
+
 _ZOOM = 2
 """Pixels for each unit of the SVG: sharp on dense screens, and in print."""
 
 
-class NoRenderer(Exception):
+class NoRenderer(InputError):
     """resvg is not installed; the message is one line."""
 
 

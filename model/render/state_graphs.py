@@ -8,17 +8,13 @@ from dataclasses import dataclass, replace
 import networkx as nx
 
 from cowpath.model.bench import state_graph
-from cowpath.model.bench.check import finite
-from cowpath.model.bench.state_graph import Class, Node
-from cowpath.model.designs import Design
+from cowpath.model.bench.state_graph import Class, Node, TooLarge
+from cowpath.model.designs import Case
 from cowpath.model.explore.result import DEADLOCK, questions
 from cowpath.model.finite.domains import Narrowed
 from cowpath.model.language.expression import Const
-from cowpath.model.language.sorts import Enum
 from cowpath.model.language.system import Property, State
 from cowpath.model.render.graph import Arrow, Box, Picture
-from cowpath.model.scenarios import Scenario
-from cowpath.model.scenarios.geometry import Geometry
 from cowpath.model.stack import life
 from cowpath.model.stack.properties import STANDARD
 from cowpath.model.stack.world import Cluster
@@ -58,13 +54,8 @@ class Explored:
     def places(self, node: Node) -> tuple[str, ...]:
         """Return where each request is in its program."""
         model = self.narrowed.model
-        (counter, *_) = (
-            v.name
-            for v in model.system.variables.values()
-            if v.indices == (model.system.owners,) and isinstance(v.sort, Enum)
-        )
-        cells = [model.layout.position[counter, (r,)] for r in range(len(self.requests))]
-        return tuple(model.layout.show_value(cell, node.vector[cell]) for cell in cells)
+        cells = [model.counters(r)[:1] for r in range(len(self.requests))]
+        return tuple(model.layout.show_value(cell, node.vector[cell]) for own in cells for cell in own)
 
     def picture(self) -> Picture:
         """Return all states as a picture: a box says where each request is."""
@@ -101,21 +92,22 @@ def _box(lines: Sequence[str], falls: Sequence[str], *, over: bool, initial: boo
 
 
 def explore(
-    design: Design,
-    scenario: Scenario,
-    geometry: Geometry,
+    case: Case,
     most: int,
     report: Callable[[int], None] = lambda states: None,
 ) -> Explored:
-    """Return the graph of the design on the scenario. Raises `TooLarge` and `ScenarioError`."""
-    system, claims = design.system, []
-    for k in range(len(geometry.clusters)):
+    """Return the graph of the case. Raises `TooLarge`, and `ScenarioError` if there is no such disk."""
+    design, system, claims = case.design, case.design.system, []
+    for k in range(len(case.geometry.clusters)):
         s, cluster = State(system, None), Const(Cluster, k)
         facts = {"done": s.done[cluster]}
         facts |= {"copying": life.copying(s, cluster), "changed": life.changed(s, cluster)}
         claims += [Property(f"{name} {k}", "sometimes", formula) for name, formula in facts.items()]
     observed = replace(system, properties=[*system.properties, *claims])
-    narrowed = finite(replace(design, build=lambda: observed), scenario, geometry)
+    narrowed = replace(case, design=replace(design, build=lambda: observed)).narrowed
     names = [*STANDARD, *(claim.name for claim in claims)]
-    graph = state_graph.explore(narrowed, questions(narrowed.model, names), most, report)
-    return Explored(f"{design.name} on '{scenario.name}'", graph, narrowed)
+    try:
+        graph = state_graph.explore(narrowed, questions(narrowed.model, names), most, report)
+    except TooLarge as error:
+        raise TooLarge(f"{case.title} has {error}") from None
+    return Explored(case.title, graph, narrowed)

@@ -7,7 +7,7 @@ import textwrap
 import unicodedata
 from collections.abc import Iterator
 
-from cowpath.model.trace.explain import reasons
+from cowpath.model.render.stories import reasons
 from cowpath.model.trace.trace import REFINEMENT, Trace, TraceStep, WaitEdge
 
 WIDTH = 72

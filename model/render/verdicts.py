@@ -13,7 +13,6 @@ from cowpath.model.bench.check import PropertyResult, Result
 from cowpath.model.language.verdict import Verdict
 from cowpath.model.liveness.starvation import PROGRESS, Starvation
 from cowpath.model.render.text import conclusion
-from cowpath.model.scenarios.geometry import describe, reduce
 from cowpath.model.stack.properties import MEANING, STANDARD
 from cowpath.model.trace import record
 from cowpath.model.trace.trace import Trace
@@ -65,7 +64,7 @@ def _cell(result: Result | None) -> Text:
 def details(result: Result) -> Iterator[Text | str]:
     """Yield the lines that say all about one run but the traces."""
     found = result.exploration
-    yield _reduction(result) or f"The disk is explored whole, in {len(result.geometry.cells)} cells."
+    yield _reduction(result) or f"The disk is explored whole, in {len(result.case.geometry.cells)} cells."
     extent = "all" if found.complete else "the first"
     explored = f"{_count(found.states, 'state')}, {_count(found.transitions, 'transition')}"
     yield (
@@ -100,8 +99,7 @@ def _search(search: Starvation) -> str:
 
 def _reduction(result: Result) -> str | None:
     """Return how the disk was reduced; None where it was explored as it is."""
-    reduced = result.geometry == reduce(result.scenario)
-    return describe(result.scenario, result.geometry) if reduced else None
+    return result.case.disk if result.case.reduced else None
 
 
 def totals(results: Sequence[Result], seconds: float) -> str:
@@ -119,7 +117,7 @@ def totals(results: Sequence[Result], seconds: float) -> str:
 def telling(results: Sequence[Result]) -> list[Trace]:
     """Return the traces to show beside a table: the RFC's shortest deadlock, by an unaligned write if any."""
     dead = [r for r in results if r.design == "rfc-2016" and "deadlock" in r.violated]
-    dead.sort(key=lambda r: (not any(r.geometry.unaligned), r.properties["deadlock"].depth))
+    dead.sort(key=lambda r: (not any(r.case.geometry.unaligned), r.properties["deadlock"].depth))
     return [trace for r in dead[:1] if (trace := r.properties["deadlock"].trace) is not None]
 
 
@@ -137,8 +135,7 @@ def surprises(results: Sequence[Result]) -> Iterator[str]:
                 got = result.properties[name].verdict.value
                 got = None if got == Verdict.UNDETERMINED.value else got
             if got is not None and got != expected:
-                where = f"{result.design} on '{result.scenario.name}'"
-                yield f"{where}: {name} is {got}, its file expects {expected}"
+                yield f"{result.case.title}: {name} is {got}, its file expects {expected}"
 
 
 def answer(results: Sequence[Result]) -> str | None:
@@ -159,7 +156,7 @@ def answer(results: Sequence[Result]) -> str | None:
         )
     else:
         parts.append(f"Not in any of {len(rfc)} scenarios.")
-    plain = [r for r in rfc if not any(r.geometry.unaligned) and not r.scenario.copy_on_read]
+    plain = [r for r in rfc if not any(r.case.geometry.unaligned) and not r.scenario.copy_on_read]
     if plain and not any("deadlock" in r.violated for r in plain):
         parts.append(
             f"In the {len(plain)} where every write is aligned to the notifier's node and that node does not "

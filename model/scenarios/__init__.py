@@ -7,7 +7,8 @@ from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
-from cowpath.model.scenarios.errors import ScenarioError, hint, shown
+from cowpath.model.language.errors import hint, shown
+from cowpath.model.scenarios.errors import ScenarioError
 from cowpath.model.scenarios.scenario import Request, Scenario, load, loads
 
 __all__ = ["Request", "Scenario", "ScenarioError", "bundled", "find", "load", "loads"]

@@ -12,8 +12,9 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from cowpath.model.language.errors import hint, shown
 from cowpath.model.language.verdict import Verdict
-from cowpath.model.scenarios.errors import ScenarioError, hint, shown
+from cowpath.model.scenarios.errors import ScenarioError
 from cowpath.model.scenarios.sizes import SECTOR, parse_size, show_bytes, show_extent
 from cowpath.model.scenarios.vocabulary import CBW_POLICIES, FAULTS, IO_KINDS, KINDS, NBD_WRITES, PROPERTIES
 

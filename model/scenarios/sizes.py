@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-from cowpath.model.scenarios.errors import ScenarioError, shown
+from cowpath.model.language.errors import shown
+from cowpath.model.scenarios.errors import ScenarioError
 
 SECTOR = 512
 """Bytes in a sector."""

@@ -298,7 +298,7 @@ def _tell(s: State, r: Expr, e: Expr, mapped: Callable[[Expr], Expr]) -> None:
 
 
 def take(s: State, r: Expr, disk: str) -> None:
-    """Transfer the extent's data from the disk: a read is judged now, a guest write keeps them for its cluster."""
+    """Transfer the extent's data: a read is judged now, a guest write keeps them for its cluster."""
 
     def source(x: Expr) -> Expr:
         found: Expr = s[disk][x]

@@ -9,6 +9,7 @@ from typing import Any
 
 from cowpath.model.finite.instance import Instance
 from cowpath.model.finite.reference import Reference
+from cowpath.model.language.errors import InputError
 from cowpath.model.language.system import Action, System
 from cowpath.model.trace import record
 from cowpath.model.trace.lasso import replay_lasso
@@ -25,7 +26,7 @@ _KEYS: dict[str, Callable[[Any], bool]] = {
 }
 
 
-class ReadError(ValueError):
+class ReadError(InputError):
     """The text is no recorded trace, or the model does not follow it; the message is one line."""
 
 

@@ -7,14 +7,13 @@ from itertools import pairwise
 
 import pytest
 
-from cowpath.model.bench.check import check, finite
+from cowpath.model.bench.check import check
 from cowpath.model.bench.minimal import Minimiser
-from cowpath.model.designs import DESIGNS
+from cowpath.model.designs import DESIGNS, Case
 from cowpath.model.explore.result import DEADLOCK, UNLIMITED, Limits, questions
 from cowpath.model.explore.switches import fewest_switches
 from cowpath.model.finite.reference import Reference, Vector
 from cowpath.model.scenarios import Scenario, find, loads
-from cowpath.model.scenarios.geometry import reduce
 from cowpath.model.trace.trace import Trace
 
 CROWD = """
@@ -39,8 +38,9 @@ at = ["512B", "512B"]
 
 
 def minimal(design: str, scenario: Scenario, name: str, limits: Limits = UNLIMITED) -> tuple[Scenario, Trace]:
-    found = check(DESIGNS[design], scenario, properties=(name,))
-    return Minimiser(DESIGNS[design], name, "python", limits, (), reduce).minimise(found)
+    found = check(Case(DESIGNS[design], scenario), properties=(name,))
+    case, trace = Minimiser(name, "python", limits, ()).minimise(found)
+    return case.scenario, trace
 
 
 def switches(trace: Trace) -> int:
@@ -72,18 +72,18 @@ def test_of_a_crowd_two_requests_are_left_and_the_rest_is_named() -> None:
 )
 def test_what_is_left_fails_and_with_less_it_does_not(design: str, scenario: str, name: str) -> None:
     least, trace = minimal(design, find(scenario), name)
-    again = check(DESIGNS[design], least, properties=(name,)).properties[name].trace
+    again = check(Case(DESIGNS[design], least), properties=(name,)).properties[name].trace
     assert again is not None
     assert len(again.steps) == len(trace.steps)
     assert switches(trace) <= switches(again)
     for place in range(len(least.requests)):
         fewer = replace(least, requests=least.requests[:place] + least.requests[place + 1 :], expect={})
-        assert check(DESIGNS[design], fewer, properties=(name,)).violated == ()
+        assert check(Case(DESIGNS[design], fewer), properties=(name,)).violated == ()
 
 
 def shortest_paths(design: str, scenario: Scenario, depth: int) -> list[tuple[int, ...]]:
     """All ways of that length to a deadlock, as owners, found by the reference alone."""
-    narrowed = finite(DESIGNS[design], scenario, reduce(scenario))
+    narrowed = Case(DESIGNS[design], scenario).narrowed
     reference = Reference(DESIGNS[design].system, narrowed.model.instance)
     ways: dict[Vector, set[tuple[int, ...]]] = {reference.initial(): {()}}
     for _ in range(depth):
@@ -98,7 +98,7 @@ def shortest_paths(design: str, scenario: Scenario, depth: int) -> list[tuple[in
 
 def test_no_shortest_way_has_fewer_context_switches() -> None:
     scenario = find("unaligned-write")
-    narrowed = finite(DESIGNS["rfc-2016"], scenario, reduce(scenario))
+    narrowed = Case(DESIGNS["rfc-2016"], scenario).narrowed
     path = fewest_switches(narrowed, None, UNLIMITED)
     owners = [narrowed.model.commands[number].owner for number in path]
     every = shortest_paths("rfc-2016", scenario, len(path))
@@ -110,7 +110,7 @@ def test_no_shortest_way_has_fewer_context_switches() -> None:
 
 def test_a_path_to_what_cannot_be_is_an_error() -> None:
     scenario = find("race")
-    narrowed = finite(DESIGNS["rfc-2016"], scenario, reduce(scenario))
+    narrowed = Case(DESIGNS["rfc-2016"], scenario).narrowed
     (sought,) = questions(narrowed.model, ("snapshot",))
     for question in (sought, None):
         with pytest.raises(ValueError, match=f"no state answers '{question.name if question else DEADLOCK}'"):
@@ -126,13 +126,13 @@ def test_a_limit_is_told_of() -> None:
 
 
 def test_ctrl_c_leaves_the_smallest_that_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
-    found = check(DESIGNS["rfc-2016"], loads(CROWD, "crowd"), properties=("deadlock",))
-    minimiser = Minimiser(DESIGNS["rfc-2016"], "deadlock", "python", UNLIMITED, (), reduce)
+    found = check(Case(DESIGNS["rfc-2016"], loads(CROWD, "crowd")), properties=("deadlock",))
+    minimiser = Minimiser("deadlock", "python", UNLIMITED, ())
 
-    def interrupted(scenario: Scenario) -> None:
+    def interrupted(case: Case) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(minimiser, "_shrink_any", interrupted)
-    scenario, trace = minimiser.minimise(found)
-    assert len(scenario.requests) == 2
+    case, trace = minimiser.minimise(found)
+    assert len(case.scenario.requests) == 2
     assert trace.removed[-1] == "interrupted: there may be smaller ones"

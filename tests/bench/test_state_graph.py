@@ -18,12 +18,11 @@ from lxml import etree
 
 from cowpath.model.bench.check import check
 from cowpath.model.bench.state_graph import TooLarge, quotient
-from cowpath.model.designs import DESIGNS
+from cowpath.model.designs import DESIGNS, Case
 from cowpath.model.render import state_graphs
 from cowpath.model.render.graph import NoGraphviz
 from cowpath.model.render.state_graphs import Explored
 from cowpath.model.scenarios import find
-from cowpath.model.scenarios.geometry import reduce
 from cowpath.model.stack.life import STAGES, stage
 
 COWPATH = Path(sys.executable).with_name("cowpath")
@@ -39,13 +38,12 @@ cases = pytest.mark.parametrize(("design", "slug"), CASES)
 
 @cache
 def explored(design: str, slug: str) -> Explored:
-    scenario = find(slug)
-    return state_graphs.explore(DESIGNS[design], scenario, reduce(scenario), 10_000)
+    return state_graphs.explore(Case(DESIGNS[design], find(slug)), 10_000)
 
 
 @cases
 def test_the_graph_is_what_the_checker_explores(design: str, slug: str) -> None:
-    of, result = explored(design, slug), check(DESIGNS[design], find(slug))
+    of, result = explored(design, slug), check(Case(DESIGNS[design], find(slug)))
     assert len(of.graph) == result.exploration.states
     assert of.graph.number_of_edges() == result.exploration.transitions
     far = nx.single_source_shortest_path_length(nx.DiGraph(of.graph), 0)
@@ -144,8 +142,7 @@ def test_graphviz_draws_every_box() -> None:
 
 
 def test_the_same_graph_is_written_the_same(tmp_path: Path) -> None:
-    scenario = find("race")
-    again = state_graphs.explore(DESIGNS["unserialised"], scenario, reduce(scenario), 10_000)
+    again = state_graphs.explore(Case(DESIGNS["unserialised"], find("race")), 10_000)
     assert again.quotient().dot() == explored("unserialised", "race").quotient().dot()
     assert again.picture().dot() == explored("unserialised", "race").picture().dot()
 
@@ -154,10 +151,10 @@ def test_the_same_graph_is_written_the_same(tmp_path: Path) -> None:
 
 
 def test_a_graph_too_large_is_not_built() -> None:
-    scenario = find("race")
+    case = Case(DESIGNS["unserialised"], find("race"))
     with pytest.raises(TooLarge, match="more than 78 states"):
-        state_graphs.explore(DESIGNS["unserialised"], scenario, reduce(scenario), 78)
-    assert len(state_graphs.explore(DESIGNS["unserialised"], scenario, reduce(scenario), 79).graph) == 79
+        state_graphs.explore(case, 78)
+    assert len(state_graphs.explore(case, 79).graph) == 79
 
 
 def test_without_graphviz_one_line_says_so(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,15 +9,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from cowpath.command_line import collect_rarely
-from cowpath.model.bench.check import finite
-from cowpath.model.designs import DESIGNS
+from cowpath.model.designs import DESIGNS, Case
 from cowpath.model.explore.engines import ENGINES
 from cowpath.model.explore.result import UNLIMITED, Engine, questions
 from cowpath.model.finite.domains import Narrowed, narrow
 from cowpath.model.finite.ground import ground
 from cowpath.model.reductions.choice import NAMES, choose
 from cowpath.model.scenarios import find
-from cowpath.model.scenarios.geometry import reduce
 from tests.benchmarks import cow_request
 
 HERE = Path(__file__).parent
@@ -78,8 +76,7 @@ def model_of(name: str, size: str) -> Narrowed:
     if name == "cow-request":
         row = next(row for row in cow_request.TABLE if row.states == ROWS[size])
         return narrow(ground(cow_request.build(), cow_request.instance(row)))
-    scenario = find(str(HERE / f"merged_{size}.toml"))
-    return finite(DESIGNS[name], scenario, reduce(scenario))
+    return Case(DESIGNS[name], find(str(HERE / f"merged_{size}.toml"))).narrowed
 
 
 def engine_of(way: Way) -> Engine:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from cowpath.model.bench.check import check
-from cowpath.model.designs import DESIGNS
+from cowpath.model.designs import DESIGNS, Case
 from cowpath.model.render.text import render
 from cowpath.model.scenarios import loads
 from cowpath.model.stack.properties import MEANING
@@ -196,7 +196,7 @@ def test_what_is_undetermined_is_no_surprise(tmp_path: Path) -> None:
 
 def test_a_long_name_does_not_widen_a_trace() -> None:
     scenario = loads(small("a word " * 20), "s")
-    trace = check(DESIGNS["rfc-2016"], scenario).properties["deadlock"].trace
+    trace = check(Case(DESIGNS["rfc-2016"], scenario)).properties["deadlock"].trace
     assert trace is not None
     assert max(map(len, render(trace, MEANING["deadlock"]).splitlines())) <= 100
 
@@ -207,7 +207,9 @@ def test_a_cell_of_many_ranges_does_not_widen_a_trace() -> None:
     text += '[[request]]\nkind = "guest-read"\nat = ["0B", "1MiB"]\n'
     text += "".join(f'[[request]]\nkind = "nbd-write"\nat = {json.dumps(at)}\n' for at in writes)
     trace = (
-        check(DESIGNS["unserialised"], loads(text, "s"), properties=["snapshot"]).properties["snapshot"].trace
+        check(Case(DESIGNS["unserialised"], loads(text, "s")), properties=["snapshot"])
+        .properties["snapshot"]
+        .trace
     )
     assert trace is not None
     assert max(map(len, render(trace, MEANING["snapshot"]).splitlines())) <= 100

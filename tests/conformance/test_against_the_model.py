@@ -16,7 +16,7 @@ from cowpath.conformance.scheduler.substrate import Greenlets, PooledThreads
 from cowpath.conformance.strategies.simple import RandomWalk
 from cowpath.impl.designs import DESIGNS as RUN
 from cowpath.model.bench.check import check
-from cowpath.model.designs import DESIGNS
+from cowpath.model.designs import DESIGNS, Case
 from cowpath.model.finite.reference import Reference
 from cowpath.model.language.system import Action
 from cowpath.model.scenarios import ScenarioError, bundled, find
@@ -73,7 +73,7 @@ def test_every_counterexample_happens_on_real_threads(design: str) -> None:
     followed = 0
     for slug in _fitting(design):
         scenario = find(slug)
-        for outcome in check(DESIGNS[design], scenario).properties.values():
+        for outcome in check(Case(DESIGNS[design], scenario)).properties.values():
             if outcome.trace is not None:
                 for substrate in (Greenlets(), PooledThreads()):
                     workload = Workload(design, scenario, Kernel(substrate))
@@ -86,7 +86,7 @@ def test_every_counterexample_happens_on_real_threads(design: str) -> None:
 
 @pytest.fixture(scope="module")
 def deadlock() -> Trace:
-    trace = check(DESIGNS["rfc-2016"], find("unaligned-write")).properties["deadlock"].trace
+    trace = check(Case(DESIGNS["rfc-2016"], find("unaligned-write"))).properties["deadlock"].trace
     assert trace is not None
     return trace
 
@@ -155,7 +155,7 @@ def test_a_trace_that_is_not_what_happens_is_refused(deadlock: Trace) -> None:
 
 
 def test_the_race_returns_new_data_on_real_threads() -> None:
-    trace = check(DESIGNS["unserialised"], find("race")).properties["snapshot"].trace
+    trace = check(Case(DESIGNS["unserialised"], find("race"))).properties["snapshot"].trace
     assert trace is not None
     run = confirm(trace, Workload("unserialised", find("race"), Kernel(PooledThreads()))).run
     data = run.results["guest-read 0"]

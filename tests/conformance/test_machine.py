@@ -16,7 +16,8 @@ from hypothesis.stateful import run_state_machine_as_test as run_machine
 
 from cowpath.conformance.campaign.alarm import examine
 from cowpath.conformance.monitor.monitor import Monitor
-from cowpath.conformance.monitor.oracle import Move, Oracle
+from cowpath.conformance.monitor.oracle import Oracle
+from cowpath.conformance.monitor.view import Move
 from cowpath.conformance.runs.workload import Workload
 from cowpath.conformance.scheduler.kernel import Kernel, Strategy, Task
 from cowpath.conformance.scheduler.schedule import Replay, Schedule
@@ -165,7 +166,7 @@ class Walk(RuleBasedStateMachine):
 
     def step(self, label: str, choice: int) -> None:
         assert self.question is not None
-        moves = [move for move in self.offered() if move.label == label]
+        moves = [move for move in self.offered() if move.action.label == label]
         owner = moves[choice % len(moves)].owner
         self.answer([task.index for task in self.question[1]].index(owner))
 
@@ -190,7 +191,7 @@ def walk(design: str, slug: str) -> type[Walk]:
         def body(self: Walk, choice: int) -> None:
             self.step(label, choice)
 
-        enabled = precondition(lambda self: any(move.label == label for move in self.offered()))
+        enabled = precondition(lambda self: any(move.action.label == label for move in self.offered()))
         body.__name__ = label.replace(".", "_").replace("-", "_")
         return enabled(rule(choice=st.integers(0, 3))(body))
 

@@ -50,7 +50,7 @@ def test_tours_reach_every_edge_and_every_refusal(most: int, together: int) -> N
             found = covered(design, scenario.slug, Kernel(Greenlets()))
             assert found.alarm is None
             assert found.edges[0] == found.edges[1] > found.tours, (design, scenario.slug)
-            assert found.refusals[0] == found.refusals[1], (design, scenario.slug)
+            assert found.waits[0] == found.waits[1], (design, scenario.slug)
             assert found.complete
             count += 1
     assert count == together
@@ -87,7 +87,7 @@ def test_the_graph_ends_where_runs_end() -> None:
     ends = [state for state, moves in graph.moves.items() if not moves]
     deadlocks = [state for state in ends if oracle.program.edges(state)]
     assert 0 < len(deadlocks) < len(ends)
-    assert not any(state in deadlocks for state, _ in graph.refusals)
+    assert not any(state in deadlocks for state, _ in graph.waits)
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 import pytest
 
 from cowpath.model.bench.check import Result, check
-from cowpath.model.designs import DESIGNS
+from cowpath.model.designs import DESIGNS, Case
 from cowpath.model.explore.engines import ENGINES
 from cowpath.model.language.verdict import Verdict
 from cowpath.model.scenarios import Scenario, bundled
@@ -25,7 +25,7 @@ def test_engines_agree_and_the_file_expects_it(name: str, scenario: Scenario) ->
     engines = [engine for engine in ENGINES if engine != "auto"]
     asked = dict.fromkeys(engines, (*safety, "concurrency", "concurrency-done", "finished"))
     asked["python"] += ("progress",)
-    results = {e: check(DESIGNS[name], scenario, properties=asked[e], engine=e) for e in engines}
+    results = {e: check(Case(DESIGNS[name], scenario), properties=asked[e], engine=e) for e in engines}
     reference = results["python"]
     assert reference.exploration.complete
     for result in results.values():

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from cowpath.model.bench.check import Result, check
-from cowpath.model.designs import DESIGNS
+from cowpath.model.designs import DESIGNS, Case
 from cowpath.model.finite.reference import Reference
 from cowpath.model.language.verdict import Verdict
 from cowpath.model.scenarios import loads
@@ -36,7 +36,7 @@ at = {write}
 
 def run(design: str, text: str, *properties: str) -> Result:
     asked = properties or ("snapshot", "deadlock", "lifetime")
-    return check(DESIGNS[design], loads(text, "seen"), properties=asked)
+    return check(Case(DESIGNS[design], loads(text, "seen")), properties=asked)
 
 
 UNALIGNED, ALIGNED = '["512B", "512B"]', '["0B", "4096B"]'

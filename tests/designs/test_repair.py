@@ -6,7 +6,7 @@
 import pytest
 
 from cowpath.model.bench.check import check
-from cowpath.model.designs import DESIGNS
+from cowpath.model.designs import DESIGNS, Case
 from cowpath.model.designs.rfc_repaired import REPAIR, repaired
 from cowpath.model.scenarios import bundled
 from cowpath.model.stack.properties import STANDARD
@@ -30,9 +30,9 @@ def test_every_change_is_explained() -> None:
 @pytest.mark.parametrize("number", range(len(REPAIR)))
 def test_each_change_is_needed(number: int) -> None:
     without = repaired("without", (*REPAIR[:number], *REPAIR[number + 1 :]))
-    fallen = {name for s in SCENARIOS for name in check(without, s, properties=AIMS).violated}
+    fallen = {name for s in SCENARIOS for name in check(Case(without, s), properties=AIMS).violated}
     assert fallen == FALLS[number]
 
 
 def test_with_all_changes_nothing_falls() -> None:
-    assert not any(check(DESIGNS["rfc-repaired"], s, properties=AIMS).violated for s in SCENARIOS)
+    assert not any(check(Case(DESIGNS["rfc-repaired"], s), properties=AIMS).violated for s in SCENARIOS)

@@ -13,8 +13,8 @@ from tempfile import TemporaryDirectory
 import pytest
 from hypothesis import Phase, assume, given, settings
 
-from cowpath.model.bench.check import finite
 from cowpath.model.designs import DESIGNS
+from cowpath.model.designs import Case as OfDesign
 from cowpath.model.explore.program import Program
 from cowpath.model.explore.python_engine import PythonEngine
 from cowpath.model.explore.result import DEADLOCK, UNLIMITED, Exploration, questions
@@ -24,7 +24,6 @@ from cowpath.model.export.tla import tla
 from cowpath.model.finite.domains import Narrowed, narrow
 from cowpath.model.finite.ground import ground
 from cowpath.model.scenarios import find
-from cowpath.model.scenarios.geometry import reduce
 from tests import referees
 from tests.benchmarks.cow_request import TABLE, Row, build
 from tests.benchmarks.cow_request import instance as row_instance
@@ -131,8 +130,7 @@ def cow_request(row: Row) -> Narrowed:
 
 
 def real(design: str, scenario: str) -> Narrowed:
-    asked = find(scenario)
-    return finite(DESIGNS[design], asked, reduce(asked))
+    return OfDesign(DESIGNS[design], find(scenario)).narrowed
 
 
 each_toy = pytest.mark.parametrize("which", TOYS, ids=lambda toy: toy.name)

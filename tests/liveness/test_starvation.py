@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from cowpath.model.bench import batch
 from cowpath.model.bench.check import check
-from cowpath.model.designs import DESIGNS, Design
+from cowpath.model.designs import DESIGNS, Case, Design
 from cowpath.model.explore.program import Program
 from cowpath.model.explore.result import UNLIMITED, Limits, Progress, Question
 from cowpath.model.finite.domains import Narrowed, narrow
@@ -294,7 +294,7 @@ def scenarios(draw: st.DrawFn) -> Scenario:
 def test_both_definitions_agree_on_drawn_streams(scenario: Scenario, name: str) -> None:
     if DESIGNS[name].unsupported(scenario) is not None:
         return
-    result = check(DESIGNS[name], scenario, properties=["progress"], limits=Limits(max_states=6_000))
+    result = check(Case(DESIGNS[name], scenario), properties=["progress"], limits=Limits(max_states=6_000))
     if result.stopped is not None:
         event("too large")
         return
@@ -335,7 +335,7 @@ WRITES = next(scenario for scenario in STREAMS if scenario.slug == "wide-write-a
 def test_a_limit_in_the_search_leaves_progress_open() -> None:
     """There are 2,541 states, which is within the limit, and 3,542 with their queues, which is not."""
     asked = ["deadlock", "progress"]
-    result = check(DESIGNS["copy-before-write-7.0"], WRITES, properties=asked, limits=Limits(2_600))
+    result = check(Case(DESIGNS["copy-before-write-7.0"], WRITES), properties=asked, limits=Limits(2_600))
     assert result.exploration.complete
     assert result.stopped == "--max-states 2600 was reached"
     verdicts = [outcome.verdict for outcome in result.properties.values()]
@@ -343,7 +343,9 @@ def test_a_limit_in_the_search_leaves_progress_open() -> None:
 
 
 def test_a_limit_before_the_search_leaves_progress_open() -> None:
-    result = check(DESIGNS["copy-before-write-7.0"], WRITES, properties=["progress"], limits=Limits(100))
+    result = check(
+        Case(DESIGNS["copy-before-write-7.0"], WRITES), properties=["progress"], limits=Limits(100)
+    )
     assert result.starvation is None
     assert result.stopped == "--max-states 100 was reached"
     assert result.verdict is Verdict.UNDETERMINED
@@ -470,7 +472,7 @@ def test_a_request_that_is_over_leaves_nothing_behind() -> None:
         fresh = replace(design, build=with_claim)
         for scenario in bundled():
             if fresh.unsupported(scenario) is None:
-                result = check(fresh, scenario, properties=["clean"])
+                result = check(Case(fresh, scenario), properties=["clean"])
                 assert result.verdict is Verdict.HOLDS, (name, scenario.slug)
 
 
@@ -493,7 +495,7 @@ kind = "checkpoint"
     system.sometimes("overtaken", lambda s: exists(Request, lambda r: s.overtaken[r]))
     system.always("judged", lambda s: forall(Request, lambda r: s.is_at(r, "idle").implies(~s.overtaken[r])))
     fresh = replace(design, name="again", build=lambda: system)
-    result = check(fresh, loads(text, "again"), properties=["overtaken", "judged"])
+    result = check(Case(fresh, loads(text, "again")), properties=["overtaken", "judged"])
     assert result.verdict is Verdict.HOLDS
 
 
@@ -507,7 +509,7 @@ kind = "guest-read"
 at = [0, 1]
 stream = true
 """
-    result = check(DESIGNS["rfc-2016"], loads(text, "rest"))
+    result = check(Case(DESIGNS["rfc-2016"], loads(text, "rest")))
     assert result.verdict is Verdict.HOLDS
     assert result.exploration.transitions == result.exploration.states  # a ring
 

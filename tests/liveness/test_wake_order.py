@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from cowpath.model.bench.check import check
-from cowpath.model.designs import DESIGNS
+from cowpath.model.designs import DESIGNS, Case
 from cowpath.model.language.action import Guard
 from cowpath.model.language.expression import Expr, exists
 from cowpath.model.language.system import State, System
@@ -42,8 +42,8 @@ def test_no_verdict_depends_on_the_order_of_wake_ups(name: str) -> None:
     fewer = 0
     for scenario in bundled():
         if design.unsupported(scenario) is None:
-            free = check(design, scenario, engine="python")
-            bound = check(strict, scenario, engine="python")
+            free = check(Case(design, scenario), engine="python")
+            bound = check(Case(strict, scenario), engine="python")
             assert {p: (r.verdict, r.depth) for p, r in free.properties.items()} == {
                 p: (r.verdict, r.depth) for p, r in bound.properties.items()
             }

@@ -87,7 +87,9 @@ def test_states_are_explored_from_where_one_says() -> None:
 
 def test_facts_of_a_design_are_those_that_its_own_invariants_speak_of() -> None:
     design, race = DESIGNS["rfc-2016"], bundled()[0]
-    samples = [explored(design.system, i) for _, i in in_scope(design, argument_of(design), [race])]
+    samples = [
+        explored(design.system, case.instance) for case in in_scope(design, argument_of(design), [race])
+    ]
     names = {claim.name for claim in claims(candidates(design.system, design.system.owners, samples))}
     assert names >= {
         "no two whose [first, end) meet have cow_request",

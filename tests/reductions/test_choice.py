@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from cowpath.model.bench.check import Result, check
-from cowpath.model.designs import DESIGNS
+from cowpath.model.designs import DESIGNS, Case
 from cowpath.model.reductions.choice import NAMES
 from cowpath.model.scenarios import find
 
@@ -34,8 +34,8 @@ def test_verdicts_and_shortest_traces_are_those_of_the_whole_search(
     engine: str, name: str, where: str
 ) -> None:
     design, scenario = DESIGNS[name], find(where)
-    whole = check(design, scenario)
-    reduced = check(design, scenario, engine=engine, reductions=NAMES)
+    whole = check(Case(design, scenario))
+    reduced = check(Case(design, scenario), engine=engine, reductions=NAMES)
     assert outcome(reduced) == outcome(whole)
     assert reduced.exploration.states <= whole.exploration.states
     assert reduced.reductions
@@ -44,6 +44,6 @@ def test_verdicts_and_shortest_traces_are_those_of_the_whole_search(
 
 
 def test_what_is_used_and_what_is_refused_is_said() -> None:
-    result = check(DESIGNS["unserialised"], find("two-by-two"), reductions=["symmetry"])
+    result = check(Case(DESIGNS["unserialised"], find("two-by-two")), reductions=["symmetry"])
     assert result.reductions == ("symmetry: refused, no two requests are interchangeable",)
-    assert check(DESIGNS["unserialised"], find("two-by-two")).reductions == ()
+    assert check(Case(DESIGNS["unserialised"], find("two-by-two"))).reductions == ()

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cowpath.model.bench.check import check
-from cowpath.model.designs import DESIGNS, Design
+from cowpath.model.designs import DESIGNS, Case, Design
 from cowpath.model.explore.engines import ENGINES
 from cowpath.model.explore.native.canonical import factors
 from cowpath.model.explore.native.engine import NativeEngine
@@ -97,12 +97,12 @@ def orbits(narrowed: Narrowed, reductions: Reductions) -> int:
 def test_verdicts_depths_and_orbits(scenario: Scenario, name: str, without: int | None) -> None:
     design = DESIGNS[name] if without is None else broken(DESIGNS[name], without)
     asked = (*STANDARD, "finished")
-    whole = check(design, scenario, properties=asked, engine="python")
+    whole = check(Case(design, scenario), properties=asked, engine="python")
     narrowed = narrow(ground(design.system, bind(scenario, reduce(scenario))))
     reductions = Reductions(permutations(narrowed.model))
     states = orbits(narrowed, reductions)
     for engine in ("python", "numpy"):
-        found = check(design, scenario, properties=asked, engine=engine, reductions=["symmetry"])
+        found = check(Case(design, scenario), properties=asked, engine=engine, reductions=["symmetry"])
         assert found.exploration.states == states
         assert found.exploration.depth == whole.exploration.depth
         assert {p: (r.verdict, r.depth) for p, r in found.properties.items()} == {

@@ -20,19 +20,16 @@ import itf_py
 import pytest
 from lxml import etree
 
-from cowpath.model.designs import DESIGNS
+from cowpath.model.designs import DESIGNS, Case
 from cowpath.model.render import mermaid, state_graphs
 from cowpath.model.render.formats import FORMATS, Subject
 from cowpath.model.render.graph import Picture
 from cowpath.model.render.png import NoRenderer
 from cowpath.model.render.timeline import lanes, rows
 from cowpath.model.scenarios import bundled, find, loads
-from cowpath.model.scenarios.geometry import reduce
 from cowpath.model.scenarios.writing import dumps
-from cowpath.model.stack.binding import bind
 from cowpath.model.stack.properties import STANDARD
 from cowpath.model.trace import record
-from cowpath.model.trace.explain import DISKS
 from cowpath.model.trace.reading import ReadError, read, retrace
 from cowpath.model.trace.trace import Trace
 from tests.counterexamples import trace_of
@@ -51,18 +48,16 @@ CASES = (
     ("rfc-2016", "neighbours", "assertion"),
 )
 cases = pytest.mark.parametrize("case", CASES, ids=" ".join)
-Case = tuple[str, str, str]
+Told = tuple[str, str, str]
 
 
 @cache
-def subject(case: Case) -> Subject:
+def subject(case: Told) -> Subject:
     name, slug, wanted = case
-    scenario = find(slug)
-    trace = trace_of(name, slug, wanted)
-    return Subject(trace, DESIGNS[name], name, scenario, reduce(scenario), plain=False, against=None)
+    return Subject(trace_of(name, slug, wanted), Case(DESIGNS[name], find(slug)), name)
 
 
-def rendered(case: Case, form: str) -> str:
+def rendered(case: Told, form: str) -> str:
     content = FORMATS[form](subject(case))
     assert isinstance(content, str)
     return content
@@ -72,7 +67,7 @@ def rendered(case: Case, form: str) -> str:
 
 
 @cases
-def test_a_picture_shows_every_step_in_order_and_asks_for_nothing_else(case: Case) -> None:
+def test_a_picture_shows_every_step_in_order_and_asks_for_nothing_else(case: Told) -> None:
     svg = etree.fromstring(rendered(case, "svg").encode())
     plain = {"svg", "title", "g", "rect", "line", "path", "text"}
     assert {etree.QName(each).localname for each in svg.iter()} <= plain
@@ -88,7 +83,7 @@ def test_a_picture_shows_every_step_in_order_and_asks_for_nothing_else(case: Cas
 
 
 @cases
-def test_no_words_leave_the_picture(case: Case) -> None:
+def test_no_words_leave_the_picture(case: Told) -> None:
     svg = etree.fromstring(rendered(case, "svg").encode())
     for each in svg.iter("{*}text"):
         width = len(each.text) * float(each.get("font-size")) * 0.5
@@ -108,12 +103,12 @@ def test_the_picture_of_a_deadlock_has_an_arrow_each_way_and_once_more_for_the_c
 def test_a_write_of_what_is_there_already_is_shown_as_one() -> None:
     trace = trace_of("rfc-2016", "read-among-rmw", "progress")
     writes = [row for row in rows(trace) if row.step.action == "write.data"]
-    assert {row.disks[list(DISKS).index("secondary")] for row in writes} == {"write"}
+    assert {row.disks[list(trace.scene.disks).index("secondary")] for row in writes} == {"write"}
     assert any(not any("secondary [" in c.what for c in row.step.changes) for row in writes)
 
 
 @cases
-def test_another_renderer_draws_it_as_well(case: Case) -> None:
+def test_another_renderer_draws_it_as_well(case: Told) -> None:
     drawn = cairosvg.svg2png(bytestring=rendered(case, "svg").encode())
     png = FORMATS["png"](subject(case))
     assert isinstance(png, bytes)
@@ -160,8 +155,7 @@ import("mermaid").then(async ({ default: mermaid }) => {
 
 
 def graph_pictures() -> tuple[Picture, Picture]:
-    scenario = find("race")
-    graph = state_graphs.explore(DESIGNS["rfc-2016"], scenario, reduce(scenario), 1000)
+    graph = state_graphs.explore(Case(DESIGNS["rfc-2016"], find("race")), 1000)
     return graph.quotient(), graph.picture()
 
 
@@ -183,7 +177,7 @@ def parsed() -> list[dict[str, Any]]:
 
 
 @cases
-def test_mermaid_reads_every_step_of_the_diagram(case: Case, parsed: list[dict[str, Any]]) -> None:
+def test_mermaid_reads_every_step_of_the_diagram(case: Told, parsed: list[dict[str, Any]]) -> None:
     trace, diagram = subject(case).trace, parsed[CASES.index(case)]
     assert diagram["actors"][: len(lanes(trace))] == list(lanes(trace))
     words = [str(each.get("message")) for each in diagram["messages"]]
@@ -210,7 +204,7 @@ def test_no_statement_is_cut_short_by_its_words() -> None:
 
 
 @cases
-def test_itf_goes_through_its_reader_and_back(case: Case) -> None:
+def test_itf_goes_through_its_reader_and_back(case: Told) -> None:
     written = json.loads(rendered(case, "itf"))
     read = itf_py.trace_from_json(written)
     again = itf_py.trace_to_json(read)
@@ -237,10 +231,10 @@ def test_itf_goes_through_its_reader_and_back(case: Case) -> None:
 
 
 @cases
-def test_a_recorded_trace_is_made_again_by_the_model(case: Case) -> None:
+def test_a_recorded_trace_is_made_again_by_the_model(case: Told) -> None:
     its = subject(case)
     written = json.loads(rendered(case, "json"))
-    again = retrace(its.design.system, bind(its.scenario, its.geometry), written)
+    again = retrace(its.case.design.system, its.case.instance, written)
     assert not again.shortest
     assert record.document(again) == written
     assert again.states == its.trace.states
@@ -268,7 +262,7 @@ ALTERATIONS: dict[str, Callable[[list[dict[str, Any]]], object]] = {
 def test_an_altered_trace_is_refused(name: str) -> None:
     its = subject(CASES[1])
     with pytest.raises(ReadError):
-        retrace(its.design.system, bind(its.scenario, its.geometry), altered(ALTERATIONS[name]))
+        retrace(its.case.design.system, its.case.instance, altered(ALTERATIONS[name]))
 
 
 def spoilt(document: Any) -> Iterator[Any]:
@@ -283,11 +277,11 @@ def spoilt(document: Any) -> Iterator[Any]:
             yield again
 
 
-def made_again(case: Case, document: Any) -> Trace | ReadError:
+def made_again(case: Told, document: Any) -> Trace | ReadError:
     its = subject(case)
     try:
         written = read(json.dumps(document))
-        return retrace(its.design.system, bind(its.scenario, its.geometry), written)
+        return retrace(its.case.design.system, its.case.instance, written)
     except ReadError as error:
         return error
 
@@ -352,9 +346,9 @@ def execute(text: str, folder: Path) -> None:
 
 
 @cases
-def test_the_written_test_passes(case: Case, tmp_path: Path) -> None:
+def test_the_written_test_passes(case: Told, tmp_path: Path) -> None:
     text = rendered(case, "pytest")
-    alone = any(request.stream for request in subject(case).scenario.requests)
+    alone = any(request.stream for request in subject(case).case.scenario.requests)
     assert ("def test_the_threads_make_these_steps" in text) == (not alone)
     execute(text, tmp_path)
 

@@ -12,7 +12,7 @@ import pytest
 from bs4 import BeautifulSoup, Tag
 
 from cowpath.model.bench.batch import Plan, run
-from cowpath.model.designs import DESIGNS
+from cowpath.model.designs import DESIGNS, Case
 from cowpath.model.render.overview import NoProofs, Proof, overview, read_proofs
 from cowpath.model.render.pages import trace_page
 from cowpath.model.scenarios import find
@@ -28,9 +28,8 @@ LASSO = trace_of("rfc-2016", "wide-write-among-reads", "progress")
 
 
 def page_of(trace: Trace, scenario: str, against: str | None = None) -> str:
-    asked = find(scenario)
-    other = DESIGNS[against] if against else None
-    return trace_page(DESIGNS[trace.design], asked, reduce(asked), trace, other)
+    case, asked = Case(DESIGNS[trace.design], find(scenario)), find(scenario)
+    return trace_page(case, trace, Case(DESIGNS[against], asked) if against else None)
 
 
 @pytest.fixture(scope="module")

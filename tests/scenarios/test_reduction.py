@@ -4,7 +4,7 @@ from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
 from cowpath.model.bench.check import check
-from cowpath.model.designs import DESIGNS
+from cowpath.model.designs import DESIGNS, Case
 from cowpath.model.explore.result import Limits
 from cowpath.model.scenarios import Scenario, loads
 from cowpath.model.scenarios.geometry import reduce, unreduced
@@ -45,12 +45,12 @@ def test_same_verdicts_and_depths(scenario: Scenario, name: str) -> None:
         event("does not fit")
         return
     whole = check(
-        DESIGNS[name], scenario, unreduced(scenario), properties=PROPERTIES, limits=Limits(max_states=60_000)
+        Case(DESIGNS[name], scenario, reduced=False), properties=PROPERTIES, limits=Limits(max_states=60_000)
     )
     if not whole.exploration.complete:
         event("too large")
         return
-    small = check(DESIGNS[name], scenario, reduce(scenario), properties=PROPERTIES)
+    small = check(Case(DESIGNS[name], scenario), properties=PROPERTIES)
     verdicts = {p: (r.verdict, r.depth) for p, r in whole.properties.items()}
     assert verdicts == {p: (r.verdict, r.depth) for p, r in small.properties.items()}
     fewer = len(reduce(scenario).cells) < len(unreduced(scenario).cells)

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cowpath.model import scenarios
+from cowpath.model.language.errors import shown
 from cowpath.model.scenarios import Request, Scenario, ScenarioError, bundled, find, load, loads
-from cowpath.model.scenarios.errors import shown
 from cowpath.model.scenarios.sizes import SECTOR, parse_size, show_bytes, show_extent
 from cowpath.model.scenarios.vocabulary import IO_KINDS, KINDS, NBD_WRITES
 from cowpath.model.scenarios.writing import document

@@ -70,7 +70,7 @@ def test_a_report_has_its_proofs(tmp_path: Path) -> None:
         ((*DEADLOCK, "--format", "html", "--against", "rfc"), "unknown design 'rfc'"),
         (
             ("trace", "copy-before-write-7.0", "--scenario", "client-discard", *PAGE, "rfc-2016"),
-            "--against: rfc-2016 has no client-discard: 'the client discards' does not fit it",
+            "rfc-2016 has no client-discard: 'the client discards' does not fit it",
         ),
         (("report", "-o", "missing/all.html"), "-o: 'missing' is not a folder"),
         (("report", "--proofs", "missing.json"), "--proofs: 'missing.json' cannot be read"),

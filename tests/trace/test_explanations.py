@@ -13,12 +13,12 @@ from cowpath.model.finite.reference import Reference
 from cowpath.model.language.expression import Expr, exists, forall
 from cowpath.model.language.sorts import Index, Int
 from cowpath.model.language.system import State, System
+from cowpath.model.render.stories import reasons
 from cowpath.model.render.text import render, to_ascii
 from cowpath.model.scenarios.geometry import reduce
 from cowpath.model.stack.binding import bind
 from cowpath.model.stack.properties import MEANING
 from cowpath.model.trace.conjunct import failed
-from cowpath.model.trace.explain import reasons
 from tests.counterexamples import result, trace_of
 from tests.toys import instance
 

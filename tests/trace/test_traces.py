@@ -11,7 +11,7 @@ import pytest
 
 import cowpath.model.bench.check as bench_check
 from cowpath.model.bench.check import check
-from cowpath.model.designs import DESIGNS
+from cowpath.model.designs import DESIGNS, Case
 from cowpath.model.explore.engines import ENGINES
 from cowpath.model.explore.python_engine import PythonEngine
 from cowpath.model.explore.reductions import UNREDUCED, Reductions
@@ -46,7 +46,7 @@ class Found:
 
 def traces_of(design: str, scenario: Scenario, *properties: str) -> Iterator[Trace]:
     asked: dict[str, Any] = {"properties": properties} if properties else {}
-    for outcome in check(DESIGNS[design], scenario, **asked).properties.values():
+    for outcome in check(Case(DESIGNS[design], scenario), **asked).properties.values():
         if outcome.trace is not None:
             yield outcome.trace
 
@@ -451,12 +451,12 @@ def test_a_check_by_an_engine_that_lies_about_its_path_fails(
 ) -> None:
     monkeypatch.setitem(ENGINES, "liar", Liar(tamper))
     with pytest.raises(ReplayError):
-        check(DESIGNS["rfc-2016"], find("unaligned-write"), engine="liar")
+        check(Case(DESIGNS["rfc-2016"], find("unaligned-write")), engine="liar")
 
 
 def test_a_check_by_the_same_engine_without_lies_passes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(ENGINES, "liar", Liar(lambda path: path))
-    result = check(DESIGNS["rfc-2016"], find("unaligned-write"), engine="liar")
+    result = check(Case(DESIGNS["rfc-2016"], find("unaligned-write")), engine="liar")
     assert result.violated == ("deadlock",)
 
 
@@ -468,4 +468,4 @@ def test_a_check_by_an_engine_that_invents_a_violation_fails(monkeypatch: pytest
 
     monkeypatch.setitem(ENGINES, "inventor", Inventor())
     with pytest.raises(ReplayError, match="does not decide 'snapshot'"):
-        check(DESIGNS["rfc-2016"], find("unaligned-write"), engine="inventor")
+        check(Case(DESIGNS["rfc-2016"], find("unaligned-write")), engine="inventor")

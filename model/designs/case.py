@@ -1,0 +1,57 @@
+"""A case: a design on a scenario, on its whole disk or on the smallest equivalent one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from cowpath.model.designs.design import Design
+from cowpath.model.finite.domains import Narrowed, narrow
+from cowpath.model.finite.ground import ground
+from cowpath.model.finite.instance import Instance
+from cowpath.model.scenarios import Scenario, ScenarioError
+from cowpath.model.scenarios.geometry import Geometry, describe, reduce, unreduced
+from cowpath.model.stack.binding import bind
+
+
+@dataclass(frozen=True)
+class Case:
+    """A design on a scenario; `reduced`: on the smallest disk that is equivalent, not on the whole.
+
+    Raises ScenarioError if the scenario does not fit the design.
+    """
+
+    design: Design
+    scenario: Scenario
+    reduced: bool = True
+
+    def __post_init__(self) -> None:
+        if (missing := self.design.unsupported(self.scenario)) is not None:
+            raise ScenarioError(
+                f"{self.design.name} has no {missing}: '{self.scenario.name}' does not fit it"
+            )
+
+    @property
+    def title(self) -> str:
+        """What it is called: the design's name and the scenario's."""
+        return f"{self.design.name} on '{self.scenario.name}'"
+
+    @property
+    def disk(self) -> str:
+        """One line on the disk that is explored."""
+        return describe(self.scenario, self.geometry)
+
+    @cached_property
+    def geometry(self) -> Geometry:
+        """The disk that is explored. Raises ScenarioError if it has too many cells, or clusters to write."""
+        return (reduce if self.reduced else unreduced)(self.scenario)
+
+    @cached_property
+    def instance(self) -> Instance:
+        """What the scenario means to the design's system. Raises ScenarioError as `geometry` does."""
+        return bind(self.scenario, self.geometry)
+
+    @cached_property
+    def narrowed(self) -> Narrowed:
+        """The finite model. Raises ScenarioError as `geometry` does."""
+        return narrow(ground(self.design.system, self.instance))
