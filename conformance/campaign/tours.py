@@ -119,7 +119,9 @@ class Guide(Guided):
     def _less(self, n: int, moves: Sequence[Move]) -> int:
         """Return how much less of an extent to take than the widest."""
         wanted = self.tour.moves[self.at]
-        alike = [move for move in moves if (move.action.label, move.owner) == (wanted.label, wanted.owner)]
+        alike = [
+            move for move in moves if (move.action.label, move.owner) == (wanted.action.label, wanted.owner)
+        ]
         return min(len(alike) - 1 - alike.index(wanted), n - 1)
 
 

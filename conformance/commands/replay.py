@@ -21,7 +21,8 @@ from cowpath.model.designs import Case
 from cowpath.model.language.errors import InputError
 from cowpath.model.render.text import conclusion, wrap
 from cowpath.model.scenarios import find
-from cowpath.model.stack.properties import MEANING, STANDARD
+from cowpath.model.scenarios.vocabulary import PROPERTIES
+from cowpath.model.stack.properties import STANDARD
 
 WIDTH = 100
 
@@ -99,7 +100,7 @@ def _show_confirmation(confirmation: Confirmation) -> None:
     who, said = (max(len(row[i]) for row in rows) for i in (0, 1))
     for number, (owner, label, made) in enumerate(rows, 1):
         click.echo(f"{number:>3}  {owner:<{who}}  {label:<{said}}  {made}".rstrip())
-    click.echo(_wrapped(f"model: {conclusion(trace, MEANING.get(trace.property, ''))}"))
+    click.echo(_wrapped(f"model: {conclusion(trace, PROPERTIES.get(trace.property, ''))}"))
     click.echo(_wrapped(f"threads: {_ending(run)}"))
     click.echo(
         _wrapped(f"They differ: {confirmation.departure}." if confirmation.departure else "They agree.")

@@ -20,11 +20,11 @@ from cowpath.model.prove.rank import TERMINATION
 from cowpath.model.prove.theorem import Use
 from cowpath.model.prove.theory import DEADLOCK
 from cowpath.model.render import text
-from cowpath.model.stack.properties import MEANING
+from cowpath.model.scenarios.vocabulary import PROPERTIES
 from cowpath.model.trace import record
 
 _WORDS = {Verdict.HOLDS: "proved", Verdict.VIOLATED: "refuted", Verdict.UNDETERMINED: "undetermined"}
-_MEANING = {**MEANING, TERMINATION: "every run ends"}
+_MEANING = {**PROPERTIES, TERMINATION: "every run ends"}
 
 
 def as_json(result: Theorem) -> dict[str, Any]:
@@ -156,7 +156,7 @@ def _show_failure(console: Console, result: Theorem) -> None:
         _print(console, f"  the smallest counterexample to it, which the checker {reached}:")
         console.print(textwrap.indent(result.missing, "  "), end="", markup=False)
     if result.trace is not None:
-        rendered = text.render(result.trace, _MEANING[result.theorem], width=WIDTH)
+        rendered = text.render(result.trace, _MEANING.get(result.theorem, result.theorem), width=WIDTH)
         console.print(rendered, end="", markup=False, soft_wrap=True)
 
 

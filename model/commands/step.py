@@ -17,7 +17,6 @@ from cowpath.model.commands.inputs import find_designs, find_scenarios, open_con
 from cowpath.model.designs import Case
 from cowpath.model.language.errors import InputError, shown
 from cowpath.model.render.text import conclusion, sentence, wrap
-from cowpath.model.stack.properties import MEANING, STANDARD
 from cowpath.model.trace import record
 from cowpath.model.trace.walk import Walk
 
@@ -48,8 +47,9 @@ class _Session:
     """A walk with its reader and its screen."""
 
     def __init__(self, case: Case) -> None:
+        self.case = case
         self.scenario = case.scenario
-        self.walk = Walk(case.design.system, case.instance, STANDARD)
+        self.walk = Walk(case.design.system, case.instance, case.design.standard)
         self.console = open_console()
         self._say(case.title, "bold")
         if case.reduced:
@@ -137,7 +137,7 @@ class _Session:
         self.console.print(table)
         trace = self.walk.trace(self.scenario.name)
         if trace.property:
-            self._say(conclusion(trace, MEANING[trace.property]), "bold red")
+            self._say(conclusion(trace, self.case.design.meanings[trace.property]), "bold red")
         elif not self.walk.moves():
             self._say("All requests are over.", "green")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -11,7 +11,7 @@ from cowpath.model.language.claim import Claim, ProofOutline
 from cowpath.model.language.errors import ModelError
 from cowpath.model.language.system import System
 from cowpath.model.scenarios.scenario import Scenario
-from cowpath.model.scenarios.vocabulary import KINDS
+from cowpath.model.scenarios.vocabulary import DEADLOCK, KINDS, PROGRESS, PROPERTIES
 from cowpath.model.stack.assembly import assemble, kinds_of, outline
 from cowpath.model.stack.part import Part, Parts
 
@@ -73,6 +73,31 @@ class Design:
         if not self.parts:
             return self.argument
         return outline(self.system, self.parts, self.scope, self.order, self.theorems)
+
+    @cached_property
+    def meanings(self) -> Mapping[str, str]:
+        """All properties that may be asked of it, in the order of reports, each in words."""
+        own = {claim.name: claim.means or claim.name for claim in self.system.properties}
+        own[DEADLOCK] = PROPERTIES[DEADLOCK]
+        if self.system.pending is not None:
+            own[PROGRESS] = PROPERTIES[PROGRESS]
+        order = {name: number for number, name in enumerate(PROPERTIES)}
+        return {name: own[name] for name in sorted(own, key=lambda name: order.get(name, -1))}
+
+    @cached_property
+    def standard(self) -> tuple[str, ...]:
+        """The properties that are meant when none is named."""
+        others = {claim.name for claim in self.system.properties if not claim.standard}
+        return tuple(name for name in self.meanings if name not in others)
+
+    def asked(self, names: Sequence[str]) -> tuple[str, ...]:
+        """Return those of the named properties that it has; the standard ones if none is named.
+
+        `concurrency` has two halves.
+        """
+        halves = {"concurrency": ("concurrency", "concurrency-done")}
+        named = dict.fromkeys(half for name in names for half in halves.get(name, (name,)))
+        return tuple(name for name in named if name in self.meanings) if names else self.standard
 
     @property
     def kinds(self) -> tuple[str, ...]:

@@ -14,7 +14,6 @@ from cowpath.model.language.errors import InputError
 from cowpath.model.language.verdict import Verdict
 from cowpath.model.render import html, verdicts
 from cowpath.model.scenarios import Scenario
-from cowpath.model.stack.properties import MEANING
 from cowpath.model.trace.trace import Trace
 
 
@@ -100,7 +99,8 @@ def overview(
     told = Report(
         shown, tuple(rows), asked, verdicts.totals(results, seconds), verdicts.answer(results), proofs
     )
-    return html.report_page(told, MEANING)
+    meanings = {name: words for r in results for name, words in r.case.design.meanings.items()}
+    return html.report_page(told, meanings)
 
 
 def _cell(result: Result | None, anchor: str) -> Cell:

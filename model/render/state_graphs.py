@@ -16,7 +16,6 @@ from cowpath.model.language.expression import Const
 from cowpath.model.language.system import Property, State
 from cowpath.model.render.graph import Arrow, Box, Picture
 from cowpath.model.stack import life
-from cowpath.model.stack.properties import STANDARD
 from cowpath.model.stack.world import Cluster
 
 
@@ -27,6 +26,7 @@ class Explored:
     title: str
     graph: nx.MultiDiGraph[int]
     narrowed: Narrowed
+    properties: tuple[str, ...]
 
     @property
     def clusters(self) -> tuple[str, ...]:
@@ -40,7 +40,7 @@ class Explored:
 
     def falls(self, node: Node) -> tuple[str, ...]:
         """Return the properties that fall in a state, a deadlock first."""
-        fallen = [name for name in STANDARD if name in node.answers]
+        fallen = [name for name in self.properties if name in node.answers]
         return (DEADLOCK, *fallen) if node.deadlock else tuple(fallen)
 
     def lives(self, node: Node) -> tuple[str, ...]:
@@ -105,9 +105,9 @@ def explore(
         claims += [Property(f"{name} {k}", "sometimes", formula) for name, formula in facts.items()]
     observed = replace(system, properties=[*system.properties, *claims])
     narrowed = replace(case, design=replace(design, build=lambda: observed)).narrowed
-    names = [*STANDARD, *(claim.name for claim in claims)]
+    names = [*design.standard, *(claim.name for claim in claims)]
     try:
         graph = state_graph.explore(narrowed, questions(narrowed.model, names), most, report)
     except TooLarge as error:
         raise TooLarge(f"{case.title} has {error}") from None
-    return Explored(case.title, graph, narrowed)
+    return Explored(case.title, graph, narrowed, design.standard)

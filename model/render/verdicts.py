@@ -13,7 +13,7 @@ from cowpath.model.bench.check import PropertyResult, Result
 from cowpath.model.language.verdict import Verdict
 from cowpath.model.liveness.starvation import PROGRESS, Starvation
 from cowpath.model.render.text import conclusion
-from cowpath.model.stack.properties import MEANING, STANDARD
+from cowpath.model.stack.properties import STANDARD
 from cowpath.model.trace import record
 from cowpath.model.trace.trace import Trace
 
@@ -26,7 +26,8 @@ def matrices(results: Sequence[Result]) -> Iterator[Table | str]:
 
     As many designs stand side by side as 100 columns take.
     """
-    yield f"Checked: {', '.join(results[0].properties)}."
+    checked = dict.fromkeys(name for result in results for name in result.properties)
+    yield f"Checked: {', '.join(checked)}."
     yield "A violated property is named with the length of its shortest trace."
     designs = list(dict.fromkeys(result.design for result in results))
     scenarios = list(dict.fromkeys(result.scenario.name for result in results))
@@ -79,7 +80,7 @@ def details(result: Result) -> Iterator[Text | str]:
     for name, outcome in result.properties.items():
         line = Text(f"  {name:<{column}}")
         line.append(f"{outcome.verdict.value:<13}", STYLE[outcome.verdict])
-        line.append(MEANING[name])
+        line.append(result.case.design.meanings[name])
         yield line
 
 

@@ -10,12 +10,14 @@ FAULTS = ("none", "cbw-read", "cbw-write", "data-write")
 """The step of an NBD write that fails; "none" for every other kind."""
 CBW_POLICIES = ("break-guest-write", "break-snapshot")
 """What a failed copy breaks: the write that wanted it, or the snapshot (copy-before-write-7.0 only)."""
+DEADLOCK, PROGRESS = "deadlock", "progress"
+"""The two properties that every engine knows, whatever the system claims."""
 PROPERTIES = {
     "snapshot": "a guest read returns the snapshot's value, or the guest's own data",
     "guest-write": "a guest write leaves the rest of its cluster as the snapshot has it",
     "write-through": "a completed write is on the disk, and no write-back undoes another's",
-    "deadlock": "no request waits in a cycle, and nobody is stuck",
-    "progress": "every request that is under way completes, whatever keeps arriving",
+    DEADLOCK: "no request waits in a cycle, and nobody is stuck",
+    PROGRESS: "every request that is under way completes, whatever keeps arriving",
     "lifetime": "the job is not used after it is freed, nor looked for when it is gone",
     "assertion": "QEMU's own assertions hold",
     "concurrency": "two overlapping guest reads can be inside together (reachability)",

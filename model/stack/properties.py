@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import reduce
 from operator import and_
 
@@ -13,14 +13,8 @@ from cowpath.model.scenarios.vocabulary import PROPERTIES
 from cowpath.model.stack.part import Parts
 from cowpath.model.stack.world import PAST_ADMISSION, Cluster, Request, Sector, in_flight, is_kind, is_write
 
-MEANING = PROPERTIES
 STANDARD = tuple(name for name in PROPERTIES if not name.startswith("concurrency"))
-
-
-def asked(names: Sequence[str]) -> tuple[str, ...]:
-    """Return the properties that are meant: `concurrency` has two halves, and none named are the standard."""
-    halves = {"concurrency": ("concurrency", "concurrency-done")}
-    return tuple(dict.fromkeys(name for n in names for name in halves.get(n, (n,)))) or STANDARD
+"""The properties that are asked of every block stack when none is named."""
 
 
 def declare(system: System, parts: Parts) -> None:
@@ -30,7 +24,11 @@ def declare(system: System, parts: Parts) -> None:
     """
     system.terminal(Request, lambda s, r: s.is_at(r, "done", "failed") | (s.stream[r] & s.is_at(r, "idle")))
     system.progress(Request, lambda s, r: in_flight(s, r))
-    system.sometimes("finished", lambda s: forall(Request, lambda r: s.is_at(r, "done", "failed")))
+    system.sometimes(
+        "finished",
+        lambda s: forall(Request, lambda r: s.is_at(r, "done", "failed")),
+        means="all requests can come to their end (reachability)",
+    )
 
     def always(
         name: str, formula: Callable[[State], Expr], *, standard: bool = True, fatal: bool = False
