@@ -28,7 +28,7 @@ class _Size(click.ParamType[int]):
         if isinstance(value, int):
             return value
         where = param.opts[0] if param else "size"
-        size = parse_size(int(value) if value.isascii() and value.isdigit() else value, where)
+        size = parse_size(value, where)
         if size < 1:
             raise InputError(f"{where}: {value}; accepted: 1B or more")
         return size

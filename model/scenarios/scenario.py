@@ -15,7 +15,7 @@ from pathlib import Path
 from cowpath.model.language.errors import hint, shown
 from cowpath.model.language.verdict import Verdict
 from cowpath.model.scenarios.errors import ScenarioError
-from cowpath.model.scenarios.sizes import SECTOR, parse_size, show_bytes, show_extent
+from cowpath.model.scenarios.sizes import SECTOR, in_sectors, parse_size, show_bytes, show_extent
 from cowpath.model.scenarios.vocabulary import CBW_POLICIES, FAULTS, IO_KINDS, KINDS, NBD_WRITES, PROPERTIES
 
 VERDICTS = tuple(verdict.value for verdict in Verdict)
@@ -25,7 +25,7 @@ LONGEST_DISK = 1 << 40
 MOST_REQUESTS = 16
 """Requests in one scenario, after expanding `count`."""
 
-_TOP_KEYS = ("name", "shows", "sectors", "cluster", "secondary", "options", "request", "expect")
+_TOP_KEYS = ("name", "shows", "unit", "sectors", "cluster", "secondary", "options", "request", "expect")
 _SECONDARY_KEYS = ("request_alignment", "protocol_alignment", "copy_on_read")
 _OPTION_KEYS = ("quiesced_checkpoint", "drain_on_stop", "on_cbw_error")
 _REQUEST_KEYS = ("kind", "at", "count", "stream", "fault")
@@ -55,7 +55,7 @@ class Scenario:
     """A disk chain, its requests and the verdicts expected of each design; every size is in bytes.
 
     `cluster` is the backup job's copy unit; `request_alignment` belongs to the secondary disk's own node,
-    `protocol_alignment` to the node below it. `in_bytes` tells that a size was written with a unit, so that
+    `protocol_alignment` to the node below it. `in_bytes` tells that a size was written in bytes, so that
     positions are best shown in bytes. `slug` is the short name: the file's stem.
     """
 
@@ -137,12 +137,13 @@ class _Where:
 
 
 class _Reader:
-    """Reads one document; keeps what is true of the whole file: its sizes and whether a unit was seen."""
+    """Reads one document; keeps what is true of the whole file: what its sizes are of."""
 
     def __init__(self, file: str, slug: str, designs: Collection[str] | None) -> None:
         self._top = _Where(file)
         self._slug = slug
         self._designs = designs
+        self._sectors = False
         self._in_bytes = False
         self._size = 0
 
@@ -156,6 +157,8 @@ class _Reader:
         if not name.strip() or len(name.splitlines()) != 1:
             raise top.key("name").error(f"{shown(name)} is not a name; accepted: a text of one line")
         shows = " ".join((_text(document, "shows", top) or "").split())
+        if "unit" in document:
+            self._sectors = bool(_choice(document["unit"], ("sectors",), top.key("unit")))
         self._size = size = self._disk(document)
         cluster = self._positive(document, "cluster", top)
         if cluster % SECTOR:
@@ -199,21 +202,24 @@ class _Reader:
 
     # -- sizes
 
-    def _read_size(self, value: object, where: _Where) -> int:
-        size = parse_size(value, str(where))
-        self._in_bytes = self._in_bytes or isinstance(value, str)
+    def _read_size(self, value: object, where: _Where, *, sectors: bool = False) -> int:
+        otherwise = ', or unit = "sectors" at the top of the file'
+        size = parse_size(value, str(where), sectors=sectors or self._sectors, otherwise=otherwise)
+        self._in_bytes = self._in_bytes or not in_sectors(value)
         return size
 
-    def _positive(self, table: Mapping[str, object], key: str, where: _Where) -> int:
+    def _positive(
+        self, table: Mapping[str, object], key: str, where: _Where, *, sectors: bool = False
+    ) -> int:
         if key not in table:
-            raise where.key(key).error('missing; accepted: a size, in sectors (4) or with a unit ("64KiB")')
-        size = self._read_size(table[key], where.key(key))
+            raise where.key(key).error('missing; accepted: a size with its unit, such as "64KiB"')
+        size = self._read_size(table[key], where.key(key), sectors=sectors)
         if size == 0:
             raise where.key(key).error("is 0; accepted: a size of at least 1 sector (512 bytes)")
         return size
 
     def _disk(self, document: Mapping[str, object]) -> int:
-        size = self._positive(document, "sectors", self._top)
+        size = self._positive(document, "sectors", self._top, sectors=True)
         where = self._top.key("sectors")
         if size % SECTOR:
             raise where.error(f"{size} bytes is not a whole number of sectors (512 bytes)")
@@ -227,8 +233,7 @@ class _Reader:
         size = self._read_size(table[key], where.key(key))
         if size.bit_count() != 1:
             raise where.key(key).error(
-                f"{size} bytes is not a power of two; accepted: 1, 2, 4, 8 ... sectors (512 bytes each),"
-                ' or a power of two with a unit ("4096B")'
+                f'{size} bytes is not a power of two; accepted: a power of two, such as "1B", "512B", "4096B"'
             )
         return size
 
@@ -261,8 +266,10 @@ class _Reader:
                     f"makes {len(requests)} requests in all;"
                     f" accepted: at most {MOST_REQUESTS}, each `count` included"
                 )
-            if sum(request.kind == "stop" for request in requests) > 1:
-                raise where.item(group).error("is a second stop; accepted: at most one stop in a scenario")
+            if (stops := sum(request.kind == "stop" for request in requests)) > 1:
+                raise where.item(group).error(
+                    f"makes {stops} stops in all; accepted: at most one stop in a scenario"
+                )
         return tuple(requests)
 
     def _group(self, raw: object, where: _Where, group: int, before: int) -> list[Request]:
@@ -293,10 +300,10 @@ class _Reader:
                 )
             return None, None
         if "at" not in table:
-            raise where.error(f"missing; accepted: for a {kind}, [first sector, number of sectors]")
+            raise where.error(f"missing; accepted: for a {kind}, [start, length]")
         at = table["at"]
         if not isinstance(at, list) or len(at) != 2:
-            raise where.error(f"{shown(at)} is not an extent; accepted: [first sector, number of sectors]")
+            raise where.error(f"{shown(at)} is not an extent; accepted: [start, length]")
         offset = self._read_size(at[0], where.item(0))
         length = self._read_size(at[1], where.item(1))
         if length == 0:

@@ -27,6 +27,7 @@ def document(scenario: Scenario) -> dict[str, object]:
     groups = (list(group) for _, group in groupby(scenario.requests, lambda each: each.group))
     return {
         "name": scenario.name,
+        **({} if scenario.in_bytes else {"unit": "sectors"}),
         "sectors": size(scenario.size),
         "cluster": size(scenario.cluster),
         "secondary": {

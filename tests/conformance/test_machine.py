@@ -69,6 +69,7 @@ def scenarios(draw: st.DrawFn, *, filters: bool) -> Scenario:
     return from_document(
         {
             "name": "drawn",
+            "unit": "sectors",
             "sectors": sectors,
             "cluster": cluster,
             "secondary": {

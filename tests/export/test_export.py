@@ -123,7 +123,8 @@ def test_the_disk_may_be_exported_whole(tmp_path: Path, capsys: pytest.CaptureFi
         f'[[request]]\nkind = "{kind}"\nat = {at}\n'
         for kind, at in (("nbd-write", [0, 3]), ("guest-read", [0, 4]))
     )
-    (tmp_path / "one.toml").write_text(f'name = "one"\nsectors = 8\ncluster = 4\n{requests}')
+    unit = 'unit = "sectors"\n'
+    (tmp_path / "one.toml").write_text(f'name = "one"\n{unit}sectors = 8\ncluster = 4\n{requests}')
     run = ("unserialised", "--scenario", str(tmp_path / "one.toml"), "--to", "promela")
     reduced, whole = exported(capsys, *run), exported(capsys, *run, "--no-reduce")
     assert "reduced to" in reduced

@@ -273,7 +273,7 @@ def scenarios(draw: st.DrawFn) -> Scenario:
     """Draw a disk of one to three small clusters and three requests, one or two of them streams."""
     cluster = draw(st.integers(1, 3))
     sectors = draw(st.integers(cluster, 3 * cluster))
-    text = f'name = "drawn"\nsectors = {sectors}\ncluster = {cluster}\n[secondary]\n'
+    text = f'name = "drawn"\nunit = "sectors"\nsectors = {sectors}\ncluster = {cluster}\n[secondary]\n'
     alignment = draw(st.sampled_from([1, 2, 4]))
     text += f"request_alignment = {alignment}\nprotocol_alignment = {draw(st.sampled_from([1, 1, 2]))}\n"
     copies = draw(st.integers(0, 5)) == 5 and cluster % alignment == 0
@@ -479,6 +479,7 @@ def test_a_request_that_is_over_leaves_nothing_behind() -> None:
 def test_the_next_of_a_stream_is_judged_though_a_checkpoint_overtook_the_one_before() -> None:
     text = """
 name = "again"
+unit = "sectors"
 sectors = 1
 cluster = 1
 [options]
@@ -502,6 +503,7 @@ kind = "checkpoint"
 def test_a_stream_at_rest_is_finished() -> None:
     text = """
 name = "at rest"
+unit = "sectors"
 sectors = 1
 cluster = 1
 [[request]]

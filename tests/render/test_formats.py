@@ -371,7 +371,7 @@ def test_a_scenario_written_back_is_the_same() -> None:
     for scenario in bundled():
         again = loads(dumps(scenario), scenario.slug)
         assert vars(again) == {**vars(scenario), "shows": "", "expect": {}}
-    odd = loads('name = "\\"a\\" \\\\ b"\nsectors = 4\ncluster = 4\n[[request]]\nkind = "stop"\n', "odd")
+    odd = loads('name = "\\"a\\" \\\\ b"\nsectors = 4\ncluster = "2k"\n[[request]]\nkind = "stop"\n', "odd")
     assert loads(dumps(odd), "odd") == odd
 
 

@@ -164,6 +164,7 @@ at = ["2048B", "1536B"]
 """
 IN_SECTORS = """
 name = "units"
+unit = "sectors"
 sectors = 128
 cluster = 8
 [secondary]
