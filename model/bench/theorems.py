@@ -17,7 +17,7 @@ from cowpath.model.finite.ground import ground
 from cowpath.model.finite.reference import Reference
 from cowpath.model.language.claim import Claim, ProofOutline
 from cowpath.model.language.errors import InputError
-from cowpath.model.language.system import Property
+from cowpath.model.language.system import ALWAYS, Property
 from cowpath.model.language.verdict import Verdict
 from cowpath.model.prove.counterexample import Counterexample, search
 from cowpath.model.prove.drawing import draw
@@ -25,8 +25,8 @@ from cowpath.model.prove.prover import RLIMIT, Outcome, Poll
 from cowpath.model.prove.rank import TERMINATION
 from cowpath.model.prove.templates import assigned_values
 from cowpath.model.prove.theorem import Attempt, Induction, Use, audit
+from cowpath.model.prove.theory import DEADLOCK
 from cowpath.model.scenarios import Scenario
-from cowpath.model.stack.wellformed import FINITE, GIVEN
 from cowpath.model.trace.trace import Trace, replay
 
 ANY = "any requests"
@@ -35,7 +35,6 @@ _REACH = Limits(max_states=200_000)  # of a counterexample's own instance: it is
 _SEARCHED = 3  # obligations not shown, for a counterexample to one: where z3 gave up there may be none
 Keep = Callable[[str, str], None]  # a relative file name, and what belongs into it
 _SLUG = re.compile(r"[^a-z0-9.]+")
-_NOTHING = ProofOutline(GIVEN, (), (), (), (), (), runs=(FINITE,))
 
 
 @dataclass(frozen=True)
@@ -201,7 +200,19 @@ def in_scope(design: Design, argument: ProofOutline, scenarios: Sequence[Scenari
 
 def argument_of(design: Design) -> ProofOutline:
     """Return the design's argument; one without claims of its own if it has none."""
-    return design.proof or _NOTHING
+    return design.proof or ProofOutline((), (), (), (), (), theorems_of(design, ()))
+
+
+def theorems_of(design: Design, named: Sequence[str]) -> tuple[str, ...]:
+    """Return which of the named theorems may be asked of the design; none named: all.
+
+    These are freedom from deadlock, termination, and the properties that its proof is of; of a design that
+    brings none, all that it claims of every state.
+    """
+    always = [claim.name for claim in design.system.properties if claim.kind == ALWAYS and claim.standard]
+    own = design.proof.theorems if design.proof is not None else always
+    asked = dict.fromkeys((*own, DEADLOCK, TERMINATION))
+    return tuple(name for name in named if name in asked) if named else tuple(asked)
 
 
 def _cases(design: Design, scenarios: Sequence[Scenario]) -> list[Case]:

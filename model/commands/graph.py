@@ -53,6 +53,8 @@ def graph(
     """
     (design,), (scenario,) = find_designs([name]), find_scenarios([wanted])
     case = Case(design, scenario, reduced)
+    if quotient and not scenario.has_disk:
+        raise InputError("--quotient: is by the stages of clusters; accepted: for a design with disks")
     check_target(path, form)
     with Console(stderr=True).status("") as status:  # nothing is written where there is no terminal
         explored = state_graphs.explore(case, most, lambda states: status.update(f"{states:,} states"))

@@ -76,7 +76,7 @@ def make_plan(
     check_properties(chosen, properties)
     plan = batch.Plan(chosen, on, properties, engine, limits, tuple(reductions), reduced)
     for case in plan.cases or [Case(chosen[0], on[0], reduced)]:
-        case.geometry  # noqa: B018, worked out here
+        case.instance  # noqa: B018, worked out here
     return plan
 
 
@@ -92,7 +92,7 @@ def check_expectations(chosen: Sequence[Design], on: Sequence[Scenario]) -> None
     """Raise `InputError` where a scenario expects something of a design that there is not."""
     known = {*DESIGNS, *(design.name for design in chosen)}
     for scenario in on:
-        unknown = sorted(set(scenario.expect) - known)
+        unknown = sorted(set(scenario.expect) - known) if scenario.has_disk else ()
         if unknown:
             accepted = ", ".join(sorted(known))
             raise InputError(f"{scenario.slug}: expect: unknown design '{unknown[0]}'; accepted: {accepted}")

@@ -100,6 +100,16 @@ class Design:
         return tuple(name for name in named if name in self.meanings) if names else self.standard
 
     @property
+    def has_disks(self) -> bool:
+        """Whether it is a block stack, whose scenarios have disks and requests."""
+        return "covers" in self.system.parameters
+
+    @property
+    def known_kinds(self) -> tuple[str, ...]:
+        """The kinds of request that its system tells apart: all bundled ones, then its own."""
+        return (*KINDS, *(kind for kind in self.kinds if kind not in KINDS))
+
+    @property
     def kinds(self) -> tuple[str, ...]:
         """The kinds of request that it has a place for."""
         return kinds_of(self.parts) if self.parts else KINDS
@@ -111,6 +121,8 @@ class Design:
 
     def unsupported(self, scenario: Scenario) -> str | None:
         """Return what of the scenario the design does not have, in words; None if it has all."""
+        if scenario.has_disk != self.has_disks:
+            return "disk" if scenario.has_disk else "[sizes] to set"
         used = dict.fromkeys(request.kind for request in scenario.requests)
         missing = [kind for kind in used if kind not in self.kinds]
         if scenario.on_cbw_error == "break-snapshot" and "on_cbw_error" not in self.options:

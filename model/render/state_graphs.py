@@ -31,12 +31,13 @@ class Explored:
     @property
     def clusters(self) -> tuple[str, ...]:
         """What the clusters are called."""
-        return tuple(name.removeprefix("cluster ") for name in self.narrowed.model.instance.names["Cluster"])
+        clusters = self.narrowed.model.instance.names.get("Cluster", ())
+        return tuple(name.removeprefix("cluster ") for name in clusters)
 
     @property
     def requests(self) -> tuple[str, ...]:
         """What the requests are called."""
-        return self.narrowed.model.instance.names["Request"]
+        return self.narrowed.model.instance.names[self.narrowed.model.system.owners.name]
 
     def falls(self, node: Node) -> tuple[str, ...]:
         """Return the properties that fall in a state, a deadlock first."""
@@ -98,7 +99,7 @@ def explore(
 ) -> Explored:
     """Return the graph of the case. Raises `TooLarge`, and `ScenarioError` if there is no such disk."""
     design, system, claims = case.design, case.design.system, []
-    for k in range(len(case.geometry.clusters)):
+    for k in range(len(case.geometry.clusters) if case.scenario.has_disk else 0):
         s, cluster = State(system, None), Const(Cluster, k)
         facts = {"done": s.done[cluster]}
         facts |= {"copying": life.copying(s, cluster), "changed": life.changed(s, cluster)}

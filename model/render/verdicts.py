@@ -65,7 +65,11 @@ def _cell(result: Result | None) -> Text:
 def details(result: Result) -> Iterator[Text | str]:
     """Yield the lines that say all about one run but the traces."""
     found = result.exploration
-    yield _reduction(result) or f"The disk is explored whole, in {len(result.case.geometry.cells)} cells."
+    if not result.scenario.has_disk:
+        yield result.case.disk
+    else:
+        whole = f"The disk is explored whole, in {len(result.case.geometry.cells)} cells."
+        yield _reduction(result) or whole
     extent = "all" if found.complete else "the first"
     explored = f"{_count(found.states, 'state')}, {_count(found.transitions, 'transition')}"
     yield (
@@ -100,7 +104,7 @@ def _search(search: Starvation) -> str:
 
 def _reduction(result: Result) -> str | None:
     """Return how the disk was reduced; None where it was explored as it is."""
-    return result.case.disk if result.case.reduced else None
+    return result.case.disk if result.case.reduced and result.scenario.has_disk else None
 
 
 def totals(results: Sequence[Result], seconds: float) -> str:

@@ -24,8 +24,11 @@ LONGEST_DISK = 1 << 40
 """Bytes; a longer disk is refused as overlong."""
 MOST_REQUESTS = 16
 """Requests in one scenario, after expanding `count`."""
+MOST_ELEMENTS = 64
+"""Elements of one sort of a system that says its own sizes."""
 
 _TOP_KEYS = ("name", "shows", "unit", "sectors", "cluster", "secondary", "options", "request", "expect")
+_OWN_KEYS = ("name", "shows", "sizes", "parameters", "names", "expect")
 _SECONDARY_KEYS = ("request_alignment", "protocol_alignment", "copy_on_read")
 _OPTION_KEYS = ("quiesced_checkpoint", "drain_on_stop", "on_cbw_error")
 _REQUEST_KEYS = ("kind", "at", "count", "stream", "fault")
@@ -57,6 +60,9 @@ class Scenario:
     `cluster` is the backup job's copy unit; `request_alignment` belongs to the secondary disk's own node,
     `protocol_alignment` to the node below it. `in_bytes` tells that a size was written in bytes, so that
     positions are best shown in bytes. `slug` is the short name: the file's stem.
+
+    A scenario of a system that is no block stack has no disk (`size` is 0) and no requests, but the `sizes`
+    of the system's sorts, its rigid `parameters` as the file has them, and `names` of elements, by sort.
     """
 
     name: str
@@ -74,6 +80,14 @@ class Scenario:
     expect: Mapping[str, Mapping[str, str | int]] = field(default_factory=dict, hash=False)
     in_bytes: bool = False
     slug: str = ""
+    sizes: Mapping[str, int] = field(default_factory=dict, hash=False)
+    parameters: Mapping[str, object] = field(default_factory=dict, hash=False)
+    names: Mapping[str, tuple[str, ...]] = field(default_factory=dict, hash=False)
+
+    @property
+    def has_disk(self) -> bool:
+        """Whether it is of a block stack, and not of a system that says its own sizes."""
+        return self.size > 0
 
 
 def load(path: str | Path, designs: Collection[str] | None = None) -> Scenario:
@@ -149,14 +163,19 @@ class _Reader:
 
     def scenario(self, document: dict[str, object]) -> Scenario:
         """Check a whole document and build its scenario."""
-        top = self._top
-        _table(document, top, _TOP_KEYS)
+        top, own = self._top, "sizes" in document
+        _table(document, top, _OWN_KEYS if own else (*_TOP_KEYS, *_OWN_KEYS[2:5]))
         name = _text(document, "name", top)
         if name is None:
             raise top.key("name").error("missing; accepted: a text of one line")
         if not name.strip() or len(name.splitlines()) != 1:
             raise top.key("name").error(f"{shown(name)} is not a name; accepted: a text of one line")
         shows = " ".join((_text(document, "shows", top) or "").split())
+        if own:
+            return self._own(document, name.strip(), shows)
+        for key in ("parameters", "names"):
+            if key in document:
+                raise top.key(key).error("is for systems that say their own sizes; accepted: with [sizes]")
         if "unit" in document:
             self._sectors = bool(_choice(document["unit"], ("sectors",), top.key("unit")))
         self._size = size = self._disk(document)
@@ -198,6 +217,34 @@ class _Reader:
             expect=expect,
             in_bytes=self._in_bytes,
             slug=self._slug,
+        )
+
+    def _own(self, document: Mapping[str, object], name: str, shows: str) -> Scenario:
+        """Build the scenario of a system that is no block stack."""
+        where = self._top.key("sizes")
+        sizes: dict[str, int] = {}
+        for sort, size in _table(document["sizes"], where, None).items():
+            if not isinstance(size, int) or isinstance(size, bool) or not 1 <= size <= MOST_ELEMENTS:
+                raise where.key(sort).error(f"{shown(size)}; accepted: a number from 1 to {MOST_ELEMENTS}")
+            sizes[sort] = size
+        where = self._top.key("names")
+        names: dict[str, tuple[str, ...]] = {}
+        for sort, words in _table(document.get("names", {}), where, None).items():
+            if not isinstance(words, list) or not all(isinstance(w, str) and w.strip() for w in words):
+                raise where.key(sort).error(f"{shown(words)}; accepted: a list of names")
+            names[sort] = tuple(words)
+        parameters = _table(document.get("parameters", {}), self._top.key("parameters"), None)
+        return Scenario(
+            name=name,
+            shows=shows,
+            size=0,
+            cluster=SECTOR,
+            requests=(),
+            expect=self._expect(document, own=True),
+            slug=self._slug,
+            sizes=sizes,
+            parameters=parameters,
+            names=names,
         )
 
     # -- sizes
@@ -330,15 +377,18 @@ class _Reader:
 
     # -- expectations
 
-    def _expect(self, document: Mapping[str, object]) -> dict[str, dict[str, str | int]]:
+    def _expect(
+        self, document: Mapping[str, object], *, own: bool = False
+    ) -> dict[str, dict[str, str | int]]:
         where = self._top.key("expect")
         tables = _table(document.get("expect", {}), where, self._designs, what="design")
-        return {design: _expectations(table, where.key(design)) for design, table in tables.items()}
+        known = None if own else (*PROPERTIES, "states")
+        return {design: _expectations(table, where.key(design), known) for design, table in tables.items()}
 
 
-def _expectations(raw: object, where: _Where) -> dict[str, str | int]:
+def _expectations(raw: object, where: _Where, known: Collection[str] | None) -> dict[str, str | int]:
     expected: dict[str, str | int] = {}
-    for name, value in _table(raw, where, (*PROPERTIES, "states"), what="property").items():
+    for name, value in _table(raw, where, known, what="property").items():
         if name != "states":
             expected[name] = _choice(value, VERDICTS, where.key(name))
         elif isinstance(value, int) and not isinstance(value, bool) and value >= 1:
