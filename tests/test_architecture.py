@@ -67,6 +67,7 @@ LAYERS = {
         "runs",
         "monitor",
         "campaign",
+        "own",
         "mutants",
         "commands",
     ),
