@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from types import ModuleType
 from typing import TypeVar
 
-from cowpath.conformance.own.explore import Model, Plan
 from cowpath.conformance.own.explorer import Way
+from cowpath.conformance.own.result import Model, Plan
 
 Test = TypeVar("Test", bound=Callable[..., object])
 MARK = "__cowpath_schedules__"

@@ -18,7 +18,7 @@ from typing import Any
 from cowpath.conformance.own.points import Point, Wanted, insert
 
 Edit = Callable[[ast.Module, str, ModuleType], None]
-"""What else is done to a module's tree before it is compiled: pytest's rewriting of assertions, a mutation."""
+"""What else is done to a module's tree before it is compiled: assertions rewritten, a mutation."""
 
 
 class SourceError(Exception):

@@ -51,6 +51,10 @@ class _Swap:
             ):
                 self.look(value)
 
+    def own(self, value: Any) -> bool:
+        """Tell whether it is a class of the modules, or an object of one."""
+        return (value if isinstance(value, type) else type(value)).__module__ in self.names
+
     def condition(self, condition: threading.Condition) -> None:
         """Give a condition another lock, and that lock's methods, which it has as its own."""
         lock, before = vars(condition)["_lock"], dict(vars(condition))
@@ -85,11 +89,11 @@ def swapped(modules: Sequence[ModuleType], objects: Sequence[object]) -> Iterato
         for each in (*modules, *objects):
             swap.look(each)
         for handler in (reference() for reference in logging._handlerList):  # type: ignore[attr-defined]
-            if isinstance(getattr(handler, "lock", None), (_LOCK, _RLOCK)):
-                swap.put(handler, "lock", handler.lock)
-        swap.put(logging, "_lock", logging._lock)
+            if isinstance(lock := getattr(handler, "lock", None), (_LOCK, _RLOCK)):
+                swap.put(handler, "lock", lock)
+        swap.put(logging, "_lock", vars(logging)["_lock"])
         pool = concurrent.futures.thread
-        swap.put(pool, "_global_shutdown_lock", pool._global_shutdown_lock)  # type: ignore[attr-defined]
+        swap.put(pool, "_global_shutdown_lock", vars(pool)["_global_shutdown_lock"])
         yield
     finally:
         for back in reversed(swap.undo):

@@ -4,128 +4,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from types import ModuleType
-from typing import Protocol
 
 from cowpath.conformance.own import text
 from cowpath.conformance.own.exchange import Edit
-from cowpath.conformance.own.explorer import Explorer, OwnRun, Watching, Way, modules_of
+from cowpath.conformance.own.explorer import Explorer, OwnRun, Way, modules_of
+from cowpath.conformance.own.result import STRATEGIES, Explored, Found, Model, Plan
 from cowpath.conformance.scheduler.kernel import Strategy
 from cowpath.conformance.scheduler.schedule import Replay, Schedule
-from cowpath.conformance.strategies.portfolio import STRATEGIES as ALL
 from cowpath.conformance.strategies.reducer import reduce
 from cowpath.conformance.strategies.simple import Sequential
-from cowpath.model.language.verdict import Verdict
 
-STRATEGIES = {name: ALL[name] for name in ("portfolio", "random", "pct", "pos", "urw", "dfs")}
-"""Those that need not know what a step accesses: of code that is not ours, nobody does."""
 _GIVEN_UP = "pruned"
-
-
-@dataclass(frozen=True)
-class Refused:
-    """That a model does not explain a run: why, and where the model was, in words."""
-
-    reason: str
-    states: Sequence[str]
-
-
-class Model(Protocol):
-    """What judges the runs: it watches them, and then says which it does not explain."""
-
-    def watching(self) -> Watching:
-        """Return what is to be seen of the runs."""
-
-    def judge(self, run: OwnRun) -> Refused | None:
-        """Return why the run is refused, None if it is explained."""
-
-    def modules(self) -> Sequence[ModuleType]:
-        """Return the modules of what is watched."""
-
-    def coverage(self) -> str:
-        """Return in words how much of the model the runs have been through."""
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What to run, and how often. `most`: runs that may go into making the schedule short."""
-
-    schedules: int = 1000
-    strategy: str = "portfolio"
-    seed: int = 0
-    most: int = 300
-    way: Way = Way()
-
-    def __post_init__(self) -> None:
-        if self.strategy not in STRATEGIES:
-            raise ValueError(f"strategy={self.strategy!r}; accepted: {', '.join(STRATEGIES)}")
-        if self.schedules < 1:
-            raise ValueError(f"schedules={self.schedules}; accepted: 1 or more")
-
-
-@dataclass(frozen=True)
-class Found:
-    """A run that fails. `kind` is the scheduler's word, or `refused` where it was the model.
-
-    `number` counts the schedules up to it; `replays` what it took to make it short, which `minimal` says was
-    done to the end.
-    """
-
-    kind: str
-    reason: str
-    run: OwnRun
-    number: int
-    refused: Refused | None = None
-    replays: int = 0
-    minimal: bool = False
-
-    @property
-    def token(self) -> str:
-        """What replays it."""
-        return str(self.run.schedule)
-
-    @property
-    def error(self) -> BaseException | None:
-        """What was raised, if it was that."""
-        return self.run.failure.error if self.run.failure else None
-
-
-@dataclass(frozen=True)
-class Explored:
-    """What came of it. `exhausted`: the strategy has nothing left to try.
-
-    `coverage` is of the model that judged, in words; empty if none did.
-    """
-
-    plan: Plan
-    found: Found | None
-    schedules: int
-    seconds: float
-    exhausted: bool
-    interrupted: bool
-    coverage: str
-    explorer: Explorer = field(repr=False)
-
-    @property
-    def verdict(self) -> Verdict:
-        """Violated if a schedule fails; holds, as far as was asked for, if all were run."""
-        if self.found is not None:
-            return Verdict.VIOLATED
-        return Verdict.UNDETERMINED if self.interrupted or not self.schedules else Verdict.HOLDS
-
-    def __str__(self) -> str:
-        return "\n".join(text.explored(self))
-
-    def check(self) -> Explored:
-        """Raise ScheduleError, from what was raised in the run, if a schedule fails; return this if not."""
-        if self.found is not None:
-            raise ScheduleError(f"a schedule fails\n{self}") from self.found.error
-        return self
-
-
-class ScheduleError(AssertionError):
-    """A schedule fails; the message has it."""
 
 
 class Exploration:
@@ -149,7 +40,7 @@ class Exploration:
         self.began = time.perf_counter()
 
     def explore(self, on_progress: Callable[[int], None] = lambda schedules: None) -> Explored:
-        """Run schedules until one fails; the first is the default one. After Ctrl-C the rest is undetermined."""
+        """Run schedules until one fails, the default one first. After Ctrl-C the rest is undetermined."""
         found, exhausted, interrupted = None, False, False
         try:
             with self.explorer.active():
@@ -171,6 +62,17 @@ class Exploration:
             found = self.examine(self.explorer.run(Replay(Schedule.parse(token))))
         self.schedules = 1
         return self._explored(found, False, False)
+
+    def again(self, result: Explored) -> Explored:
+        """Run the schedule that fails once more: what the test prints, and leaves behind, is then its."""
+        assert result.found is not None
+        with self.explorer.active():
+            last = self.examine(self.explorer.run(Replay(Schedule.parse(result.found.token))))
+        if last is None:
+            return result
+        found = replace(result.found, run=last.run)
+        result = replace(result, found=found)
+        return replace(result, text="\n".join(text.explored(result)))
 
     def examine(self, run: OwnRun) -> Found | None:
         """Return what is wrong with a run, None if nothing is.
@@ -209,9 +111,10 @@ class Exploration:
     def _explored(self, found: Found | None, exhausted: bool, interrupted: bool) -> Explored:
         seconds = time.perf_counter() - self.began
         coverage = self.model.coverage() if self.model else ""
-        return Explored(
+        result = Explored(
             self.plan, found, self.schedules, seconds, exhausted, interrupted, coverage, self.explorer
         )
+        return replace(result, text="\n".join(text.explored(result)))
 
 
 def explore(

@@ -182,10 +182,8 @@ class Explorer:
         where = (
             "" if own is None else f" at {_line(own)} ({Path(own.f_code.co_filename).name}:{own.f_lineno})"
         )
-        return (
-            f"{task.name if task else MAIN} has not come back for {self.way.patience:g} s{where}: it waits for"
-            " something that is no lock of the run's, or computes without end"
-        )
+        lead = f"{task.name if task else MAIN} has not come back for {self.way.patience:g} s{where}"
+        return f"{lead}: it waits for something that is no lock of the run's, or computes without end"
 
     def _point(self, number: int, entering: bool) -> None:
         running = inside()

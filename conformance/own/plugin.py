@@ -17,9 +17,10 @@ import pytest
 
 from cowpath.conformance.own.decorator import Wish, wish_of
 from cowpath.conformance.own.exchange import SourceError
-from cowpath.conformance.own.explore import Exploration, Explored, Found, ScheduleError
+from cowpath.conformance.own.explore import Exploration
 from cowpath.conformance.own.explorer import modules_of
-from cowpath.conformance.scheduler.schedule import Replay, ReplayError, Schedule
+from cowpath.conformance.own.result import Explored
+from cowpath.conformance.scheduler.schedule import ReplayError, Schedule
 from cowpath.conformance.scheduler.substrate import HangError
 
 
@@ -69,26 +70,36 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
         pytest.fail("@schedules is for threads; an async test has none", pytrace=False)
     names = pyfuncitem._fixtureinfo.argnames
     arguments = {name: pyfuncitem.funcargs[name] for name in names}
-    drawn = getattr(pyfuncitem.obj, "hypothesis", None)
-    if drawn is None:
+    given = getattr(pyfuncitem.obj, "hypothesis", None)
+    if given is None:
         _run(pyfuncitem, wish, pyfuncitem.obj, arguments)
         return True
-    inner = drawn.inner_test
+    if pyfuncitem.config.getoption("--cowpath-replay") is not None:
+        pytest.fail(
+            "--cowpath-replay: of a test of @given Hypothesis replays the example itself", pytrace=False
+        )
+    inner = given.inner_test
 
     @functools.wraps(inner)
-    def each(*given: Any, **options: Any) -> None:
+    def each(*drawn: Any, **options: Any) -> None:
         __tracebackhide__ = True
-        _run(pyfuncitem, wish, functools.partial(inner, *given), options)
+        _run(pyfuncitem, wish, functools.partial(inner, *drawn), options, drawn=True)
 
-    drawn.inner_test = each
+    given.inner_test = each
     try:
         pyfuncitem.obj(**arguments)
     finally:
-        drawn.inner_test = inner
+        given.inner_test = inner
     return True
 
 
-def _run(item: pytest.Function, wish: Wish, test: Callable[..., object], arguments: dict[str, Any]) -> None:
+def _run(
+    item: pytest.Function,
+    wish: Wish,
+    test: Callable[..., object],
+    arguments: dict[str, Any],
+    drawn: bool = False,
+) -> None:
     __tracebackhide__ = True
     config = item.config
     token = config.getoption("--cowpath-replay")
@@ -111,26 +122,28 @@ def _run(item: pytest.Function, wish: Wish, test: Callable[..., object], argumen
         raise KeyboardInterrupt
     if result.found is not None:
         if not token:
-            result = _once_more(item, exploration, result, result.found)
-        raise ScheduleError(_says(item, result)) from (result.found.error if result.found else None)
+            capture: Any = config.pluginmanager.getplugin("capturemanager")
+            if capture is not None:
+                capture.read_global_capture()  # all the other runs have printed, too
+            result = exploration.again(result)
+        _fail(item, result, drawn)
 
 
-def _once_more(item: pytest.Function, exploration: Exploration, result: Explored, found: Found) -> Explored:
-    """Run the schedule that is shown last, so that what is printed, and the traceback's objects, are its."""
-    capture: Any = item.config.pluginmanager.getplugin("capturemanager")
-    if capture is not None:
-        capture.read_global_capture()
-    with exploration.explorer.active():
-        run = exploration.explorer.run(Replay(Schedule.parse(found.token)))
-    last = exploration.examine(run)
-    return (
-        Explored(**{**vars(result), "found": Found(**{**vars(found), "run": last.run})}) if last else result
-    )
-
-
-def _says(item: pytest.Function, result: Explored) -> str:
-    token = result.found.token if result.found else ""
-    return f"a schedule fails\n{result}\nto see it again: pytest '{item.nodeid}' --cowpath-replay '{token}'"
+def _fail(item: pytest.Function, result: Explored, drawn: bool) -> None:
+    """Raise what was raised in the run, with the schedule as its note; else fail, with nothing but that."""
+    assert result.found is not None
+    __tracebackhide__ = result.found.error is not None
+    says = f"a schedule fails\n{result}"
+    if not drawn:
+        says += f"\nto see it again: pytest '{item.nodeid}' --cowpath-replay '{result.found.token}'"
+    error = result.found.error
+    if error is None:
+        pytest.fail(says, pytrace=False)
+    trace = error.__traceback__
+    while trace is not None and trace.tb_frame.f_code.co_filename not in result.explorer.files:
+        trace = trace.tb_next
+    error.add_note(says)
+    raise error.with_traceback(trace)
 
 
 def _rewriting(config: pytest.Config, module: ModuleType) -> Callable[[Any, str, ModuleType], None]:

@@ -6,13 +6,10 @@ import textwrap
 import traceback
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from cowpath.conformance.campaign.grid import Row, fitting
 from cowpath.conformance.own.explorer import MAIN, Explorer, OwnRun
-
-if TYPE_CHECKING:
-    from cowpath.conformance.own.explore import Explored, Found
+from cowpath.conformance.own.result import Explored, Found
 
 WIDTH = 100
 _MOST = 40  # rows of a drawing
