@@ -187,7 +187,7 @@ class Explorer:
 
     def _point(self, number: int, entering: bool) -> None:
         running = inside()
-        if running is not None:
+        if running is not None and not running.atomic:
             running.switch_point()
             running.entering = entering
             name = running.running_task().name

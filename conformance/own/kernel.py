@@ -43,7 +43,8 @@ class TimedKernel(Kernel):
     """Runs tasks that wait in places of their own, for as long as they say.
 
     `told` is called at the end of every step; `place` says in words where a task is. `threads` are those of
-    the run, by their tasks' numbers. `entering`: the next lock is taken at a point where others could come.
+    the run, by their tasks' numbers. `entering`: the next lock is taken at a point where others could come;
+    `atomic`: nobody may come, since what runs is no part of the code under test.
     """
 
     def __init__(self, substrate: Substrate, limit: int = 10_000, hasty: bool = False) -> None:
@@ -63,6 +64,7 @@ class TimedKernel(Kernel):
         self.threads: dict[int, threading.Thread] = {}
         self.swallowed = 0
         self.entering = False
+        self.atomic = False
 
     @property
     def clock(self) -> float:
@@ -75,8 +77,9 @@ class TimedKernel(Kernel):
         """End a step: another task may go on. Raises Abandoned when the run is over."""
         if self.ending:
             self.give_way()
-        self.entering = False
-        self.pause()
+        if not self.atomic:
+            self.entering = False
+            self.pause()
 
     def give_way(self) -> None:
         """Unwind the task that asks for it. One that swallows it again and again is left where it is."""
@@ -96,6 +99,8 @@ class TimedKernel(Kernel):
         """Wait until `wake_all` is called on the place, or for so long; return whether it was in time."""
         if self.ending:
             self.give_way()
+        if self.atomic:
+            raise RuntimeError("what a watch asks for must not wait, or take a lock that another thread has")
         waiter = Waiter(self.running(), place)
         place.append(waiter)
         if seconds is not None:

@@ -23,7 +23,7 @@ _SIMPLE = ast.Expr | ast.Assign | ast.AugAssign | ast.AnnAssign | ast.Delete | a
 
 @dataclass(frozen=True)
 class Point:
-    """A statement: the function that it is in, by its qualified name, and the statement's own first line."""
+    """A statement: the function that it is in, by its qualified name without `<locals>`, and its text."""
 
     file: str
     line: int
@@ -41,19 +41,19 @@ class Point:
 class Wanted:
     """What to put in: at statements or not; which functions' calls, and which statements, are watched.
 
-    Functions are named by what they are called in the module, statements by `Point.name`, which may leave
-    out the beginning of the function's.
+    Calls are (file, function's name), where the file may be empty and mean any; statements are named by
+    `Point.name`. Of a function's name the beginning may be left out.
     """
 
     statements: bool
-    calls: frozenset[str] = frozenset()
+    calls: frozenset[tuple[str, str]] = frozenset()
     begun: frozenset[str] = frozenset()
     made: frozenset[str] = frozenset()
 
 
-def names(point: Point, wanted: Collection[str]) -> list[str]:
-    """Return those of the wanted names that mean the point's statement."""
-    return [name for name in wanted if point.name == name or point.name.endswith(f".{name}")]
+def meant(name: str, wanted: Collection[str]) -> list[str]:
+    """Return those of the wanted names that mean what has this name."""
+    return [each for each in wanted if name == each or name.endswith(f".{each}")]
 
 
 def insert(tree: ast.Module, source: str, file: str, wanted: Wanted, first: int) -> list[Point]:
@@ -98,9 +98,10 @@ class _Inserter(ast.NodeTransformer):
 
     def function(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
         name = ".".join([*self.scope, node.name])
-        watched = name in self.wanted.calls
+        here = {called for file, called in self.wanted.calls if file in ("", self.file)}
+        watched = bool(meant(name, here))
         self.inside.append(_Function(name, watched, _shared(node)))
-        self.scope += [node.name, "<locals>"]
+        self.scope.append(node.name)
         documented = ast.get_docstring(node, clean=False) is not None
         head, body = node.body[:documented], node.body[documented:]
         body = self.block(body)
@@ -108,7 +109,7 @@ class _Inserter(ast.NodeTransformer):
             body = _bracketed(name, body, node)
         node.body = head + body or [ast.copy_location(ast.Pass(), node)]
         self.inside.pop()
-        del self.scope[-2:]
+        self.scope.pop()
 
     # -- statements
 
@@ -133,9 +134,9 @@ class _Inserter(ast.NodeTransformer):
             before.append(
                 self.told(POINT, node, self.number(point), ast.Constant(isinstance(node, ast.With)))
             )
-        if names(point, self.wanted.begun):
+        if meant(point.name, self.wanted.begun):
             before.append(self.told(BEGUN, node, self.number(point)))
-        made = names(point, self.wanted.made)
+        made = meant(point.name, self.wanted.made)
         if made and isinstance(node, ast.Return):
             value = node.value or ast.Constant(None)
             node.value = _call(MADE, node, ast.Constant(self.number(point)), value)
