@@ -39,6 +39,7 @@ class Exchange:
     ) -> None:
         self.modules = modules
         self.points: list[Point] = []
+        self.functions: list[FunctionType] | None = None  # looked for once: it takes a while
         self.codes: dict[str, Mapping[tuple[str, int], CodeType]] = {}
         for module in modules:
             compiled = _compile(module, wanted, len(self.points), before, after)
@@ -49,8 +50,10 @@ class Exchange:
     def made(self, calls: Mapping[str, Callable[..., Any]]) -> Iterator[list[FunctionType]]:
         """Exchange the code, with `calls` as what the points call; yield the functions that have points."""
         undo: list[tuple[FunctionType, CodeType]] = []
+        if self.functions is None:
+            self.functions = functions(self.codes)
         try:
-            for function in functions(self.codes):
+            for function in self.functions:
                 old = function.__code__
                 new = self.codes[old.co_filename].get((old.co_qualname, old.co_firstlineno))
                 if new is not None and new.co_freevars == old.co_freevars:

@@ -39,7 +39,7 @@ class Exploration:
         self.schedules = 0
         self.began = time.perf_counter()
 
-    def explore(self, on_progress: Callable[[int], None] = lambda schedules: None) -> Explored:
+    def explore(self, on_run: Callable[[OwnRun], None] = lambda run: None) -> Explored:
         """Run schedules until one fails, the default one first. After Ctrl-C the rest is undetermined."""
         found, exhausted, interrupted = None, False, False
         try:
@@ -47,7 +47,7 @@ class Exploration:
                 for strategy in self._strategies():
                     run = self.explorer.run(strategy)
                     self.schedules += 1
-                    on_progress(self.schedules)
+                    on_run(run)
                     if (found := self.examine(run)) is not None:
                         found = self._short(found)
                         break

@@ -100,9 +100,16 @@ class Watching:
         """Begin to watch a run; return the list that events go to."""
         return []
 
+    def seen_events(self) -> Sequence[Any]:
+        """Return what has been seen of the run under way."""
+        return ()
+
 
 class Explorer:
-    """Runs a test; `modules` are those that are interrupted, `objects` what may have locks already."""
+    """Runs a test; `modules` are those that are interrupted, `objects` what may have locks already.
+
+    `made` is the code of another explorer of the same, which need not be made again.
+    """
 
     def __init__(
         self,
@@ -113,6 +120,7 @@ class Explorer:
         objects: Sequence[object] = (),
         before: exchange.Edit | None = None,
         after: exchange.Edit | None = None,
+        made: exchange.Exchange | None = None,
     ) -> None:
         self.test, self.modules, self.way, self.objects = test, modules, way, objects
         self.watching = watching or Watching()
@@ -121,13 +129,13 @@ class Explorer:
         self.kernel.place = self.place
         wanted = self.watching.wanted
         wanted = Wanted(way.points == STATEMENTS, wanted.calls, wanted.begun, wanted.made)
-        self.exchange = exchange.Exchange(modules, wanted, before, after)
+        self.exchange = made or exchange.Exchange(modules, wanted, before, after)
         self.watching.prepare(self.exchange.points)
         self.files = {str(module.__file__) for module in modules}
         self.labels = [str(number) for number in range(len(self.exchange.points))]
         self.made: list[Made] = []
         self.runs = 0
-        self.exchanged = 0
+        self.exchanged: set[str] = set()
 
     @contextmanager
     def active(self) -> Iterator[Explorer]:
@@ -139,7 +147,8 @@ class Explorer:
             stack.callback(self.kernel.stacks.close)
             stack.enter_context(replaced(self.modules))
             calls = {points.POINT: self._point, **self.watching.calls()}
-            self.exchanged = len(stack.enter_context(self.exchange.made(calls)))
+            functions = stack.enter_context(self.exchange.made(calls))
+            self.exchanged = {function.__qualname__ for function in functions}
             stack.callback(random.setstate, state)
             if collecting:
                 stack.callback(gc.enable)

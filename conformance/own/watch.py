@@ -84,6 +84,19 @@ class Watch:
             _accept("sight", sight, told, "labels of the steps")
             self.seen = frozenset(sight)
 
+    def seen_as(self, sight: str) -> Watch:
+        """Return a watch of the same that sees as much as it says."""
+        return Watch(
+            self.vocabulary.system,
+            self.vocabulary.instance,
+            calls=self.calls,
+            steps=self.steps,
+            waits=self.waits,
+            facts=self.facts,
+            owner=self.owner,
+            sight=sight,
+        )
+
     @cached_property
     def oracle(self) -> Oracle:
         """The model, made ready to judge."""
@@ -163,6 +176,19 @@ class _Eyes(Watching):
         """Begin to watch a run."""
         self.events, self.lives = [], {}
         return self.events
+
+    def seen_events(self) -> Sequence[Any]:
+        """Return what has been seen of the run under way."""
+        return self.events
+
+    def owner_of(self, thread: str) -> int | None:
+        """Return which owner a thread of the run is now, or will be; None if it is none."""
+        life = self.lives.get(thread, _Life())
+        if life.owner is not None:
+            return life.owner
+        name = self.watch.owner(thread, life.number) if self.watch.owner else thread
+        owners = self.watch.vocabulary.owners
+        return owners.index(name) if name in owners else None
 
     # -- called by the code under test
 
