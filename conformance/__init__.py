@@ -1,7 +1,7 @@
 """The harness: schedules the threaded block stack, and anybody's threads, and holds them against a model.
 
 Of what is for anybody's code, the names are here: `explore`, `replay`, `schedules`, `Watch`, `Call`,
-`state_machine`, and `Explored`, which the first two return. Each is imported when it is first asked for.
+`instance`, `state_machine`, and `Explored`, which the first two return. Each is imported when it is asked for.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from cowpath.conformance.own.decorator import schedules
     from cowpath.conformance.own.explore import explore, replay
+    from cowpath.conformance.own.instance import instance
     from cowpath.conformance.own.machine import state_machine
     from cowpath.conformance.own.result import Explored
     from cowpath.conformance.own.watch import Call, Watch
@@ -21,11 +22,12 @@ _FROM = {
     "Explored": "result",
     "Watch": "watch",
     "explore": "explore",
+    "instance": "instance",
     "replay": "explore",
     "schedules": "decorator",
     "state_machine": "machine",
 }
-__all__ = ["Call", "Explored", "Watch", "explore", "replay", "schedules", "state_machine"]
+__all__ = ["Call", "Explored", "Watch", "explore", "instance", "replay", "schedules", "state_machine"]
 
 
 def __getattr__(name: str) -> object:

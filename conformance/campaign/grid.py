@@ -49,7 +49,7 @@ def fitting(rows: Sequence[Row], width: int) -> Iterator[str]:
         lead = f"{number:>3}  {row.column if row.column != before else '':<{name}}  "
         lead += "  " * columns.index(row.column)
         yield from textwrap.wrap(
-            row.words, max(width, len(lead) + _NARROWEST),
+            f"{row.words}{'  ' * bool(row.remark)}{row.remark}", max(width, len(lead) + _NARROWEST),
             initial_indent=lead, subsequent_indent=" " * (len(lead) + 2),
             break_long_words=False, break_on_hyphens=False,
         )  # fmt: skip

@@ -90,7 +90,7 @@ def conform_command(
         wanted = Wanted(given.get("schedules"), strategies, given.get("seed"), sight, token)
         raise SystemExit(conform_tests(designs, wanted, json_path).exit_status)
     if token is not None:
-        raise BadInput(
+        raise InputError(
             "--token is of a test; accepted: FILE.py::TEST --token TOKEN. Of a design: cowpath replay"
         )
     for name in designs:
@@ -133,12 +133,12 @@ def _refuse(context: click.Context, names: Sequence[str]) -> None:
     """Refuse what does not go with tests."""
     for name in names:
         if not is_test_file(name):
-            raise BadInput(
+            raise InputError(
                 f"{name} is no file of tests under @schedules, as the others are; run it by itself"
             )
     for name, option in (("scenarios", "--scenario"), ("judge", "--as"), ("folder", "--log")):
         if context.params[name]:
-            raise BadInput(f"{option} is of designs; a test under @schedules says by itself what it runs")
+            raise InputError(f"{option} is of designs; a test under @schedules says by itself what it runs")
 
 
 def _said(context: click.Context, name: str) -> bool:

@@ -81,12 +81,12 @@ def mutants(
         for option in ("strategies", "seeds", "sight"):
             if context.get_parameter_source(option) is ParameterSource.COMMANDLINE:
                 shown = "--strategy" if option == "strategies" else f"--{option}"
-                raise BadInput(
+                raise InputError(
                     f"{shown} is of the stack's mutants; a test under @schedules says it by itself"
                 )
         raise SystemExit(hunt_own(names, functions, budget, path).exit_status)
     if functions:
-        raise BadInput("--function is of a file of tests; accepted: FILE.py --function NAME")
+        raise InputError("--function is of a file of tests; accepted: FILE.py --function NAME")
     chosen = [_find(name) for name in dict.fromkeys(names)] or list(MUTANTS)
     plan = Plan(tuple(dict.fromkeys(strategies)) or _MATRIX, seeds, budget, Sight(sight))
     try:

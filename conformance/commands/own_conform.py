@@ -11,17 +11,14 @@ import click
 from rich.console import Console
 from rich.text import Text
 
-from cowpath.conformance.own.exchange import SourceError
 from cowpath.conformance.own.explore import Exploration
 from cowpath.conformance.own.explorer import OwnRun
 from cowpath.conformance.own.result import STRATEGIES, Explored
-from cowpath.conformance.own.testfile import Test, TestFileError, find_tests
-from cowpath.conformance.own.vocabulary import WatchError
+from cowpath.conformance.own.testfile import Test, find_tests
 from cowpath.conformance.own.watch import Watch
-from cowpath.conformance.scheduler.schedule import ReplayError
 from cowpath.conformance.scheduler.substrate import HangError
 from cowpath.model.commands import files
-from cowpath.model.commands.inputs import BadInput
+from cowpath.model.language.errors import InputError
 from cowpath.model.language.verdict import Verdict, worst
 
 _GLANCE = 50  # schedules between two lines of progress
@@ -53,7 +50,7 @@ class Outcome:
 
 
 def conform_tests(names: Sequence[str], wanted: Wanted, json_path: str | None) -> Verdict:
-    """Explore the tests, print what came of it, and return the verdict on all. Raises BadInput."""
+    """Explore the tests, print what came of it, and return the verdict on all. Raises InputError."""
     try:
         if json_path not in (None, "-"):
             files.check_file(str(json_path), "--json")
@@ -67,8 +64,6 @@ def conform_tests(names: Sequence[str], wanted: Wanted, json_path: str | None) -
             if json_path is not None:
                 files.write(json_path, written)
             _show(outcomes)
-    except (files.OutputError, TestFileError, SourceError, WatchError, ReplayError, ValueError) as error:
-        raise BadInput(str(error)) from None
     except HangError as error:
         click.echo(f"undetermined: {error}")
         return Verdict.UNDETERMINED
@@ -77,18 +72,18 @@ def conform_tests(names: Sequence[str], wanted: Wanted, json_path: str | None) -
 
 def _check(tests: Sequence[Test], wanted: Wanted) -> None:
     if wanted.token is not None and len(tests) != 1:
-        raise BadInput(f"--token: {len(tests)} tests are chosen; accepted: one, as FILE.py::TEST")
+        raise InputError(f"--token: {len(tests)} tests are chosen; accepted: one, as FILE.py::TEST")
     for name in wanted.strategies:
         if name not in STRATEGIES:
-            raise BadInput(f"--strategy {name}: of a test's own code; accepted: {', '.join(STRATEGIES)}")
+            raise InputError(f"--strategy {name}: of a test's own code; accepted: {', '.join(STRATEGIES)}")
     if wanted.sight is not None:
         if wanted.sight not in ("white", "black"):
-            raise BadInput(
+            raise InputError(
                 f"--sight {wanted.sight}: of a test; accepted: white, black, or Watch(sight={{...}})"
             )
         for test in tests:
             if not isinstance(test.wish.model, Watch):
-                raise BadInput(f"--sight: {test.name} has no model to see with; accepted: model=Watch(...)")
+                raise InputError(f"--sight: {test.name} has no model to see with; accepted: model=Watch(...)")
 
 
 def _explore(tests: Sequence[Test], wanted: Wanted) -> list[Outcome]:

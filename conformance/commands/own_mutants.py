@@ -13,20 +13,19 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from cowpath.conformance.own.exchange import SourceError
-from cowpath.conformance.own.hunt import BaselineError, Hunt, Outcome
-from cowpath.conformance.own.testfile import TestFileError, find_tests
-from cowpath.conformance.own.vocabulary import WatchError
+from cowpath.conformance.own.hunt import Hunt, Outcome
+from cowpath.conformance.own.testfile import find_tests
 from cowpath.conformance.scheduler.substrate import HangError
 from cowpath.model.commands import files
-from cowpath.model.commands.inputs import BadInput, open_console
+from cowpath.model.commands.inputs import open_console
+from cowpath.model.language.errors import InputError
 from cowpath.model.language.verdict import Verdict
 
 
 def hunt_own(
     names: Sequence[str], functions: Sequence[str], schedules: int, json_path: str | None
 ) -> Verdict:
-    """Hunt the mutants, print what became of them, and return whether all were seen. Raises BadInput."""
+    """Hunt the mutants, print what became of them, and return whether all were seen. Raises InputError."""
     began = time.perf_counter()
     try:
         if json_path not in (None, "-"):
@@ -45,10 +44,8 @@ def hunt_own(
         if interrupted:
             left = len(hunt.mutants) - len(outcomes)
             click.echo(f"interrupted: {left} of {len(hunt.mutants)} are undetermined", err=json_path == "-")
-    except (files.OutputError, TestFileError, BaselineError, SourceError, WatchError, ValueError) as error:
-        raise BadInput(str(error)) from None
     except HangError as error:
-        raise BadInput(f"a test hangs as it is: {error}") from None
+        raise InputError(f"a test hangs as it is: {error}") from None
     if not all(outcome.killed for outcome in outcomes):
         return Verdict.VIOLATED
     return Verdict.UNDETERMINED if interrupted or not outcomes else Verdict.HOLDS

@@ -16,12 +16,13 @@ from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
 from cowpath.conformance.own.points import Point, Wanted, insert
+from cowpath.model.language.errors import InputError
 
 Edit = Callable[[ast.Module, str, ModuleType], None]
 """What else is done to a module's tree before it is compiled: assertions rewritten, a mutation."""
 
 
-class SourceError(Exception):
+class SourceError(InputError):
     """A module's source cannot be had, or is not what was imported; the message is one line."""
 
 

@@ -141,7 +141,7 @@ def explore(
     are those that exist already and may have locks.
 
     Raises SourceError if a module has no source to put points into, HangError if a thread waits for something
-    that the scheduler does not know, ValueError for a setting that is not accepted.
+    that the scheduler does not know, InputError for a setting that is not accepted.
     """
     way = Way(points, substrate, hasty, limit, patience)
     plan = Plan(schedules, strategy, seed, most, way)

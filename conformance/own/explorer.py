@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextvars
+import functools
 import gc
 import inspect
 import linecache
@@ -26,6 +27,7 @@ from cowpath.conformance.own.points import Point, Wanted
 from cowpath.conformance.scheduler.kernel import Failure, Strategy, Task
 from cowpath.conformance.scheduler.schedule import Schedule
 from cowpath.conformance.scheduler.substrate import Greenlets, HangError, PooledThreads
+from cowpath.model.language.errors import InputError
 
 STATEMENTS, SYNCHRONISATION = "statements", "synchronisation"
 POINTS = (STATEMENTS, SYNCHRONISATION)
@@ -45,11 +47,11 @@ class Made(NamedTuple):
 class OwnRun:
     """What happened in a run: statements, what a watch has seen, how it ended if not well.
 
-    `values` and `seen` are the kernel's.
+    An event comes with how many statements had begun by then. `values` and `seen` are the kernel's.
     """
 
     made: Sequence[Made]
-    events: Sequence[Any]
+    events: Sequence[tuple[int, Any]]
     failure: Failure | None
     values: Sequence[int]
     seen: Sequence[tuple[str, Sequence[Task | int]]]
@@ -81,7 +83,7 @@ class Way:
             ("substrate", self.substrate, SUBSTRATES),
         ):
             if value not in accepted:
-                raise ValueError(f"{name}={value!r}; accepted: {', '.join(accepted)}")
+                raise InputError(f"{name}={value!r}; accepted: {', '.join(accepted)}")
 
 
 class Watching:
@@ -96,8 +98,8 @@ class Watching:
         """Return what the watched calls and statements call."""
         return {}
 
-    def begin(self) -> list[Any]:
-        """Begin to watch a run; return the list that events go to."""
+    def begin(self, made: Sequence[Made]) -> list[Any]:
+        """Begin to watch a run, in which these statements are made; return the list that events go to."""
         return []
 
     def seen_events(self) -> Sequence[Any]:
@@ -131,7 +133,8 @@ class Explorer:
         wanted = Wanted(way.points == STATEMENTS, wanted.calls, wanted.begun, wanted.made)
         self.exchange = made or exchange.Exchange(modules, wanted, before, after)
         self.watching.prepare(self.exchange.points)
-        self.files = {str(module.__file__) for module in modules}
+        home = inspect.getmodule(inspect.unwrap(_function(test)))
+        self.files = {str(module.__file__) for module in (*modules, *([home] if home else []))}
         self.labels = [str(number) for number in range(len(self.exchange.points))]
         self.made: list[Made] = []
         self.runs = 0
@@ -163,7 +166,7 @@ class Explorer:
         self.kernel.reset()
         random.seed(0)
         self.made = []
-        events = self.watching.begin()
+        events = self.watching.begin(self.made)
         context = contextvars.copy_context()
         with swapped(self.modules, self.objects):
             try:
@@ -206,6 +209,10 @@ class Explorer:
 
 def _run(context: contextvars.Context, test: Callable[[], object]) -> None:
     context.run(test)
+
+
+def _function(test: Callable[..., object]) -> Callable[..., object]:
+    return _function(test.func) if isinstance(test, functools.partial) else test
 
 
 def modules_of(test: Callable[..., object]) -> list[ModuleType]:

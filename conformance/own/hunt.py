@@ -12,6 +12,7 @@ from cowpath.conformance.own.mutate import Mutant, mutants
 from cowpath.conformance.own.points import Point, meant
 from cowpath.conformance.own.testfile import Test
 from cowpath.conformance.scheduler.substrate import HangError
+from cowpath.model.language.errors import InputError
 
 NEVER_RUN, NOT_MADE = "never run", "not made"
 _WORDS = {
@@ -41,7 +42,7 @@ class Outcome:
         return self.test is not None
 
 
-class BaselineError(Exception):
+class BaselineError(InputError):
     """A test fails without any mutation; the message says how."""
 
 
@@ -77,7 +78,7 @@ class Hunt:
                 raise BaselineError(f"{test.name} fails as it is: {result.found.kind}: {result.found.reason}")
         found = [mutant for module in self._modules() for mutant in mutants(module, self._wanted)]
         if self.functions and not found:
-            raise ValueError(f"there is no function {', '.join(self.functions)} to be mutated")
+            raise InputError(f"there is no function {', '.join(self.functions)} to be mutated")
         run = {mutant.function for mutant in found if (str(mutant.module.__file__), mutant.line) in reached}
         self.idle = sorted({mutant.function for mutant in found} - run)
         self.mutants = [mutant for mutant in found if mutant.function in run]

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from cowpath.conformance.own.explorer import Explorer, OwnRun, Watching, Way
 from cowpath.conformance.strategies.portfolio import STRATEGIES as ALL
+from cowpath.model.language.errors import InputError
 from cowpath.model.language.verdict import Verdict
 
 STRATEGIES = {name: ALL[name] for name in ("portfolio", "random", "pct", "pos", "urw", "dfs")}
@@ -17,10 +18,14 @@ STRATEGIES = {name: ALL[name] for name in ("portfolio", "random", "pct", "pos", 
 
 @dataclass(frozen=True)
 class Refused:
-    """That a model does not explain a run: why, and where the model was, in words."""
+    """That a model does not explain a run: why, and where the model was, in words.
+
+    `rows`: how many statements had begun by then; None if it was at the end.
+    """
 
     reason: str
     states: Sequence[str]
+    rows: int | None = None
 
 
 class Model(Protocol):
@@ -51,9 +56,9 @@ class Plan:
 
     def __post_init__(self) -> None:
         if self.strategy not in STRATEGIES:
-            raise ValueError(f"strategy={self.strategy!r}; accepted: {', '.join(STRATEGIES)}")
+            raise InputError(f"strategy={self.strategy!r}; accepted: {', '.join(STRATEGIES)}")
         if self.schedules < 1:
-            raise ValueError(f"schedules={self.schedules}; accepted: 1 or more")
+            raise InputError(f"schedules={self.schedules}; accepted: 1 or more")
 
 
 @dataclass(frozen=True)

@@ -14,12 +14,12 @@ from types import ModuleType
 
 from cowpath.conformance.own.decorator import Wish, wish_of
 from cowpath.conformance.own.explorer import modules_of
-from cowpath.model.scenarios.errors import hint
+from cowpath.model.language.errors import InputError, hint
 
 _MARKED = re.compile(r"^\s*@(\w+\.)*schedules\(", re.MULTILINE)
 
 
-class TestFileError(ValueError):
+class TestFileError(InputError):
     """There is no such test, or its file is wrong; the message is one line."""
 
     __test__ = False

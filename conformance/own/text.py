@@ -5,6 +5,7 @@ from __future__ import annotations
 import textwrap
 import traceback
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from cowpath.conformance.campaign.grid import Row, fitting
@@ -18,6 +19,7 @@ _KINDS = {
     "stuck": "{reason}",
     "limit": "it spins: {reason}",
     "refused": "the model refuses it: {reason}",
+    "facts": "the model refuses it: {reason}",
 }
 
 
@@ -41,7 +43,7 @@ def explored(result: Explored) -> Iterator[str]:
 
 def found(explorer: Explorer, failure: Found) -> Iterator[str]:
     """Yield a run that fails: the interleaving, why, where the model was, how it was found, the token."""
-    yield from drawing(explorer, failure.run)
+    yield from drawing(explorer, failure.run, failure.refused and failure.refused.rows)
     yield from _wrapped(f"{reason(explorer, failure)}.")
     if failure.refused is not None:
         for state in failure.refused.states:
@@ -67,19 +69,19 @@ def _raised_at(explorer: Explorer, failure: Found) -> str:
     return f"at {own[-1].line} ({Path(own[-1].filename).name}:{own[-1].lineno})" if own else ""
 
 
-def drawing(explorer: Explorer, run: OwnRun) -> Iterator[str]:
-    """Yield the statements as columns, from the first of a second thread on, the last of them at the end."""
-    rows = _rows(explorer, run)
-    left_out = max(len(rows) - _MOST, 0)
-    if left_out:
-        yield f"     ({left_out} statements before these are left out)"
-    yield from fitting(rows[left_out:], WIDTH)
+def drawing(explorer: Explorer, run: OwnRun, until: int | None = None) -> Iterator[str]:
+    """Yield the statements as columns, from the first of a second thread on, the last of them at the end.
 
-
-def _rows(explorer: Explorer, run: OwnRun) -> list[Row]:
+    `until`: how many there are up to the one that a model refuses, which gets a mark.
+    """
     points, made = explorer.exchange.points, run.made
     first = next((i for i, each in enumerate(made) if each.thread != MAIN), 0)
-    return [Row(each.thread, points[each.point].text) for each in made[first:]]
+    rows = [Row(each.thread, points[each.point].text) for each in made[first:until]]
+    if until is not None and rows:
+        rows[-1] = replace(rows[-1], remark="<-- refused")
+    if left_out := max(len(rows) - _MOST, 0):
+        yield f"     ({left_out} statements before these are left out)"
+    yield from fitting(rows[left_out:], WIDTH)
 
 
 def _history(failure: Found) -> str:

@@ -7,19 +7,24 @@ from typing import Any
 
 from cowpath.conformance.own.events import Facts
 from cowpath.model.finite.instance import Instance, Layout
+from cowpath.model.language.errors import InputError
 from cowpath.model.language.system import System
 
 
-class WatchError(Exception):
+class WatchError(InputError):
     """What a watch says is not in the model's words; the message is one line."""
 
 
+class Impossible(Exception):
+    """The code has a value that a model's variable never has; the message is one line."""
+
+
 class Vocabulary:
-    """A system on an instance, by its words. Raises ValueError if it does not say who moves."""
+    """A system on an instance, by its words. Raises InputError if it does not say who moves."""
 
     def __init__(self, system: System, instance: Instance) -> None:
         if system.finished is None:
-            raise ValueError(
+            raise InputError(
                 f"the model {system.name} does not say when an owner has finished: system.terminal"
             )
         self.system, self.instance = system, instance
@@ -38,7 +43,7 @@ class Vocabulary:
         return self.owners.index(name)
 
     def facts(self, said: Mapping[Any, object], owner: int) -> Facts:
-        """Return what is said as values of the state's components. Raises WatchError."""
+        """Return what is said as values of the state's components. Raises WatchError, or Impossible."""
         return tuple(self._fact(name, value, owner) for name, value in said.items())
 
     def _fact(self, name: Any, value: object, owner: int) -> tuple[int, int]:

@@ -14,14 +14,15 @@ from typing import Any
 
 from cowpath.conformance.own.events import Called, Rested, Returned, Seen, Stepped
 from cowpath.conformance.own.explain import reason, states
-from cowpath.conformance.own.explorer import OwnRun, Watching
+from cowpath.conformance.own.explorer import Made, OwnRun, Watching
 from cowpath.conformance.own.kernel import inside
 from cowpath.conformance.own.oracle import Oracle
 from cowpath.conformance.own.points import BEGUN, CALLED, MADE, RAISED, RETURNED, Point, Wanted, meant
 from cowpath.conformance.own.result import Refused
-from cowpath.conformance.own.vocabulary import Vocabulary, WatchError
+from cowpath.conformance.own.vocabulary import Impossible, Vocabulary, WatchError
 from cowpath.conformance.scheduler.kernel import Failure
 from cowpath.model.finite.instance import Instance
+from cowpath.model.language.errors import InputError
 from cowpath.model.language.system import System
 
 Facts = Mapping[Any, object]
@@ -53,7 +54,7 @@ class Watch:
     `facts[label]` makes of the function's local variables. `waits`: the same, told of when it begins.
     `sight`: "white" sees these steps, "black" none, a collection of labels those.
 
-    Raises ValueError if what is named is not there.
+    Raises InputError if what is named is not there.
     """
 
     def __init__(
@@ -79,7 +80,7 @@ class Watch:
         if sight in (WHITE, BLACK):
             self.seen = frozenset(told if sight == WHITE else ())
         elif isinstance(sight, str):
-            raise ValueError(f"sight={sight!r}; accepted: {WHITE}, {BLACK}, or a collection of labels")
+            raise InputError(f"sight={sight!r}; accepted: {WHITE}, {BLACK}, or a collection of labels")
         else:
             _accept("sight", sight, told, "labels of the steps")
             self.seen = frozenset(sight)
@@ -112,10 +113,10 @@ class Watch:
         """Return why the run is refused, None if the model explains all that was seen of it."""
         node = self.oracle.first
         at_rest = run.failure is None or run.failure.kind == "stuck"
-        for event in [*run.events, *([Rested()] if at_rest else [])]:
+        for rows, event in [*run.events, *([(None, Rested())] if at_rest else [])]:
             following = self.oracle.follow(node, event)
             if following is None:
-                return Refused(reason(self.oracle, node, event), states(self.oracle, node))
+                return Refused(reason(self.oracle, node, event), states(self.oracle, node), rows)
             node = following
         return None
 
@@ -154,11 +155,12 @@ class _Eyes(Watching):
             frozenset(name for name, label in watch.waits.items() if label in watch.seen),
             frozenset(name for name, label in watch.steps.items() if label in watch.seen),
         )
-        self.events: list[Seen] = []
+        self.events: list[tuple[int, Seen]] = []
+        self.made_so_far: Sequence[Made] = ()
         self.lives: dict[str, _Life] = {}
 
     def prepare(self, points: Sequence[Point]) -> None:
-        """Find the statements that were named. Raises ValueError if one is not there, or is no step."""
+        """Find the statements that were named. Raises InputError if one is not there, or is no step."""
         self.begun = _labels(points, self.watch.waits, "waits")
         self.made = _labels(points, self.watch.steps, "steps")
 
@@ -172,14 +174,14 @@ class _Eyes(Watching):
             MADE: self.on_made,
         }
 
-    def begin(self) -> list[Any]:
+    def begin(self, made: Sequence[Made]) -> list[Any]:
         """Begin to watch a run."""
-        self.events, self.lives = [], {}
+        self.made_so_far, self.events, self.lives = made, [], {}
         return self.events
 
     def seen_events(self) -> Sequence[Any]:
         """Return what has been seen of the run under way."""
-        return self.events
+        return [event for _, event in self.events]
 
     def owner_of(self, thread: str) -> int | None:
         """Return which owner a thread of the run is now, or will be; None if it is none."""
@@ -197,7 +199,7 @@ class _Eyes(Watching):
         if (life := self.life()) is not None:
             life.depth += 1
             if life.depth == 1 and (owner := self.named(life)) is not None:
-                self.events.append(Called(owner))
+                self.tell(Called(owner))
 
     def on_return(self, function: str, value: Any) -> Any:
         """A watched call returns."""
@@ -220,6 +222,9 @@ class _Eyes(Watching):
         return value
 
     # -- details
+
+    def tell(self, event: Seen) -> None:
+        self.events.append((len(self.made_so_far), event))
 
     def life(self) -> _Life | None:
         """Return what the running thread is in the model; None of who is no thread of the run."""
@@ -252,7 +257,7 @@ class _Eyes(Watching):
         if life.depth == 0 and life.owner is not None:
             with _asking():
                 facts = self.watch.vocabulary.facts(says(value) if says else {}, life.owner)
-                self.events.append(Returned(life.owner, call.last, facts))
+                self.tell(Returned(life.owner, call.last, facts))
             if call.last:
                 life.owner, life.number = None, life.number + 1
 
@@ -263,7 +268,7 @@ class _Eyes(Watching):
         says = self.watch.facts.get(label)
         with _asking():
             facts = self.watch.vocabulary.facts(_asked(says, local) if says else {}, owner)
-            self.events.append(Stepped(owner, label, facts))
+            self.tell(Stepped(owner, label, facts))
 
     def call(self, function: str) -> Call:
         return next(call for call in self.watch.calls if meant(function, [_place(call.function)[1]]))
@@ -277,10 +282,14 @@ def _asking() -> Iterator[None]:
     kernel.atomic = True
     try:
         yield
+    except WatchError as error:
+        kernel.raised = error
+        kernel.give_up(Failure("facts", kernel.running().name, str(error)))
+    except Impossible as error:
+        kernel.give_up(Failure("facts", kernel.running().name, str(error)))
     except Exception as error:
-        says = f"what the watch says of a step raises {type(error).__name__}: {error}"
-        kernel.raised = error if isinstance(error, WatchError) else WatchError(says)
-        kernel.give_up(Failure("watch", kernel.running().name, says))
+        says = f"what the watch asks for raises {type(error).__name__}: {error}"
+        kernel.give_up(Failure("facts", kernel.running().name, says, error=error))
     finally:
         kernel.atomic = False
 
@@ -301,7 +310,7 @@ def _place(function: Function) -> tuple[str, str]:
         return "", function
     function = inspect.unwrap(function)
     if not inspect.isfunction(function) or inspect.isgeneratorfunction(function):
-        raise ValueError(
+        raise InputError(
             f"calls: {function!r} is no function; accepted: functions, methods of a class, names"
         )
     return function.__code__.co_filename, function.__qualname__.replace(".<locals>", "")
@@ -315,11 +324,11 @@ def _labels(points: Sequence[Point], wanted: Mapping[str, str], what: str) -> di
         if not numbers:
             there = sorted({point.name for point in points if point.simple})
             near = difflib.get_close_matches(name, there, 1) or there
-            raise ValueError(
+            raise InputError(
                 f"{what}: there is no statement '{name}'; there is '{near[0]}'" if near else name
             )
         if not all(points[number].simple for number in numbers):
-            raise ValueError(f"{what}: '{name}' is a block; accepted: a statement in it")
+            raise InputError(f"{what}: '{name}' is a block; accepted: a statement in it")
         found.update(dict.fromkeys(numbers, label))
     return found
 
@@ -327,4 +336,4 @@ def _labels(points: Sequence[Point], wanted: Mapping[str, str], what: str) -> di
 def _accept(what: str, given: Iterable[str], accepted: Collection[str], kind: str) -> None:
     for each in given:
         if each not in accepted:
-            raise ValueError(f"{what}: '{each}' is none of {kind}; those are: {', '.join(sorted(accepted))}")
+            raise InputError(f"{what}: '{each}' is none of {kind}; those are: {', '.join(sorted(accepted))}")
