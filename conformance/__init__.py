@@ -1,7 +1,7 @@
 """The harness: schedules the threaded block stack, and anybody's threads, and holds them against a model.
 
 Of what is for anybody's code, the names are here: `explore`, `replay`, `schedules`, `Watch`, `Call`,
-`instance`, `state_machine`, and `Explored`, which the first two return. Each is imported when it is asked for.
+`instance`, `state_machine`, and `Explored`, which the first two return. Each is imported when asked for.
 """
 
 from __future__ import annotations

@@ -45,7 +45,7 @@ def _reasons(oracle: Oracle, state: bytes, node: Node, event: Seen) -> Iterator[
         case Stepped(owner, label, facts):
             made = [move for move in oracle.moves(state) if (move.label, move.owner) == (label, owner)]
             for move in made:
-                yield _NEAR, f"after {label} of {owners[owner]} {_differences(oracle, move.after, facts)}"
+                yield _NEAR, f"after {label} of {owners[owner]}, {_differences(oracle, move.after, facts)}"
             if not made:
                 for unmet in _unmet(oracle, state, owner, label):
                     yield _FAR, f"{owners[owner]} makes {label}, which the model does not allow: {unmet}"
@@ -53,7 +53,7 @@ def _reasons(oracle: Oracle, state: bytes, node: Node, event: Seen) -> Iterator[
             if last and not oracle.finished(state, owner):
                 yield _FAR, f"{owners[owner]} returns, but in the model it has not finished"
             else:
-                yield _NEAR, f"when {owners[owner]} returns {_differences(oracle, state, facts)}"
+                yield _NEAR, f"when {owners[owner]} returns, {_differences(oracle, state, facts)}"
         case Rested():
             for owner in oracle.late(state, node.open):
                 yield _NEAR, f"{owners[owner]} does not return, but in the model it has finished"
@@ -64,7 +64,7 @@ def _reasons(oracle: Oracle, state: bytes, node: Node, event: Seen) -> Iterator[
 def _differences(oracle: Oracle, state: bytes, facts: Facts) -> str:
     layout = oracle.model.layout
     said = (
-        f"{layout.show(position)} is {layout.show_value(position, told)}, in the model"
+        f"{layout.show(position)} is {layout.show_value(position, told)}; in the model it is"
         f" {layout.show_value(position, expected)}"
         for position, told, expected in oracle.wrong(state, facts)
     )

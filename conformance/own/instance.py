@@ -7,9 +7,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from cowpath.model.finite.instance import Instance, Table
-from cowpath.model.language.errors import InputError, hint
+from cowpath.model.language.errors import InputError, hint, shown
 from cowpath.model.language.sorts import Index, Maybe, Position, Sort
 from cowpath.model.language.system import Parameter, System
+
+_WORDS = {True: "yes", False: "no", None: "nobody"}
 
 
 def instance(system: System, **words: Any) -> Instance:
@@ -29,8 +31,8 @@ def instance(system: System, **words: Any) -> Instance:
             )
     names = {name: _names(name, words.get(name)) for name in sorts}
     sizes = {name: len(elements) for name, elements in names.items()}
-    shown = Instance(sizes, {}, names, {})
-    tables = {p.name: _table(p, words.get(p.name, {}), shown) for p in system.parameters.values()}
+    bare = Instance(sizes, {}, names, {})
+    tables = {p.name: _table(p, words.get(p.name, {}), bare) for p in system.parameters.values()}
     return Instance(sizes, tables, names, {})
 
 
@@ -48,39 +50,35 @@ def _sorts(system: System) -> Iterator[Index]:
 
 def _names(sort: str, given: object) -> tuple[str, ...]:
     if not isinstance(given, Sequence) or isinstance(given, str) or not given:
-        raise InputError(f"instance: {sort}={given!r}; accepted: the names of its elements")
+        raise InputError(f"instance: {sort}={shown(given)}; accepted: the names of its elements")
     names = tuple(map(str, given))
     if len(set(names)) < len(names):
         raise InputError(f"instance: {sort} has a name twice, among {', '.join(names)}")
     return names
 
 
-def _table(parameter: Parameter, given: Any, shown: Instance) -> Table:
-    values = _values(parameter.sort, shown)
+def _table(parameter: Parameter, given: Any, bare: Instance) -> Table:
+    values = _values(parameter.sort, bare)
     least = values.get("nobody", 0)
-    elements = [shown.names[index.name] for index in parameter.indices]
+    elements = [bare.names[index.name] for index in parameter.indices]
     table = dict.fromkeys(itertools.product(*(range(len(names)) for names in elements)), least)
-    items = given.items() if isinstance(given, Mapping) and elements else [((), given)] if given != {} else []
+    items = given.items() if isinstance(given, Mapping) else [((), given)]
     for key, value in items:
         place = key if isinstance(key, tuple) else (key,)
-        word = (
-            {True: "yes", False: "no", None: "nobody"}.get(value, str(value)) if _plain(value) else str(value)
-        )
-        if len(place) != len(elements) or any(
-            e not in names for e, names in zip(place, elements, strict=True)
-        ):
-            raise InputError(f"instance: {parameter.name} has nothing at {key!r}")
+        word = _WORDS.get(value, value) if value is None or isinstance(value, bool) else str(value)
+        try:
+            indices = tuple(names.index(e) for e, names in zip(place, elements, strict=True))
+        except ValueError:
+            raise InputError(f"instance: {parameter.name} has nothing at {shown(key)}") from None
         if word not in values:
             accepted = ", ".join(values)
-            raise InputError(f"instance: {parameter.name} of {key!r} is {value!r}; accepted: {accepted}")
-        table[tuple(names.index(e) for e, names in zip(place, elements, strict=True))] = values[word]
+            raise InputError(
+                f"instance: {parameter.name} of {shown(key)} is {shown(value)}; accepted: {accepted}"
+            )
+        table[indices] = values[word]
     return table
 
 
-def _plain(value: object) -> bool:
-    return value is None or isinstance(value, bool)
-
-
-def _values(sort: Sort, shown: Instance) -> dict[str, int]:
+def _values(sort: Sort, bare: Instance) -> dict[str, int]:
     """Return the values of a sort by their words."""
-    return {shown.show(sort, number): number for number in range(sort.size(shown.sizes))}
+    return {bare.show(sort, number): number for number in range(sort.size(bare.sizes))}

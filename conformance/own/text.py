@@ -43,7 +43,7 @@ def explored(result: Explored) -> Iterator[str]:
 
 def found(explorer: Explorer, failure: Found) -> Iterator[str]:
     """Yield a run that fails: the interleaving, why, where the model was, how it was found, the token."""
-    yield from drawing(explorer, failure.run, failure.refused and failure.refused.rows)
+    yield from drawing(explorer, failure.run, failure.refused.rows if failure.refused else None)
     yield from _wrapped(f"{reason(explorer, failure)}.")
     if failure.refused is not None:
         for state in failure.refused.states:

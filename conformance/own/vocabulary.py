@@ -75,7 +75,7 @@ class Vocabulary:
         word = {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
         if word not in self._values[position]:
             accepted = ", ".join(self._values[position])
-            raise WatchError(
+            raise Impossible(
                 f"{self.layout.show(position)} is never '{word}' in the model; it may be: {accepted}"
             )
         return self._values[position][word]
