@@ -12,6 +12,7 @@ import functools
 import logging
 import queue
 import threading
+import weakref
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from types import ModuleType
@@ -93,6 +94,9 @@ def swapped(modules: Sequence[ModuleType], objects: Sequence[object]) -> Iterato
                 swap.put(handler, "lock", lock)
         swap.put(logging, "_lock", vars(logging)["_lock"])
         pool = concurrent.futures.thread
+        queues = vars(pool)["_threads_queues"]  # of workers that Python waits for at exit
+        swap.undo.append(lambda: setattr(pool, "_threads_queues", queues))
+        vars(pool)["_threads_queues"] = weakref.WeakKeyDictionary()
         swap.put(pool, "_global_shutdown_lock", vars(pool)["_global_shutdown_lock"])
         yield
     finally:

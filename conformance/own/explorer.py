@@ -13,7 +13,7 @@ import sys
 import sysconfig
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from types import FrameType, ModuleType
@@ -24,6 +24,7 @@ from cowpath.conformance.own.existing import swapped
 from cowpath.conformance.own.kernel import TimedKernel, inside
 from cowpath.conformance.own.names import replaced
 from cowpath.conformance.own.points import Point, Wanted
+from cowpath.conformance.own.threads import retire
 from cowpath.conformance.scheduler.kernel import Failure, Strategy, Task
 from cowpath.conformance.scheduler.schedule import Schedule
 from cowpath.conformance.scheduler.substrate import Greenlets, HangError, PooledThreads
@@ -50,11 +51,11 @@ class OwnRun:
     An event comes with how many statements had begun by then. `values` and `seen` are the kernel's.
     """
 
-    made: Sequence[Made]
-    events: Sequence[tuple[int, Any]]
+    made: Sequence[Made] = field(repr=False)
+    events: Sequence[tuple[int, Any]] = field(repr=False)
     failure: Failure | None
-    values: Sequence[int]
-    seen: Sequence[tuple[str, Sequence[Task | int]]]
+    values: Sequence[int] = field(repr=False)
+    seen: Sequence[tuple[str, Sequence[Task | int]]] = field(repr=False)
 
     @cached_property
     def schedule(self) -> Schedule:
@@ -173,6 +174,9 @@ class Explorer:
                 failure = self.kernel.run([(MAIN, lambda: _run(context, self.test))], strategy)
             except HangError as error:
                 raise HangError(error.frame, self._hang(error.frame)) from None
+            finally:
+                for thread in self.kernel.threads.values():
+                    retire(thread)
         return OwnRun(self.made, events, failure, self.kernel.values, self.kernel.seen)
 
     def place(self, task: Task) -> str:
@@ -220,7 +224,7 @@ def modules_of(test: Callable[..., object]) -> list[ModuleType]:
 
     Own is what belongs neither to Python nor to what is installed.
     """
-    first = inspect.getmodule(test)
+    first = inspect.getmodule(inspect.unwrap(_function(test)))
     if first is None:
         raise exchange.SourceError(f"{test!r}: it is not known which module it is from; say modules=[...]")
     found = {first.__name__: first}

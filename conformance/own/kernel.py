@@ -1,5 +1,6 @@
 """A kernel with time: it passes when nobody can move, and a little with every step.
 
+No task runs for ever while others could, so who polls a variable comes to an end of it.
 A wait that may end by itself is on a timer; the earliest goes off when nobody else is ready, so a run of
 `sleep(100)` takes no time. With `hasty`, whether a timer goes off at once is a choice of the strategy's.
 """
@@ -16,6 +17,7 @@ from cowpath.conformance.scheduler.substrate import Greenlets, PooledThreads
 
 Substrate = Greenlets | PooledThreads
 STEP = 1e-6  # seconds that pass in a step, so that who polls a clock gets on
+_FAIR = 200  # steps in a row after which another task goes on, whatever the strategy says
 _SWALLOWED = 1_000  # times that a task may keep its unwinding from going on
 
 
@@ -65,6 +67,8 @@ class TimedKernel(Kernel):
         self.swallowed = 0
         self.entering = False
         self.atomic = False
+        self.last: Task | None = None
+        self.in_a_row = 0
 
     @property
     def clock(self) -> float:
@@ -77,9 +81,20 @@ class TimedKernel(Kernel):
         """End a step: another task may go on. Raises Abandoned when the run is over."""
         if self.ending:
             self.give_way()
-        if not self.atomic:
-            self.entering = False
+        if self.atomic:
+            return
+        self.entering = False
+        task = self.running()
+        self.in_a_row = self.in_a_row + 1 if task is self.last else 0
+        self.last = task
+        if self.in_a_row < _FAIR or not self.ready:
             self.pause()
+        else:
+            self.in_a_row = 0
+            self._stepped(task)
+            following = self.ready.pop(0)
+            self.ready.append(task)
+            self._switch(following)
 
     def give_way(self) -> None:
         """Unwind the task that asks for it. One that swallows it again and again is left where it is."""

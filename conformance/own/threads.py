@@ -55,8 +55,18 @@ def _run(thread: threading.Thread, kernel: TimedKernel) -> None:
         pass  # as in any thread: it ends, and nobody else
     finally:
         record.ended = True
+        retire(thread)
         if not kernel.ending:
             kernel.wake_all(record.joining)
+
+
+def retire(thread: threading.Thread) -> None:
+    """Have a thread of a run count as ended for the real `threading`, too, which waits for some at exit."""
+    handle = getattr(thread, "_handle", None)
+    if handle is not None:  # Python 3.13 and later
+        handle._set_done()
+    else:
+        thread._is_stopped = True  # type: ignore[attr-defined]
 
 
 def _name(thread: threading.Thread) -> str:

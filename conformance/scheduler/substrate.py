@@ -164,10 +164,9 @@ class PooledThreads:
 
     def close(self) -> None:
         """End the threads; no run may be under way."""
-        self._tasks.clear()
-        for baton in self._batons:
+        batons, self._batons, self._idents = self._batons, [], []
+        for baton in batons:
             baton.release()
-        self._batons, self._idents = [], []
 
     def _hand_to(self, task: Task | None) -> None:
         self._holder = self._main if task is None else self._batons[task.index]
@@ -176,10 +175,10 @@ class PooledThreads:
     def _work(self, index: int, mine: LockType, pool: list[LockType]) -> None:
         while True:
             mine.acquire()
-            if not self._tasks:
+            if pool is not self._batons:  # they have been closed
                 return
             following = self._run(self._tasks[index])
-            if pool is not self._batons:  # it was given up while it did not come back
+            if pool is not self._batons:  # they were given up, since this one did not come back
                 return
             self._hand_to(following)
 
