@@ -1,1 +1,40 @@
-"""The harness: schedules the threaded block stack, and holds it against the model."""
+"""The harness: schedules the threaded block stack, and anybody's threads, and holds them against a model.
+
+Of what is for anybody's code, the names are here: `explore`, `replay`, `schedules`, `Watch`, `Call`,
+`instance`, `state_machine`, and `Explored`, which the first two return. Each is imported when asked for.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from cowpath.conformance.own.decorator import schedules
+    from cowpath.conformance.own.explore import explore, replay
+    from cowpath.conformance.own.instance import instance
+    from cowpath.conformance.own.machine import state_machine
+    from cowpath.conformance.own.result import Explored
+    from cowpath.conformance.own.watch import Call, Watch
+
+_FROM = {
+    "Call": "watch",
+    "Explored": "result",
+    "Watch": "watch",
+    "explore": "explore",
+    "instance": "instance",
+    "replay": "explore",
+    "schedules": "decorator",
+    "state_machine": "machine",
+}
+__all__ = ["Call", "Explored", "Watch", "explore", "instance", "replay", "schedules", "state_machine"]
+
+
+def __getattr__(name: str) -> object:
+    if name not in _FROM:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.own.{_FROM[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

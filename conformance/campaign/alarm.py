@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from cowpath.conformance.campaign.reducer import reduce
 from cowpath.conformance.monitor.monitor import Refusal, judge
 from cowpath.conformance.monitor.oracle import Oracle
 from cowpath.conformance.runs.workload import Run
 from cowpath.conformance.scheduler.kernel import Strategy
+from cowpath.conformance.strategies.reducer import reduce
 from cowpath.impl.errors import Crash
 
 _EXPLAINED = ("deadlock", "stuck", "pruned")

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Iterator, Sequence
 
+from cowpath.conformance.campaign.grid import Row, lines
 from cowpath.conformance.monitor import explain
 from cowpath.conformance.monitor.monitor import Refusal
 from cowpath.conformance.monitor.oracle import Oracle
 from cowpath.conformance.runs.log import Event
 from cowpath.model.render.text import WIDE, WIDTH, wrap
 
-_NARROWEST = 12
 _DISKS = "disks"
 
 
@@ -23,20 +22,8 @@ def draw(events: Sequence[Event], refused: int | None) -> Iterator[str]:
     last = len(events) if refused is None else refused + 1
     shown = [(i, e) for i, e in enumerate(events[:last]) if e.kind not in ("parked", "rest") or i == refused]
     cells = [(i, e.request or _DISKS, _words(e)) for i, e in shown if e.kind in ("invoke", "step", "return")]
-    columns = list(dict.fromkeys(column for _, column, _ in cells))
-    if not columns:
-        return
-    most = max((WIDTH - 6) // len(columns) - 2, _NARROWEST)
-    needed = {c: max(len(c), *(len(words) for _, own, words in cells if own == c)) for c in columns}
-    widths = [min(needed[column], most) for column in columns]
-    yield "     " + "  ".join(f"{c:<{w}}" for c, w in zip(columns, widths, strict=True)).rstrip()
-    for number, (i, column, words) in enumerate(cells, 1):
-        at = columns.index(column)
-        indent = sum(widths[:at]) + 2 * at
-        lines = textwrap.wrap(words, widths[at], break_on_hyphens=True) or [""]
-        mark = "  <-- refused" if i == refused else ""
-        yield f"{number:>3}  {' ' * indent}{lines[0]}{mark}"
-        yield from (f"     {' ' * indent}{line}" for line in lines[1:])
+    rows = [Row(column, words, "<-- refused" * (i == refused)) for i, column, words in cells]
+    yield from lines(rows, WIDTH)
 
 
 def refused(oracle: Oracle, events: Sequence[Event], refusal: Refusal) -> Iterator[str]:

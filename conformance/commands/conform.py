@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import click
+from click.core import ParameterSource
 from rich import box
 from rich.console import Console
 from rich.table import Table
@@ -15,8 +16,10 @@ from rich.text import Text
 from cowpath.conformance.campaign.alarm import CanaryError
 from cowpath.conformance.campaign.columns import draw, refused
 from cowpath.conformance.campaign.conform import FREE, TOURS, Failure, Outcome, Plan, Progress, conform
+from cowpath.conformance.commands.own_conform import Wanted, conform_tests
 from cowpath.conformance.commands.validate import SIGHT
 from cowpath.conformance.monitor import explain
+from cowpath.conformance.own.testfile import is_test_file
 from cowpath.conformance.runs import log_file
 from cowpath.conformance.runs.log import Sight
 from cowpath.conformance.runs.log_file import Header
@@ -31,7 +34,7 @@ from cowpath.model.scenarios import bundled, find
 
 
 @click.command(name="conform", short_help="Hold runs of the threads against the model.")
-@click.argument("designs", nargs=-1, metavar="[DESIGN]...")
+@click.argument("designs", nargs=-1, metavar="[DESIGN|FILE.py[::TEST]]...")
 @click.option(
     "--scenario", "scenarios", multiple=True, metavar="NAME|FILE.toml", help="Default: all bundled that fit."
 )
@@ -58,7 +61,10 @@ from cowpath.model.scenarios import bundled, find
 @click.option(
     "--log", "folder", metavar="DIR", help="Write each failing run, else the last, to DIR/DESIGN.ndjson."
 )
+@click.option("--token", metavar="TOKEN", help="Of FILE.py::TEST: run it once, as the token says.")
+@click.pass_context
 def conform_command(
+    context: click.Context,
     designs: tuple[str, ...],
     scenarios: tuple[str, ...],
     judge: str | None,
@@ -68,12 +74,25 @@ def conform_command(
     sight: str | None,
     json_path: str | None,
     folder: str | None,
+    token: str | None,
 ) -> None:
     """Run the threaded stack under a scheduler, and hold every run against the model.
 
     Without arguments: every design on every bundled scenario that fits. First a canary must be refused. Exit
     status 0 if all that was run is explained, 1 if not, 3 if it was cut short, 2 for bad input.
+
+    With FILE.py: the tests there that are under @schedules, which say how often they are run, and by what
+    model they are judged if by one; --schedules, --strategy, --seed and --sight say it instead.
     """
+    if any(map(is_test_file, designs)):
+        _refuse(context, designs)
+        given = {name: context.params[name] for name in ("schedules", "seed") if _said(context, name)}
+        wanted = Wanted(given.get("schedules"), strategies, given.get("seed"), sight, token)
+        raise SystemExit(conform_tests(designs, wanted, json_path).exit_status)
+    if token is not None:
+        raise InputError(
+            "--token is of a test; accepted: FILE.py::TEST --token TOKEN. Of a design: cowpath replay"
+        )
     for name in designs:
         if name not in DESIGNS:
             raise InputError(f"unknown design '{name}'{hint(name, DESIGNS)}; accepted: {', '.join(DESIGNS)}")
@@ -108,6 +127,22 @@ def conform_command(
         click.echo(f"undetermined: {error}")
         raise SystemExit(Verdict.UNDETERMINED.exit_status) from None
     raise SystemExit(worst(outcome.verdict for outcome in outcomes).exit_status)
+
+
+def _refuse(context: click.Context, names: Sequence[str]) -> None:
+    """Refuse what does not go with tests."""
+    for name in names:
+        if not is_test_file(name):
+            raise InputError(
+                f"{name} is no file of tests under @schedules, as the others are; run it by itself"
+            )
+    for name, option in (("scenarios", "--scenario"), ("judge", "--as"), ("folder", "--log")):
+        if context.params[name]:
+            raise InputError(f"{option} is of designs; a test under @schedules says by itself what it runs")
+
+
+def _said(context: click.Context, name: str) -> bool:
+    return context.get_parameter_source(name) is ParameterSource.COMMANDLINE
 
 
 def _run(plan: Plan) -> list[Outcome]:

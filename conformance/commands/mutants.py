@@ -7,14 +7,17 @@ import time
 from collections.abc import Sequence
 
 import click
+from click.core import ParameterSource
 from rich.console import Console
 from rich.text import Text
 
 from cowpath.conformance.campaign.alarm import CanaryError
 from cowpath.conformance.commands import mutants_text
+from cowpath.conformance.commands.own_mutants import hunt_own
 from cowpath.conformance.mutants.catalogue import MUTANTS
 from cowpath.conformance.mutants.hunt import Outcome, Plan, hunt_all
 from cowpath.conformance.mutants.mutant import SIGHTS, Mutant
+from cowpath.conformance.own.testfile import is_test_file
 from cowpath.conformance.runs.log import Sight
 from cowpath.conformance.strategies.portfolio import STRATEGIES
 from cowpath.model.commands import files
@@ -26,7 +29,7 @@ _MATRIX = ("portfolio", "random", "pct", "pos", "urw")
 
 
 @click.command(short_help="Seed faults, and count the schedules until each is found.")
-@click.argument("names", nargs=-1, metavar="[NAME]...")
+@click.argument("names", nargs=-1, metavar="[NAME|FILE.py[::TEST]]...")
 @click.option(
     "--strategy",
     "strategies",
@@ -48,16 +51,42 @@ _MATRIX = ("portfolio", "random", "pct", "pos", "urw")
     help="What is seen: every step, transfers of data, or what a client sees.",
 )
 @click.option("--json", "path", metavar="OUT", help="Write the outcomes there, too ('-': to stdout, alone).")
+@click.option(
+    "--function",
+    "functions",
+    multiple=True,
+    metavar="NAME",
+    help="With FILE.py: mutate this function only; may be repeated.",
+)
+@click.pass_context
 def mutants(
-    names: tuple[str, ...], strategies: tuple[str, ...], budget: int, seeds: int, sight: str, path: str | None
+    context: click.Context,
+    names: tuple[str, ...],
+    strategies: tuple[str, ...],
+    budget: int,
+    seeds: int,
+    sight: str,
+    path: str | None,
+    functions: tuple[str, ...],
 ) -> None:
     """Seed faults in the threaded stack and in the model, and count the schedules until each is found.
 
-    Without a name: all of them. With names: the way to each kill is shown, made as short as can be.
+    Without a name: all of them. With names: the way to each kill is shown, made as short as can be. With
+    FILE.py: in the functions that the tests there under @schedules run, up to --budget schedules a test.
 
     Exit status 0 if all die but those that are known to be equivalent, and these survive; 1 if not; 3 if
     interrupted; 2 for bad input.
     """
+    if any(map(is_test_file, names)):
+        for option in ("strategies", "seeds", "sight"):
+            if context.get_parameter_source(option) is ParameterSource.COMMANDLINE:
+                shown = "--strategy" if option == "strategies" else f"--{option}"
+                raise InputError(
+                    f"{shown} is of the stack's mutants; a test under @schedules says it by itself"
+                )
+        raise SystemExit(hunt_own(names, functions, budget, path).exit_status)
+    if functions:
+        raise InputError("--function is of a file of tests; accepted: FILE.py --function NAME")
     chosen = [_find(name) for name in dict.fromkeys(names)] or list(MUTANTS)
     plan = Plan(tuple(dict.fromkeys(strategies)) or _MATRIX, seeds, budget, Sight(sight))
     try:

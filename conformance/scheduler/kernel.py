@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import NoReturn, Protocol
 
@@ -34,7 +33,10 @@ class Abandoned(BaseException):
 
 @dataclass(eq=False)
 class Task:
-    """A thread of a run. `waits` is the predicate that it is parked with, None while it is not."""
+    """A thread of a run. `waits` is the predicate that it is parked with, None while it is not.
+
+    A run does not wait for the end of a `daemon`.
+    """
 
     index: int
     name: str
@@ -42,6 +44,7 @@ class Task:
     waits: Callable[[], bool] | None = None
     started: bool = False
     ended: bool = False
+    daemon: bool = False
 
 
 @dataclass(frozen=True)
@@ -70,6 +73,9 @@ class Strategy(ABC):
     def begin(self, tasks: Sequence[Task]) -> None:
         """Prepare for a run of these tasks."""
 
+    def spawned(self, task: Task, parent: Task) -> None:
+        """Take note that `parent`, in its step under way, adds a task to the run."""
+
     @abstractmethod
     def choose(self, n: int, label: str, tasks: Sequence[Task]) -> int:
         """Return one of 0 ... n - 1, or PRUNE; at a switch `tasks` are the candidates, else it is empty."""
@@ -93,6 +99,12 @@ class Substrate(Protocol):
     def switch(self, task: Task | None) -> None:
         """Hand control to the task (None: to whoever runs the kernel), and return when it comes back."""
 
+    def reclaim(self) -> bool:
+        """Wait until control is back, after an exception such as Ctrl-C came out of `switch`.
+
+        Return whether it is: a task that has not come back is lost, and so are the others.
+        """
+
 
 class Kernel:
     """Runs tasks under a strategy. `limit` bounds the steps of a run.
@@ -111,6 +123,7 @@ class Kernel:
         self.current: Task | None = None
         self.ending = True
         self.failure: Failure | None = None
+        self.raised: BaseException | None = None
         self.steps = 0
         self.accesses: list[Access] = []
         self.values: list[int] = []
@@ -120,31 +133,34 @@ class Kernel:
     def run(self, bodies: Iterable[tuple[str, Callable[[], None]]], strategy: Strategy) -> Failure | None:
         """Run the bodies, each as a task of that name, to the end or to the first failure.
 
-        What the strategy raises comes out here, when all have unwound.
+        What the strategy raises comes out here, when all have unwound; so does what is raised in a task, or
+        while it runs, and is no `Exception`: Ctrl-C, say.
         """
         self.tasks = [Task(index, name, body) for index, (name, body) in enumerate(bodies)]
         self.ready, self.parked, self.accesses = list(self.tasks), [], []
         self.strategy, self.failure, self.steps, self.ending = strategy, None, 0, False
         self.values, self.seen = [], []
+        self.raised = None
         strategy.begin(self.tasks)
         self.substrate.start(self._run_task, self.tasks)
-        with suppress(Abandoned):
+        try:
             self.current = self._next()
             if self.current is not None:
                 self.substrate.switch(self.current)
-        self.ending = True
-        for task in self.tasks:
-            if task.started and not task.ended:
-                self.current = task
-                self.substrate.switch(task)
-        if self.failure is not None and self.failure.kind == "strategy" and self.failure.error is not None:
-            raise self.failure.error
+        except Abandoned:
+            pass
+        except BaseException as error:
+            self._reclaim(error)
+        self._unwind()
+        if self.raised is not None:
+            raise self.raised
         strategy.end(self.failure)
         return self.failure
 
-    def spawn(self, body: Callable[[], None], name: str) -> Task:
+    def spawn(self, body: Callable[[], None], name: str, daemon: bool = False) -> Task:
         """Add a task to the run."""
-        task = Task(len(self.tasks), name, body)
+        parent, task = self.running(), Task(len(self.tasks), name, body, daemon=daemon)
+        self.strategy.spawned(task, parent)
         self.tasks.append(task)
         self.ready.append(task)
         self.substrate.start(self._run_task, [task])
@@ -214,12 +230,23 @@ class Kernel:
             self.failure, self.ending = failure, True
         raise Abandoned
 
+    # -- what a kernel with more than these waits says
+
+    def idle(self) -> bool:
+        """Make somebody ready, now that nobody is, and return whether that was possible."""
+        return False
+
+    def stuck(self, left: Sequence[Task]) -> str:
+        """Return in words that these cannot move, and nobody else is left."""
+        return f"nobody can move, unfinished are {', '.join(task.name for task in left)}"
+
     # -- between two steps
 
     def _ask(self, n: int, label: str, tasks: Sequence[Task]) -> int:
         try:
             value = self.strategy.choose(n, label, tasks)
         except Exception as error:
+            self.raised = error
             self.give_up(Failure("strategy", self._whose(), str(error), error=error))
         if value == PRUNE:
             self.give_up(Failure("pruned", self._whose(), "the run would repeat another one"))
@@ -242,6 +269,11 @@ class Kernel:
                     task.body()
             except Exception as error:
                 self.give_up(Failure("crash", task.name, f"{type(error).__name__}: {error}", error=error))
+            except Abandoned:
+                raise
+            except BaseException as error:
+                self.raised = self.raised or error
+                self.give_up(Failure("interrupted", task.name, type(error).__name__, error=error))
             finally:
                 task.ended = True
             if not self.ending:
@@ -273,10 +305,30 @@ class Kernel:
             return self.ready.pop(self.choose(len(self.ready), SWITCH, list(self.ready)))
         if self.ready:
             return self._only(self.ready.pop())
-        stuck = [task.name for task in self.tasks if not task.ended]
-        if stuck:
-            self.give_up(Failure("stuck", stuck[0], f"nobody can move, unfinished are {', '.join(stuck)}"))
-        return None
+        if self.idle():
+            return self._next()
+        left = [task for task in self.tasks if not task.ended]
+        if all(task.daemon for task in left):
+            self.ending = True
+            return None
+        self.give_up(Failure("stuck", left[0].name, self.stuck(left)))
+
+    def _unwind(self) -> None:
+        self.ending = True
+        for task in self.tasks:
+            if task.started and not task.ended:
+                self.current = task
+                try:
+                    self.substrate.switch(task)
+                except BaseException as error:
+                    self._reclaim(error)
+
+    def _reclaim(self, error: BaseException) -> None:
+        """Take control back after an exception that came to whoever runs the kernel."""
+        self.raised = self.raised or error
+        self.ending = True
+        if not self.substrate.reclaim():
+            self.tasks = []
 
     def _switch(self, task: Task | None) -> None:
         if task is not self.current:

@@ -148,6 +148,12 @@ class DPOR(SleepSets):
         self.tasks = tasks
         self.steps: list[_Step] = []
         self.clocks: dict[int, dict[int, int]] = {task.index: {} for task in tasks}
+        self.born: list[int] = []  # in the step under way
+
+    def spawned(self, task: Task, parent: Task) -> None:
+        """Take note: what its parent knows when this step is made, it knows from the start."""
+        self.clocks[task.index] = {}
+        self.born.append(task.index)
 
     def stepped(self, task: Task, accesses: Sequence[Access]) -> None:
         """Find the steps that this one races with, and have the task tried before each."""
@@ -161,6 +167,8 @@ class DPOR(SleepSets):
                     clock[other] = max(count, clock.get(other, 0))
         clock[task.index] = len(self.steps) + 1
         self.clocks[task.index] = clock
+        self.clocks.update((child, dict(clock)) for child in self.born)
+        self.born = []
         self.steps.append(_Step(task.index, tuple(accesses), node, clock))
         super().stepped(task, accesses)
 

@@ -23,6 +23,10 @@ class Portfolio(Strategy):
         """Prepare for a run by the one whose turn it is."""
         self.members[0].begin(tasks)
 
+    def spawned(self, task: Task, parent: Task) -> None:
+        """Tell it."""
+        self.members[0].spawned(task, parent)
+
     def choose(self, n: int, label: str, tasks: Sequence[Task]) -> int:
         """Return what that one chooses."""
         return self.members[0].choose(n, label, tasks)

@@ -31,6 +31,10 @@ class PCT(Strategy):
         self.changes = {int(draw() * self.longest): float(i) for i in range(1, self.depth)}
         self.decision = 0
 
+    def spawned(self, task: Task, parent: Task) -> None:
+        """Draw its priority."""
+        self.priority[task] = self.depth + self.random.random()
+
     def choose(self, n: int, label: str, tasks: Sequence[Task]) -> int:
         """Return the task of the highest priority, after lowering it if this is a change point."""
         if not tasks:
@@ -66,6 +70,11 @@ class POS(Strategy):
         self.priority = {task.name: self.random.random() for task in tasks}
         self.label = {task.name: "" for task in tasks}
         self.before = dict(self.label)
+
+    def spawned(self, task: Task, parent: Task) -> None:
+        """Draw the priority of its first step."""
+        self.priority[task.name] = self.random.random()
+        self.label[task.name] = self.before[task.name] = ""
 
     def choose(self, n: int, label: str, tasks: Sequence[Task]) -> int:
         """Return the task of the highest priority."""
@@ -103,6 +112,10 @@ class UniformRandomWalk(Strategy):
         """Start counting."""
         self.made = {task.name: 0 for task in tasks}
         self.left = {task.name: self.total.get(task.name, 1) for task in tasks}
+
+    def spawned(self, task: Task, parent: Task) -> None:
+        """Count its steps, too."""
+        self.made[task.name], self.left[task.name] = 0, self.total.get(task.name, 1)
 
     def choose(self, n: int, label: str, tasks: Sequence[Task]) -> int:
         """Return a task by its weight; before anything has been learnt all weigh the same."""

@@ -16,7 +16,6 @@ import pytest
 from click.testing import CliRunner
 
 from cowpath.conformance.campaign.alarm import CanaryError, examine
-from cowpath.conformance.campaign.reducer import Deviate
 from cowpath.conformance.commands import mutants as mutants_command
 from cowpath.conformance.monitor.oracle import Oracle
 from cowpath.conformance.mutants import hunt
@@ -28,6 +27,7 @@ from cowpath.conformance.runs.workload import Workload
 from cowpath.conformance.scheduler.kernel import Kernel
 from cowpath.conformance.scheduler.schedule import Replay, Schedule
 from cowpath.conformance.scheduler.substrate import Greenlets
+from cowpath.conformance.strategies.reducer import Deviate
 from cowpath.impl.overlay import Hidden
 from cowpath.model.designs import DESIGNS
 

@@ -6,12 +6,12 @@ import statistics
 
 import pytest
 
-from cowpath.conformance.campaign.reducer import Deviate, Reduced, reduce
 from cowpath.conformance.runs.log import ORIGINAL
 from cowpath.conformance.runs.workload import Run, Workload
 from cowpath.conformance.scheduler.kernel import Kernel, Strategy
 from cowpath.conformance.scheduler.schedule import Replay, Schedule
 from cowpath.conformance.scheduler.substrate import Greenlets
+from cowpath.conformance.strategies.reducer import Deviate, Reduced, reduce
 from cowpath.conformance.strategies.simple import RandomWalk
 from cowpath.model.scenarios import find
 
@@ -39,7 +39,7 @@ def failing(workload: Workload, strategy: Strategy) -> Run:
     return run
 
 
-def reduced(workload: Workload, seed: int) -> Reduced:
+def reduced(workload: Workload, seed: int) -> Reduced[Run]:
     first = failing(workload, RandomWalk(seed))
 
     def fails(strategy: Strategy) -> Run | None:

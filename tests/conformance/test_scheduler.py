@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+from _thread import allocate_lock
 from collections.abc import Callable
 from functools import partial
 
@@ -10,7 +12,7 @@ import pytest
 from cowpath.conformance.runs.workload import Workload
 from cowpath.conformance.scheduler.kernel import Failure, Kernel, Substrate
 from cowpath.conformance.scheduler.schedule import Replay, ReplayError, Schedule
-from cowpath.conformance.scheduler.substrate import Greenlets, PooledThreads
+from cowpath.conformance.scheduler.substrate import Greenlets, HangError, PooledThreads
 from cowpath.conformance.scheduler.sync import ScheduledSync
 from cowpath.conformance.strategies.exhaustive import BoundedDFS
 from cowpath.conformance.strategies.priorities import PCT, POS, UniformRandomWalk
@@ -236,3 +238,96 @@ def test_a_token_with_a_decision_changed_added_or_lost_is_refused() -> None:
 def test_what_is_no_token_is_refused(token: str) -> None:
     with pytest.raises(ReplayError, match="is no token; accepted: "):
         Schedule.parse(token)
+
+
+# -- what comes in the middle of a run
+
+
+class Told(BaseException):
+    """As Ctrl-C, or the end of somebody's patience."""
+
+
+@each_substrate
+def test_what_is_no_exception_comes_out_when_all_have_unwound(substrate: MakeSubstrate) -> None:
+    kernel, unwound = Kernel(substrate()), []
+
+    def waits() -> None:
+        try:
+            while True:
+                kernel.pause()
+        finally:
+            unwound.append(kernel.ending)
+
+    def tells() -> None:
+        kernel.pause()
+        raise Told
+
+    with pytest.raises(Told):
+        kernel.run([("waits", waits), ("tells", tells)], RandomWalk(1))
+    assert unwound == [True]
+    toy = Toy(2, 2)
+    assert toy.run(kernel, Sequential()) is None
+    assert toy.log == "aabb"
+
+
+@each_substrate
+def test_ctrl_c_unwinds_all_and_the_next_run_is_as_ever(substrate: MakeSubstrate) -> None:
+    """On threads the signal comes to the one that waits for the run, while a task goes on running."""
+    kernel, toy = Kernel(substrate()), Toy(2, 2)
+    steps = 0
+
+    def body() -> None:
+        nonlocal steps
+        while True:
+            kernel.pause()
+            steps += 1
+            if steps == 5:
+                signal.raise_signal(signal.SIGINT)
+
+    for _ in range(3):
+        steps = 0
+        with pytest.raises(KeyboardInterrupt):
+            kernel.run([("one", body), ("other", body)], RandomWalk(1))
+        assert all(task.ended for task in kernel.tasks)
+        assert toy.run(kernel, Sequential()) is None
+        assert toy.log == "aabb"
+
+
+def test_a_pool_of_threads_that_has_been_closed_may_be_used_again() -> None:
+    pool = PooledThreads()
+    kernel = Kernel(pool)
+    for _ in range(50):
+        toy = Toy(2, 2, 2)
+        assert toy.run(kernel, RandomWalk(1)) is None
+        pool.close()
+
+
+def test_who_does_not_come_back_is_given_up() -> None:
+    pool = PooledThreads(patience=0.3)
+    kernel, gate = Kernel(pool), allocate_lock()
+    gate.acquire()
+    with pytest.raises(HangError):
+        kernel.run([("waits", gate.__enter__)], Sequential())  # type: ignore[list-item]
+    toy = Toy(2, 2)
+    assert toy.run(kernel, Sequential()) is None
+    gate.release()
+    assert toy.run(kernel, Sequential()) is None
+
+
+@each_substrate
+def test_a_run_does_not_wait_for_daemons(substrate: MakeSubstrate) -> None:
+    kernel, log = Kernel(substrate()), list[str]()
+
+    def serve() -> None:
+        while True:
+            log.append("served")
+            kernel.block()
+
+    def main() -> None:
+        kernel.spawn(serve, "server", daemon=True)
+        kernel.pause()
+        log.append("done")
+
+    assert kernel.run([("main", main)], BoundedDFS(2)) is None
+    assert kernel.run([("main", main)], BoundedDFS(2)) is None
+    assert log == ["done", "served"] * 2

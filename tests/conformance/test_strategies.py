@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from itertools import pairwise
+from collections.abc import Callable
+from itertools import pairwise, permutations
 from math import comb, factorial
 
 import pytest
@@ -13,6 +14,7 @@ from cowpath.conformance.runs.workload import Run, Workload
 from cowpath.conformance.scheduler.kernel import Kernel, Strategy
 from cowpath.conformance.scheduler.substrate import Greenlets
 from cowpath.conformance.strategies.exhaustive import DPOR, BoundedDFS, SleepSets
+from cowpath.conformance.strategies.portfolio import STRATEGIES
 from cowpath.conformance.strategies.priorities import PCT, POS, UniformRandomWalk
 from cowpath.conformance.strategies.simple import Guided, RandomWalk, Wanted
 from cowpath.model.scenarios import find
@@ -153,3 +155,60 @@ def test_a_guide_says_where_the_run_departs() -> None:
         1,
         "step 1 is read.begin of guest-read 7, but guest-read 7 cannot run; guest-read 0, nbd-write 1 can",
     )
+
+
+# -- tasks that are started in the middle of a run
+
+
+def family(kernel: Kernel, log: list[str]) -> list[tuple[str, Callable[[], None]]]:
+    """A parent with one step, who starts two children with two steps each; all write the same."""
+
+    def step(name: str) -> None:
+        log.append(name)
+        kernel.accesses.append(("the log", None, True))
+        kernel.strategy.labelled("step", name)
+
+    def child(name: str) -> Callable[[], None]:
+        def body() -> None:
+            for i in range(2):
+                if i:
+                    kernel.pause()
+                step(name)
+
+        return body
+
+    def parent() -> None:
+        step("p")
+        for name in "ab":
+            kernel.spawn(child(name), name)
+
+    return [("p", parent)]
+
+
+@pytest.mark.parametrize("name", list(STRATEGIES))
+def test_every_strategy_knows_tasks_that_are_spawned(name: str) -> None:
+    strategy, kernel, logs = STRATEGIES[name](1), Kernel(Greenlets()), set[str]()
+    for _ in range(400):
+        if strategy.exhausted:
+            break
+        log: list[str] = []
+        failure = kernel.run(family(kernel, log), strategy)
+        if failure is None:
+            logs.add("".join(log))
+        assert failure is None or failure.kind == "pruned"
+    everything = {f"p{''.join(order)}" for order in permutations("aabb")}
+    assert len(everything) == comb(4, 2)
+    assert logs <= everything
+    assert len(logs) >= (4 if name == "pct" else 5)
+    if name in ("dfs", "sleep-sets", "dpor"):
+        assert strategy.exhausted
+        assert logs == everything or name == "dfs"
+
+
+def test_a_child_knows_what_its_parent_has_done() -> None:
+    """The parent's step comes before those of its children: it is no race, and nobody is tried before it."""
+    strategy, kernel, runs = DPOR(), Kernel(Greenlets()), 0
+    while not strategy.exhausted:
+        kernel.run(family(kernel, []), strategy)
+        runs += 1
+    assert runs == comb(4, 2)

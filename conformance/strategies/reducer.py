@@ -13,10 +13,24 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
+from typing import Generic, Protocol, TypeVar
 
-from cowpath.conformance.runs.workload import Run
 from cowpath.conformance.scheduler.kernel import Strategy, Task
 
+
+class Scheduled(Protocol):
+    """A run, of whatever it may be: the kernel's choices, and what there was to choose from."""
+
+    @property
+    def values(self) -> Sequence[int]:
+        """What was chosen at each decision."""
+
+    @property
+    def seen(self) -> Sequence[tuple[str, Sequence[Task | int]]]:
+        """The label of each decision, and the alternatives."""
+
+
+Run = TypeVar("Run", bound=Scheduled)
 Fails = Callable[[Strategy], Run | None]
 """Makes a run under the strategy; returns it if it fails as the first one did, else None."""
 
@@ -58,7 +72,7 @@ class InOrder(Strategy):
 
 
 @dataclass(frozen=True)
-class Reduced:
+class Reduced(Generic[Run]):
     """A failing run that nothing smaller near it was found for, and how many runs the search took.
 
     `minimal`: no single deviation can be left out, lowered or made one decision earlier, and no stretch of
@@ -72,10 +86,10 @@ class Reduced:
     @property
     def deviations(self) -> Mapping[int, int]:
         """The run's choices that are not the default."""
-        return self.run.schedule.deviations
+        return _sparse(self.run)
 
 
-def reduce(run: Run, fails: Fails, most: int = 500) -> Reduced:
+def reduce(run: Run, fails: Fails[Run], most: int = 500) -> Reduced[Run]:
     """Reduce the schedule of a failing run, in at most so many runs."""
     search = _Search(run, fails, most)
     try:
@@ -91,8 +105,8 @@ class _Spent(Exception):
     """The limit is reached."""
 
 
-class _Search:
-    def __init__(self, run: Run, fails: Fails, most: int) -> None:
+class _Search(Generic[Run]):
+    def __init__(self, run: Run, fails: Fails[Run], most: int) -> None:
         self.best = run
         self.fails = fails
         self.most = most
@@ -125,7 +139,7 @@ class _Search:
                 size //= 2
 
 
-def _neighbours(best: Run) -> Iterator[Deviate | InOrder]:
+def _neighbours(best: Scheduled) -> Iterator[Deviate | InOrder]:
     deviations = _sparse(best)
     for i in sorted(deviations, reverse=True):
         rest = {j: value for j, value in deviations.items() if j != i}
@@ -138,7 +152,7 @@ def _neighbours(best: Run) -> Iterator[Deviate | InOrder]:
             yield Deviate({j - (j == i): value for j, value in deviations.items()})
 
 
-def _joined(best: Run) -> Iterator[list[int]]:
+def _joined(best: Scheduled) -> Iterator[list[int]]:
     """Yield the run's order of tasks with one stretch moved to the next, or the last, of the same task."""
     chosen = zip(best.seen, best.values, strict=True)
     order = [task.index for (_, among), value in chosen if isinstance(task := among[value], Task)]
@@ -154,10 +168,10 @@ def _joined(best: Run) -> Iterator[list[int]]:
                 yield [index for each in moved for index in each]
 
 
-def _weight(run: Run) -> tuple[int, int, int]:
+def _weight(run: Scheduled) -> tuple[int, int, int]:
     deviations = _sparse(run)
     return len(deviations), sum(deviations.values()), sum(deviations)
 
 
-def _sparse(run: Run) -> dict[int, int]:
+def _sparse(run: Scheduled) -> dict[int, int]:
     return {i: value for i, value in enumerate(run.values) if value}
