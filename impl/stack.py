@@ -19,7 +19,7 @@ from types import TracebackType
 
 from cowpath.impl.context import AioContext, Request
 from cowpath.impl.design import Disks, Geometry
-from cowpath.impl.designs import DESIGNS
+from cowpath.impl.designs import find
 from cowpath.impl.disk import Disk, open_file
 from cowpath.impl.extent import Extent
 from cowpath.impl.sync import Threads
@@ -34,7 +34,7 @@ class Stack:
         """Open or make the folder's files secondary.img, hidden.img and active.img.
 
         Raises OSError, and ValueError for sizes that no disk has. `context`: other threads than Python's own,
-        or hooks.
+        or hooks. `design`: a name, or a .py file that defines THREADS.
         """
         geometry.check()
         context = context or AioContext(Threads())
@@ -46,7 +46,7 @@ class Stack:
                 path = Path(folder) / f"{disk}.img"
                 self._files.append(open_file(path, geometry.size, keep=disk == "secondary"))
                 disks.append(Disk(context, f"the {disk} disk", self._files[-1], geometry.size))
-            self.design = DESIGNS[design](context, Disks(*disks), geometry)
+            self.design = find(design)(context, Disks(*disks), geometry)
         except BaseException:
             self.close()
             raise

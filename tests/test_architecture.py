@@ -61,6 +61,7 @@ LAYERS = {
         "plugin",
     ),
     "conformance": (
+        "pairs",
         "scheduler",
         "strategies",
         "runs",

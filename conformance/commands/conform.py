@@ -20,14 +20,14 @@ from cowpath.conformance.commands.own_conform import Wanted, conform_tests
 from cowpath.conformance.commands.validate import SIGHT
 from cowpath.conformance.monitor import explain
 from cowpath.conformance.own.testfile import is_test_file
+from cowpath.conformance.pairs import PAIRS, find_pair
 from cowpath.conformance.runs import log_file
 from cowpath.conformance.runs.log import Sight
 from cowpath.conformance.runs.log_file import Header
 from cowpath.conformance.strategies.portfolio import STRATEGIES
-from cowpath.impl.designs import DESIGNS
 from cowpath.model.commands import files
 from cowpath.model.commands.inputs import WIDTH, find_designs, open_console
-from cowpath.model.language.errors import InputError, hint
+from cowpath.model.language.errors import InputError
 from cowpath.model.language.verdict import Verdict, worst
 from cowpath.model.render.text import wrap
 from cowpath.model.scenarios import bundled, find
@@ -93,9 +93,6 @@ def conform_command(
         raise InputError(
             "--token is of a test; accepted: FILE.py::TEST --token TOKEN. Of a design: cowpath replay"
         )
-    for name in designs:
-        if name not in DESIGNS:
-            raise InputError(f"unknown design '{name}'{hint(name, DESIGNS)}; accepted: {', '.join(DESIGNS)}")
     if TOURS in strategies and sight not in (None, "white"):
         raise InputError(f"--strategy {TOURS} goes by what is seen of each step; accepted: --sight white")
     try:
@@ -103,7 +100,7 @@ def conform_command(
             files.check_file(str(json_path), "--json")
         where = None if folder is None else files.make_folder(folder, "--log")
         plan = Plan(
-            tuple(dict.fromkeys(designs)) or tuple(DESIGNS),
+            tuple(find_pair(name) for name in dict.fromkeys(designs)) or tuple(PAIRS.values()),
             tuple(find(name) for name in dict.fromkeys(scenarios)) or bundled(),
             None if judge is None else find_designs([judge])[0],
             tuple(dict.fromkeys(strategies)) or ("portfolio",),
@@ -146,10 +143,10 @@ def _said(context: click.Context, name: str) -> bool:
 
 
 def _run(plan: Plan) -> list[Outcome]:
-    for design in plan.designs:
-        if not plan.fitting(design):
+    for pair in plan.pairs:
+        if not plan.fitting(pair):
             raise InputError(
-                f"{design}: no scenario given fits it, its judge and threads, which run no streams"
+                f"{pair.name}: no scenario given fits it, its judge and threads, which run no streams"
             )
     console = Console(stderr=True)
     with console.status("") as status:

@@ -12,13 +12,13 @@ import click
 
 from cowpath import impl
 from cowpath.impl.design import Geometry
-from cowpath.impl.designs import DESIGNS
+from cowpath.impl.designs import find
 from cowpath.impl.stack import Stack
 from cowpath.model.commands.files import make_folder
 from cowpath.model.language.errors import InputError
 from cowpath.model.scenarios.sizes import parse_size
 
-_DESIGN = click.argument("design", metavar="DESIGN", type=click.Choice(list(DESIGNS)))
+_DESIGN = click.argument("design", metavar="DESIGN|FILE.py")
 
 
 class _Size(click.ParamType[int]):
@@ -78,10 +78,10 @@ def serve(
     nbdkit = shutil.which("nbdkit")
     if nbdkit is None:
         raise InputError("nbdkit is not installed; on Debian: apt install nbdkit nbdkit-plugin-python")
-    if break_snapshot and design != "copy-before-write-7.0":
-        raise InputError("--break-snapshot: only copy-before-write-7.0 has it")
     disks = make_folder(folder, "FOLDER").resolve()
     try:
+        if break_snapshot and not find(design).breaks_snapshot:
+            raise InputError(f"--break-snapshot: {design} does not know on-cbw-error")
         geometry = Geometry(
             size or _length(disks / "secondary.img"),
             cluster,
@@ -95,7 +95,12 @@ def serve(
         raise InputError(f"{error.filename or folder}: {error.strerror}") from None
     except ValueError as error:  # sizes that the stack refuses
         raise InputError(str(error)) from None
-    settings = {"folder": disks, "design": design, "delay": delay, "geometry": json.dumps(vars(geometry))}
+    settings = {
+        "folder": disks,
+        "design": str(Path(design).resolve()) if design.endswith(".py") else design,
+        "delay": delay,
+        "geometry": json.dumps(vars(geometry)),
+    }
     plugin = str(Path(impl.__file__).with_name("plugin.py"))
     command = [nbdkit, "--foreground", "--exit-with-parent"]
     if run is None:

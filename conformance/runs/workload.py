@@ -10,6 +10,7 @@ from functools import cache, cached_property, partial
 from operator import attrgetter
 from typing import Any
 
+from cowpath.conformance.pairs import Pair, method_of
 from cowpath.conformance.runs.log import ORIGINAL, Event, written_by
 from cowpath.conformance.runs.recorder import Recorder, TappedDisk
 from cowpath.conformance.scheduler.kernel import Failure, Kernel, Strategy, Task
@@ -18,11 +19,9 @@ from cowpath.conformance.scheduler.sync import ScheduledSync
 from cowpath.conformance.strategies.simple import Sequential
 from cowpath.impl.context import AioContext, Request, Trace
 from cowpath.impl.design import Disks, Geometry
-from cowpath.impl.designs import DESIGNS
 from cowpath.impl.errors import Crash
 from cowpath.impl.extent import Extent
 from cowpath.impl.reqlist import Wait
-from cowpath.model.designs import DESIGNS as MODELS
 from cowpath.model.designs import Case
 from cowpath.model.render.text import describe_cycle
 from cowpath.model.scenarios import Scenario, ScenarioError
@@ -32,15 +31,6 @@ from cowpath.model.trace.trace import WaitEdge
 
 Bodies = list[tuple[str, Callable[[], None]]]
 """Requests by name, and what makes each."""
-_CALLS = {
-    "nbd-write": "nbd_write",
-    "nbd-zero": "nbd_write",
-    "guest-read": "guest_read",
-    "guest-write": "guest_write",
-    "checkpoint": "checkpoint",
-    "stop": "stop",
-}
-_FAULTS = {"cow.read": "cbw-read", "cow.write": "cbw-write", "write.data": "data-write"}
 _name = attrgetter("name")
 
 
@@ -88,14 +78,14 @@ class Workload:
     """
 
     def __init__(
-        self, design: str, scenario: Scenario, kernel: Kernel, epilogue: Sequence[Submitted] = ()
+        self, pair: Pair, scenario: Scenario, kernel: Kernel, epilogue: Sequence[Submitted] = ()
     ) -> None:
         scenario = replace(scenario, requests=(*scenario.requests, *epilogue))
-        self.design = DESIGNS[design]
+        self.pair = pair
         self.scenario = scenario
         self.epilogue = len(epilogue)
         self.kernel = kernel
-        self.case = Case(MODELS[design], scenario)
+        self.case = Case(pair.model, scenario)
         reduced = self.case.geometry
         self.geometry = Geometry(
             scenario.size,
@@ -106,7 +96,7 @@ class Workload:
             scenario.copy_on_read,
             scenario.on_cbw_error == "break-snapshot",
         )
-        if any(request.stream or request.kind not in _CALLS for request in scenario.requests):
+        if any(request.stream or not pair.runs(request.kind) for request in scenario.requests):
             raise ScenarioError(
                 f"'{scenario.name}' is for the model alone; threads run no streams and no client-discard"
             )
@@ -119,6 +109,7 @@ class Workload:
         self._written: Sequence[tuple[int, Extent]] = ()  # by the last run
         self._calls = [self._call(submitted, number) for number, submitted in enumerate(scenario.requests)]
         self.log: Sequence[Event] = ()  # of the run under way
+        self._struck = pair.faults
         self._faults = {r.label: r.fault for r in scenario.requests if r.fault != "none"}
 
     def close(self) -> None:
@@ -160,7 +151,7 @@ class Workload:
             TappedDisk(context, "hidden", hidden, size, recorder, self._baseline),
             TappedDisk(context, "active", active, size, recorder, self._baseline),
         )
-        design = self.design(context, disks, self.geometry)
+        design = self.pair.threads(context, disks, self.geometry)
         bodies: Bodies = []
         for request, method, options in self._calls:
             call = partial(getattr(design, method), request, **options)
@@ -190,10 +181,10 @@ class Workload:
             "checkpoint": {"quiesced": scenario.quiesced_checkpoint},
             "stop": {"drained": scenario.drain_on_stop},
         }
-        return request, _CALLS[kind], options.get(kind, {})
+        return request, method_of(kind), options.get(kind, {})
 
     def _fail(self, label: str, request: Request) -> None:
-        if self._faults.get(request.name, "") == _FAULTS.get(label):
+        if self._faults.get(request.name, "") == self._struck.get(label):
             raise OSError(errno.EIO, f"{label} of {request} is made to fail")
 
 

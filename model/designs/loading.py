@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 import runpy
+import sys
 import traceback
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from cowpath.model.designs.design import Design
-from cowpath.model.language.errors import InputError, ModelError
+from cowpath.model.language.errors import InputError, ModelError, hint, shown
 
 
 class DesignError(InputError):
     """There is no such design, or its file is wrong; the message is one line."""
 
 
-def find(name: str, known: dict[str, Design]) -> Design:
+def find(name: str, known: Mapping[str, Design]) -> Design:
     """Return the known design of that name, else the one that a .py file defines.
 
     The design's model is recorded at once, so that errors in its text come here.
@@ -25,19 +28,58 @@ def find(name: str, known: dict[str, Design]) -> Design:
     if name in known:
         return known[name]
     if not name.endswith(".py"):
-        near = difflib.get_close_matches(name, known, 1)
-        meant = f" (did you mean '{near[0]}'?)" if near else ""
-        names = ", ".join(known)
-        raise DesignError(
-            f"unknown design '{name}'{meant}; accepted: {names}, or a .py file that defines DESIGN"
-        )
+        raise DesignError(f"{names_of(name, known)}, or a .py file that defines DESIGN")
+    return check_design(name, run_file(name).get("DESIGN"), known)
+
+
+def names_of(name: str, known: Collection[str]) -> str:
+    """Say that a name is unknown, and which are known."""
+    return f"unknown design {shown(name)}{hint(name, known)}; accepted: {', '.join(known)}"
+
+
+def run_file(name: str) -> dict[str, Any]:
+    """Run a Python file of the user's and return what it defines; it may import what lies beside it.
+
+    Raises `DesignError` for whatever goes wrong in it.
+    """
     if not Path(name).is_file():
         raise DesignError(f"{name}: no such file")
+    beside = str(Path(name).resolve().parent)
+    sys.path.append(beside)
     try:
-        design = runpy.run_path(name).get("DESIGN")
-        if not isinstance(design, Design):
-            raise DesignError(f"{name}: defines no DESIGN; accepted: DESIGN = model.designs.Design(...)")
-        design.system  # noqa: B018, recorded here
+        with _blamed(name):
+            return runpy.run_path(name)
+    finally:
+        sys.path.remove(beside)
+
+
+def check_design(name: str, design: object, known: Collection[str]) -> Design:
+    """Return the design that a file defines, its model recorded. Raises `DesignError`."""
+    if not isinstance(design, Design):
+        raise DesignError(f"{name}: defines no DESIGN; accepted: DESIGN = cowpath.Design(...)")
+    if not isinstance(design.name, str) or not re.fullmatch(r"[\w.-]+", design.name):
+        raise DesignError(
+            f"{name}: {shown(design.name)} is no name; accepted: letters, digits, '.', '_' and '-'"
+        )
+    if design.name in known:
+        raise DesignError(f"{name}: '{design.name}' is a bundled design; accepted: a name of its own")
+    with _blamed(name):
+        system = design.system
+        design.proof  # noqa: B018, recorded here
+    if system.name != design.name:
+        raise DesignError(f"{name}: its system is named '{system.name}'; accepted: '{design.name}'")
+    if system.finished is None:
+        raise DesignError(
+            f"{name}: its system does not say when an owner is finished; accepted: terminal(...)"
+        )
+    return design
+
+
+@contextmanager
+def _blamed(name: str) -> Iterator[None]:
+    """Turn whatever the user's own code raises, exits included, into one line."""
+    try:
+        yield
     except DesignError:
         raise
     except ModelError as error:
@@ -47,14 +89,7 @@ def find(name: str, known: dict[str, Design]) -> Design:
         raise DesignError(f"{name}: {line}{error.msg}") from None
     except KeyboardInterrupt:
         raise
-    except BaseException as error:  # the user's own code: whatever it raises, exits included, is bad input
+    except BaseException as error:
         lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == name]
         where = f" line {lines[-1]}:" if lines else ""
         raise DesignError(f"{name}:{where} {type(error).__name__}: {error}") from None
-    if not re.fullmatch(r"[\w.-]+", design.name):
-        raise DesignError(f"{name}: '{design.name}' is no name; accepted: letters, digits, '.', '_' and '-'")
-    if design.system.name != design.name:
-        raise DesignError(f"{name}: its system is named '{design.system.name}'; accepted: '{design.name}'")
-    if design.name in known:
-        raise DesignError(f"{name}: '{design.name}' is a bundled design; accepted: a name of its own")
-    return design

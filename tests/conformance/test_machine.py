@@ -18,6 +18,7 @@ from cowpath.conformance.campaign.alarm import examine
 from cowpath.conformance.monitor.monitor import Monitor
 from cowpath.conformance.monitor.oracle import Oracle
 from cowpath.conformance.monitor.view import Move
+from cowpath.conformance.pairs import PAIRS
 from cowpath.conformance.runs.workload import Workload
 from cowpath.conformance.scheduler.kernel import Kernel, Strategy, Task
 from cowpath.conformance.scheduler.schedule import Replay, Schedule
@@ -41,7 +42,7 @@ SAVED = json.loads(Path(__file__).with_name("tokens.json").read_text())
 @pytest.mark.parametrize("saved", SAVED, ids=lambda saved: f"{saved['design']}, {saved['scenario']}")
 def test_what_was_refused_once_is_refused_again(saved: dict[str, str]) -> None:
     scenario = find(saved["scenario"])
-    workload = Workload(saved["design"], scenario, Kernel(Greenlets()))
+    workload = Workload(PAIRS[saved["design"]], scenario, Kernel(Greenlets()))
     run = workload.run(Replay(Schedule.parse(saved["token"])))
     workload.close()
     assert examine(Oracle(DESIGNS[saved["design"]], scenario), run) is None
@@ -94,7 +95,7 @@ def scenarios(draw: st.DrawFn, *, filters: bool) -> Scenario:
 def test_drawn_workloads_are_explained(design: str, data: st.DataObject) -> None:
     try:
         scenario = data.draw(scenarios(filters=design in ("block-copy-4.2", "block-copy-5.0")))
-        workload = Workload(design, scenario, Kernel(Greenlets()))
+        workload = Workload(PAIRS[design], scenario, Kernel(Greenlets()))
     except ScenarioError:  # the design has no place for a request of it
         return
     oracle, strategy = Oracle(DESIGNS[design], scenario), Portfolio(data.draw(st.integers(0, 1000)))
@@ -145,7 +146,7 @@ class Walk(RuleBasedStateMachine):
 
     def run_all(self) -> None:
         """Run on a stack of its own, where the substrate takes root; None for a question ends it."""
-        self.workload = Workload(self.design, find(self.slug), Kernel(Greenlets()))
+        self.workload = Workload(PAIRS[self.design], find(self.slug), Kernel(Greenlets()))
         self.run = self.workload.run(self.strategy)
 
     def watch(self) -> None:

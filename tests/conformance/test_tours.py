@@ -15,6 +15,7 @@ from cowpath.conformance.campaign.tours import Coverage, Graph, cover
 from cowpath.conformance.monitor.oracle import Oracle
 from cowpath.conformance.mutants.catalogue import MUTANTS, scenario_of
 from cowpath.conformance.mutants.mutant import StackMutant
+from cowpath.conformance.pairs import PAIRS
 from cowpath.conformance.runs.workload import Workload
 from cowpath.conformance.scheduler.kernel import Kernel
 from cowpath.conformance.scheduler.substrate import Greenlets, PooledThreads
@@ -25,7 +26,7 @@ COWPATH = Path(sys.executable).with_name("cowpath")
 
 
 def covered(design: str, slug: str, kernel: Kernel) -> Coverage:
-    workload = Workload(design, find(slug), kernel)
+    workload = Workload(PAIRS[design], find(slug), kernel)
     try:
         return cover(workload, Oracle(DESIGNS[design], find(slug)))
     finally:
@@ -97,7 +98,7 @@ def test_a_stack_with_a_fault_does_not_complete_the_tour(name: str) -> None:
     mutant = next(each for each in MUTANTS if each.name == name)
     assert isinstance(mutant, StackMutant)
     scenario = scenario_of(mutant)
-    workload = Workload(mutant.design, scenario, Kernel(Greenlets()))
+    workload = Workload(PAIRS[mutant.design], scenario, Kernel(Greenlets()))
     with mutant.applied():
         found = cover(workload, Oracle(DESIGNS[mutant.design], scenario))
     workload.close()
