@@ -104,4 +104,5 @@ class Stack:
         size = self.design.geometry.size
         if offset < 0 or length < 1 or offset + length > size:
             raise ValueError(f"{kind} [{offset}, {offset + length}) does not lie on a disk of {size} bytes")
-        return Request(f"{kind} {next(self._numbers)}", Extent(offset, offset + length), data)
+        name, extent = f"{kind} {next(self._numbers)}", Extent(offset, offset + length)
+        return Request(name, extent, data, kind == "guest-read")

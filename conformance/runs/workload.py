@@ -176,7 +176,8 @@ class Workload:
         offset, length = submitted.offset or 0, submitted.length or 0
         writes = kind in ("nbd-write", "guest-write")
         data = bytes([written_by(scenario, number)]) * length if writes else None
-        request = Request(submitted.label, Extent(offset, offset + length), data)
+        extent = Extent(offset, offset + length)
+        request = Request(submitted.label, extent, data, kind == "guest-read")
         options = {
             "checkpoint": {"quiesced": scenario.quiesced_checkpoint},
             "stop": {"drained": scenario.drain_on_stop},
