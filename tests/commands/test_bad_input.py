@@ -54,8 +54,8 @@ BAD_INPUT = [
     ("check --scenario missing.toml", ["missing.toml: ", "No such file"]),
     ("check --scenario folder.toml", ["folder.toml: ", "Is a directory"]),
     ("check --scenario binary.toml", ["binary.toml: ", "not UTF-8"]),
-    ("check --scenario syntax.toml", ["syntax.toml: ", "not valid TOML", "line 3"]),
-    ("scenarios syntax.toml", ["syntax.toml: ", "not valid TOML", "line 3"]),
+    ("check --scenario syntax.toml", ["syntax.toml: ", "not valid TOML", "line 4"]),
+    ("scenarios syntax.toml", ["syntax.toml: ", "not valid TOML", "line 4"]),
     ("check --scenario key.toml", ["key.toml: clutser: unknown key (did you mean 'cluster'?)"]),
     (
         "check --scenario range.toml",
