@@ -37,6 +37,7 @@ class Exploration:
         watching = model.watching() if model else None
         self.explorer = Explorer(test, modules, plan.way, watching, objects, before, after)
         self.schedules = 0
+        self.stuck = 0
         self.began = time.perf_counter()
 
     def explore(self, on_run: Callable[[OwnRun], None] = lambda run: None) -> Explored:
@@ -85,6 +86,7 @@ class Exploration:
         if failure is not None and (failure.kind != "stuck" or self.model is None):
             return Found(failure.kind, failure.reason, run, number)
         refused = self.model.judge(run) if self.model else None
+        self.stuck += failure is not None
         if refused is None:
             return None
         return Found("refused", refused.reason, run, number, refused)
@@ -112,7 +114,15 @@ class Exploration:
         seconds = time.perf_counter() - self.began
         coverage = self.model.coverage() if self.model else ""
         result = Explored(
-            self.plan, found, self.schedules, seconds, exhausted, interrupted, coverage, self.explorer
+            self.plan,
+            found,
+            self.schedules,
+            seconds,
+            self.stuck,
+            exhausted,
+            interrupted,
+            coverage,
+            self.explorer,
         )
         return replace(result, text="\n".join(text.explored(result)))
 
@@ -130,6 +140,7 @@ def explore(
     hasty: bool = False,
     limit: int = 10_000,
     patience: float = 10.0,
+    injected: bool = False,
     most: int = 300,
     objects: Sequence[object] = (),
 ) -> Explored:
@@ -143,7 +154,7 @@ def explore(
     Raises SourceError if a module has no source to put points into, HangError if a thread waits for something
     that the scheduler does not know, InputError for a setting that is not accepted.
     """
-    way = Way(points, substrate, hasty, limit, patience)
+    way = Way(points, substrate, hasty, limit, patience, injected)
     plan = Plan(schedules, strategy, seed, most, way)
     chosen = modules_of(test) if modules is None else modules
     return Exploration(test, chosen, plan, model, objects).explore()
@@ -160,12 +171,13 @@ def replay(
     hasty: bool = False,
     limit: int = 10_000,
     patience: float = 10.0,
+    injected: bool = False,
     objects: Sequence[object] = (),
 ) -> Explored:
     """Run a test once, as the token says, with the settings that it was found with.
 
     Raises ReplayError if the run is another one.
     """
-    plan = Plan(1, way=Way(points, substrate, hasty, limit, patience))
+    plan = Plan(1, way=Way(points, substrate, hasty, limit, patience, injected))
     chosen = modules_of(test) if modules is None else modules
     return Exploration(test, chosen, plan, model, objects).replay(token)

@@ -92,6 +92,7 @@ class Found:
 class Explored:
     """What came of it. `exhausted`: the strategy has nothing left to try.
 
+    `stuck`: schedules that end with nobody able to move, where a model says that it may be so.
     `coverage` is of the model that judged, in words; empty if none did. `text` is all of this, to be read.
     """
 
@@ -99,6 +100,7 @@ class Explored:
     found: Found | None
     schedules: int
     seconds: float
+    stuck: int
     exhausted: bool
     interrupted: bool
     coverage: str

@@ -37,6 +37,8 @@ def explored(result: Explored) -> Iterator[str]:
         yield f"no failure in {count} of {result.plan.strategy}, {result.seconds:.1f} s"
     if result.coverage:
         yield result.coverage
+    if result.stuck:
+        yield f"in {result.stuck:,} of them nobody can move at the end, as in the model"
     modules = ", ".join(module.__name__ for module in result.explorer.modules)
     yield f"threads were interrupted at the {result.plan.way.points} of {modules}"
 
