@@ -1,4 +1,4 @@
-"""The buffers of buffer.py as models, and their threads held against them: `cowpath conform buffer_model.py`."""
+"""The buffers of buffer.py as models, and threads held against them: `cowpath conform buffer_model.py`."""
 
 import buffer
 

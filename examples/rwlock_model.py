@@ -1,4 +1,4 @@
-"""The locks of rwlock.py as models, and their threads held against them: `cowpath conform rwlock_model.py`."""
+"""The locks of rwlock.py as models, and threads held against them: `cowpath conform rwlock_model.py`."""
 
 from functools import reduce
 from operator import or_
