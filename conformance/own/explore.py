@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import redirect_stdout
 from dataclasses import replace
 from types import ModuleType
 
@@ -12,7 +14,7 @@ from cowpath.conformance.own.exchange import Edit
 from cowpath.conformance.own.explorer import Explorer, OwnRun, Way, modules_of
 from cowpath.conformance.own.result import STRATEGIES, Explored, Found, Model, Plan
 from cowpath.conformance.scheduler.kernel import Strategy
-from cowpath.conformance.scheduler.schedule import Replay, Schedule
+from cowpath.conformance.scheduler.schedule import Replay, ReplayError, Schedule
 from cowpath.conformance.strategies.reducer import reduce
 from cowpath.conformance.strategies.simple import Sequential
 
@@ -44,13 +46,14 @@ class Exploration:
         """Run schedules until one fails, the default one first. After Ctrl-C the rest is undetermined."""
         found, exhausted, interrupted = None, False, False
         try:
-            with self.explorer.active():
+            with self.explorer.active(), redirect_stdout(io.StringIO()):
                 for strategy in self._strategies():
                     run = self.explorer.run(strategy)
                     self.schedules += 1
                     on_run(run)
                     if (found := self.examine(run)) is not None:
                         found = self._short(found)
+                        found = replace(found, fickle=self._fickle(found))
                         break
                     exhausted = strategy.exhausted and not isinstance(strategy, Sequential)
         except KeyboardInterrupt:
@@ -67,6 +70,8 @@ class Exploration:
     def again(self, result: Explored) -> Explored:
         """Run the schedule that fails once more: what the test prints, and leaves behind, is then its."""
         assert result.found is not None
+        if result.found.fickle:
+            return result
         with self.explorer.active():
             last = self.examine(self.explorer.run(Replay(Schedule.parse(result.found.token))))
         if last is None:
@@ -109,6 +114,16 @@ class Exploration:
         reduced = reduce(found.run, fails, self.plan.most)
         least = self.examine(reduced.run) or found
         return replace(least, number=found.number, replays=reduced.replays, minimal=reduced.minimal)
+
+    def _fickle(self, found: Found) -> str:
+        """Return in words how the run differs when it is made again; nothing if it does not."""
+        try:
+            again = self.examine(self.explorer.run(Replay(Schedule.parse(found.token))))
+        except ReplayError as error:
+            return str(error)
+        if again is None or again.kind != found.kind:
+            return f"it ends in another way: {again.reason if again else 'well'}"
+        return ""
 
     def _explored(self, found: Found | None, exhausted: bool, interrupted: bool) -> Explored:
         seconds = time.perf_counter() - self.began

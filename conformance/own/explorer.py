@@ -21,6 +21,7 @@ from typing import Any, NamedTuple
 
 from cowpath.conformance.own import exchange, kernel, points
 from cowpath.conformance.own.existing import swapped
+from cowpath.conformance.own.kept import kept
 from cowpath.conformance.own.kernel import TimedKernel, inside
 from cowpath.conformance.own.names import replaced
 from cowpath.conformance.own.points import Point, Wanted
@@ -156,6 +157,8 @@ class Explorer:
             calls = {points.POINT: self._point, **self.watching.calls()}
             functions = stack.enter_context(self.exchange.made(calls))
             self.exchanged = {function.__qualname__ for function in functions}
+            self.put_back = kept(self.modules)
+            stack.callback(self.put_back)
             stack.callback(random.setstate, state)
             if collecting:
                 stack.callback(gc.enable)
@@ -169,6 +172,7 @@ class Explorer:
             gc.collect(0)
         self.kernel.reset()
         random.seed(0)
+        self.put_back()
         self.made = []
         events = self.watching.begin(self.made)
         context = contextvars.copy_context()

@@ -66,7 +66,7 @@ class Found:
     """A run that fails. `kind` is the scheduler's word, or `refused` where it was the model.
 
     `number` counts the schedules up to it; `replays` what it took to make it short, which `minimal` says was
-    done to the end.
+    done to the end. `fickle`: how the run differs when it is made again, which it should not.
     """
 
     kind: str
@@ -76,6 +76,7 @@ class Found:
     refused: Refused | None = None
     replays: int = 0
     minimal: bool = False
+    fickle: str = ""
 
     @property
     def token(self) -> str:

@@ -13,6 +13,10 @@ from cowpath.conformance.own.explorer import MAIN, Explorer, OwnRun
 from cowpath.conformance.own.result import Explored, Found
 
 WIDTH = 100
+_FICKLE = (
+    "Something is kept from run to run (in an object made outside of the test), or comes from elsewhere: a"
+    " real clock, the order of a set, random numbers that are not Python's."
+)
 _MOST = 40  # rows of a drawing
 _KINDS = {
     "crash": "{task} raises {reason}",
@@ -51,6 +55,8 @@ def found(explorer: Explorer, failure: Found) -> Iterator[str]:
         for state in failure.refused.states:
             yield from _wrapped(f"the model then: {state}.")
     yield from _wrapped(f"{_history(failure)}.")
+    if failure.fickle:
+        yield from _wrapped(f"when this schedule is run again, {failure.fickle}. {_FICKLE}")
     yield f"token {failure.token}"
 
 

@@ -331,3 +331,13 @@ def test_a_run_does_not_wait_for_daemons(substrate: MakeSubstrate) -> None:
     assert kernel.run([("main", main)], BoundedDFS(2)) is None
     assert kernel.run([("main", main)], BoundedDFS(2)) is None
     assert log == ["done", "served"] * 2
+
+
+def test_many_digests_of_the_same_are_counted_in_a_token() -> None:
+    schedule = Schedule({3: 1}, "ab" + "c" * 200 + "d" * 8 + "e" * 9)
+    assert str(schedule) == "3:1~abc.200.dddddddde.9."
+    assert Schedule.parse(str(schedule)) == schedule
+    assert Schedule.parse("3:1~ab" + "c" * 200 + "d" * 8 + "e" * 9) == schedule
+    for token in ("~a.1234567.", "~.3.", "~a..", "~a.3"):
+        with pytest.raises(ReplayError, match="is no token"):
+            Schedule.parse(token)

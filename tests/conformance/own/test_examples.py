@@ -1,4 +1,4 @@
-"""The examples with threads: pytest alone finds the seeded bug; models explain their threads, and no others."""
+"""The examples with threads: pytest alone finds the seeded bug; models explain their own threads."""
 
 from __future__ import annotations
 
