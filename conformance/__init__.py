@@ -1,7 +1,7 @@
 """The harness: schedules the threaded block stack, and anybody's threads, and holds them against a model.
 
-Of what is for anybody's code, the names are here: `explore`, `replay`, `schedules`, `Watch`, `Call`,
-`instance`, `state_machine`, and `Explored`, which the first two return. Each is imported when asked for.
+Of what is for anybody's code, the names are here: `explore` and `replay`, which return an `Explored`;
+`schedules`, `state_machine`; `Watch`, `Call`, `instance`; `injected`. Each is imported when it is asked for.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from cowpath.conformance.own import injected
     from cowpath.conformance.own.decorator import schedules
     from cowpath.conformance.own.explore import explore, replay
     from cowpath.conformance.own.instance import instance
@@ -27,10 +28,22 @@ _FROM = {
     "schedules": "decorator",
     "state_machine": "machine",
 }
-__all__ = ["Call", "Explored", "Watch", "explore", "instance", "replay", "schedules", "state_machine"]
+__all__ = [
+    "Call",
+    "Explored",
+    "Watch",
+    "explore",
+    "injected",
+    "instance",
+    "replay",
+    "schedules",
+    "state_machine",
+]
 
 
 def __getattr__(name: str) -> object:
+    if name == "injected":
+        return importlib.import_module(f"{__name__}.own.injected")
     if name not in _FROM:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(importlib.import_module(f"{__name__}.own.{_FROM[name]}"), name)

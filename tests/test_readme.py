@@ -1,4 +1,4 @@
-"""Everything the README shows is run, in order, in an empty folder. Run this file to bring it up to date."""
+"""All that the pages show is run, in order, in an empty folder. Run this file to bring them up to date."""
 
 from __future__ import annotations
 
@@ -8,8 +8,15 @@ import sys
 import tempfile
 from pathlib import Path
 
-README = Path(__file__).parents[1] / "README.md"
-COWPATH = Path(sys.executable).with_name("cowpath")
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PAGES = ("README.md", "docs/own-code.md")
+PROGRAMS = {
+    "cowpath": [str(Path(sys.executable).with_name("cowpath"))],
+    "python": [sys.executable],
+    "pytest": [sys.executable, "-m", "pytest", "-p", "no:cacheprovider"],
+}
 BLOCK = re.compile(
     r"(?:<!-- (?:file: (?P<file>\S+)|output of: (?P<command>[^\n]+)) -->\n)?"
     r"```(?P<kind>\w+)\n(?P<body>.*?)```\n",
@@ -21,10 +28,9 @@ def output(command: str, folder: Path) -> str:
     """Run the command, with what comes after "<" as its input, and return what it prints."""
     command, _, source = command.partition(" < ")
     program, *arguments = command.split()
-    executable = {"cowpath": str(COWPATH), "python": sys.executable}[program]
     typed = (folder / source).read_text() if source else ""
     done = subprocess.run(
-        [executable, *arguments],
+        [*PROGRAMS[program], *arguments],
         cwd=folder, input=typed, capture_output=True, text=True, timeout=300, check=False,
     )  # fmt: skip
     assert done.returncode in (0, 1), done.stderr
@@ -43,13 +49,14 @@ def shown(block: re.Match[str], folder: Path) -> str | None:
 
 
 def without_times(text: str) -> str:
-    """Return the text with every duration blanked."""
-    return re.sub(r"\d+\.\d+ s", "# s", text)
+    """Return the text with every duration, and every object's address, blanked."""
+    return re.sub(r"0x[0-9a-f]+", "0x#", re.sub(r"\d+\.\d+( ?)s", r"#\1s", text))
 
 
-def test_readme_shows_what_happens(tmp_path: Path) -> None:
+@pytest.mark.parametrize("page", PAGES)
+def test_the_page_shows_what_happens(page: str, tmp_path: Path) -> None:
     compared = 0
-    for block in BLOCK.finditer(README.read_text()):
+    for block in BLOCK.finditer((ROOT / page).read_text()):
         if block["file"]:
             (tmp_path / block["file"]).write_text(block["body"])
         elif (text := shown(block, tmp_path)) is not None:
@@ -58,8 +65,8 @@ def test_readme_shows_what_happens(tmp_path: Path) -> None:
     assert compared >= 5
 
 
-def update() -> None:
-    """Replace what the README shows by what happens."""
+def update(page: Path) -> None:
+    """Replace what the page shows by what happens."""
     with tempfile.TemporaryDirectory() as name:
 
         def replaced(block: re.Match[str]) -> str:
@@ -68,8 +75,9 @@ def update() -> None:
             text = shown(block, Path(name))
             return block[0] if text is None else block[0].replace(block["body"], text)
 
-        README.write_text(BLOCK.sub(replaced, README.read_text()))
+        page.write_text(BLOCK.sub(replaced, page.read_text()))
 
 
 if __name__ == "__main__":
-    update()
+    for wanted in sys.argv[1:] or PAGES:
+        update(ROOT / wanted)

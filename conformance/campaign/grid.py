@@ -41,7 +41,7 @@ def fitting(rows: Sequence[Row], width: int) -> Iterator[str]:
     """Yield the drawing as columns if no row has to be broken for that, else as a list."""
     columns = list(dict.fromkeys(row.column for row in rows))
     needed = [max(len(c), *(len(row.words) for row in rows if row.column == c)) for c in columns]
-    if sum(needed) + 2 * len(needed) + 3 <= width:
+    if len(columns) > 1 and sum(needed) + 2 * len(needed) + 3 <= width:
         yield from lines(rows, width)
         return
     name, before = max(map(len, columns)), ""

@@ -39,6 +39,7 @@ def schedules(
     hasty: bool = False,
     limit: int = 10_000,
     patience: float = 10.0,
+    injected: bool = False,
     most: int = 300,
 ) -> Callable[[Test], Test]:
     """Have a test, which starts threads, run under so many schedules; the rest is as in `explore`.
@@ -48,7 +49,7 @@ def schedules(
     """
     if callable(count):
         raise ValueError("@schedules needs its brackets, as in @schedules(1000)")
-    plan = Plan(count, strategy, seed, most, Way(points, substrate, hasty, limit, patience))
+    plan = Plan(count, strategy, seed, most, Way(points, substrate, hasty, limit, patience, injected))
     wish = Wish(plan, modules, model)
 
     def mark(test: Test) -> Test:

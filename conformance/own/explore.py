@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import redirect_stdout
 from dataclasses import replace
 from types import ModuleType
 
@@ -12,7 +14,7 @@ from cowpath.conformance.own.exchange import Edit
 from cowpath.conformance.own.explorer import Explorer, OwnRun, Way, modules_of
 from cowpath.conformance.own.result import STRATEGIES, Explored, Found, Model, Plan
 from cowpath.conformance.scheduler.kernel import Strategy
-from cowpath.conformance.scheduler.schedule import Replay, Schedule
+from cowpath.conformance.scheduler.schedule import Replay, ReplayError, Schedule
 from cowpath.conformance.strategies.reducer import reduce
 from cowpath.conformance.strategies.simple import Sequential
 
@@ -37,19 +39,21 @@ class Exploration:
         watching = model.watching() if model else None
         self.explorer = Explorer(test, modules, plan.way, watching, objects, before, after)
         self.schedules = 0
+        self.stuck = 0
         self.began = time.perf_counter()
 
     def explore(self, on_run: Callable[[OwnRun], None] = lambda run: None) -> Explored:
         """Run schedules until one fails, the default one first. After Ctrl-C the rest is undetermined."""
         found, exhausted, interrupted = None, False, False
         try:
-            with self.explorer.active():
+            with self.explorer.active(), redirect_stdout(io.StringIO()):
                 for strategy in self._strategies():
                     run = self.explorer.run(strategy)
                     self.schedules += 1
                     on_run(run)
                     if (found := self.examine(run)) is not None:
                         found = self._short(found)
+                        found = replace(found, fickle=self._fickle(found))
                         break
                     exhausted = strategy.exhausted and not isinstance(strategy, Sequential)
         except KeyboardInterrupt:
@@ -66,6 +70,8 @@ class Exploration:
     def again(self, result: Explored) -> Explored:
         """Run the schedule that fails once more: what the test prints, and leaves behind, is then its."""
         assert result.found is not None
+        if result.found.fickle:
+            return result
         with self.explorer.active():
             last = self.examine(self.explorer.run(Replay(Schedule.parse(result.found.token))))
         if last is None:
@@ -85,6 +91,7 @@ class Exploration:
         if failure is not None and (failure.kind != "stuck" or self.model is None):
             return Found(failure.kind, failure.reason, run, number)
         refused = self.model.judge(run) if self.model else None
+        self.stuck += failure is not None
         if refused is None:
             return None
         return Found("refused", refused.reason, run, number, refused)
@@ -108,11 +115,29 @@ class Exploration:
         least = self.examine(reduced.run) or found
         return replace(least, number=found.number, replays=reduced.replays, minimal=reduced.minimal)
 
+    def _fickle(self, found: Found) -> str:
+        """Return in words how the run differs when it is made again; nothing if it does not."""
+        try:
+            again = self.examine(self.explorer.run(Replay(Schedule.parse(found.token))))
+        except ReplayError as error:
+            return str(error)
+        if again is None or again.kind != found.kind:
+            return f"it ends in another way: {again.reason if again else 'well'}"
+        return ""
+
     def _explored(self, found: Found | None, exhausted: bool, interrupted: bool) -> Explored:
         seconds = time.perf_counter() - self.began
         coverage = self.model.coverage() if self.model else ""
         result = Explored(
-            self.plan, found, self.schedules, seconds, exhausted, interrupted, coverage, self.explorer
+            self.plan,
+            found,
+            self.schedules,
+            seconds,
+            self.stuck,
+            exhausted,
+            interrupted,
+            coverage,
+            self.explorer,
         )
         return replace(result, text="\n".join(text.explored(result)))
 
@@ -130,6 +155,7 @@ def explore(
     hasty: bool = False,
     limit: int = 10_000,
     patience: float = 10.0,
+    injected: bool = False,
     most: int = 300,
     objects: Sequence[object] = (),
 ) -> Explored:
@@ -143,7 +169,7 @@ def explore(
     Raises SourceError if a module has no source to put points into, HangError if a thread waits for something
     that the scheduler does not know, InputError for a setting that is not accepted.
     """
-    way = Way(points, substrate, hasty, limit, patience)
+    way = Way(points, substrate, hasty, limit, patience, injected)
     plan = Plan(schedules, strategy, seed, most, way)
     chosen = modules_of(test) if modules is None else modules
     return Exploration(test, chosen, plan, model, objects).explore()
@@ -160,12 +186,13 @@ def replay(
     hasty: bool = False,
     limit: int = 10_000,
     patience: float = 10.0,
+    injected: bool = False,
     objects: Sequence[object] = (),
 ) -> Explored:
     """Run a test once, as the token says, with the settings that it was found with.
 
     Raises ReplayError if the run is another one.
     """
-    plan = Plan(1, way=Way(points, substrate, hasty, limit, patience))
+    plan = Plan(1, way=Way(points, substrate, hasty, limit, patience, injected))
     chosen = modules_of(test) if modules is None else modules
     return Exploration(test, chosen, plan, model, objects).replay(token)

@@ -12,7 +12,7 @@ import site
 import sys
 import sysconfig
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -21,6 +21,7 @@ from typing import Any, NamedTuple
 
 from cowpath.conformance.own import exchange, kernel, points
 from cowpath.conformance.own.existing import swapped
+from cowpath.conformance.own.kept import kept
 from cowpath.conformance.own.kernel import TimedKernel, inside
 from cowpath.conformance.own.names import replaced
 from cowpath.conformance.own.points import Point, Wanted
@@ -70,6 +71,7 @@ class Way:
     `points`: where threads may be interrupted: before every statement, or at synchronisation alone.
     `hasty`: a wait with a timeout, or a sleep, may end at once, and not only when nobody else can move.
     `limit`: steps of a run; `patience`: seconds that a thread may take for one.
+    `injected`: the code is handed what it synchronises with, so nothing of Python's own is replaced.
     """
 
     points: str = STATEMENTS
@@ -77,6 +79,7 @@ class Way:
     hasty: bool = False
     limit: int = 10_000
     patience: float = 10.0
+    injected: bool = False
 
     def __post_init__(self) -> None:
         for name, value, accepted in (
@@ -149,10 +152,13 @@ class Explorer:
             kernel.begin(self.kernel)
             stack.callback(kernel.end)
             stack.callback(self.kernel.stacks.close)
-            stack.enter_context(replaced(self.modules))
+            if not self.way.injected:
+                stack.enter_context(replaced(self.modules))
             calls = {points.POINT: self._point, **self.watching.calls()}
             functions = stack.enter_context(self.exchange.made(calls))
             self.exchanged = {function.__qualname__ for function in functions}
+            self.put_back = kept(self.modules)
+            stack.callback(self.put_back)
             stack.callback(random.setstate, state)
             if collecting:
                 stack.callback(gc.enable)
@@ -166,10 +172,11 @@ class Explorer:
             gc.collect(0)
         self.kernel.reset()
         random.seed(0)
+        self.put_back()
         self.made = []
         events = self.watching.begin(self.made)
         context = contextvars.copy_context()
-        with swapped(self.modules, self.objects):
+        with nullcontext() if self.way.injected else swapped(self.modules, self.objects):
             try:
                 failure = self.kernel.run([(MAIN, lambda: _run(context, self.test))], strategy)
             except HangError as error:

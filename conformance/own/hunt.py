@@ -20,6 +20,7 @@ _WORDS = {
     "stuck": "stuck",
     "limit": "it spins",
     "refused": "the model",
+    "facts": "the model",
     "hangs": "it hangs",
 }
 

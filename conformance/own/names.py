@@ -9,7 +9,7 @@ from __future__ import annotations
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import ModuleType
 from typing import Any
@@ -107,6 +107,15 @@ _REPLACED: tuple[tuple[Any, str, Any], ...] = (
     (threading.Thread, "is_alive", threads.is_alive),
 )
 _BY_REAL = {id(getattr(where, name)): new for where, name, new in _REPLACED if isinstance(where, ModuleType)}
+
+
+def put_into(copies: Mapping[ModuleType, ModuleType]) -> None:
+    """Replace the names in copies of the modules, for good."""
+    for where, name, value in _REPLACED:
+        if where is threading.Thread:
+            setattr(copies[threading].Thread, name, value)
+        else:
+            setattr(copies[where], name, value)
 
 
 @contextmanager

@@ -66,7 +66,7 @@ class Found:
     """A run that fails. `kind` is the scheduler's word, or `refused` where it was the model.
 
     `number` counts the schedules up to it; `replays` what it took to make it short, which `minimal` says was
-    done to the end.
+    done to the end. `fickle`: how the run differs when it is made again, which it should not.
     """
 
     kind: str
@@ -76,6 +76,7 @@ class Found:
     refused: Refused | None = None
     replays: int = 0
     minimal: bool = False
+    fickle: str = ""
 
     @property
     def token(self) -> str:
@@ -92,6 +93,7 @@ class Found:
 class Explored:
     """What came of it. `exhausted`: the strategy has nothing left to try.
 
+    `stuck`: schedules that end with nobody able to move, where a model says that it may be so.
     `coverage` is of the model that judged, in words; empty if none did. `text` is all of this, to be read.
     """
 
@@ -99,6 +101,7 @@ class Explored:
     found: Found | None
     schedules: int
     seconds: float
+    stuck: int
     exhausted: bool
     interrupted: bool
     coverage: str

@@ -13,6 +13,10 @@ from cowpath.conformance.own.explorer import MAIN, Explorer, OwnRun
 from cowpath.conformance.own.result import Explored, Found
 
 WIDTH = 100
+_FICKLE = (
+    "Something is kept from run to run (in an object made outside of the test), or comes from elsewhere: a"
+    " real clock, the order of a set, random numbers that are not Python's."
+)
 _MOST = 40  # rows of a drawing
 _KINDS = {
     "crash": "{task} raises {reason}",
@@ -37,6 +41,8 @@ def explored(result: Explored) -> Iterator[str]:
         yield f"no failure in {count} of {result.plan.strategy}, {result.seconds:.1f} s"
     if result.coverage:
         yield result.coverage
+    if result.stuck:
+        yield f"in {result.stuck:,} of them nobody can move at the end, as in the model"
     modules = ", ".join(module.__name__ for module in result.explorer.modules)
     yield f"threads were interrupted at the {result.plan.way.points} of {modules}"
 
@@ -49,6 +55,8 @@ def found(explorer: Explorer, failure: Found) -> Iterator[str]:
         for state in failure.refused.states:
             yield from _wrapped(f"the model then: {state}.")
     yield from _wrapped(f"{_history(failure)}.")
+    if failure.fickle:
+        yield from _wrapped(f"when this schedule is run again, {failure.fickle}. {_FICKLE}")
     yield f"token {failure.token}"
 
 

@@ -35,7 +35,7 @@ class Abandoned(BaseException):
 class Task:
     """A thread of a run. `waits` is the predicate that it is parked with, None while it is not.
 
-    A run does not wait for the end of a `daemon`.
+    A run does not wait for the end of a `daemon`. A task that is `lost` may come back when the run is over.
     """
 
     index: int
@@ -45,6 +45,7 @@ class Task:
     started: bool = False
     ended: bool = False
     daemon: bool = False
+    lost: bool = False
 
 
 @dataclass(frozen=True)
@@ -263,19 +264,16 @@ class Kernel:
 
     def _run_task(self, task: Task) -> Task | None:
         task.started = True
+        error = None if self.ending else _raised(task.body)
+        task.ended = True
+        if task.lost:
+            return None
         try:
-            try:
-                if not self.ending:
-                    task.body()
-            except Exception as error:
+            if isinstance(error, Exception):
                 self.give_up(Failure("crash", task.name, f"{type(error).__name__}: {error}", error=error))
-            except Abandoned:
-                raise
-            except BaseException as error:
+            if error is not None and not isinstance(error, Abandoned):
                 self.raised = self.raised or error
                 self.give_up(Failure("interrupted", task.name, type(error).__name__, error=error))
-            finally:
-                task.ended = True
             if not self.ending:
                 self._stepped(task)
                 self.current = self._next()
@@ -328,6 +326,8 @@ class Kernel:
         self.raised = self.raised or error
         self.ending = True
         if not self.substrate.reclaim():
+            for task in self.tasks:
+                task.lost = True
             self.tasks = []
 
     def _switch(self, task: Task | None) -> None:
@@ -336,3 +336,12 @@ class Kernel:
             self.substrate.switch(task)
             if self.ending:
                 raise Abandoned
+
+
+def _raised(body: Callable[[], None]) -> BaseException | None:
+    """Run a body, and return what it raises."""
+    try:
+        body()
+    except BaseException as error:
+        return error
+    return None

@@ -1,8 +1,9 @@
 """A schedule: the choices of a run that are not the default, and the token that replays it.
 
 A token is printable: `12:1,40:2~Kf3aQ...`, the deviations (decision: value), then one character for every
-decision, a digest of what could be chosen there. Replay compares all of them: a run that is not the one that
-was recorded is an error at the first decision that differs, not another run.
+decision, a digest of what could be chosen there; many of the same are written once, with their number:
+`l.200.`. Replay compares all of them: a run that is not the one that was recorded is an error at the first
+decision that differs, not another run.
 """
 
 from __future__ import annotations
@@ -15,7 +16,9 @@ from cowpath.conformance.scheduler.kernel import Failure, Strategy, Task
 from cowpath.model.language.errors import InputError
 
 _DIGITS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
-_TOKEN = re.compile(r"((?:\d+:\d+)(?:,\d+:\d+)*)?~([\w-]*)", re.ASCII)
+_TOKEN = re.compile(r"((?:\d+:\d+)(?:,\d+:\d+)*)?~((?:[\w-](?:\.\d{1,6}\.)?)*)", re.ASCII)
+_MANY = re.compile(r"([\w-])\1{8,}", re.ASCII)
+_COUNTED = re.compile(r"([\w-])\.(\d+)\.", re.ASCII)
 
 
 class ReplayError(InputError):
@@ -44,10 +47,12 @@ class Schedule:
                 f"'{token}' is no token; accepted: decision:value,... ~ and digests, as printed"
             )
         pairs = (pair.split(":") for pair in (match[1] or "").split(",") if pair)
-        return cls({int(decision): int(value) for decision, value in pairs}, match[2])
+        digests = _COUNTED.sub(lambda many: many[1] * int(many[2]), match[2])
+        return cls({int(decision): int(value) for decision, value in pairs}, digests)
 
     def __str__(self) -> str:
-        return ",".join(f"{i}:{value}" for i, value in sorted(self.deviations.items())) + "~" + self.digests
+        deviations = ",".join(f"{i}:{value}" for i, value in sorted(self.deviations.items()))
+        return f"{deviations}~{_MANY.sub(lambda many: f'{many[1]}.{len(many[0])}.', self.digests)}"
 
 
 class Replay(Strategy):

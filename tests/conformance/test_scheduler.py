@@ -304,12 +304,12 @@ def test_a_pool_of_threads_that_has_been_closed_may_be_used_again() -> None:
 
 
 def test_who_does_not_come_back_is_given_up() -> None:
-    pool = PooledThreads(patience=0.3)
+    pool = PooledThreads(patience=1)
     kernel, gate = Kernel(pool), allocate_lock()
     gate.acquire()
     with pytest.raises(HangError):
         kernel.run([("waits", gate.__enter__)], Sequential())  # type: ignore[list-item]
-    toy = Toy(2, 2)
+    toy, pool.patience = Toy(2, 2), None
     assert toy.run(kernel, Sequential()) is None
     gate.release()
     assert toy.run(kernel, Sequential()) is None
@@ -332,3 +332,13 @@ def test_a_run_does_not_wait_for_daemons(substrate: MakeSubstrate) -> None:
     assert kernel.run([("main", main)], BoundedDFS(2)) is None
     assert kernel.run([("main", main)], BoundedDFS(2)) is None
     assert log == ["done", "served"] * 2
+
+
+def test_many_digests_of_the_same_are_counted_in_a_token() -> None:
+    schedule = Schedule({3: 1}, "ab" + "c" * 200 + "d" * 8 + "e" * 9)
+    assert str(schedule) == "3:1~abc.200.dddddddde.9."
+    assert Schedule.parse(str(schedule)) == schedule
+    assert Schedule.parse("3:1~ab" + "c" * 200 + "d" * 8 + "e" * 9) == schedule
+    for token in ("~a.1234567.", "~.3.", "~a..", "~a.3"):
+        with pytest.raises(ReplayError, match="is no token"):
+            Schedule.parse(token)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import pytest
@@ -137,3 +138,77 @@ def test_random_numbers_are_the_same_in_every_run() -> None:
 
     explore(test, schedules=5)
     assert len(drawn) == 1
+
+
+STARTED: list[int] = []
+TOTAL = 0
+
+
+class Registry:
+    entries: dict[str, int] = {}  # noqa: RUF012, it is what is tested
+    made = 0
+
+
+def test_what_a_module_keeps_is_put_back_for_every_run() -> None:
+    def test() -> None:
+        global TOTAL
+        TOTAL += 1
+        STARTED.append(TOTAL)
+        Registry.made += 1
+        Registry.entries["key"] = Registry.made
+        assert (TOTAL, STARTED, Registry.made, Registry.entries) == (1, [1], 1, {"key": 1})
+
+    entries, started = Registry.entries, STARTED
+    assert explore(test, schedules=5).found is None
+    assert (TOTAL, STARTED, Registry.made, Registry.entries) == (0, [], 0, {})
+    assert Registry.entries is entries
+    assert STARTED is started
+
+
+def test_a_run_that_is_another_one_the_next_time_is_called_fickle() -> None:
+    import itertools
+
+    numbers = itertools.count()
+
+    def sometimes() -> None:
+        assert next(numbers) != 3
+
+    def otherwise() -> None:
+        number = next(numbers)
+        for _ in range(number % 7 + 1):
+            threading.Thread(target=int).start()
+        assert number < 3
+
+    for test in (sometimes, otherwise):
+        numbers = itertools.count()
+        result = explore(test)
+        assert result.found is not None
+        assert result.found.fickle
+        assert "when this schedule is run again, " in str(result)
+        assert "Something is kept from run to run" in str(result)
+
+
+def test_what_is_printed_is_of_the_replay_alone(capsys: pytest.CaptureFixture[str]) -> None:
+    def test() -> None:
+        print("hello")
+        races.count()
+
+    found = explore(test, modules=[races]).found
+    assert capsys.readouterr().out == ""
+    assert found is not None
+    replay(test, found.token, modules=[races])
+    assert capsys.readouterr().out == "hello\n"
+
+
+def test_long_tokens_are_written_short() -> None:
+    def test() -> None:
+        thread = threading.Thread(target=races.one_at_a_time)
+        thread.start()
+        for _ in range(60):
+            pass
+        raise ValueError
+
+    found = explore(test, modules=[races, __import__(__name__, fromlist=["x"])]).found
+    assert found is not None
+    assert len(found.token) < 40
+    assert replay(test, found.token, modules=[races, __import__(__name__, fromlist=["x"])]).found is not None
