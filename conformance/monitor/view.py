@@ -58,7 +58,8 @@ class View:
         """Return for whom a step that parks waits; "" of one that does not."""
         if move.action.parks_on is None:
             return ""
-        other = self.model.commands[move.command].arguments[move.action.params.index(move.action.parks_on)]
+        numbers = [param.number for param in move.action.params]
+        other = self.model.commands[move.command].arguments[numbers.index(move.action.parks_on.number)]
         return self.model.instance.names[self.model.system.owners.name][other]
 
     def reads(self, state: bytes, move: Move) -> Mapping[int, int]:

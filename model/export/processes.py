@@ -9,7 +9,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from cowpath.model.finite.domains import Narrowed
-from cowpath.model.finite.term import Term, Terms, cells_of
+from cowpath.model.finite.ground import given
+from cowpath.model.finite.term import Term, cells_of
 
 
 @dataclass(frozen=True)
@@ -63,15 +64,6 @@ def processes(narrowed: Narrowed, watched: Collection[int]) -> tuple[Process, ..
         resting = {at for at in locations if given(model.terms, finished, counter, at) != 0}
         made.append(Process(owner, counter, locations, frozenset(resting), frozenset(private)))
     return tuple(made)
-
-
-def given(terms: Terms, term: Term, cell: int | None, value: int) -> Term:
-    """Return the term where the cell (if any) has the value."""
-    if isinstance(term, int) or cell is None:
-        return term
-    if term.kind == "cell":
-        return value if term.arguments[0] == cell else term
-    return terms.rebuild(term, tuple(given(terms, argument, cell, value) for argument in term.arguments))
 
 
 def _locations(narrowed: Narrowed, owner: int, counter: int | None, local: bool) -> Locations | None:
