@@ -62,9 +62,11 @@ def _run(thread: threading.Thread, kernel: TimedKernel) -> None:
 
 def retire(thread: threading.Thread) -> None:
     """Have a thread of a run count as ended for the real `threading`, too, which waits for some at exit."""
-    handle = getattr(thread, "_handle", None)
-    if handle is not None:  # Python 3.13 and later
+    make_handle = getattr(threading, "_make_thread_handle", None)
+    if make_handle is not None:  # Python 3.13 and later
+        handle = make_handle(thread.ident)
         handle._set_done()
+        thread._handle = handle  # type: ignore[attr-defined]
     else:
         thread._is_stopped = True  # type: ignore[attr-defined]
 
