@@ -33,7 +33,8 @@ class Design:
 
     It is made of `parts`, or `build` returns its system. For its proofs: `scope` is what they are restricted
     to, `order` who waits for whom, by names of levels, highest first, `theorems` the properties proved beside
-    freedom from deadlock and termination. A design without parts brings an `argument` of its own, if any.
+    freedom from deadlock and termination. An `argument` of its own
+    takes the place of what the parts say.
     `changes`: what it changes of another design, for a repair.
     """
 
@@ -70,7 +71,7 @@ class Design:
     @cached_property
     def proof(self) -> ProofOutline | None:
         """What its proofs for any number of requests and clusters rest on; None if it does not say."""
-        if not self.parts:
+        if self.argument is not None or not self.parts:
             return self.argument
         return outline(self.system, self.parts, self.scope, self.order, self.theorems)
 

@@ -105,7 +105,7 @@ def test_only_the_properties_asked_for_are_exported(capsys: pytest.CaptureFixtur
     assert re.findall(r"assert\((\w+)\)", text) == ["snapshot_holds"]
     assert "/* lifetime_holds: the values that can occur at all do not violate it */" in text
     text = exported(capsys, *run, "tla", "--property", "deadlock", "--property", "concurrency")
-    assert text.endswith("INVARIANTS TypeOK Never_concurrency NoDeadlock\n")
+    assert text.endswith("INVARIANTS TypeOK Never_concurrency Concurrency_done_holds NoDeadlock\n")
 
 
 def test_a_module_and_its_configuration_lie_side_by_side(
