@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from typing import IO, cast
 
 import click
-from rich.console import Console
+from rich.console import Console, RenderableType
+from rich.padding import Padding
 from rich.text import Text
 
 from cowpath.model.commands import files
@@ -46,9 +47,10 @@ def open_console() -> Console:
     return Console(width=WIDTH, highlight=False, file=cast(IO[str], _Trimmed()))
 
 
-def status_line(words: str) -> Text:
+def status_line(words: str) -> RenderableType:
     """Return what a status says: on one line, however long it is."""
-    return Text(words, no_wrap=True, overflow="ellipsis")
+    # A bare text would be put together with the spinner, and wrapped.
+    return Padding(Text(words, no_wrap=True, overflow="ellipsis"), 0, expand=False)
 
 
 def find_designs(names: Sequence[str]) -> list[Design]:
