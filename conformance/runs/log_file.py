@@ -236,7 +236,7 @@ def _fact(key: str, value: Any, requests: Sequence[str], room: _Room) -> Fact:
         case "property" if value in ("assertion", "lifetime"):
             return key, value
         case "held" if isinstance(value, list):
-            return key, tuple(map(_transfer, value))
+            return key, tuple(_transfer(each, room) for each in value)
         case "out" if type(value) is int and value >= 0:
             return key, value
         case "error" | "text" if isinstance(value, str):

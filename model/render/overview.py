@@ -95,7 +95,7 @@ def overview(
         ]
         disk = next(result.case.disk for result in results if result.scenario == scenario)
         rows.append(Row(scenario, disk, tuple(cells)))
-    asked = tuple(results[0].properties)
+    asked = tuple(dict.fromkeys(name for result in results for name in result.properties))
     told = Report(
         shown, tuple(rows), asked, verdicts.totals(results, seconds), verdicts.answer(results), proofs
     )
