@@ -12,16 +12,19 @@ import json
 import os
 import re
 import sys
+import tomllib
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
+import tomli_w
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from cowpath.command_line import COMMANDS, LONGEST_LINE, run
+from cowpath.command_line import COMMANDS, LONGEST_LINE, Commands, run
 from cowpath.conformance.runs.log import Sight
 from cowpath.conformance.runs.log_file import Header, write
 from cowpath.conformance.runs.workload import Workload
@@ -35,6 +38,7 @@ from cowpath.model.scenarios.sizes import parse_size
 from cowpath.model.stack.properties import MEANING
 
 CORPUS = Path(__file__).parent / "corpus"
+SCENARIOS = sorted((CORPUS.parents[2] / "model" / "scenarios").glob("*.toml"))
 FEW, MANY = 30, 1430
 """Cases for each of seven readers: always, and with --everything (10,000 in all)."""
 ODD = [
@@ -86,13 +90,16 @@ def is_clean(arguments: list[str], stdin: bytes = b"") -> None:
 def changed(draw: st.DrawFn, texts: list[str], words: str = r"\w+|\s+|.") -> str:
     """One of the texts, with some of its words left out, doubled, exchanged or replaced."""
     parts = re.findall(words, draw(st.sampled_from(texts)), re.DOTALL)
-    for _ in range(draw(st.integers(0, 4))):
+    for _ in range(draw(st.sampled_from((1, 1, 1, 2, 2, 4)))):
         if not parts:
             break
         at, other = (draw(st.integers(0, len(parts) - 1)) for _ in range(2))
-        match draw(st.sampled_from(["replace", "replace", "leave out", "double", "exchange", "cut"])):
-            case "replace":
-                parts[at] = draw(st.sampled_from(ODD) | st.just(parts[other]) | st.text(max_size=4))
+        match draw(st.sampled_from(["like", "like", "odd", "leave out", "double", "exchange", "cut"])):
+            case "like":  # so that more is well formed, and comes further
+                likes = [part for part in parts if part.isalnum() == parts[at].isalnum()]
+                parts[at] = draw(st.sampled_from(likes))
+            case "odd":
+                parts[at] = draw(st.sampled_from(ODD) | st.text(max_size=4))
             case "leave out":
                 del parts[at]
             case "double":
@@ -124,7 +131,7 @@ VALUES = st.recursive(
 def respelt(draw: st.DrawFn, documents: list[Any]) -> Any:
     """One of the JSON documents, with some of its values replaced, or keys left out."""
     document = json.loads(json.dumps(draw(st.sampled_from(documents))))
-    for _ in range(draw(st.integers(0, 3))):
+    for _ in range(draw(st.sampled_from((1, 1, 2, 3)))):
         place = document
         while True:
             keys = list(place) if isinstance(place, dict) else list(range(len(place)))
@@ -132,7 +139,7 @@ def respelt(draw: st.DrawFn, documents: list[Any]) -> Any:
                 break
             key = draw(st.sampled_from(keys))
             inside = place[key]
-            if isinstance(inside, dict | list) and draw(st.integers(0, 3)):
+            if isinstance(inside, dict | list) and draw(st.integers(0, 7)):
                 place = inside
                 continue
             match draw(st.sampled_from(["replace", "replace", "leave out", "double"])):
@@ -144,6 +151,18 @@ def respelt(draw: st.DrawFn, documents: list[Any]) -> Any:
                     place.insert(key, inside)
             break
     return document
+
+
+def scenarios() -> list[Any]:
+    """The bundled scenarios, as documents."""
+    return [tomllib.loads(path.read_text()) for path in SCENARIOS]
+
+
+def without_none(value: Any) -> Any:
+    """The value without what TOML does not have: null."""
+    if isinstance(value, dict):
+        return {key: without_none(each) for key, each in value.items() if each is not None}
+    return [without_none(each) for each in value if each is not None] if isinstance(value, list) else value
 
 
 def traces() -> list[Any]:
@@ -184,8 +203,11 @@ def tokens() -> list[str]:
 
 
 def a_scenario(data: st.DataObject) -> None:
-    files = [path.read_text() for path in sorted((CORPUS.parents[2] / "model" / "scenarios").glob("*.toml"))]
-    text = data.draw(changed(files, r'"[^"]*"|\w+|\s+|.')).encode("utf-8", "surrogatepass")
+    if data.draw(st.integers(0, 2)):
+        text = tomli_w.dumps(without_none(data.draw(respelt(cached(scenarios)))))
+    else:
+        files = [path.read_text() for path in SCENARIOS]
+        text = data.draw(changed(files, r'"[^"]*"|\w+|\s+|.'))
     command = data.draw(
         st.sampled_from(
             [
@@ -196,16 +218,17 @@ def a_scenario(data: st.DataObject) -> None:
             ]
         )
     )
-    is_clean(command, text)
+    is_clean(command, encoded(text))
 
 
 def a_trace(data: st.DataObject) -> None:
-    documents = cached(traces)
-    if data.draw(st.booleans()):
-        text = json.dumps(data.draw(respelt(documents)))
+    document = data.draw(st.sampled_from(cached(traces)))
+    if data.draw(st.integers(0, 3)):
+        steps = data.draw(respelt([document["trace"]]))
+        text = json.dumps(data.draw(st.just(document) | respelt([document])) | {"trace": steps})
     else:
-        text = data.draw(changed([json.dumps(document) for document in documents]))
-    design, scenario = data.draw(st.sampled_from([("rfc-2016", "unaligned-write"), ("unserialised", "race")]))
+        text = data.draw(changed([json.dumps(document)]))
+    design, scenario = document["design"], document["scenario"]
     how = data.draw(st.sampled_from([("trace", "--from"), ("replay", "--trace")]))
     form = (
         ["--format", data.draw(st.sampled_from(list(FORMATS)))]
@@ -321,11 +344,34 @@ SHORT = {
 
 
 def a_command_line(data: st.DataObject) -> None:
-    name = data.draw(st.sampled_from([*COMMANDS, "nonsense"]))
+    name = data.draw(st.sampled_from([*COMMANDS, *COMMANDS, "nonsense"]))
     slugs = [scenario.slug for scenario in bundled()]
     word = st.sampled_from([*DESIGNS, *slugs, *MEANING, *FORMATS, *ODD, *OPTIONS])
-    words = data.draw(st.lists(word.filter(lambda each: "\0" not in each), max_size=6))
+    words = data.draw(st.lists(word.filter(lambda each: "\0" not in each), max_size=3))
+    if name in COMMANDS:
+        chosen = data.draw(st.lists(st.sampled_from(parameters(name)), max_size=3))
+        if data.draw(st.integers(0, 4)):
+            chosen += [param for param in parameters(name) if param.required and param not in chosen]
+        for param in chosen:
+            value = data.draw(fitting(param) | word.filter(lambda each: "\0" not in each))
+            words += [value] if isinstance(param, click.Argument) else [param.opts[0], value]
     is_clean([name, *words, *SHORT.get(name, [])], b"1 save w.json quit\n")
+
+
+def parameters(name: str) -> list[click.Parameter]:
+    """The parameters of a command."""
+    command = Commands().get_command(click.Context(click.Command("cowpath")), name)
+    return [param for param in command.params if not getattr(param, "is_flag", False)]
+
+
+def fitting(param: click.Parameter) -> st.SearchStrategy[str]:
+    """Values that a parameter takes."""
+    if isinstance(param.type, click.Choice):
+        return st.sampled_from(list(param.type.choices))
+    if isinstance(param.type, click.types.IntRange | click.types.FloatRange):
+        return st.sampled_from(["1", "2", "7"])
+    own = {"wanted": "unaligned-write", "scenario": "race", "scenarios": "two-readers", "path": "out"}
+    return st.sampled_from([own.get(str(param.name), "rfc-2016"), "rfc-2016"])
 
 
 READERS: dict[str, Callable[[st.DataObject], None]] = {
