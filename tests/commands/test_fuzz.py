@@ -25,6 +25,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cowpath.command_line import COMMANDS, LONGEST_LINE, Commands, run
+from cowpath.conformance.pairs import PAIRS
 from cowpath.conformance.runs.log import Sight
 from cowpath.conformance.runs.log_file import Header, write
 from cowpath.conformance.runs.workload import Workload
@@ -35,10 +36,11 @@ from cowpath.model.designs import DESIGNS
 from cowpath.model.render.formats import FORMATS
 from cowpath.model.scenarios import ScenarioError, bundled, find
 from cowpath.model.scenarios.sizes import parse_size
-from cowpath.model.stack.properties import MEANING
+from cowpath.model.scenarios.vocabulary import PROPERTIES
 
-CORPUS = Path(__file__).parent / "corpus"
-SCENARIOS = sorted((CORPUS.parents[2] / "model" / "scenarios").glob("*.toml"))
+ROOT = Path(__file__).resolve().parents[2]
+EXAMPLE, SIZES = ROOT / "examples" / "dining.py", ROOT / "examples" / "two-philosophers.toml"
+SCENARIOS = sorted((ROOT / "model" / "scenarios").glob("*.toml"))
 FEW, MANY = 30, 1430
 """Cases for each of seven readers: always, and with --everything (10,000 in all)."""
 ODD = [
@@ -155,7 +157,7 @@ def respelt(draw: st.DrawFn, documents: list[Any]) -> Any:
 
 def scenarios() -> list[Any]:
     """The bundled scenarios, as documents."""
-    return [tomllib.loads(path.read_text()) for path in SCENARIOS]
+    return [tomllib.loads(path.read_text()) for path in (*SCENARIOS, *[SIZES] * len(SCENARIOS))]
 
 
 def without_none(value: Any) -> Any:
@@ -183,7 +185,7 @@ def logs() -> list[list[Any]]:
         ("unaligned-write", Sight.GREY),
         ("failing-copies", Sight.BLACK),
     ):
-        workload = Workload("rfc-2016", find(slug), Kernel(Greenlets()))
+        workload = Workload(PAIRS["rfc-2016"], find(slug), Kernel(Greenlets()))
         text = write(Header(find(slug), "rfc-2016", sight), workload.run(Portfolio(3)).log)
         workload.close()
         found.append([json.loads(line) for line in text.splitlines()])
@@ -192,7 +194,7 @@ def logs() -> list[list[Any]]:
 
 def tokens() -> list[str]:
     """Tokens of runs on the race."""
-    workload = Workload("rfc-2016", find("race"), Kernel(Greenlets()))
+    workload = Workload(PAIRS["rfc-2016"], find("race"), Kernel(Greenlets()))
     strategy = Portfolio(5)
     found = [str(workload.run(strategy).schedule) for _ in range(5)]
     workload.close()
@@ -206,13 +208,14 @@ def a_scenario(data: st.DataObject) -> None:
     if data.draw(st.integers(0, 2)):
         text = tomli_w.dumps(without_none(data.draw(respelt(cached(scenarios)))))
     else:
-        files = [path.read_text() for path in SCENARIOS]
+        files = [path.read_text() for path in (*SCENARIOS, SIZES)]
         text = data.draw(changed(files, r'"[^"]*"|\w+|\s+|.'))
     command = data.draw(
         st.sampled_from(
             [
                 ["scenarios", "-"],
                 ["check", "rfc-2016", "--max-states", "60", "--scenario", "-"],
+                ["check", str(EXAMPLE), "--max-states", "60", "--scenario", "-"],
                 ["check", "copy-before-write-7.0", "--max-states", "60", "--no-reduce", "--scenario", "-"],
                 ["export", "unserialised", "--to", "tla", "--scenario", "-"],
             ]
@@ -269,21 +272,22 @@ def a_size(data: st.DataObject) -> None:
 
 
 def a_design(data: st.DataObject) -> None:
-    text = data.draw(changed([(CORPUS / "design.txt").read_text()], r"\w+|\s+|[^\w\s]+"))
+    text = data.draw(changed([EXAMPLE.read_text()], r"\w+|\s+|[^\w\s]+"))
     Path("own.py").write_bytes(encoded(text))
+    sizes = str(SIZES)
     command = data.draw(
         st.sampled_from(
             [
-                ["check", "own.py", "--scenario", "race", "--max-states", "60"],
-                ["trace", "own.py", "--scenario", "race", "--max-states", "60"],
-                ["graph", "own.py", "--scenario", "race", "--max-states", "60"],
-                ["export", "own.py", "--scenario", "race", "--to", "promela"],
-                ["step", "own.py", "--scenario", "race"],
+                ["check", "own.py", "--scenario", sizes, "--max-states", "60"],
+                ["trace", "own.py", "--scenario", sizes, "--max-states", "60"],
+                ["graph", "own.py", "--scenario", sizes, "--max-states", "60"],
+                ["export", "own.py", "--scenario", sizes, "--to", "promela"],
+                ["step", "own.py", "--scenario", sizes],
                 ["designs", "own.py"],
             ]
         )
     )
-    is_clean(command, b"1 1 undo guest-read 0\n")
+    is_clean(command, b"1 1 undo Plato\n")
 
 
 OPTIONS = [
@@ -346,7 +350,7 @@ SHORT = {
 def a_command_line(data: st.DataObject) -> None:
     name = data.draw(st.sampled_from([*COMMANDS, *COMMANDS, "nonsense"]))
     slugs = [scenario.slug for scenario in bundled()]
-    word = st.sampled_from([*DESIGNS, *slugs, *MEANING, *FORMATS, *ODD, *OPTIONS])
+    word = st.sampled_from([*DESIGNS, *slugs, *PROPERTIES, *FORMATS, *ODD, *OPTIONS])
     words = data.draw(st.lists(word.filter(lambda each: "\0" not in each), max_size=3))
     if name in COMMANDS:
         chosen = data.draw(st.lists(st.sampled_from(parameters(name)), max_size=3))
