@@ -16,7 +16,7 @@ from tests.commands.running import SMALL, run
 def bad_files(tmp_path: Path) -> Path:
     (tmp_path / "folder.toml").mkdir()
     (tmp_path / "binary.toml").write_bytes(bytes(range(256)))
-    (tmp_path / "syntax.toml").write_text('name = "x"\nsectors = 4\ncluster 2\n')
+    (tmp_path / "syntax.toml").write_text('name = "x"\nunit = "sectors"\nsectors = 4\ncluster 2\n')
     (tmp_path / "key.toml").write_text("clutser = 4\n" + SMALL)
     (tmp_path / "range.toml").write_text(SMALL.replace("[1, 1]", "[3, 4]"))
     (tmp_path / "kind.toml").write_text(SMALL.replace("nbd-write", "nbd-wrote"))
