@@ -11,7 +11,6 @@ from click.core import ParameterSource
 from rich import box
 from rich.console import Console
 from rich.table import Table
-from rich.text import Text
 
 from cowpath.conformance.campaign.alarm import CanaryError
 from cowpath.conformance.campaign.columns import draw, refused
@@ -26,7 +25,7 @@ from cowpath.conformance.runs.log import Sight
 from cowpath.conformance.runs.log_file import Header
 from cowpath.conformance.strategies.portfolio import STRATEGIES
 from cowpath.model.commands import files
-from cowpath.model.commands.inputs import WIDTH, find_designs, open_console
+from cowpath.model.commands.inputs import WIDTH, find_designs, open_console, status_line
 from cowpath.model.language.errors import InputError
 from cowpath.model.language.verdict import Verdict, worst
 from cowpath.model.render.text import wrap
@@ -150,7 +149,7 @@ def _run(plan: Plan) -> list[Outcome]:
             )
     console = Console(stderr=True)
     with console.status("") as status:
-        return list(conform(plan, lambda progress: status.update(Text(_progress(progress)))))
+        return list(conform(plan, lambda progress: status.update(status_line(_progress(progress)))))
 
 
 def _progress(progress: Progress) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import socket
+import subprocess
 import sys
 from pathlib import Path
 
@@ -19,6 +21,9 @@ from cowpath.model.language.errors import InputError
 from cowpath.model.scenarios.sizes import parse_size
 
 _DESIGN = click.argument("design", metavar="DESIGN|FILE.py")
+
+
+_LONGEST_SOCKET = 107  # bytes: sockaddr_un of unix(7), with its null
 
 
 class _Size(click.ParamType[int]):
@@ -54,7 +59,7 @@ class _Size(click.ParamType[int]):
     metavar="SECONDS",
     help="Every step of a request takes up to so long, as on a slow disk.",
 )
-@click.option("--socket", metavar="PATH", help="Default: FOLDER/nbd.sock.")
+@click.option("--socket", "socket_path", metavar="PATH", help="Default: FOLDER/nbd.sock.")
 @click.option("--run", metavar="COMMAND", help="Serve while a shell command runs, with $uri and $unixsocket.")
 def serve(
     design: str,
@@ -66,7 +71,7 @@ def serve(
     copy_on_read: bool,
     break_snapshot: bool,
     delay: float,
-    socket: str | None,
+    socket_path: str | None,
     run: str | None,
 ) -> None:
     """Export the threaded block stack over NBD: its disks are files in FOLDER, which is made if need be.
@@ -75,9 +80,7 @@ def serve(
     write the word checkpoint or stop there does it. Where QEMU would hang or crash the server says so on
     stderr and ends. Needs nbdkit with its Python plugin.
     """
-    nbdkit = shutil.which("nbdkit")
-    if nbdkit is None:
-        raise InputError("nbdkit is not installed; on Debian: apt install nbdkit nbdkit-plugin-python")
+    nbdkit = _nbdkit()
     disks = make_folder(folder, "FOLDER").resolve()
     try:
         if break_snapshot and not find(design).breaks_snapshot:
@@ -104,7 +107,8 @@ def serve(
     plugin = str(Path(impl.__file__).with_name("plugin.py"))
     command = [nbdkit, "--foreground", "--exit-with-parent"]
     if run is None:
-        path = Path(socket) if socket else disks / "nbd.sock"
+        path = Path(socket_path) if socket_path else disks / "nbd.sock"
+        _make_way(path)
         command += ["--unix", str(path.absolute())]
         for export in ("secondary", "guest", "control"):
             click.echo(f"{export:<9} nbd+unix:///{export}?socket={path}")
@@ -112,6 +116,35 @@ def serve(
         command += ["--unix", "-", "--run", run]
     sys.stdout.flush()
     os.execv(nbdkit, [*command, "python", plugin, *(f"{name}={value}" for name, value in settings.items())])
+
+
+def _nbdkit() -> str:
+    """Return nbdkit's path. Raises `InputError` where it, or its plugin, is not installed."""
+    nbdkit = shutil.which("nbdkit")
+    if nbdkit and subprocess.run([nbdkit, "python", "--dump-plugin"], capture_output=True).returncode == 0:
+        return nbdkit
+    raise InputError("nbdkit is not installed; on Debian: apt install nbdkit nbdkit-plugin-python")
+
+
+def _make_way(path: Path) -> None:
+    """Remove a socket on which nobody listens any more. Raises `InputError` if the place is taken."""
+    if len(os.fsencode(path.absolute())) > _LONGEST_SOCKET or not path.absolute().parent.is_dir():
+        raise InputError(
+            f"--socket: '{path}' cannot be a socket; accepted: a path in a folder that is there,"
+            f" of at most {_LONGEST_SOCKET} bytes"
+        )
+    try:
+        if not path.exists():
+            return
+        if path.is_socket():
+            with socket.socket(socket.AF_UNIX) as client:
+                client.connect(str(path))
+            raise InputError(f"--socket: another server listens on '{path}'; accepted: a path of its own")
+        raise InputError(f"--socket: '{path}' is there already, and no socket; accepted: a path of its own")
+    except ConnectionRefusedError:
+        path.unlink()
+    except OSError as error:
+        raise InputError(f"--socket: '{path}': {error.strerror or error}") from None
 
 
 def _length(disk: Path) -> int:

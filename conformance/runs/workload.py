@@ -27,10 +27,13 @@ from cowpath.model.render.text import describe_cycle
 from cowpath.model.scenarios import Scenario, ScenarioError
 from cowpath.model.scenarios.geometry import show_range
 from cowpath.model.scenarios.scenario import Request as Submitted
+from cowpath.model.scenarios.sizes import show_bytes
 from cowpath.model.trace.trace import WaitEdge
 
 Bodies = list[tuple[str, Callable[[], None]]]
 """Requests by name, and what makes each."""
+MOST_TOUCHED = 64 << 20
+"""Bytes of the clusters that the requests of one run touch: they are held in memory several times."""
 _name = attrgetter("name")
 
 
@@ -99,6 +102,12 @@ class Workload:
         if any(request.stream or not pair.runs(request.kind) for request in scenario.requests):
             raise ScenarioError(
                 f"'{scenario.name}' is for the model alone; threads run no streams and no client-discard"
+            )
+        touched = sum(end - start for start, end in reduced.clusters)
+        if touched > MOST_TOUCHED:
+            raise ScenarioError(
+                f"'{scenario.name}': its requests touch clusters of {show_bytes(touched)}; threads move every"
+                f" byte of them; accepted: at most {show_bytes(MOST_TOUCHED)}"
             )
         self._files = [os.memfd_create(disk) for disk in ("secondary", "hidden", "active")]
         for file in self._files:

@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cowpath.model.bench.guards import audit
-from cowpath.model.commands.inputs import find_designs, find_scenarios, open_console
+from cowpath.model.commands.inputs import find_designs, find_scenarios, open_console, status_line
 from cowpath.model.designs import Design
 from cowpath.model.language.errors import InputError
 from cowpath.model.language.expression import Local
@@ -67,7 +67,7 @@ def _print_guards(design: Design) -> None:
         table.add_column(column)
     with Console(stderr=True).status("") as status:
         for each in audit(design, bundled()):
-            status.update(f"{each.action}: {each.guard}")
+            status.update(status_line(f"{each.action}: {each.guard}"))
             falls = ", ".join(each.falls) or "nothing: not needed on the bundled scenarios"
             table.add_row(each.action, each.guard, falls, each.scenario or "")
     open_console().print(table)

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 
 import click
 from rich.console import Console
-from rich.text import Text
 
 from cowpath.model.bench import batch
 from cowpath.model.bench.check import Result
+from cowpath.model.commands.inputs import status_line
 from cowpath.model.designs import DESIGNS, Case, Design
 from cowpath.model.explore.engines import ENGINES
 from cowpath.model.explore.result import Limits, Progress
@@ -104,7 +104,7 @@ def carry_out(plan: batch.Plan) -> list[Result]:
     if not console.is_terminal:
         return batch.run(plan)
     with console.status("") as status:
-        return batch.run(plan, lambda task, progress: status.update(Text(_progress(task, progress))))
+        return batch.run(plan, lambda task, progress: status.update(status_line(_progress(task, progress))))
 
 
 def _progress(task: str, progress: Progress | None) -> str:

@@ -21,7 +21,6 @@ from typing import Any, TypeVar
 
 import click
 from rich.console import Console
-from rich.text import Text
 
 from cowpath.model.bench.invariants import Found, find
 from cowpath.model.bench.theorems import (
@@ -35,7 +34,7 @@ from cowpath.model.bench.theorems import (
     uses,
 )
 from cowpath.model.commands import files
-from cowpath.model.commands.inputs import find_designs
+from cowpath.model.commands.inputs import find_designs, status_line
 from cowpath.model.commands.prove_text import as_json, show_found, show_theorems, show_uses
 from cowpath.model.designs import DESIGNS, Design
 from cowpath.model.language.errors import InputError, hint, shown
@@ -288,7 +287,7 @@ def _run(paths: Mapping[str, str], work: Callable[[Design, Poll], Iterator[_T]])
             try:
                 if status is not None:
                     done = f"{len(futures) - len(at_work)} of {len(paths)} designs, {proofs.value:,} proofs"
-                    status.update(Text(f"{done}; {', '.join(at_work)}"))
+                    status.update(status_line(f"{done}; {', '.join(at_work)}"))
                 wait([futures[name] for name in at_work], timeout=1, return_when=FIRST_COMPLETED)
             except KeyboardInterrupt:
                 interrupt.set()

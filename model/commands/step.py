@@ -16,6 +16,7 @@ from cowpath.model.commands import files
 from cowpath.model.commands.inputs import find_designs, find_scenarios, open_console
 from cowpath.model.designs import Case
 from cowpath.model.language.errors import InputError, shown
+from cowpath.model.language.reading import STDIN
 from cowpath.model.render.text import conclusion, sentence, wrap
 from cowpath.model.trace import record
 from cowpath.model.trace.walk import Walk
@@ -39,6 +40,8 @@ def step(name: str, wanted: str, reduce: bool) -> None:
     Commands are read from stdin, several to a line if you like: numbers of steps, names of requests, undo,
     restart, save FILE, quit. Exit status 0, or 2 for a bad command that did not come from a terminal.
     """
+    if wanted == STDIN:
+        raise InputError("--scenario: stdin is where the commands come from; accepted: a name or a file")
     (design,), (scenario,) = find_designs([name]), find_scenarios([wanted])
     _Session(Case(design, scenario, reduce)).run()
 

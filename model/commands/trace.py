@@ -8,7 +8,6 @@ from dataclasses import replace
 import click
 from click.core import ParameterSource
 from rich.console import Console
-from rich.text import Text
 
 from cowpath.model.bench import batch
 from cowpath.model.bench.check import Result
@@ -20,6 +19,7 @@ from cowpath.model.commands.inputs import (
     find_designs,
     find_scenarios,
     read_trace,
+    status_line,
 )
 from cowpath.model.commands.options import (
     ENGINE,
@@ -118,7 +118,7 @@ def _minimised(name: str, plan: batch.Plan, result: Result) -> tuple[Case, Trace
     if not console.is_terminal:
         return minimiser.minimise(result)
     with console.status("") as status:
-        minimiser.watch = lambda task: status.update(Text(task))
+        minimiser.watch = lambda task: status.update(status_line(task))
         return minimiser.minimise(result)
 
 

@@ -8,7 +8,7 @@ from functools import cached_property
 from cowpath.model.designs.design import Design
 from cowpath.model.finite.domains import Narrowed, narrow
 from cowpath.model.finite.ground import ground
-from cowpath.model.finite.instance import Instance
+from cowpath.model.finite.instance import Instance, fit
 from cowpath.model.finite.own_instance import instance_of
 from cowpath.model.language.errors import InputError
 from cowpath.model.scenarios import Scenario, ScenarioError
@@ -57,14 +57,14 @@ class Case:
 
     @cached_property
     def instance(self) -> Instance:
-        """What the scenario means to the design's system. Raises ScenarioError as `geometry` does."""
+        """What the scenario means to the design's system. Raises InputError where it says too little."""
         scenario = self.scenario
         if not scenario.has_disk:
             try:
                 return instance_of(self.design.system, scenario.sizes, scenario.parameters, scenario.names)
             except InputError as error:
                 raise ScenarioError(f"{scenario.slug}: {error}") from None
-        return bind(scenario, self.geometry, self.design.known_kinds)
+        return fit(self.design.system, bind(scenario, self.geometry, self.design.known_kinds))
 
     @cached_property
     def narrowed(self) -> Narrowed:

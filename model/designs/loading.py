@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import re
 import runpy
 import sys
 import traceback
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from cowpath.model.designs.design import Design
+from cowpath.model.designs.design import Change, Design
+from cowpath.model.language.claim import Claim, ProofOutline
 from cowpath.model.language.errors import InputError, ModelError, hint, shown
+from cowpath.model.language.expression import Expr, Read
+from cowpath.model.stack.part import Parts
 
 
 class DesignError(InputError):
@@ -42,7 +46,7 @@ def run_file(name: str) -> dict[str, Any]:
 
     Raises `DesignError` for whatever goes wrong in it.
     """
-    if not Path(name).is_file():
+    if not os.path.isfile(name):  # which says no to a name that is too long, too
         raise DesignError(f"{name}: no such file")
     beside = str(Path(name).resolve().parent)
     sys.path.append(beside)
@@ -61,6 +65,9 @@ def check_design(name: str, design: object, known: Collection[str]) -> Design:
         raise DesignError(
             f"{name}: {shown(design.name)} is no name; accepted: letters, digits, '.', '_' and '-'"
         )
+    for field, (is_one, accepted) in _FIELDS.items():
+        if not is_one(value := getattr(design, field)):
+            raise DesignError(f"{name}: {field}: {shown(value)}; accepted: {accepted}")
     if design.name in known:
         raise DesignError(f"{name}: '{design.name}' is a bundled design; accepted: a name of its own")
     with _blamed(name):
@@ -72,7 +79,46 @@ def check_design(name: str, design: object, known: Collection[str]) -> Design:
         raise DesignError(
             f"{name}: its system does not say when an owner is finished; accepted: terminal(...)"
         )
+    for variable in system.variables.values():
+        for read in _reads(variable.initial):
+            raise DesignError(
+                f"{name}: variable {variable.name}: its initial value reads '{read}', which has none yet; "
+                "accepted: constants and parameters"
+            )
     return design
+
+
+def _reads(expr: Expr) -> Iterator[str]:
+    """Yield the names of the variables that an expression reads."""
+    if isinstance(expr, Read):
+        yield expr.name
+    for part in vars(expr).values():
+        for each in part if isinstance(part, tuple) else (part,):
+            if isinstance(each, Expr):
+                yield from _reads(each)
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
+
+
+def _are(kind: type) -> Callable[[object], bool]:
+    return lambda value: isinstance(value, tuple) and all(isinstance(each, kind) for each in value)
+
+
+_FIELDS: Mapping[str, tuple[Callable[[object], bool], str]] = {
+    "era": (_is_text, "a text"),
+    "explanation": (_is_text, "a text"),
+    "sources": (_are(str), "a tuple of texts"),
+    "build": (lambda value: value is None or callable(value), "a function that returns a System"),
+    "parts": (lambda value: isinstance(value, Parts), "Parts(...)"),
+    "scope": (_are(Claim), "a tuple of claims"),
+    "order": (_are(str), "a tuple of names of levels"),
+    "theorems": (_are(str), "a tuple of names of properties"),
+    "changes": (_are(Change), "a tuple of changes"),
+    "argument": (lambda value: value is None or isinstance(value, ProofOutline), "a ProofOutline, or None"),
+}
+"""What else a design says of itself: what each must be, and in words."""
 
 
 @contextmanager

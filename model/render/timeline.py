@@ -68,10 +68,13 @@ def requests(trace: Trace) -> tuple[str, ...]:
 
 
 def lanes(trace: Trace) -> tuple[str, ...]:
-    """Return the requests that the trace is about, in order: those that move, wait or are waited for."""
+    """Return the requests that the trace is about, in order: those that move, wait or are waited for.
+
+    All of them where nobody does: before the first step.
+    """
     edges = [edge for state in trace.states for edge in state.waits]
     active = {step.owner for step in trace.steps} | {who for e in edges for who in (e.waiter, e.holder)}
-    return tuple(who for who in requests(trace) if who in active)
+    return tuple(who for who in requests(trace) if who in active) or requests(trace)
 
 
 def rows(trace: Trace) -> Iterator[Row]:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from cowpath.model.language.errors import hint, shown
+from cowpath.model.language.reading import called, read_text
 from cowpath.model.language.verdict import Verdict
 from cowpath.model.scenarios.errors import ScenarioError
 from cowpath.model.scenarios.sizes import SECTOR, in_sectors, parse_size, show_bytes, show_extent
@@ -22,6 +23,8 @@ VERDICTS = tuple(verdict.value for verdict in Verdict)
 """What `[expect]` may say of a property."""
 LONGEST_DISK = 1 << 40
 """Bytes; a longer disk is refused as overlong."""
+LONGEST_FILE = 1 << 20
+"""Bytes of a scenario file."""
 MOST_REQUESTS = 16
 """Requests in one scenario, after expanding `count`."""
 MOST_ELEMENTS = 64
@@ -91,22 +94,14 @@ class Scenario:
 
 
 def load(path: str | Path, designs: Collection[str] | None = None) -> Scenario:
-    """Read a scenario file; its slug is the file's stem.
+    """Read a scenario file, or standard input ('-'); its slug is the file's stem.
 
     `designs`, when given, are the names that `[expect]` may use. Raises ScenarioError, one line naming the
     file and the key or line, for anything wrong with the file or in it.
     """
-    path = Path(path)
-    try:
-        text = path.read_bytes().decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise ScenarioError(
-            f"{path}: byte {error.start} is not UTF-8; accepted: TOML text in UTF-8"
-        ) from None
-    except (OSError, ValueError) as error:  # ValueError: a path with a null byte
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        raise ScenarioError(f"{path}: cannot read the scenario: {reason}") from None
-    return _parse(text, str(path), path.stem, designs)
+    name = str(path)
+    text = read_text(name, "a scenario", ScenarioError, LONGEST_FILE)
+    return _parse(text, called(name), Path(called(name)).stem, designs)
 
 
 def loads(text: str, slug: str, designs: Collection[str] | None = None) -> Scenario:

@@ -113,7 +113,7 @@ BAD = {
     "no such judge": (("conform", "--as", "rfc-2017"), "unknown design 'rfc-2017'"),
     "no such scenario": (("conform", "--scenario", "rac"), "unknown scenario 'rac'"),
     "nothing fits": (("conform", "rfc-2016", "--scenario", "client-discard"), "no scenario given fits"),
-    "no such log": (("validate", "nowhere.ndjson"), "nowhere.ndjson: No such file or directory"),
+    "no such log": (("validate", "nowhere.ndjson"), "nowhere.ndjson: cannot read a log: No such file"),
 }
 
 

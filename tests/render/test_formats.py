@@ -311,7 +311,7 @@ def test_a_recorded_trace_is_rendered_like_one_that_was_found(cowpath: Command) 
 @pytest.mark.parametrize(
     ("content", "arguments", "says"),
     [
-        (None, (), "t.json: cannot read the trace: No such file or directory"),
+        (None, (), "t.json: cannot read a recorded trace: No such file or directory"),
         ("{", (), "t.json: not JSON: "),
         ("[]", (), "t.json: no 'design' as `cowpath trace --format json` writes it"),
         ("other", (), "t.json: its design is 'merged-2.8', not 'rfc-2016'"),

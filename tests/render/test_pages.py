@@ -233,9 +233,9 @@ def test_an_undetermined_verdict_is_no_pass_in_the_overview() -> None:
 @pytest.mark.parametrize("content", ["", "[1]", '[{"design": "x"}]', "{}x"])
 def test_a_file_of_something_else_than_proofs_is_refused(content: str, tmp_path: Path) -> None:
     (tmp_path / "proofs.json").write_text(content)
-    with pytest.raises(NoProofs, match="is not what `cowpath prove --json` writes"):
+    with pytest.raises(NoProofs, match="not what `cowpath prove --json` writes"):
         read_proofs(str(tmp_path / "proofs.json"))
-    with pytest.raises(NoProofs, match="cannot be read: No such file"):
+    with pytest.raises(NoProofs, match="cannot read proofs: No such file"):
         read_proofs(str(tmp_path / "missing.json"))
 
 

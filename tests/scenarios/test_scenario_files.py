@@ -537,7 +537,7 @@ def test_find_lists_what_there_is(folder: Path) -> None:
         find("late-raed")
     assert one_line(caught.value) == (
         "unknown scenario 'late-raed' (did you mean 'late-read'?);"
-        " accepted: early, late-read, or a path ending in .toml"
+        " accepted: early, late-read, a path ending in .toml, or - for stdin"
     )
     with pytest.raises(ScenarioError, match=r"cannot read the scenario"):
         find(str(folder / "03-none.toml"))

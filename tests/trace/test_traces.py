@@ -295,7 +295,7 @@ def test_a_longer_cycle_gives_each_request_what_it_holds_itself() -> None:
 def test_a_standstill_without_a_cycle_names_the_unfinished_and_their_waits() -> None:
     trace = Trace("d", "s", "deadlock", (), (), RING[:1], ("a 0", "b 1"))
     assert conclusion(trace, "").startswith(
-        "stuck: nobody can move, unfinished are a 0, b 1. a 0 waits for b 1 on list x"
+        "stuck: nobody can move, unfinished are a 0, b 1. a 0 waits for b 1 on list x."
     )
     assert record.cycle(trace)[0]["waits_for"] == "b 1"
 
