@@ -85,9 +85,17 @@ class BackupJob(Job):
 
     def wait_for_overlapping_requests(self, request: Request, extent: Extent, label: str) -> None:
         """Wait until no overlapping CowRequest is in the list; `label` says so if it has to."""
-        if self.requests.find_conflict(extent) is not None:
+
+        def excludes(entry: Entry) -> bool:
+            return self.excludes(request, entry.owner)
+
+        if self.requests.find_conflict(extent, excludes) is not None:
             self.context.trace(label, request)
-            self.requests.wait_all(request, extent)
+            self.requests.wait_all(request, extent, excludes)
+
+    def excludes(self, request: Request, other: Request) -> bool:
+        """Tell whether the CowRequests of the two exclude each other where they overlap: all do."""
+        return True
 
     def cow_request_begin(self, request: Request, extent: Extent) -> Entry:
         """Enter the list; the caller has looked for conflicts in the same step."""

@@ -21,11 +21,15 @@ NOWHERE = Extent(0, 0)
 
 @dataclass(eq=False)
 class Request:
-    """A request from outside; `name` says whose a step is. `data` is what it writes, None for zeroes."""
+    """A request from outside; `name` says whose a step is. `data` is what it writes, None for zeroes.
+
+    `reads`: it is a guest's read.
+    """
 
     name: str
     extent: Extent = NOWHERE
     data: bytes | None = None
+    reads: bool = False
 
     def __str__(self) -> str:
         return self.name

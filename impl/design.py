@@ -63,7 +63,7 @@ class Design(ABC):
     `target_serialises`: the job's writes to the hidden disk are serialising. `guest_reads_wait`: if not, a
     guest's read of the secondary disk carries NO_SERIALISING. `lists_unserialised`: such reads, and the
     job's own, are on the tracked list for others to see. `stop_begins_drained`: nothing is done to the job
-    before nothing is in flight.
+    before nothing is in flight. `breaks_snapshot`: it knows on-cbw-error.
     """
 
     name = ""
@@ -72,6 +72,7 @@ class Design(ABC):
     lists_unserialised = True
     checkpoint_drains = False
     stop_begins_drained = False
+    breaks_snapshot = False
 
     def __init__(self, context: AioContext, disks: Disks, geometry: Geometry) -> None:
         self.context = context

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -69,12 +70,26 @@ def _seek(file: int, offset: int, whence: int, size: int) -> int:
 def open_file(path: Path, size: int, *, keep: bool) -> int:
     """Open a file for a disk of that size; it is made if it is not there, and emptied unless `keep`.
 
-    Raises OSError, and ValueError for a file to keep that has another size.
+    Nobody else opens it until it is closed. Raises OSError, and ValueError for a file that is in use, or one
+    to keep that has another size.
     """
-    file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | (0 if keep else os.O_TRUNC), 0o644)
-    found = os.fstat(file).st_size
-    if found not in (0, size):
+    file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        _lock(file, path)
+        found = os.fstat(file).st_size
+        if keep and found not in (0, size):
+            raise ValueError(f"{path} has {found} bytes; accepted: {size} bytes, or no such file")
+        if not keep:
+            os.ftruncate(file, 0)
+        os.ftruncate(file, size)
+    except BaseException:
         os.close(file)
-        raise ValueError(f"{path} has {found} bytes; accepted: {size} bytes, or no such file")
-    os.ftruncate(file, size)
+        raise
     return file
+
+
+def _lock(file: int, path: Path) -> None:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise ValueError(f"{path} is in use by another stack; accepted: a folder of its own") from None

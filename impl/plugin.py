@@ -11,9 +11,10 @@ import errno
 import json
 import os
 import sys
+import traceback
 from collections.abc import Callable
 from pathlib import Path
-from typing import NoReturn, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 import nbdkit
 
@@ -30,9 +31,22 @@ T = TypeVar("T")
 API_VERSION = 2
 CONTROL = 512
 EXPORTS = ("secondary", "guest", "control")
+ORDERS = ("checkpoint", "stop")
+LONGEST = 40  # characters of what is wrong that an error quotes
 
 settings: dict[str, str] = {}
 stack: Stack
+_in_full = traceback.format_exception
+
+
+def _in_words(kind: Any, error: Any = None, trace: Any = None, **options: Any) -> list[str]:
+    """Return what nbdkit prints of an exception: what a client may meet is one line, and no traceback."""
+    if isinstance(error, OSError):
+        return [error.strerror or str(error)]
+    return _in_full(kind, error, trace, **options)
+
+
+vars(traceback)["format_exception"] = _in_words  # nbdkit asks this function
 
 
 def config(key: str, value: str) -> None:
@@ -68,7 +82,7 @@ def open(readonly: bool) -> str:
     name = str(nbdkit.export_name()) or EXPORTS[0]
     if name not in EXPORTS:
         nbdkit.set_error(errno.ENOENT)
-        raise ValueError(f"no export '{name}'; accepted: {', '.join(EXPORTS)}")
+        raise OSError(errno.ENOENT, f"no export {name[:LONGEST]!r}; accepted: {', '.join(EXPORTS)}")
     return name
 
 
@@ -124,11 +138,11 @@ def _status(offset: int, length: int) -> bytes:
 
 
 def _order(offset: int, data: bytes) -> None:
-    orders: dict[bytes, Callable[[], None]] = {b"checkpoint": stack.checkpoint, b"stop": stack.stop}
-    word = data.strip(b"\0\n ")
-    if offset or word not in orders:
-        raise OSError(errno.EINVAL, f"no order {word!r}; accepted: checkpoint, stop")
-    orders[word]()
+    word = data.strip(b"\0\n ").decode("ascii", "replace")
+    if offset or word not in ORDERS:
+        told = f"no order {word[:LONGEST]!r} at {offset}; accepted: {', '.join(ORDERS)}, at 0"
+        raise OSError(errno.EINVAL, told)
+    getattr(stack, word)()
 
 
 def _deadlock(cycle: tuple[Wait, ...]) -> None:

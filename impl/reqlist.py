@@ -7,6 +7,7 @@ Source: block/reqlist.c (6.2), the rule that block/backup.c, block-copy.c and io
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from cowpath.impl.context import AioContext, Request
@@ -60,6 +61,13 @@ class Wait:
         return not self.entry.listed or self.entry.extent != self.seen
 
 
+Excludes = Callable[[Entry], bool]
+
+
+def _always(entry: Entry) -> bool:
+    return True
+
+
 class ReqList:
     """A list of requests in flight, newest first."""
 
@@ -76,11 +84,11 @@ class ReqList:
         self.entries.insert(0, entry)
         return entry
 
-    def find_conflict(self, extent: Extent) -> Entry | None:
-        """Return the newest entry that overlaps the extent (reqlist_find_conflict)."""
+    def find_conflict(self, extent: Extent, excludes: Excludes = _always) -> Entry | None:
+        """Return the newest entry that overlaps the extent, of those that exclude (reqlist_find_conflict)."""
         self.context.touch(self.called, extent, False)
         for entry in self.entries:
-            if entry.extent.overlaps(extent):
+            if entry.extent.overlaps(extent) and excludes(entry):
                 return entry
         return None
 
@@ -89,9 +97,9 @@ class ReqList:
         entry.wait(self.context, waiter, self.called)
         self.context.touch(self.called, extent, False)
 
-    def wait_all(self, waiter: Request, extent: Extent) -> None:
+    def wait_all(self, waiter: Request, extent: Extent, excludes: Excludes = _always) -> None:
         """Wait until nothing overlaps; the last look and what follows are one step (reqlist_wait_all)."""
-        while (entry := self.find_conflict(extent)) is not None:
+        while (entry := self.find_conflict(extent, excludes)) is not None:
             self.wait_one(waiter, entry, extent)
 
     def shrink(self, entry: Entry, extent: Extent) -> None:

@@ -19,7 +19,7 @@ from types import TracebackType
 
 from cowpath.impl.context import AioContext, Request
 from cowpath.impl.design import Disks, Geometry
-from cowpath.impl.designs import DESIGNS
+from cowpath.impl.designs import find
 from cowpath.impl.disk import Disk, open_file
 from cowpath.impl.extent import Extent
 from cowpath.impl.sync import Threads
@@ -34,7 +34,7 @@ class Stack:
         """Open or make the folder's files secondary.img, hidden.img and active.img.
 
         Raises OSError, and ValueError for sizes that no disk has. `context`: other threads than Python's own,
-        or hooks.
+        or hooks. `design`: a name, or a .py file that defines THREADS.
         """
         geometry.check()
         context = context or AioContext(Threads())
@@ -46,7 +46,7 @@ class Stack:
                 path = Path(folder) / f"{disk}.img"
                 self._files.append(open_file(path, geometry.size, keep=disk == "secondary"))
                 disks.append(Disk(context, f"the {disk} disk", self._files[-1], geometry.size))
-            self.design = DESIGNS[design](context, Disks(*disks), geometry)
+            self.design = find(design)(context, Disks(*disks), geometry)
         except BaseException:
             self.close()
             raise
@@ -104,4 +104,5 @@ class Stack:
         size = self.design.geometry.size
         if offset < 0 or length < 1 or offset + length > size:
             raise ValueError(f"{kind} [{offset}, {offset + length}) does not lie on a disk of {size} bytes")
-        return Request(f"{kind} {next(self._numbers)}", Extent(offset, offset + length), data)
+        name, extent = f"{kind} {next(self._numbers)}", Extent(offset, offset + length)
+        return Request(name, extent, data, kind == "guest-read")

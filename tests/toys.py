@@ -19,7 +19,6 @@ from cowpath.model.language.system import State, System
 Owner = Index("Owner", ordered=False)
 Lock = Index("Lock", ordered=False)
 Cell = Index("Cell", ordered=True)
-Place = Enum("Place", ("idle", "one", "both", "done"))
 
 ENGINES: tuple[Engine, ...] = (PythonEngine(), NumpyEngine(), NativeEngine(threads=2))
 
@@ -78,7 +77,7 @@ def mutex(n: int, *, locked: bool = True) -> Toy:
     Unlocked: n independent chains of three states.
     """
     system = System("mutex")
-    system.variable("pc", Owner, sort=Place, initial="idle")
+    system.program(Owner, places=("one", "both"), ends=("done",))
 
     @system.action("enter", r=Owner)
     def enter(s: State, r: Expr) -> None:
@@ -125,7 +124,7 @@ def dining(n: int, *, polite: bool = False) -> Toy:
     system.parameter("right", Owner, sort=Lock)
     system.parameter("ticks", Owner)
     system.parameter("polite", Owner)
-    system.variable("pc", Owner, sort=Place, initial="idle")
+    system.program(Owner, places=("one", "both"), ends=("done",))
     system.variable("holder", Lock, sort=Maybe(Owner))
     system.variable("tick")
 
@@ -188,7 +187,7 @@ def relay(n: int) -> Toy:
     all as many as if each could start when it likes.
     """
     system = System("relay")
-    system.variable("pc", Owner, sort=Place, initial="idle")
+    system.program(Owner, places=("one", "both"), ends=("done",))
 
     @system.action("start", r=Owner)
     def start(s: State, r: Expr) -> None:
@@ -213,7 +212,7 @@ def leak(n: int) -> Toy:
     Nobody has it, or one owner has it and is inside or done: 1 + 2n states.
     """
     system = System("leak")
-    system.variable("pc", Owner, sort=Place, initial="idle")
+    system.program(Owner, places=("one", "both"), ends=("done",))
     system.variable("holder", sort=Maybe(Owner))
 
     @system.action("take", r=Owner)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from cowpath.conformance.campaign.alarm import CanaryError, Finding, examine, minimal
 from cowpath.conformance.campaign.tours import Graph, cover
 from cowpath.conformance.monitor.oracle import Oracle
+from cowpath.conformance.pairs import PAIRS, Pair
 from cowpath.conformance.runs.epilogue import epilogue
 from cowpath.conformance.runs.log import Event, Sight
 from cowpath.conformance.runs.stress import Stress
@@ -16,7 +17,7 @@ from cowpath.conformance.runs.workload import Workload
 from cowpath.conformance.scheduler.kernel import Kernel
 from cowpath.conformance.scheduler.substrate import Greenlets
 from cowpath.conformance.strategies.portfolio import STRATEGIES
-from cowpath.model.designs import DESIGNS, Design
+from cowpath.model.designs import Design
 from cowpath.model.language.verdict import Verdict
 from cowpath.model.scenarios import Scenario, find
 
@@ -37,7 +38,7 @@ class Plan:
     `model` judges all of them; None: each design's own. `seed` makes it another campaign.
     """
 
-    designs: Sequence[str]
+    pairs: Sequence[Pair]
     scenarios: Sequence[Scenario]
     model: Design | None
     strategies: Sequence[str]
@@ -45,20 +46,20 @@ class Plan:
     sight: Sight
     seed: int = 0
 
-    def judge(self, design: str) -> Design:
+    def judge(self, pair: Pair) -> Design:
         """Return the design whose model judges the runs of this one."""
-        return self.model or DESIGNS[design]
+        return self.model or pair.model
 
-    def fitting(self, design: str) -> list[Scenario]:
+    def fitting(self, pair: Pair) -> list[Scenario]:
         """Return the scenarios that both the design and its judge have all of, and that threads run."""
-        judges = (DESIGNS[design], self.judge(design))
+        judges = (pair.model, self.judge(pair))
         return [s for s in self.scenarios if runs(s) and all(d.unsupported(s) is None for d in judges)]
 
-    def prepare(self, design: str, scenario: Scenario, kernel: Kernel) -> tuple[Workload, Oracle]:
+    def prepare(self, pair: Pair, scenario: Scenario, kernel: Kernel) -> tuple[Workload, Oracle]:
         """Return what runs the scenario, with an epilogue for black sight, and what judges the runs."""
-        judge = self.judge(design)
-        last = epilogue(scenario, DESIGNS[design], judge) if self.sight is Sight.BLACK else ()
-        workload = Workload(design, scenario, kernel, last)
+        judge = self.judge(pair)
+        last = epilogue(scenario, pair.model, judge) if self.sight is Sight.BLACK else ()
+        workload = Workload(pair, scenario, kernel, last)
         return workload, Oracle(judge, workload.scenario, self.sight)
 
 
@@ -87,7 +88,7 @@ class Coverage:
     """How much of the models the runs have been through: (reached, all)."""
 
     edges: tuple[int, int]
-    refusals: tuple[int, int]
+    waits: tuple[int, int]
 
 
 @dataclass(frozen=True)
@@ -136,8 +137,8 @@ def conform(plan: Plan, watch: Watch = lambda progress: None) -> Iterator[Outcom
         _try_canary(plan, kernel)
     except KeyboardInterrupt:
         interrupted = True
-    for design in plan.designs:
-        campaign = _Campaign(plan, design, kernel, watch)
+    for pair in plan.pairs:
+        campaign = _Campaign(plan, pair, kernel, watch)
         if not interrupted:
             campaign.run()
         interrupted = interrupted or campaign.interrupted
@@ -146,7 +147,7 @@ def conform(plan: Plan, watch: Watch = lambda progress: None) -> Iterator[Outcom
 
 def _try_canary(plan: Plan, kernel: Kernel) -> None:
     design, model, slug = CANARY
-    workload, oracle = replace(plan, model=DESIGNS[model]).prepare(design, find(slug), kernel)
+    workload, oracle = replace(plan, model=PAIRS[model].model).prepare(PAIRS[design], find(slug), kernel)
     try:
         for name in plan.strategies:
             strategy = STRATEGIES["portfolio" if name in (FREE, TOURS) else name](plan.seed)
@@ -166,15 +167,15 @@ def _try_canary(plan: Plan, kernel: Kernel) -> None:
 class _Campaign:
     """One design's part."""
 
-    def __init__(self, plan: Plan, design: str, kernel: Kernel, watch: Watch) -> None:
+    def __init__(self, plan: Plan, pair: Pair, kernel: Kernel, watch: Watch) -> None:
         self.plan = plan
-        self.design = design
+        self.pair = pair
         self.kernel = kernel
         self.watch = watch
-        self.scenarios = plan.fitting(design)
+        self.scenarios = plan.fitting(pair)
         self.schedules = 0
         self.seconds = 0.0
-        self.edges, self.refusals = [0, 0], [0, 0]
+        self.edges, self.waits = [0, 0], [0, 0]
         self.failure: Failure | None = None
         self.last: Sequence[Event] = ()
         self.scenario: Scenario | None = None
@@ -198,10 +199,10 @@ class _Campaign:
             verdict = Verdict.VIOLATED
         elif self.interrupted or not self.schedules:
             verdict = Verdict.UNDETERMINED
-        coverage = Coverage((self.edges[0], self.edges[1]), (self.refusals[0], self.refusals[1]))
+        coverage = Coverage((self.edges[0], self.edges[1]), (self.waits[0], self.waits[1]))
         return Outcome(
-            self.design,
-            self.plan.judge(self.design).name,
+            self.pair.name,
+            self.plan.judge(self.pair).name,
             verdict,
             self.schedules,
             self.seconds,
@@ -214,7 +215,7 @@ class _Campaign:
 
     def _run_scenario(self, scenario: Scenario, share: int, began: float) -> None:
         plan = self.plan
-        workload, oracle = plan.prepare(self.design, scenario, self.kernel)
+        workload, oracle = plan.prepare(self.pair, scenario, self.kernel)
         self.scenario = scenario = workload.scenario
         try:
             for number, name in enumerate(plan.strategies):
@@ -236,7 +237,7 @@ class _Campaign:
                     if i % _CHUNK == 0:
                         seconds = time.perf_counter() - began
                         self.watch(
-                            Progress(self.design, scenario.name, self.schedules, plan.schedules, seconds)
+                            Progress(self.pair.name, scenario.name, self.schedules, plan.schedules, seconds)
                         )
                     run = stress.run() if strategy is None else workload.run(strategy)
                     self.schedules += 1
@@ -256,7 +257,7 @@ class _Campaign:
         graph = Graph(oracle)
         for covered, reached, there in (
             (self.edges, oracle.edges, graph.edges),
-            (self.refusals, oracle.refusals, graph.refusals),
+            (self.waits, oracle.kept_waiting, graph.waits),
         ):
             covered[0] += len(reached & there)
             covered[1] += len(there)

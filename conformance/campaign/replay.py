@@ -32,8 +32,7 @@ def confirm(trace: Trace, workload: Workload) -> Confirmation:
 
 
 def _wanted(step: TraceStep) -> Wanted:
-    parks = step.action.endswith(".park")
-    return Wanted(step.action, step.owner, step.arguments[1] if parks else "")
+    return Wanted(step.action, step.owner, step.waits_for)
 
 
 def _ending(trace: Trace, run: Run, guide: Guided) -> str | None:

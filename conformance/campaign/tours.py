@@ -2,7 +2,7 @@
 
 A tour is a path through the model's state graph; the threads are made to follow it. On the way every request
 that the model keeps waiting is tried at each state: it must make no step. What is counted is not the plan but
-what the monitor has seen: edges are (state, command), refusals are (state, request).
+what the monitor has seen: edges are (state, command), waits are (state, request).
 
 The graph ends where a run does: at a deadlock, and at an assertion or a use after free that falls.
 """
@@ -18,7 +18,8 @@ from math import inf
 
 from cowpath.conformance.campaign.alarm import Finding, examine
 from cowpath.conformance.monitor.monitor import Monitor
-from cowpath.conformance.monitor.oracle import Move, Oracle
+from cowpath.conformance.monitor.oracle import Oracle
+from cowpath.conformance.monitor.view import Move
 from cowpath.conformance.runs.workload import Workload
 from cowpath.conformance.scheduler.kernel import Task
 from cowpath.conformance.strategies.simple import Guided, Wanted
@@ -54,7 +55,7 @@ class Graph:
         return frozenset((state, move.command) for state, moves in self.moves.items() for move in moves)
 
     @cached_property
-    def refusals(self) -> frozenset[Refused]:
+    def waits(self) -> frozenset[Refused]:
         """Who can do nothing, and where: in every state where somebody else can."""
         owners = range(len(self.oracle.scenario.requests))
         return frozenset(
@@ -69,8 +70,7 @@ class Graph:
     def wanted(self, move: Move) -> Wanted:
         """Return the step as a strategy is told to make it."""
         name = self.oracle.model.instance.names["Request"][move.owner]
-        waits_for = self.oracle.waited_for(move) if move.label.endswith(".park") else ""
-        return Wanted(move.label, name, waits_for)
+        return Wanted(move.action.label, name, self.oracle.waited_for(move))
 
     def distances(self, targets: set[bytes], without: set[Edge]) -> dict[bytes, int]:
         """Return how many steps each state is from the nearest of the targets, where there is such a way."""
@@ -119,7 +119,9 @@ class Guide(Guided):
     def _less(self, n: int, moves: Sequence[Move]) -> int:
         """Return how much less of an extent to take than the widest."""
         wanted = self.tour.moves[self.at]
-        alike = [move for move in moves if (move.label, move.owner) == (wanted.label, wanted.owner)]
+        alike = [
+            move for move in moves if (move.action.label, move.owner) == (wanted.action.label, wanted.owner)
+        ]
         return min(len(alike) - 1 - alike.index(wanted), n - 1)
 
 
@@ -128,7 +130,7 @@ class Coverage:
     """What the tours reached, of all there is, and what not; `alarm` ended them early if it is given."""
 
     edges: tuple[int, int]
-    refusals: tuple[int, int]
+    waits: tuple[int, int]
     missing: tuple[Edge, ...]
     untried: tuple[Refused, ...]
     tours: int
@@ -156,7 +158,9 @@ class Tours:
         hopeless = {edge for edge, failures in self.failed.items() if failures >= self.patience}
         left = {*(self.graph.edges - oracle.edges - hopeless)}
         untried = {
-            state for state, _ in self.graph.refusals - oracle.refusals if self.visited[state] < self.patience
+            state
+            for state, _ in self.graph.waits - oracle.kept_waiting
+            if self.visited[state] < self.patience
         }
         distance = self.graph.distances({state for state, _ in left} | untried, hopeless)
         state = oracle.program.initial
@@ -212,10 +216,10 @@ def cover(workload: Workload, oracle: Oracle, *, seed: int = 0, most: float = in
                 and run.failure.error.property in oracle.program.answers(move.after)
             }
         tours.learn(tour, made)
-    missing, untried = graph.edges - oracle.edges, graph.refusals - oracle.refusals
+    missing, untried = graph.edges - oracle.edges, graph.waits - oracle.kept_waiting
     return Coverage(
         (len(graph.edges) - len(missing), len(graph.edges)),
-        (len(graph.refusals) - len(untried), len(graph.refusals)),
+        (len(graph.waits) - len(untried), len(graph.waits)),
         tuple(sorted(missing)),
         tuple(sorted(untried)),
         count,

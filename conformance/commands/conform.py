@@ -11,7 +11,6 @@ from click.core import ParameterSource
 from rich import box
 from rich.console import Console
 from rich.table import Table
-from rich.text import Text
 
 from cowpath.conformance.campaign.alarm import CanaryError
 from cowpath.conformance.campaign.columns import draw, refused
@@ -20,14 +19,14 @@ from cowpath.conformance.commands.own_conform import Wanted, conform_tests
 from cowpath.conformance.commands.validate import SIGHT
 from cowpath.conformance.monitor import explain
 from cowpath.conformance.own.testfile import is_test_file
+from cowpath.conformance.pairs import PAIRS, find_pair
 from cowpath.conformance.runs import log_file
 from cowpath.conformance.runs.log import Sight
 from cowpath.conformance.runs.log_file import Header
 from cowpath.conformance.strategies.portfolio import STRATEGIES
-from cowpath.impl.designs import DESIGNS
 from cowpath.model.commands import files
-from cowpath.model.commands.inputs import WIDTH, find_designs, open_console
-from cowpath.model.language.errors import InputError, hint
+from cowpath.model.commands.inputs import WIDTH, find_designs, open_console, status_line
+from cowpath.model.language.errors import InputError
 from cowpath.model.language.verdict import Verdict, worst
 from cowpath.model.render.text import wrap
 from cowpath.model.scenarios import bundled, find
@@ -93,9 +92,6 @@ def conform_command(
         raise InputError(
             "--token is of a test; accepted: FILE.py::TEST --token TOKEN. Of a design: cowpath replay"
         )
-    for name in designs:
-        if name not in DESIGNS:
-            raise InputError(f"unknown design '{name}'{hint(name, DESIGNS)}; accepted: {', '.join(DESIGNS)}")
     if TOURS in strategies and sight not in (None, "white"):
         raise InputError(f"--strategy {TOURS} goes by what is seen of each step; accepted: --sight white")
     try:
@@ -103,7 +99,7 @@ def conform_command(
             files.check_file(str(json_path), "--json")
         where = None if folder is None else files.make_folder(folder, "--log")
         plan = Plan(
-            tuple(dict.fromkeys(designs)) or tuple(DESIGNS),
+            tuple(find_pair(name) for name in dict.fromkeys(designs)) or tuple(PAIRS.values()),
             tuple(find(name) for name in dict.fromkeys(scenarios)) or bundled(),
             None if judge is None else find_designs([judge])[0],
             tuple(dict.fromkeys(strategies)) or ("portfolio",),
@@ -146,14 +142,14 @@ def _said(context: click.Context, name: str) -> bool:
 
 
 def _run(plan: Plan) -> list[Outcome]:
-    for design in plan.designs:
-        if not plan.fitting(design):
+    for pair in plan.pairs:
+        if not plan.fitting(pair):
             raise InputError(
-                f"{design}: no scenario given fits it, its judge and threads, which run no streams"
+                f"{pair.name}: no scenario given fits it, its judge and threads, which run no streams"
             )
     console = Console(stderr=True)
     with console.status("") as status:
-        return list(conform(plan, lambda progress: status.update(Text(_progress(progress)))))
+        return list(conform(plan, lambda progress: status.update(status_line(_progress(progress)))))
 
 
 def _progress(progress: Progress) -> str:
@@ -173,7 +169,7 @@ def as_json(outcome: Outcome) -> dict[str, Any]:
         "strategy": ", ".join(outcome.strategies),
         "coverage": {
             "edges": list(outcome.coverage.edges),
-            "refusals": list(outcome.coverage.refusals),
+            "refusals": list(outcome.coverage.waits),
         },
         "failure": failure
         and {
@@ -201,7 +197,7 @@ def _show(outcomes: Sequence[Outcome]) -> None:
     judged = any(outcome.model != outcome.design for outcome in outcomes)
     for name in ("design", "as", "runs") if judged else ("design", "runs"):
         table.add_column(name, no_wrap=True)
-    for name in ("schedules", "edges", "refusals"):
+    for name in ("schedules", "edges", "waits"):
         table.add_column(name, justify="right", no_wrap=True)
     for outcome in outcomes:
         table.add_row(
@@ -209,7 +205,7 @@ def _show(outcomes: Sequence[Outcome]) -> None:
             *([outcome.model] if judged else []),
             _SAID[outcome.verdict],
             f"{outcome.schedules:,}",
-            *(_part(*pair) for pair in (outcome.coverage.edges, outcome.coverage.refusals)),
+            *(_part(*pair) for pair in (outcome.coverage.edges, outcome.coverage.waits)),
         )
     console.print(table)
     schedules, seconds = (sum(getattr(o, name) for o in outcomes) for name in ("schedules", "seconds"))

@@ -9,7 +9,6 @@ from collections.abc import Sequence
 import click
 from click.core import ParameterSource
 from rich.console import Console
-from rich.text import Text
 
 from cowpath.conformance.campaign.alarm import CanaryError
 from cowpath.conformance.commands import mutants_text
@@ -21,7 +20,7 @@ from cowpath.conformance.own.testfile import is_test_file
 from cowpath.conformance.runs.log import Sight
 from cowpath.conformance.strategies.portfolio import STRATEGIES
 from cowpath.model.commands import files
-from cowpath.model.commands.inputs import open_console
+from cowpath.model.commands.inputs import open_console, status_line
 from cowpath.model.language.errors import InputError, hint
 from cowpath.model.language.verdict import Verdict, worst
 
@@ -128,7 +127,9 @@ def _hunt(chosen: Sequence[Mutant], plan: Plan) -> tuple[list[Outcome], bool]:
             for outcome in hunt_all(
                 chosen,
                 plan,
-                lambda mutant: status.update(Text(f"{mutant.name} ({len(outcomes) + 1} of {len(chosen)})")),
+                lambda mutant: status.update(
+                    status_line(f"{mutant.name} ({len(outcomes) + 1} of {len(chosen)})")
+                ),
             ):
                 outcomes.append(outcome)
     except KeyboardInterrupt:

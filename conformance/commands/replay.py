@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from itertools import zip_longest
 
 import click
 
 from cowpath.conformance.campaign.replay import Confirmation, confirm
+from cowpath.conformance.pairs import find_pair
 from cowpath.conformance.runs.workload import Run, Workload
 from cowpath.conformance.scheduler.kernel import Kernel, Substrate
 from cowpath.conformance.scheduler.schedule import Replay, Schedule
 from cowpath.conformance.scheduler.substrate import Greenlets, PooledThreads
-from cowpath.impl.designs import DESIGNS
 from cowpath.model.bench.check import check
 from cowpath.model.commands.inputs import read_trace
-from cowpath.model.commands.options import REDUCE
-from cowpath.model.designs import DESIGNS as MODELS
+from cowpath.model.commands.options import REDUCE, check_properties
 from cowpath.model.designs import Case
 from cowpath.model.language.errors import InputError
 from cowpath.model.render.text import conclusion, wrap
 from cowpath.model.scenarios import find
-from cowpath.model.stack.properties import MEANING, STANDARD
 
 WIDTH = 100
 
@@ -29,7 +27,7 @@ WIDTH = 100
 SUBSTRATES: dict[str, Callable[[], Substrate]] = {"threads": PooledThreads, "greenlets": Greenlets}
 
 
-_DESIGN = click.argument("design", metavar="DESIGN", type=click.Choice(list(DESIGNS)))
+_DESIGN = click.argument("design", metavar="DESIGN|FILE.py")
 
 
 @click.command(short_help="Run a trace of the model on the threads, and show both.")
@@ -39,7 +37,6 @@ _DESIGN = click.argument("design", metavar="DESIGN", type=click.Choice(list(DESI
     "--property",
     "wanted_property",
     metavar="P",
-    type=click.Choice(STANDARD),
     help="Whose counterexample. Default: the shortest of all.",
 )
 @click.option("--token", metavar="TOKEN", help="Replay a recorded run instead of a counterexample.")
@@ -69,26 +66,27 @@ def replay(
     """
     if sum(each is not None for each in (wanted_property, token, recorded)) > 1:
         raise InputError("--property, --token and --trace each say what to replay; give one of them")
-    case = Case(MODELS[design], find(wanted), reduce)
-    workload = Workload(design, case.scenario, Kernel(SUBSTRATES[substrate]()))
+    pair = find_pair(design)
+    case = Case(pair.model, find(wanted), reduce)
+    workload = Workload(pair, case.scenario, Kernel(SUBSTRATES[substrate]()))
     if token is not None:
         _show_run(workload.run(Replay(Schedule.parse(token))))
         return
     if recorded is not None:
         traces = [read_trace(recorded, case)]
     else:
-        properties = (wanted_property,) if wanted_property else STANDARD
-        result = check(case, properties=properties)
+        check_properties([pair.model], (wanted_property,) if wanted_property else ())
+        result = check(case, properties=(wanted_property,) if wanted_property else ())
         traces = [outcome.trace for outcome in result.properties.values() if outcome.trace is not None]
         if not traces:
-            click.echo(f"{case.title}: no counterexample; {', '.join(properties)} holds")
+            click.echo(f"{case.title}: no counterexample; {', '.join(result.properties)} holds")
             return
     confirmation = confirm(min(traces, key=lambda trace: len(trace.steps)), workload)
-    _show_confirmation(confirmation)
+    _show_confirmation(confirmation, pair.model.meanings)
     raise SystemExit(1 if confirmation.departure else 0)
 
 
-def _show_confirmation(confirmation: Confirmation) -> None:
+def _show_confirmation(confirmation: Confirmation, meanings: Mapping[str, str]) -> None:
     trace, run = confirmation.trace, confirmation.run
     what = trace.property or "a walk"
     click.echo(f"{trace.design} on '{trace.scenario}': {what}; the model's trace, and the threads")
@@ -99,7 +97,7 @@ def _show_confirmation(confirmation: Confirmation) -> None:
     who, said = (max(len(row[i]) for row in rows) for i in (0, 1))
     for number, (owner, label, made) in enumerate(rows, 1):
         click.echo(f"{number:>3}  {owner:<{who}}  {label:<{said}}  {made}".rstrip())
-    click.echo(_wrapped(f"model: {conclusion(trace, MEANING.get(trace.property, ''))}"))
+    click.echo(_wrapped(f"model: {conclusion(trace, meanings.get(trace.property, ''))}"))
     click.echo(_wrapped(f"threads: {_ending(run)}"))
     click.echo(
         _wrapped(f"They differ: {confirmation.departure}." if confirmation.departure else "They agree.")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import socket
+import subprocess
 import sys
 from pathlib import Path
 
@@ -12,13 +14,16 @@ import click
 
 from cowpath import impl
 from cowpath.impl.design import Geometry
-from cowpath.impl.designs import DESIGNS
+from cowpath.impl.designs import find
 from cowpath.impl.stack import Stack
 from cowpath.model.commands.files import make_folder
 from cowpath.model.language.errors import InputError
 from cowpath.model.scenarios.sizes import parse_size
 
-_DESIGN = click.argument("design", metavar="DESIGN", type=click.Choice(list(DESIGNS)))
+_DESIGN = click.argument("design", metavar="DESIGN|FILE.py")
+
+
+_LONGEST_SOCKET = 107  # bytes: sockaddr_un of unix(7), with its null
 
 
 class _Size(click.ParamType[int]):
@@ -28,7 +33,7 @@ class _Size(click.ParamType[int]):
         if isinstance(value, int):
             return value
         where = param.opts[0] if param else "size"
-        size = parse_size(int(value) if value.isascii() and value.isdigit() else value, where)
+        size = parse_size(value, where)
         if size < 1:
             raise InputError(f"{where}: {value}; accepted: 1B or more")
         return size
@@ -54,7 +59,7 @@ class _Size(click.ParamType[int]):
     metavar="SECONDS",
     help="Every step of a request takes up to so long, as on a slow disk.",
 )
-@click.option("--socket", metavar="PATH", help="Default: FOLDER/nbd.sock.")
+@click.option("--socket", "socket_path", metavar="PATH", help="Default: FOLDER/nbd.sock.")
 @click.option("--run", metavar="COMMAND", help="Serve while a shell command runs, with $uri and $unixsocket.")
 def serve(
     design: str,
@@ -66,7 +71,7 @@ def serve(
     copy_on_read: bool,
     break_snapshot: bool,
     delay: float,
-    socket: str | None,
+    socket_path: str | None,
     run: str | None,
 ) -> None:
     """Export the threaded block stack over NBD: its disks are files in FOLDER, which is made if need be.
@@ -75,13 +80,11 @@ def serve(
     write the word checkpoint or stop there does it. Where QEMU would hang or crash the server says so on
     stderr and ends. Needs nbdkit with its Python plugin.
     """
-    nbdkit = shutil.which("nbdkit")
-    if nbdkit is None:
-        raise InputError("nbdkit is not installed; on Debian: apt install nbdkit nbdkit-plugin-python")
-    if break_snapshot and design != "copy-before-write-7.0":
-        raise InputError("--break-snapshot: only copy-before-write-7.0 has it")
+    nbdkit = _nbdkit()
     disks = make_folder(folder, "FOLDER").resolve()
     try:
+        if break_snapshot and not find(design).breaks_snapshot:
+            raise InputError(f"--break-snapshot: {design} does not know on-cbw-error")
         geometry = Geometry(
             size or _length(disks / "secondary.img"),
             cluster,
@@ -95,11 +98,17 @@ def serve(
         raise InputError(f"{error.filename or folder}: {error.strerror}") from None
     except ValueError as error:  # sizes that the stack refuses
         raise InputError(str(error)) from None
-    settings = {"folder": disks, "design": design, "delay": delay, "geometry": json.dumps(vars(geometry))}
+    settings = {
+        "folder": disks,
+        "design": str(Path(design).resolve()) if design.endswith(".py") else design,
+        "delay": delay,
+        "geometry": json.dumps(vars(geometry)),
+    }
     plugin = str(Path(impl.__file__).with_name("plugin.py"))
     command = [nbdkit, "--foreground", "--exit-with-parent"]
     if run is None:
-        path = Path(socket) if socket else disks / "nbd.sock"
+        path = Path(socket_path) if socket_path else disks / "nbd.sock"
+        _make_way(path)
         command += ["--unix", str(path.absolute())]
         for export in ("secondary", "guest", "control"):
             click.echo(f"{export:<9} nbd+unix:///{export}?socket={path}")
@@ -107,6 +116,35 @@ def serve(
         command += ["--unix", "-", "--run", run]
     sys.stdout.flush()
     os.execv(nbdkit, [*command, "python", plugin, *(f"{name}={value}" for name, value in settings.items())])
+
+
+def _nbdkit() -> str:
+    """Return nbdkit's path. Raises `InputError` where it, or its plugin, is not installed."""
+    nbdkit = shutil.which("nbdkit")
+    if nbdkit and subprocess.run([nbdkit, "python", "--dump-plugin"], capture_output=True).returncode == 0:
+        return nbdkit
+    raise InputError("nbdkit is not installed; on Debian: apt install nbdkit nbdkit-plugin-python")
+
+
+def _make_way(path: Path) -> None:
+    """Remove a socket on which nobody listens any more. Raises `InputError` if the place is taken."""
+    if len(os.fsencode(path.absolute())) > _LONGEST_SOCKET or not path.absolute().parent.is_dir():
+        raise InputError(
+            f"--socket: '{path}' cannot be a socket; accepted: a path in a folder that is there,"
+            f" of at most {_LONGEST_SOCKET} bytes"
+        )
+    try:
+        if not path.exists():
+            return
+        if path.is_socket():
+            with socket.socket(socket.AF_UNIX) as client:
+                client.connect(str(path))
+            raise InputError(f"--socket: another server listens on '{path}'; accepted: a path of its own")
+        raise InputError(f"--socket: '{path}' is there already, and no socket; accepted: a path of its own")
+    except ConnectionRefusedError:
+        path.unlink()
+    except OSError as error:
+        raise InputError(f"--socket: '{path}': {error.strerror or error}") from None
 
 
 def _length(disk: Path) -> int:

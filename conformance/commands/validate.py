@@ -13,9 +13,11 @@ from cowpath.conformance.runs.log import Event, Sight
 from cowpath.conformance.runs.log_file import Header
 from cowpath.model.commands.inputs import check_target, deliver, find_designs
 from cowpath.model.language.errors import InputError
+from cowpath.model.language.reading import called, read_text
 from cowpath.model.language.verdict import Verdict
 from cowpath.model.render.formats import FORMATS, Subject
 
+_MOST = 1 << 28  # bytes of a log
 SIGHT = click.option(
     "--sight",
     type=click.Choice([sight.value for sight in Sight]),
@@ -61,16 +63,10 @@ def validate(path: str, design: str | None, sight: str | None, form: str | None,
 
 
 def _read(path: str) -> tuple[Header, list[Event]]:
-    named = "stdin" if path == "-" else path
     if not path:
         raise InputError("LOG: '' is not a file's path")
-    try:
-        with click.open_file(path, encoding="utf-8") as file:
-            return log_file.read(file, named)
-    except UnicodeDecodeError as error:
-        raise InputError(f"{named}: byte {error.start} is not UTF-8; accepted: JSON in UTF-8") from None
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror}") from None
+    text = read_text(path, "a log", most=_MOST)
+    return log_file.read(text.removesuffix("\n").split("\n") if text else [], called(path))
 
 
 def _say(oracle: Oracle, events: list[Event], monitor: Monitor, refusal: Refusal | None) -> None:

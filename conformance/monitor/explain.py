@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from cowpath.conformance.monitor.monitor import Refusal
-from cowpath.conformance.monitor.oracle import OVER, Explaining, Move, Oracle
+from cowpath.conformance.monitor.oracle import Explaining, Oracle
+from cowpath.conformance.monitor.view import Move
 from cowpath.conformance.runs.log import Event
 from cowpath.model.finite.reference import Vector
 from cowpath.model.language.system import Action
@@ -156,11 +157,11 @@ def _of_rest(oracle: Oracle, each: Explaining, event: Event, open_: frozenset[in
 def _of_waiting(oracle: Oracle, each: Explaining, owners: list[int]) -> Iterator[_Reason]:
     names = oracle.model.instance.names["Request"]
     free: list[Move] = [
-        move for move in oracle.moves(each.state) if move.owner in owners and not move.label.endswith(".park")
+        move for move in oracle.moves(each.state) if move.owner in owners and move.action.parks_on is None
     ]
     for move in free:
-        yield _GUARD, f"{names[move.owner]} waits, but the model lets it go on: {move.label}"
-    ended = [names[owner] for owner in owners if oracle.place(each.state, owner) in OVER]
+        yield _GUARD, f"{names[move.owner]} waits, but the model lets it go on: {move.action.label}"
+    ended = [names[owner] for owner in owners if oracle.is_over(each.state, owner)]
     if ended:
         yield _GUARD, f"{', '.join(ended)} does not return, but in the model it has ended"
     elif not free and oracle.fallen(each):

@@ -6,20 +6,17 @@ for each event that was seen there. All runs of a campaign share it: a run costs
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import networkx as nx
 
 from cowpath.conformance.monitor.cells import Cells, Pieces
+from cowpath.conformance.monitor.view import Move, View
 from cowpath.conformance.runs.log import Event, Sight
 from cowpath.model.designs import Case, Design
-from cowpath.model.explore.program import Program
-from cowpath.model.explore.result import questions
-from cowpath.model.finite.reference import Reference
 from cowpath.model.scenarios import Scenario
-from cowpath.model.stack.world import Place
 
 TRANSFERS = {
     "read.lookup-active": ("active", False),
@@ -35,23 +32,8 @@ TRANSFERS = {
     "guest.write": ("active", True),
 }
 """The steps that read or write a disk: which, and whether they write. A look-up does where it finds data."""
-OVER = ("done", "failed")
-"""Where a request is that has only to return."""
-FALLS = ("assertion", "lifetime")
-"""What a run may crash of."""
-
-
 Transfer = tuple[str, bool, Pieces]
 """A disk, whether it is written, and what data where."""
-
-
-class Move(NamedTuple):
-    """A step of the model: its command's number, its label, whose it is, where it leads."""
-
-    command: int
-    label: str
-    owner: int
-    after: bytes
 
 
 class Explaining(NamedTuple):
@@ -77,31 +59,23 @@ class Node:
     following: dict[Event, Node | None] = field(default_factory=dict)
 
 
-class Oracle:
+class Oracle(View):
     """A design's model on a scenario, seen with some sight. Raises ScenarioError if the two do not fit.
 
-    `edges` and `refusals` collect what the runs have covered, with white sight: (state, command) of every
+    `edges` and `kept_waiting` collect what the runs have covered, with white sight: (state, command) of every
     step made, (state, owner) of everyone found waiting where the model makes it wait.
     """
 
     def __init__(self, design: Design, scenario: Scenario, sight: Sight = Sight.WHITE) -> None:
-        self.case = case = Case(design, scenario)
-        narrowed = case.narrowed
-        self.design = design
-        self.scenario = scenario
+        super().__init__(Case(design, scenario))
         self.sight = sight
         self.sees_all = sight is Sight.WHITE
-        self.model = narrowed.model
-        self.program = Program(narrowed, questions(narrowed.model, FALLS))
-        self.reference = Reference(design.system, narrowed.model.instance)
-        self.cells = Cells(scenario, case.geometry)
+        self.cells = Cells(scenario, self.case.geometry)
         self.number = {request.label: i for i, request in enumerate(scenario.requests)}
         self.kinds = [request.kind for request in scenario.requests]
 
         self.edges: set[tuple[bytes, int]] = set()
-        self.refusals: set[tuple[bytes, int]] = set()
-        self._moves: dict[bytes, tuple[Move, ...]] = {}
-        self._reads: dict[tuple[bytes, int], dict[int, int]] = {}
+        self.kept_waiting: set[tuple[bytes, int]] = set()
         self._nodes: dict[tuple[frozenset[object], ...], Node] = {}
         first = frozenset({Explaining(self.program.initial)})
         self.first = Node(first, frozenset(), frozenset())
@@ -115,63 +89,6 @@ class Oracle:
         owner = frozenset({self.number[event.request]} if event.request else ())
         after = node.following[event] = self._node(explaining, *_under_way(node, event, owner))
         return after
-
-    # -- the model
-
-    def moves(self, state: bytes) -> tuple[Move, ...]:
-        """Return the steps that the model allows in the state."""
-        if state not in self._moves:
-            commands = self.model.commands
-            self._moves[state] = tuple(
-                Move(number, commands[number].action.label, commands[number].owner, after)
-                for number, after in self.program.successors(state)
-            )
-        return self._moves[state]
-
-    def blocked(self, state: bytes, owner: int) -> bool:
-        """Tell whether the owner can do nothing but wait on."""
-        return not any(m.owner == owner for m in self.moves(state))
-
-    def waits(self, state: bytes) -> set[tuple[int, int]]:
-        """Return (who, for whom) for everyone who waits."""
-        return {*self.program.edges(state)}
-
-    def waited_for(self, move: Move) -> str:
-        """Return for whom a step that parks waits."""
-        return self.model.instance.names["Request"][self.model.commands[move.command].arguments[1]]
-
-    def reads(self, state: bytes, move: Move) -> Mapping[int, int]:
-        """Return the value of each cell that the step reads."""
-        return self.observed(state, move, "reads")
-
-    def observed(self, state: bytes, move: Move, *labels: str) -> dict[int, int]:
-        """Return what the step observes, under one of these labels, of each element."""
-        command, reference = self.model.commands[move.command], self.reference
-        known = self._reads.get((state, move.command))
-        if known is not None and labels == ("reads",):
-            return known
-        found: dict[int, int] = {}
-        for observation in command.action.observations:
-            if observation.label in labels:
-                vector = self.program.vector(state)
-                bound = dict(reference.bind(command.action, command.arguments))
-                for i in range(observation.bound.sort.size(self.model.instance.sizes)):
-                    bound[observation.bound.number] = i
-                    if reference.value(observation.condition, vector, bound):
-                        found[i] = reference.value(observation.value, vector, bound)
-        if labels == ("reads",):
-            self._reads[state, move.command] = found
-        return found
-
-    def value(self, state: bytes, variable: str, *indices: int) -> int:
-        """Return a variable's value in the state."""
-        position = self.model.layout.position[variable, indices]
-        place = self.program.place.get(position)
-        return self.model.initial[position] if place is None else state[place]
-
-    def place(self, state: bytes, owner: int) -> str:
-        """Return where the owner is in its program."""
-        return Place.values[self.value(state, "pc", owner)]
 
     # -- what explains an event
 
@@ -192,7 +109,7 @@ class Oracle:
                 owners = [self.number[name] for name in event.fact("who")]
                 explained = all(self.blocked(each.state, r) for r in owners)
                 if explained and self.sees_all:
-                    self.refusals.update((each.state, r) for r in owners)
+                    self.kept_waiting.update((each.state, r) for r in owners)
             case "rest":
                 explained = self.stands(each, node.open, event.fact("held"), event.fact("out"))
             case "quiescent":
@@ -231,7 +148,7 @@ class Oracle:
         for move in self.moves(each.state):
             if move.owner in open_ and not self._seen(each.state, move):
                 yield move, self._moved(each, move)
-            elif move.owner in begun and self._transfer(each.state, move):
+            elif move.owner in begun and self.transfer(each.state, move):
                 if any(made.owner == move.owner for _, made in each.early):
                     continue  # that one is told of before the next is made
                 after = self._moved(each, move)
@@ -244,9 +161,10 @@ class Oracle:
     def told(self, move: Move, event: Event) -> bool:
         """Tell whether the step may be the event's, by its label and whose it is."""
         if event.label:
-            return (event.label, self.number.get(event.request)) == (move.label, move.owner)
+            return (event.label, self.number.get(event.request)) == (move.action.label, move.owner)
         disk, wrote, _ = event.fact("transfer")
-        return TRANSFERS.get(move.label) == (disk, wrote)
+        made = move.action.transfer
+        return made is not None and (made.disk, made.writes) == (disk, wrote)
 
     def fits(self, state: bytes, move: Move, event: Event) -> bool:
         """Tell whether the step is as the event's facts say."""
@@ -263,11 +181,11 @@ class Oracle:
             elif fact == "mapped":
                 if {*self.observed(state, move, "mapped", "copied").values()} != {int(told)}:
                     yield f"the model finds the clusters {'not ' * told}mapped"
-            elif fact == "extent" and self.cells.span(told) != (span := self._span(state, move)):
+            elif fact == "extent" and self.cells.span(told) != (span := self.span(state, move)):
                 clusters = " to ".join(dict.fromkeys(names["Cluster"][k] for k in span))
                 yield f"the model's step is on {clusters}, the run's on {told}"
         transfer = event.fact("transfer")
-        expected_transfer = self._transfer(state, move)
+        expected_transfer = self.transfer(state, move)
         if (None if transfer is None else transfer[:2]) != expected_transfer:
             yield f"the model {_says(expected_transfer)}, the run {_says(transfer)}"
         elif transfer is not None:
@@ -284,7 +202,7 @@ class Oracle:
         for cell, value in expected.items():
             if value not in values.get(cell, ()):
                 where, seen = self.model.instance.names["Sector"][cell], self.who(values.get(cell))
-                yield f"the model {verb} {self._value(value)} at {where}, the run {seen}"
+                yield f"the model {verb} {self.writer(value)} at {where}, the run {seen}"
 
     def returns(self, each: Explaining, event: Event) -> bool:
         """Tell whether the request may come back there with what it came back with."""
@@ -300,7 +218,7 @@ class Oracle:
 
     def rests(self, each: Explaining, open_: Iterable[int]) -> bool:
         """Tell whether all who are under way wait there, and nothing fell that runs crash of."""
-        waits = (self.blocked(each.state, r) and self.place(each.state, r) not in OVER for r in open_)
+        waits = (self.blocked(each.state, r) and not self.is_over(each.state, r) for r in open_)
         return not self.fallen(each) and all(waits)
 
     def stands(self, each: Explaining, open_: Iterable[int], held: Sequence[Transfer], out: int) -> bool:
@@ -311,7 +229,7 @@ class Oracle:
         that.
         """
         movers = [move for move in self.moves(each.state) if move.owner in open_]
-        free = {move.owner for move in movers} | {r for r in open_ if self.place(each.state, r) in OVER}
+        free = {move.owner for move in movers} | {r for r in open_ if self.is_over(each.state, r)}
         if len(held) > len(free) or (len(held) < len(free) and not out):
             return False
         graph: nx.Graph[tuple[str, int]] = nx.Graph()
@@ -357,7 +275,7 @@ class Oracle:
 
     def _seen(self, state: bytes, move: Move) -> bool:
         if self.sight is Sight.GREY:
-            return self._transfer(state, move) is not None
+            return self.transfer(state, move) is not None
         return self.sees_all
 
     def _moved(self, each: Explaining, move: Move) -> Explaining:
@@ -370,28 +288,6 @@ class Oracle:
 
     def _forget(self, each: Explaining, owner: int) -> Explaining:
         return each._replace(read=frozenset(known for known in each.read if known[0] != owner))
-
-    def _transfer(self, state: bytes, move: Move) -> tuple[str, bool] | None:
-        if move.label == "read.lookup-active" and not self.reads(state, move):
-            return None
-        return TRANSFERS.get(move.label)
-
-    def _span(self, state: bytes, move: Move) -> tuple[int, int]:
-        """Return the first and the last cluster of the step: its parameters', else the request's extent."""
-        command = self.model.commands[move.command]
-        given = {p.name: i for p, i in zip(command.action.params, command.arguments, strict=True)}
-        first = given["k"] if "k" in given else self.value(state, "at", move.owner)
-        return first, given.get("e", given.get("k", self.value(state, "upto", move.owner) - 1))
-
-    def _value(self, value: int) -> str:
-        names = self.model.instance.names["Request"]
-        return names[value] if value < len(names) else "original data"
-
-    def who(self, values: Iterable[int] | None) -> str:
-        """Return in words who may have written what was seen."""
-        if values is None:
-            return "nothing"
-        return " or ".join(map(self._value, sorted(values))) or "what nobody has written"
 
 
 def _says(transfer: tuple[object, ...] | None) -> str:

@@ -8,7 +8,8 @@ from dataclasses import replace
 
 from cowpath.conformance.monitor.explain import called, nearest
 from cowpath.conformance.monitor.monitor import Refusal
-from cowpath.conformance.monitor.oracle import Explaining, Move, Oracle
+from cowpath.conformance.monitor.oracle import Explaining, Oracle
+from cowpath.conformance.monitor.view import Move
 from cowpath.conformance.runs.log import Event
 from cowpath.model.trace.trace import REFINEMENT, Trace, replay
 

@@ -10,8 +10,9 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from cowpath.conformance.mutants.mutant import SIGHTS, Faults
+from cowpath.model.language.action import Update
 from cowpath.model.language.expression import IfThenElse
-from cowpath.model.language.system import Action, System, Update
+from cowpath.model.language.system import Action, System
 
 GUARDS = Faults("a guard of the model")
 UPDATES = Faults("an assignment of the model")

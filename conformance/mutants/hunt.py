@@ -17,6 +17,7 @@ from cowpath.conformance.monitor.explain import reason
 from cowpath.conformance.monitor.oracle import Oracle
 from cowpath.conformance.mutants.catalogue import CANARY, scenario_of
 from cowpath.conformance.mutants.mutant import ModelMutant, Mutant, StackMutant
+from cowpath.conformance.pairs import PAIRS
 from cowpath.conformance.runs.epilogue import epilogue
 from cowpath.conformance.runs.log import Sight
 from cowpath.conformance.runs.workload import Run, Workload
@@ -129,7 +130,7 @@ class Bench:
         key = (design, scenario)
         if key not in self.workloads:
             last = epilogue(scenario, DESIGNS[design]) if self.plan.sight is Sight.BLACK else ()
-            self.workloads[key] = Workload(design, scenario, self.kernel, last)
+            self.workloads[key] = Workload(PAIRS[design], scenario, self.kernel, last)
         return self.workloads[key]
 
     def _oracle(self, mutant: Mutant, scenario: Scenario) -> Oracle:

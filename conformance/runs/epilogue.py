@@ -23,7 +23,7 @@ def epilogue(scenario: Scenario, *designs: Design) -> tuple[Request, ...]:
     first = len(scenario.requests)
     reads: list[_Wanted] = [("guest-read", start, end - start) for start, end in _touched(scenario)]
     wanted = [*reads]
-    if not any("checkpoint" in design.lacks for design in designs):
+    if all("checkpoint" in design.kinds for design in designs):
         wanted += [("checkpoint", None, None), *reads]
     return tuple(
         Request(kind, offset, length, False, "none", f"{kind} {number}", number)

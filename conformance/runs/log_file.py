@@ -49,7 +49,7 @@ from cowpath.model.scenarios.writing import document
 Pieces = Sequence[tuple[Extent, bytes]]
 _RUNS = re.compile(rb"(?s)(.)\1*")
 _DISKS = ("secondary", "hidden", "active")
-_LONGEST = 1 << 30  # bytes in one piece
+_MOST_DATA = 1 << 28  # bytes of data in all: what is told in a few characters may fill the memory
 
 
 class LogError(InputError):
@@ -84,10 +84,10 @@ def read(lines: Iterable[str], name: str) -> tuple[Header, list[Event]]:
     except (_Bad, ScenarioError) as error:
         raise LogError(f"{name}: line 1: {error}") from None
     requests = [request.label for request in header.scenario.requests]
-    events = []
+    events, room = [], _Room(_MOST_DATA)
     for number, record in records:
         try:
-            events.append(_judged(_event(record, requests), header.sight))
+            events.append(_judged(_event(record, requests, room), header.sight))
         except _Bad as error:
             raise LogError(f"{name}: line {number}: {error}") from None
     return header, events
@@ -131,6 +131,18 @@ class _Bad(InputError):
     """What is wrong with a line."""
 
 
+class _Room:
+    """How many bytes of data a log may still tell of."""
+
+    def __init__(self, bytes_: int) -> None:
+        self.left = bytes_
+
+    def take(self, extent: Extent) -> None:
+        self.left -= extent.length
+        if self.left < 0:
+            raise _Bad(f"data: more than {_MOST_DATA:,} bytes in all; accepted: fewer, or a shorter log")
+
+
 def _records(lines: Iterable[str], name: str) -> Iterator[tuple[int, dict[str, Any]]]:
     for number, line in enumerate(lines, 1):
         try:
@@ -170,7 +182,7 @@ _ACCEPTED_AT = {
 }
 
 
-def _event(record: Mapping[str, Any], requests: Sequence[str]) -> Event:
+def _event(record: Mapping[str, Any], requests: Sequence[str], room: _Room) -> Event:
     kind = record.get("event")
     if not isinstance(kind, str) or kind not in _KINDS:
         raise _Bad(f"event: {shown(kind)}; accepted: {', '.join(_KINDS)}")
@@ -178,7 +190,7 @@ def _event(record: Mapping[str, Any], requests: Sequence[str]) -> Event:
     facts: list[Fact] = []
     for key in _KINDS[kind]:
         if key in record and key not in ("request", "label"):
-            facts.append(_fact(key, record[key], requests))
+            facts.append(_fact(key, record[key], requests, room))
     anonymous = kind in ("parked", "rest", "quiescent", "deadlock")
     anonymous |= kind == "step" and "label" not in record
     anonymous |= kind == "crash" and "request" not in record
@@ -205,12 +217,12 @@ _KINDS: Mapping[str, tuple[str, ...]] = {
 _NEEDED = (("who", "parked"), ("held", "rest"), ("out", "rest"), ("cycle", "deadlock"), ("property", "crash"))
 
 
-def _fact(key: str, value: Any, requests: Sequence[str]) -> Fact:
+def _fact(key: str, value: Any, requests: Sequence[str], room: _Room) -> Fact:
     match key:
         case "pieces":
-            return "data", _pieces(value)
+            return "data", _pieces(value, room)
         case "transfer":
-            return key, _transfer(value)
+            return key, _transfer(value, room)
         case "extent":
             return key, _extent(value, key)
         case "mapped" if isinstance(value, bool):
@@ -224,7 +236,7 @@ def _fact(key: str, value: Any, requests: Sequence[str]) -> Fact:
         case "property" if value in ("assertion", "lifetime"):
             return key, value
         case "held" if isinstance(value, list):
-            return key, tuple(map(_transfer, value))
+            return key, tuple(_transfer(each, room) for each in value)
         case "out" if type(value) is int and value >= 0:
             return key, value
         case "error" | "text" if isinstance(value, str):
@@ -244,7 +256,7 @@ _ACCEPTED = {
 }
 
 
-def _transfer(value: Any) -> tuple[str, bool, Pieces]:
+def _transfer(value: Any, room: _Room) -> tuple[str, bool, Pieces]:
     if not isinstance(value, dict):
         raise _Bad(f"transfer: {shown(value)}; accepted: an object with disk, write and pieces")
     _only(value, "disk", "write", "pieces")
@@ -252,22 +264,23 @@ def _transfer(value: Any) -> tuple[str, bool, Pieces]:
         raise _Bad(f"transfer.disk: {shown(value.get('disk'))}; accepted: {', '.join(_DISKS)}")
     if not isinstance(value.get("write"), bool):
         raise _Bad(f"transfer.write: {shown(value.get('write'))}; accepted: true or false")
-    return value["disk"], value["write"], _pieces(value.get("pieces"))
+    return value["disk"], value["write"], _pieces(value.get("pieces"), room)
 
 
-def _pieces(value: Any) -> Pieces:
+def _pieces(value: Any, room: _Room) -> Pieces:
     if not isinstance(value, list) or not all(isinstance(each, dict) for each in value):
         raise _Bad(f'pieces: {shown(value)}; accepted: a list of {{"at": [start, end], "data": runs}}')
-    return tuple(_piece(each) for each in value)
+    return tuple(_piece(each, room) for each in value)
 
 
-def _piece(value: Mapping[str, Any]) -> tuple[Extent, bytes]:
+def _piece(value: Mapping[str, Any], room: _Room) -> tuple[Extent, bytes]:
     _only(value, "at", "data")
     extent, runs = _extent(value.get("at"), "at"), value.get("data")
     if not isinstance(runs, list) or not all(_numbers(run, 2) and run[1] < 256 for run in runs):
         raise _Bad(f"data: {shown(runs)}; accepted: runs, [[count, byte], ...]")
-    if extent.length > _LONGEST or sum(count for count, _ in runs) != extent.length:
-        raise _Bad(f"data: not as long as {extent}, or longer than {_LONGEST} bytes")
+    if sum(count for count, _ in runs) != extent.length:
+        raise _Bad(f"data: not as long as {extent}; accepted: runs of {extent.length} bytes in all")
+    room.take(extent)
     return extent, b"".join(bytes([byte]) * count for count, byte in runs)
 
 

@@ -10,6 +10,7 @@ from functools import cache, cached_property, partial
 from operator import attrgetter
 from typing import Any
 
+from cowpath.conformance.pairs import Pair, method_of
 from cowpath.conformance.runs.log import ORIGINAL, Event, written_by
 from cowpath.conformance.runs.recorder import Recorder, TappedDisk
 from cowpath.conformance.scheduler.kernel import Failure, Kernel, Strategy, Task
@@ -18,29 +19,21 @@ from cowpath.conformance.scheduler.sync import ScheduledSync
 from cowpath.conformance.strategies.simple import Sequential
 from cowpath.impl.context import AioContext, Request, Trace
 from cowpath.impl.design import Disks, Geometry
-from cowpath.impl.designs import DESIGNS
 from cowpath.impl.errors import Crash
 from cowpath.impl.extent import Extent
 from cowpath.impl.reqlist import Wait
-from cowpath.model.designs import DESIGNS as MODELS
 from cowpath.model.designs import Case
 from cowpath.model.render.text import describe_cycle
 from cowpath.model.scenarios import Scenario, ScenarioError
 from cowpath.model.scenarios.geometry import show_range
 from cowpath.model.scenarios.scenario import Request as Submitted
+from cowpath.model.scenarios.sizes import show_bytes
 from cowpath.model.trace.trace import WaitEdge
 
 Bodies = list[tuple[str, Callable[[], None]]]
 """Requests by name, and what makes each."""
-_CALLS = {
-    "nbd-write": "nbd_write",
-    "nbd-zero": "nbd_write",
-    "guest-read": "guest_read",
-    "guest-write": "guest_write",
-    "checkpoint": "checkpoint",
-    "stop": "stop",
-}
-_FAULTS = {"cow.read": "cbw-read", "cow.write": "cbw-write", "write.data": "data-write"}
+MOST_TOUCHED = 64 << 20
+"""Bytes of the clusters that the requests of one run touch: they are held in memory several times."""
 _name = attrgetter("name")
 
 
@@ -88,14 +81,14 @@ class Workload:
     """
 
     def __init__(
-        self, design: str, scenario: Scenario, kernel: Kernel, epilogue: Sequence[Submitted] = ()
+        self, pair: Pair, scenario: Scenario, kernel: Kernel, epilogue: Sequence[Submitted] = ()
     ) -> None:
         scenario = replace(scenario, requests=(*scenario.requests, *epilogue))
-        self.design = DESIGNS[design]
+        self.pair = pair
         self.scenario = scenario
         self.epilogue = len(epilogue)
         self.kernel = kernel
-        self.case = Case(MODELS[design], scenario)
+        self.case = Case(pair.model, scenario)
         reduced = self.case.geometry
         self.geometry = Geometry(
             scenario.size,
@@ -106,9 +99,15 @@ class Workload:
             scenario.copy_on_read,
             scenario.on_cbw_error == "break-snapshot",
         )
-        if any(request.stream or request.kind not in _CALLS for request in scenario.requests):
+        if any(request.stream or not pair.runs(request.kind) for request in scenario.requests):
             raise ScenarioError(
                 f"'{scenario.name}' is for the model alone; threads run no streams and no client-discard"
+            )
+        touched = sum(end - start for start, end in reduced.clusters)
+        if touched > MOST_TOUCHED:
+            raise ScenarioError(
+                f"'{scenario.name}': its requests touch clusters of {show_bytes(touched)}; threads move every"
+                f" byte of them; accepted: at most {show_bytes(MOST_TOUCHED)}"
             )
         self._files = [os.memfd_create(disk) for disk in ("secondary", "hidden", "active")]
         for file in self._files:
@@ -119,6 +118,7 @@ class Workload:
         self._written: Sequence[tuple[int, Extent]] = ()  # by the last run
         self._calls = [self._call(submitted, number) for number, submitted in enumerate(scenario.requests)]
         self.log: Sequence[Event] = ()  # of the run under way
+        self._struck = pair.faults
         self._faults = {r.label: r.fault for r in scenario.requests if r.fault != "none"}
 
     def close(self) -> None:
@@ -160,7 +160,7 @@ class Workload:
             TappedDisk(context, "hidden", hidden, size, recorder, self._baseline),
             TappedDisk(context, "active", active, size, recorder, self._baseline),
         )
-        design = self.design(context, disks, self.geometry)
+        design = self.pair.threads(context, disks, self.geometry)
         bodies: Bodies = []
         for request, method, options in self._calls:
             call = partial(getattr(design, method), request, **options)
@@ -185,15 +185,16 @@ class Workload:
         offset, length = submitted.offset or 0, submitted.length or 0
         writes = kind in ("nbd-write", "guest-write")
         data = bytes([written_by(scenario, number)]) * length if writes else None
-        request = Request(submitted.label, Extent(offset, offset + length), data)
+        extent = Extent(offset, offset + length)
+        request = Request(submitted.label, extent, data, kind == "guest-read")
         options = {
             "checkpoint": {"quiesced": scenario.quiesced_checkpoint},
             "stop": {"drained": scenario.drain_on_stop},
         }
-        return request, _CALLS[kind], options.get(kind, {})
+        return request, method_of(kind), options.get(kind, {})
 
     def _fail(self, label: str, request: Request) -> None:
-        if self._faults.get(request.name, "") == _FAULTS.get(label):
+        if self._faults.get(request.name, "") == self._struck.get(label):
             raise OSError(errno.EIO, f"{label} of {request} is made to fail")
 
 

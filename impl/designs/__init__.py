@@ -1,6 +1,10 @@
-"""The designs that run, by name, in the order in which they came."""
+"""The designs that run, by name, in the order in which they came; or one that a file defines."""
 
 from __future__ import annotations
+
+import inspect
+import runpy
+from pathlib import Path
 
 from cowpath.impl.design import Design
 from cowpath.impl.designs.block_copy_4_2 import BlockCopy42Design
@@ -25,3 +29,25 @@ DESIGNS: dict[str, type[Design]] = {
         RfcRepaired,
     )
 }
+
+
+def find(name: str) -> type[Design]:
+    """Return the design of that name, or the class that a .py file defines as THREADS.
+
+    Raises ValueError, in one line, if there is neither.
+    """
+    if name in DESIGNS:
+        return DESIGNS[name]
+    if not name.endswith(".py"):
+        raise ValueError(
+            f"unknown design '{name}'; accepted: {', '.join(DESIGNS)}, or a .py file with THREADS"
+        )
+    if not Path(name).is_file():
+        raise ValueError(f"{name}: no such file")
+    try:
+        own = runpy.run_path(name).get("THREADS")
+    except Exception as error:
+        raise ValueError(f"{name}: {type(error).__name__}: {error}") from error
+    if not (inspect.isclass(own) and issubclass(own, Design)):
+        raise ValueError(f"{name}: defines no THREADS; accepted: a subclass of cowpath.impl.design.Design")
+    return own

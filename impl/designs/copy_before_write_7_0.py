@@ -13,6 +13,7 @@ class CopyBeforeWrite70(Design):
     """Two clients of one filter: writers above it, readers of the snapshot beside them."""
 
     name = "copy-before-write-7.0"
+    breaks_snapshot = True
     job: CopyBeforeWrite
 
     def __init__(self, context: AioContext, disks: Disks, geometry: Geometry) -> None:

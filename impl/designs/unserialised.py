@@ -16,11 +16,12 @@ class Unserialised(Design):
 
     name = "unserialised"
     stop_drains = False
+    job_class = BackupJob
     job: BackupJob
 
     def __init__(self, context: AioContext, disks: Disks, geometry: Geometry) -> None:
         super().__init__(context, disks, geometry)
-        self.job = BackupJob(context, self.secondary, self.hidden, geometry.cluster)
+        self.job = self.job_class(context, self.secondary, self.hidden, geometry.cluster)
 
     def _write(self, request: Request) -> None:
         self.secondary.write(request, self.job.before_write_notify)

@@ -42,7 +42,7 @@ def run(plan: Plan, watch: Watch = lambda task, progress: None) -> list[Result]:
     interrupted = False
     cases = plan.cases
     for case in cases:
-        case.geometry  # noqa: B018, worked out here
+        case.instance  # noqa: B018, worked out here
     for case in cases:
         task = f"{case.title} ({len(results) + 1} of {len(cases)})"
 

@@ -15,7 +15,6 @@ from cowpath.model.language.verdict import Verdict, worst
 from cowpath.model.liveness.starvation import PROGRESS, Starvation, starve
 from cowpath.model.reductions.choice import choose
 from cowpath.model.scenarios import Scenario
-from cowpath.model.stack.properties import STANDARD
 from cowpath.model.trace.lasso import replay_lasso
 from cowpath.model.trace.trace import Trace, replay
 
@@ -76,19 +75,20 @@ class Result:
 def check(
     case: Case,
     *,
-    properties: Sequence[str] = STANDARD,
+    properties: Sequence[str] = (),
     engine: str = "auto",
     limits: Limits = UNLIMITED,
     reductions: Collection[str] = (),
     report: Report = lambda progress: None,
 ) -> Result:
-    """Explore the case.
+    """Explore the case: those of the named properties that its design has, or the standard ones.
 
     Every trace in the result has been replayed by the reference semantics. A limit that is hit leaves
     undetermined what was not decided by then. Raises `ScenarioError` if there is no such disk.
     """
     system, scenario, narrowed = case.design.system, case.scenario, case.narrowed
     model = narrowed.model
+    properties = case.design.asked(properties)
     asked = questions(model, properties)
     chosen, said = choose(narrowed, asked, reductions)
     found = reduced.explore(ENGINES[engine], narrowed, asked, limits, report, chosen)
@@ -123,7 +123,8 @@ def steps_of(model: GroundModel, path: Sequence[int]) -> list[tuple[Action, tupl
 def unexplored(case: Case, properties: Sequence[str], engine: str) -> Result:
     """Return the result of a run that an interrupt kept from beginning: all is undetermined."""
     nothing = Exploration(engine, 0, 0, 0, 0.0, "interrupted", {}, {})
-    open_ = {name: PropertyResult(Verdict.UNDETERMINED, None) for name in properties}
+    asked = case.design.asked(properties)
+    open_ = {name: PropertyResult(Verdict.UNDETERMINED, None) for name in asked}
     return Result(case, nothing, None, (), open_)
 
 

@@ -11,7 +11,6 @@ from cowpath.model.explore.result import Limits
 from cowpath.model.finite.reference import OutOfRange
 from cowpath.model.liveness.starvation import PROGRESS
 from cowpath.model.scenarios import Scenario
-from cowpath.model.stack.properties import STANDARD
 
 _LIMITS = Limits(max_states=60_000)  # a design without a guard may run wild; what falls, falls early
 
@@ -39,7 +38,7 @@ def audit(design: Design, scenarios: Sequence[Scenario], engine: str = "python")
     scenarios = [scenario for scenario in scenarios if design.unsupported(scenario) is None]
     baseline = {scenario: check(Case(design, scenario), engine=engine) for scenario in scenarios}
     scenarios.sort(key=lambda scenario: baseline[scenario].exploration.states)
-    safety = tuple(name for name in STANDARD if name != PROGRESS)
+    safety = tuple(name for name in design.standard if name != PROGRESS)
     trials = [(scenario, safety) for scenario in scenarios]
     trials += [
         (scenario, (PROGRESS,))

@@ -15,7 +15,7 @@ from cowpath.model.finite.domains import narrow
 from cowpath.model.finite.ground import ground
 from cowpath.model.finite.instance import Instance
 from cowpath.model.finite.reference import OutOfRange, Vector
-from cowpath.model.language.claim import Argument
+from cowpath.model.language.claim import ProofOutline
 from cowpath.model.language.system import System
 from cowpath.model.prove.candidates import Candidate, candidates
 from cowpath.model.prove.prover import RLIMIT, Poll, Prover
@@ -90,7 +90,7 @@ def find(
 
 
 def weakenings(
-    system: System, argument: Argument, guesses: Sequence[Candidate], poll: Poll = lambda: None
+    system: System, argument: ProofOutline, guesses: Sequence[Candidate], poll: Poll = lambda: None
 ) -> Iterator[Weakening]:
     """Yield, for each universe, what weakens the candidates there."""
 
@@ -105,7 +105,7 @@ def weakenings(
 
 def _proved(
     system: System,
-    argument: Argument,
+    argument: ProofOutline,
     guesses: Sequence[Candidate],
     theorems: Sequence[str],
     found: Found,
@@ -165,7 +165,9 @@ def explored(system: System, instance: Instance, since: Vector | None = None, mo
     return Sample(system, instance, table)
 
 
-def _following(system: System, argument: Argument, found: Argument, rlimit: int, poll: Poll) -> set[str]:
+def _following(
+    system: System, argument: ProofOutline, found: ProofOutline, rlimit: int, poll: Poll
+) -> set[str]:
     """Return the names of the argument's invariants that hold wherever those found do."""
     theory = Theory(system, found)
     prover = Prover(theory, rlimit, poll)

@@ -15,9 +15,9 @@ from cowpath.model.explore.result import UNLIMITED, Limits, Question
 from cowpath.model.finite.domains import narrow
 from cowpath.model.finite.ground import ground
 from cowpath.model.finite.reference import Reference
-from cowpath.model.language.claim import Argument, Claim
+from cowpath.model.language.claim import Claim, ProofOutline
 from cowpath.model.language.errors import InputError
-from cowpath.model.language.system import Property
+from cowpath.model.language.system import ALWAYS, Property
 from cowpath.model.language.verdict import Verdict
 from cowpath.model.prove.counterexample import Counterexample, search
 from cowpath.model.prove.drawing import draw
@@ -25,8 +25,8 @@ from cowpath.model.prove.prover import RLIMIT, Outcome, Poll
 from cowpath.model.prove.rank import TERMINATION
 from cowpath.model.prove.templates import assigned_values
 from cowpath.model.prove.theorem import Attempt, Induction, Use, audit
+from cowpath.model.prove.theory import DEADLOCK
 from cowpath.model.scenarios import Scenario
-from cowpath.model.stack.wellformed import FINITE, GIVEN
 from cowpath.model.trace.trace import Trace, replay
 
 ANY = "any requests"
@@ -35,7 +35,6 @@ _REACH = Limits(max_states=200_000)  # of a counterexample's own instance: it is
 _SEARCHED = 3  # obligations not shown, for a counterexample to one: where z3 gave up there may be none
 Keep = Callable[[str, str], None]  # a relative file name, and what belongs into it
 _SLUG = re.compile(r"[^a-z0-9.]+")
-_NOTHING = Argument(GIVEN, (), (), (), (), (), runs=(FINITE,))
 
 
 @dataclass(frozen=True)
@@ -152,7 +151,7 @@ def _keep_scripts(attempt: Attempt, outcomes: Sequence[Outcome], folder: str, ke
 
 
 def explore_claims(
-    design: Design, argument: Argument, scenarios: Sequence[Scenario], poll: Poll = lambda: None
+    design: Design, argument: ProofOutline, scenarios: Sequence[Scenario], poll: Poll = lambda: None
 ) -> Explored:
     """Check every claim in every reachable state of the scenarios in scope, and see which steps are taken.
 
@@ -184,7 +183,7 @@ def explore_claims(
     return Explored(states, explored, tuple(never))
 
 
-def in_scope(design: Design, argument: Argument, scenarios: Sequence[Scenario]) -> Iterator[Case]:
+def in_scope(design: Design, argument: ProofOutline, scenarios: Sequence[Scenario]) -> Iterator[Case]:
     """Yield the design on the scenarios to which the argument applies; one that breaks `given` is an error.
 
     Raises `BrokenInvariant`.
@@ -199,9 +198,21 @@ def in_scope(design: Design, argument: Argument, scenarios: Sequence[Scenario]) 
             yield case
 
 
-def argument_of(design: Design) -> Argument:
+def argument_of(design: Design) -> ProofOutline:
     """Return the design's argument; one without claims of its own if it has none."""
-    return design.argument or _NOTHING
+    return design.proof or ProofOutline((), (), (), (), (), theorems_of(design, ()))
+
+
+def theorems_of(design: Design, named: Sequence[str]) -> tuple[str, ...]:
+    """Return which of the named theorems may be asked of the design; none named: all.
+
+    These are freedom from deadlock, termination, and the properties that its proof is of; of a design that
+    brings none, all that it claims of every state.
+    """
+    always = [claim.name for claim in design.system.properties if claim.kind == ALWAYS and claim.standard]
+    own = design.proof.theorems if design.proof is not None else always
+    asked = dict.fromkeys((*own, DEADLOCK, TERMINATION))
+    return tuple(name for name in named if name in asked) if named else tuple(asked)
 
 
 def _cases(design: Design, scenarios: Sequence[Scenario]) -> list[Case]:
@@ -269,7 +280,7 @@ def _reaches(missing: Counterexample) -> bool | None:
 
 
 def _refutation(
-    design: Design, argument: Argument, theorem: str, scenarios: Sequence[Scenario], poll: Poll
+    design: Design, argument: ProofOutline, theorem: str, scenarios: Sequence[Scenario], poll: Poll
 ) -> Trace | None:
     """Return the shortest trace that violates the theorem on a scenario in scope."""
     asked = (

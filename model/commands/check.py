@@ -25,7 +25,6 @@ from cowpath.model.commands.options import (
 from cowpath.model.explore.result import Limits
 from cowpath.model.language.verdict import worst
 from cowpath.model.render import text, verdicts
-from cowpath.model.stack.properties import MEANING, asked
 
 
 @click.command(short_help="Explore designs on scenarios and print the verdicts.")
@@ -58,7 +57,7 @@ def check(
     """
     chosen, on = find_designs(names), find_scenarios(wanted)
     limits = Limits(max_states, max_seconds)
-    plan = make_plan(chosen, on, asked(properties), engine, limits, reductions, reduce)
+    plan = make_plan(chosen, on, properties, engine, limits, reductions, reduce)
     if json_path not in (None, "-"):
         files.check_file(str(json_path), "--json")
     traces = None if folder is None else files.make_folder(folder, "--traces")
@@ -82,7 +81,7 @@ def _write_traces(results: Sequence[Result], folder: Path) -> None:
         for name, outcome in result.properties.items():
             if outcome.trace is not None:
                 path = folder / f"{result.scenario.slug}--{result.design}--{name}.txt"
-                files.write(path, text.render(outcome.trace, MEANING[name]))
+                files.write(path, text.render(outcome.trace, result.case.design.meanings[name]))
 
 
 def _show(results: Sequence[Result], seconds: float) -> None:
@@ -94,11 +93,12 @@ def _show(results: Sequence[Result], seconds: float) -> None:
         for table in verdicts.matrices(results):
             console.print(table, markup=False)
         console.print(verdicts.totals(results, seconds), markup=False)
+    meanings = {name: words for r in results for name, words in r.case.design.meanings.items()}
     outcomes = results[0].properties.values() if len(results) == 1 else ()
     traces = [outcome.trace for outcome in outcomes if outcome.trace is not None]
     for each in traces or verdicts.telling(results):
         console.print()
-        rendered = text.render(each, MEANING[each.property], width=WIDTH)
+        rendered = text.render(each, meanings[each.property], width=WIDTH)
         console.print(rendered, end="", markup=False, soft_wrap=True)
     for line in verdicts.surprises(results):
         console.print(f"Not as expected: {line}", style="bold red", markup=False)

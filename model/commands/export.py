@@ -9,14 +9,13 @@ import click
 
 from cowpath.model.commands import files
 from cowpath.model.commands.inputs import find_designs, find_scenarios
-from cowpath.model.commands.options import PROPERTIES, REDUCE, check_expectations
+from cowpath.model.commands.options import PROPERTIES, REDUCE, check_expectations, check_properties
 from cowpath.model.designs import Case
 from cowpath.model.explore.result import DEADLOCK, questions
 from cowpath.model.export.naming import identifier
 from cowpath.model.export.promela import promela
 from cowpath.model.export.tla import tla
 from cowpath.model.language.errors import InputError
-from cowpath.model.stack.properties import MEANING, STANDARD
 
 
 @click.command(short_help="Write a model for SPIN or TLC.")
@@ -34,12 +33,12 @@ def export(
     What is written is the finite model that `check` explores, with the same steps and states.
     """
     (design,), (scenario,) = find_designs([name]), find_scenarios([wanted])
-    asked = tuple(dict.fromkeys(properties)) or STANDARD
     check_expectations([design], [scenario])
-    case = Case(design, scenario, reduce)
+    check_properties([design], properties)
+    case, asked = Case(design, scenario, reduce), design.asked(properties)
     narrowed = case.narrowed
     sought, deadlock = questions(narrowed.model, asked), DEADLOCK in asked
-    heading = [case.title, *(f"{each}: {MEANING[each]}" for each in asked)]
+    heading = [case.title, *(f"{each}: {design.meanings[each]}" for each in asked)]
     if reduce:
         heading.insert(1, case.disk)
     if form == "promela":

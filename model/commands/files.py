@@ -16,9 +16,9 @@ class OutputError(InputError):
 def check_file(path: str, option: str) -> None:
     """Raise `OutputError` unless a file can be written at the path."""
     target = Path(path)
-    if path in ("", "-") or target.is_dir():  # a file of that name is never what was meant
+    if path in ("", "-") or os.path.isdir(path):  # a file of that name is never what was meant
         raise OutputError(f"{option}: '{path}' is not a file's path")
-    if not target.parent.is_dir() or not os.access(target.parent, os.W_OK):
+    if not os.path.isdir(target.parent) or not os.access(target.parent, os.W_OK):
         raise OutputError(f"{option}: '{target.parent}' is not a folder that can be written to")
 
 

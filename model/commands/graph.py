@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 from rich.console import Console
 
-from cowpath.model.commands.inputs import check_target, deliver, find_designs, find_scenarios
+from cowpath.model.commands.inputs import check_target, deliver, find_designs, find_scenarios, status_line
 from cowpath.model.designs import Case
 from cowpath.model.language.errors import InputError
 from cowpath.model.render import state_graphs
@@ -53,9 +53,13 @@ def graph(
     """
     (design,), (scenario,) = find_designs([name]), find_scenarios([wanted])
     case = Case(design, scenario, reduced)
+    if quotient and not scenario.has_disk:
+        raise InputError("--quotient: is by the stages of clusters; accepted: for a design with disks")
     check_target(path, form)
     with Console(stderr=True).status("") as status:  # nothing is written where there is no terminal
-        explored = state_graphs.explore(case, most, lambda states: status.update(f"{states:,} states"))
+        explored = state_graphs.explore(
+            case, most, lambda states: status.update(status_line(f"{states:,} states"))
+        )
     picture = explored.quotient() if quotient else explored.picture()
     deliver(_written(picture, form), path)
 

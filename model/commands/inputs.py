@@ -6,16 +6,18 @@ import io
 import re
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import IO, cast
 
 import click
-from rich.console import Console
+from rich.console import Console, RenderableType
+from rich.padding import Padding
+from rich.text import Text
 
 from cowpath.model.commands import files
 from cowpath.model.designs import DESIGNS, Case, Design
 from cowpath.model.designs.loading import find as load_design
-from cowpath.model.language.errors import InputError
+from cowpath.model.language.errors import InputError, shown
+from cowpath.model.language.reading import called, read_text
 from cowpath.model.scenarios import Scenario, bundled, find
 from cowpath.model.trace.reading import ReadError, read, retrace
 from cowpath.model.trace.trace import Trace
@@ -43,6 +45,12 @@ def open_console() -> Console:
     if wide.is_terminal:
         return wide if wide.width >= WIDTH else Console(width=WIDTH, highlight=False)
     return Console(width=WIDTH, highlight=False, file=cast(IO[str], _Trimmed()))
+
+
+def status_line(words: str) -> RenderableType:
+    """Return what a status says: on one line, however long it is."""
+    # A bare text would be put together with the spinner, and wrapped.
+    return Padding(Text(words, no_wrap=True, overflow="ellipsis"), 0, expand=False)
 
 
 def find_designs(names: Sequence[str]) -> list[Design]:
@@ -84,15 +92,12 @@ def deliver(content: str | bytes, path: str | None) -> None:
 
 def read_trace(path: str, case: Case) -> Trace:
     """Return the recorded trace in the file, made again by the case. Raises `InputError`."""
+    text = read_text(path, "a recorded trace")
     try:
-        written = read(Path(path).read_text(encoding="utf-8"))
+        written = read(text)
         for what, name in (("design", case.design.name), ("scenario", case.scenario.name)):
             if written[what] != name:
-                raise ReadError(f"its {what} is '{written[what]}', not '{name}'")
+                raise ReadError(f"its {what} is {shown(written[what])}, not '{name}'")
         return retrace(case.design.system, case.instance, written)
     except ReadError as error:
-        raise InputError(f"{path}: {error}") from None
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: byte {error.start} is not UTF-8; accepted: JSON in UTF-8") from None
-    except OSError as error:
-        raise InputError(f"{path}: cannot read the trace: {error.strerror}") from None
+        raise InputError(f"{called(path)}: {error}") from None

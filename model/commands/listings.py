@@ -8,9 +8,10 @@ from rich.table import Table
 from rich.text import Text
 
 from cowpath.model.bench.guards import audit
-from cowpath.model.commands.inputs import find_designs, find_scenarios, open_console
+from cowpath.model.commands.inputs import find_designs, find_scenarios, open_console, status_line
 from cowpath.model.designs import Design
 from cowpath.model.language.errors import InputError
+from cowpath.model.language.expression import Local
 from cowpath.model.scenarios import bundled
 from cowpath.model.scenarios.geometry import describe, reduce
 
@@ -34,7 +35,10 @@ def designs(design: str | None, guards: bool) -> None:
         if design:
             for title, lines in (
                 ("Sources", each.sources),
-                ("Changes to the RFC", [f"{change}; without it {falls}" for change, falls in each.changes]),
+                (
+                    "Changes to the RFC",
+                    [f"{change.does}; without it {change.falls}" for change in each.changes],
+                ),
             ):
                 if lines:
                     console.print(f"\n[bold]{title}[/]")
@@ -44,11 +48,17 @@ def designs(design: str | None, guards: bool) -> None:
             for column in ("step", "what", "rule"):
                 table.add_column(column)
             for action in each.system.actions:
-                others = {param.name: "another request" for param in action.params}
+                others = {p.name: _other(each, p) for p in action.params}
                 says = action.says.format(**others).rstrip(".")
                 table.add_row(action.label, Text(says[:1].lower() + says[1:]), Text(action.source))
             console.print(table)
         console.print()
+
+
+def _other(design: Design, param: Local) -> str:
+    """Return what a step's text calls the element that it is about."""
+    called = str(param.sort).lower()
+    return f"another {called}" if param.sort == design.system.owners else f"a {called}"
 
 
 def _print_guards(design: Design) -> None:
@@ -57,7 +67,7 @@ def _print_guards(design: Design) -> None:
         table.add_column(column)
     with Console(stderr=True).status("") as status:
         for each in audit(design, bundled()):
-            status.update(f"{each.action}: {each.guard}")
+            status.update(status_line(f"{each.action}: {each.guard}"))
             falls = ", ".join(each.falls) or "nothing: not needed on the bundled scenarios"
             table.add_row(each.action, each.guard, falls, each.scenario or "")
     open_console().print(table)
@@ -69,9 +79,9 @@ def scenarios(scenario: str | None) -> None:
     """List the bundled scenarios, or show one: what it is about, its requests and reduced geometry."""
     console = open_console()
     for each in find_scenarios([] if scenario is None else [scenario]):
-        requests = ", ".join(request.label for request in each.requests)
+        requests = ", ".join(request.label for request in each.requests) or "sizes of its own"
         console.print(Text.assemble((each.slug, "bold"), f"  {each.name}: {requests}"))
         console.print(" ".join(each.shows.split()), markup=False)
-        if scenario:
+        if scenario and each.has_disk:
             console.print(describe(each, reduce(each)), markup=False)
         console.print()

@@ -7,17 +7,17 @@ from collections.abc import Sequence
 
 import click
 from rich.console import Console
-from rich.text import Text
 
 from cowpath.model.bench import batch
 from cowpath.model.bench.check import Result
+from cowpath.model.commands.inputs import status_line
 from cowpath.model.designs import DESIGNS, Case, Design
 from cowpath.model.explore.engines import ENGINES
 from cowpath.model.explore.result import Limits, Progress
-from cowpath.model.language.errors import InputError
+from cowpath.model.language.errors import InputError, hint, shown
 from cowpath.model.reductions.choice import NAMES
 from cowpath.model.scenarios import Scenario
-from cowpath.model.stack.properties import MEANING
+from cowpath.model.scenarios.vocabulary import PROPERTIES as BUNDLED
 
 ENGINE = click.option(
     "--engine",
@@ -55,8 +55,7 @@ PROPERTIES = click.option(
     "properties",
     multiple=True,
     metavar="P",
-    type=click.Choice(list(MEANING)),
-    help=f"One of {', '.join(MEANING)}. Default: all but concurrency.",
+    help=f"One of {', '.join(BUNDLED)}, or of a design's own. Default: all but concurrency.",
 )
 REDUCE = click.option(
     "--reduce/--no-reduce", default=True, help="Reduce the disk to the smallest equivalent one (the default)."
@@ -74,17 +73,26 @@ def make_plan(
 ) -> batch.Plan:
     """Return the plan. Raises `InputError` if it cannot be carried out."""
     check_expectations(chosen, on)
+    check_properties(chosen, properties)
     plan = batch.Plan(chosen, on, properties, engine, limits, tuple(reductions), reduced)
     for case in plan.cases or [Case(chosen[0], on[0], reduced)]:
-        case.geometry  # noqa: B018, worked out here
+        case.instance  # noqa: B018, worked out here
     return plan
+
+
+def check_properties(chosen: Sequence[Design], named: Sequence[str]) -> None:
+    """Raise `InputError` where a property is named that none of the designs has."""
+    known = dict.fromkeys(name for design in chosen for name in design.meanings)
+    for name in named:
+        if name not in known:
+            raise InputError(f"--property: {shown(name)}{hint(name, known)}; accepted: {', '.join(known)}")
 
 
 def check_expectations(chosen: Sequence[Design], on: Sequence[Scenario]) -> None:
     """Raise `InputError` where a scenario expects something of a design that there is not."""
     known = {*DESIGNS, *(design.name for design in chosen)}
     for scenario in on:
-        unknown = sorted(set(scenario.expect) - known)
+        unknown = sorted(set(scenario.expect) - known) if scenario.has_disk else ()
         if unknown:
             accepted = ", ".join(sorted(known))
             raise InputError(f"{scenario.slug}: expect: unknown design '{unknown[0]}'; accepted: {accepted}")
@@ -96,7 +104,7 @@ def carry_out(plan: batch.Plan) -> list[Result]:
     if not console.is_terminal:
         return batch.run(plan)
     with console.status("") as status:
-        return batch.run(plan, lambda task, progress: status.update(Text(_progress(task, progress))))
+        return batch.run(plan, lambda task, progress: status.update(status_line(_progress(task, progress))))
 
 
 def _progress(task: str, progress: Progress | None) -> str:

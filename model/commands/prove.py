@@ -21,15 +21,23 @@ from typing import Any, TypeVar
 
 import click
 from rich.console import Console
-from rich.text import Text
 
 from cowpath.model.bench.invariants import Found, find
-from cowpath.model.bench.theorems import ANY, INTERRUPTED, BrokenInvariant, Keep, Theorem, prove, uses
+from cowpath.model.bench.theorems import (
+    ANY,
+    INTERRUPTED,
+    BrokenInvariant,
+    Keep,
+    Theorem,
+    prove,
+    theorems_of,
+    uses,
+)
 from cowpath.model.commands import files
-from cowpath.model.commands.inputs import find_designs
+from cowpath.model.commands.inputs import find_designs, status_line
 from cowpath.model.commands.prove_text import as_json, show_found, show_theorems, show_uses
 from cowpath.model.designs import DESIGNS, Design
-from cowpath.model.language.errors import InputError
+from cowpath.model.language.errors import InputError, hint, shown
 from cowpath.model.language.verdict import Verdict, worst
 from cowpath.model.prove.prover import RLIMIT, Poll
 from cowpath.model.prove.rank import TERMINATION
@@ -38,7 +46,6 @@ from cowpath.model.prove.theory import DEADLOCK
 from cowpath.model.render import text
 from cowpath.model.scenarios import bundled
 
-THEOREMS = ("snapshot", DEADLOCK, TERMINATION)
 _T = TypeVar("_T")
 
 
@@ -48,8 +55,8 @@ _T = TypeVar("_T")
     "--theorem",
     "theorems",
     multiple=True,
-    type=click.Choice(THEOREMS),
-    help=f"One of {', '.join(THEOREMS)}. Default: all.",
+    metavar="T",
+    help=f"{DEADLOCK}, {TERMINATION}, or a property such as snapshot. Default: all of a design's proof.",
 )
 @click.option("--json", "json_path", metavar="OUT", help="Write the results there as JSON ('-': to stdout).")
 @click.option("--smt2", "folder", metavar="DIR", help="Write every obligation there as SMT-LIB 2.")
@@ -88,7 +95,8 @@ def prove_command(
     """
     chosen = find_designs(names)
     paths = dict(zip([design.name for design in chosen], dict.fromkeys(names) or DESIGNS, strict=True))
-    wanted = tuple(dict.fromkeys(theorems)) or THEOREMS
+    wanted = tuple(dict.fromkeys(theorems))
+    _check_theorems(chosen, wanted)
     given = [
         o for o, yes in (("--smt2", folder is not None), ("--uses", wants_uses), ("--find", finds)) if yes
     ]
@@ -123,15 +131,34 @@ def _prove(
     began = time.perf_counter()
     keep = None if folder is None else partial(_keep, folder)
     found = _run(paths, partial(_theorems_of, theorems=theorems, rlimit=rlimit, keep=keep))
+    wanted = {design.name: theorems_of(design, theorems) for design in chosen}
     results = [
         each
         for name, (proved, cut) in found.items()
-        for each in (*proved, *_left(name, [t for t in theorems if all(p.theorem != t for p in proved)], cut))
+        for each in (*proved, *_left(name, [t for t in wanted[name] if t not in _names(proved)], cut))
     ]
     seconds = time.perf_counter() - began
     if not _write([as_json(result) for result in results], json_path):
         show_theorems(chosen, results, seconds)
     return worst(result.verdict for result in results).exit_status
+
+
+def _check_theorems(chosen: Sequence[Design], named: Sequence[str]) -> None:
+    known = dict.fromkeys(t for design in chosen for t in theorems_of(design, ()))
+    for name in named:
+        if name not in known:
+            raise InputError(f"--theorem: {shown(name)}{hint(name, known)}; accepted: {', '.join(known)}")
+    for design in chosen:
+        if design.proof is None:
+            click.echo(
+                f"{design.name} brings no argument (ProofOutline: invariants, levels): what is tried is "
+                f"whether {', '.join(theorems_of(design, named))} follow from its text alone.",
+                err=True,
+            )
+
+
+def _names(proved: Sequence[Theorem]) -> set[str]:
+    return {theorem.theorem for theorem in proved}
 
 
 def _look(
@@ -180,15 +207,15 @@ _CUT = {INTERRUPTED: "it was interrupted", KILLED: "its process was killed"}
 def _theorems_of(
     design: Design, poll: Poll, *, theorems: tuple[str, ...], rlimit: int, keep: Keep | None
 ) -> Iterator[Theorem]:
-    return prove(design, theorems, bundled(), rlimit=rlimit, keep=keep, poll=poll)
+    return prove(design, theorems_of(design, theorems), bundled(), rlimit=rlimit, keep=keep, poll=poll)
 
 
 def _uses_of(design: Design, poll: Poll, *, theorems: tuple[str, ...], rlimit: int) -> Iterator[Use]:
-    return uses(design, theorems, rlimit, poll)
+    return uses(design, theorems_of(design, theorems), rlimit, poll)
 
 
 def _found_of(design: Design, poll: Poll, *, theorems: tuple[str, ...], rlimit: int) -> Iterator[Found]:
-    found = find(design, theorems, bundled(), rlimit=rlimit, poll=poll)
+    found = find(design, theorems_of(design, theorems), bundled(), rlimit=rlimit, poll=poll)
     yield found
     if found.open is not None:
         raise KeyboardInterrupt
@@ -260,7 +287,7 @@ def _run(paths: Mapping[str, str], work: Callable[[Design, Poll], Iterator[_T]])
             try:
                 if status is not None:
                     done = f"{len(futures) - len(at_work)} of {len(paths)} designs, {proofs.value:,} proofs"
-                    status.update(Text(f"{done}; {', '.join(at_work)}"))
+                    status.update(status_line(f"{done}; {', '.join(at_work)}"))
                 wait([futures[name] for name in at_work], timeout=1, return_when=FIRST_COMPLETED)
             except KeyboardInterrupt:
                 interrupt.set()

@@ -14,17 +14,18 @@ from cowpath.model.bench.invariants import Found
 from cowpath.model.bench.theorems import ANY, Explored, Theorem
 from cowpath.model.commands.inputs import WIDTH, open_console
 from cowpath.model.designs import Design
-from cowpath.model.language.claim import Level
 from cowpath.model.language.verdict import Verdict
 from cowpath.model.prove.rank import TERMINATION
 from cowpath.model.prove.theorem import Use
 from cowpath.model.prove.theory import DEADLOCK
 from cowpath.model.render import text
-from cowpath.model.stack.properties import MEANING
+from cowpath.model.scenarios.vocabulary import PROPERTIES
 from cowpath.model.trace import record
 
 _WORDS = {Verdict.HOLDS: "proved", Verdict.VIOLATED: "refuted", Verdict.UNDETERMINED: "undetermined"}
-_MEANING = {**MEANING, TERMINATION: "every run ends"}
+Levels = tuple[tuple[str, str], ...]
+"""Names of levels, highest first, and what is said of each."""
+_MEANING = {**PROPERTIES, TERMINATION: "every run ends"}
 
 
 def as_json(result: Theorem) -> dict[str, Any]:
@@ -97,30 +98,31 @@ def _print(console: Console, line: str, indent: str = "  ") -> None:
 
 def _arguments(
     chosen: Sequence[Design], results: Sequence[Theorem], scopes: Sequence[str]
-) -> dict[tuple[Level, ...], list[str]]:
+) -> dict[Levels, list[str]]:
     """Return the levels by which designs were proved free from deadlock, with their names and scopes."""
-    found: dict[tuple[Level, ...], list[str]] = {}
+    found: dict[Levels, list[str]] = {}
     for design in chosen:
         for result in results:
             proved = (result.design, result.theorem) == (
                 design.name,
                 DEADLOCK,
             ) and result.verdict is Verdict.HOLDS
-            if proved and design.argument is not None:
+            if proved and design.proof is not None:
                 where = "" if result.scope == ANY else f" (scope {scopes.index(result.scope) + 1})"
-                found.setdefault(design.argument.levels, []).append(design.name + where)
+                levels = tuple((level.name, level.says) for level in design.proof.levels)
+                found.setdefault(levels, []).append(design.name + where)
     return found
 
 
-def _show_levels(console: Console, names: Sequence[str], levels: Sequence[Level]) -> None:
+def _show_levels(console: Console, names: Sequence[str], levels: Levels) -> None:
     does = "does" if len(names) == 1 else "do"
     _print(
         console,
         f"\nWhy {' and '.join(names)} {does} not deadlock: whoever waits, waits for an unfinished request "
         "on a lower level, so no cycle can close; and the unfinished on the lowest level can always move.",
     )
-    for number, level in reversed(list(enumerate(reversed(levels), 1))):
-        _print(console, f"  {number}  {level.name}: {level.says}.", " " * 5)
+    for number, (name, says) in reversed(list(enumerate(reversed(levels), 1))):
+        _print(console, f"  {number}  {name}: {says}.", " " * 5)
     _print(console, "  0  all others.")
 
 
@@ -156,7 +158,7 @@ def _show_failure(console: Console, result: Theorem) -> None:
         _print(console, f"  the smallest counterexample to it, which the checker {reached}:")
         console.print(textwrap.indent(result.missing, "  "), end="", markup=False)
     if result.trace is not None:
-        rendered = text.render(result.trace, _MEANING[result.theorem], width=WIDTH)
+        rendered = text.render(result.trace, _MEANING.get(result.theorem, result.theorem), width=WIDTH)
         console.print(rendered, end="", markup=False, soft_wrap=True)
 
 

@@ -12,7 +12,6 @@ from cowpath.model.commands.options import ENGINE, MAX_SECONDS, MAX_STATES, PROP
 from cowpath.model.explore.result import Limits
 from cowpath.model.language.verdict import worst
 from cowpath.model.render.overview import overview, read_proofs
-from cowpath.model.stack.properties import asked
 
 
 @click.command(name="report", short_help="Write all verdicts, with their traces, on one page of HTML.")
@@ -41,7 +40,7 @@ def report_command(
     Without arguments: every design on every bundled scenario. Exit status as of `check`.
     """
     chosen, on = find_designs(names), find_scenarios(wanted)
-    plan = make_plan(chosen, on, asked(properties), engine, Limits(max_states, max_seconds), (), True)
+    plan = make_plan(chosen, on, properties, engine, Limits(max_states, max_seconds), (), True)
     files.check_file(path, "-o")
     proofs = {} if proofs_path is None else read_proofs(proofs_path)
     began = time.perf_counter()

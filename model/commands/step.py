@@ -16,8 +16,8 @@ from cowpath.model.commands import files
 from cowpath.model.commands.inputs import find_designs, find_scenarios, open_console
 from cowpath.model.designs import Case
 from cowpath.model.language.errors import InputError, shown
+from cowpath.model.language.reading import STDIN
 from cowpath.model.render.text import conclusion, sentence, wrap
-from cowpath.model.stack.properties import MEANING, STANDARD
 from cowpath.model.trace import record
 from cowpath.model.trace.walk import Walk
 
@@ -40,6 +40,8 @@ def step(name: str, wanted: str, reduce: bool) -> None:
     Commands are read from stdin, several to a line if you like: numbers of steps, names of requests, undo,
     restart, save FILE, quit. Exit status 0, or 2 for a bad command that did not come from a terminal.
     """
+    if wanted == STDIN:
+        raise InputError("--scenario: stdin is where the commands come from; accepted: a name or a file")
     (design,), (scenario,) = find_designs([name]), find_scenarios([wanted])
     _Session(Case(design, scenario, reduce)).run()
 
@@ -48,8 +50,9 @@ class _Session:
     """A walk with its reader and its screen."""
 
     def __init__(self, case: Case) -> None:
+        self.case = case
         self.scenario = case.scenario
-        self.walk = Walk(case.design.system, case.instance, STANDARD)
+        self.walk = Walk(case.design.system, case.instance, case.design.standard)
         self.console = open_console()
         self._say(case.title, "bold")
         if case.reduced:
@@ -137,7 +140,7 @@ class _Session:
         self.console.print(table)
         trace = self.walk.trace(self.scenario.name)
         if trace.property:
-            self._say(conclusion(trace, MEANING[trace.property]), "bold red")
+            self._say(conclusion(trace, self.case.design.meanings[trace.property]), "bold red")
         elif not self.walk.moves():
             self._say("All requests are over.", "green")
 

@@ -8,7 +8,6 @@ from dataclasses import replace
 import click
 from click.core import ParameterSource
 from rich.console import Console
-from rich.text import Text
 
 from cowpath.model.bench import batch
 from cowpath.model.bench.check import Result
@@ -20,6 +19,7 @@ from cowpath.model.commands.inputs import (
     find_designs,
     find_scenarios,
     read_trace,
+    status_line,
 )
 from cowpath.model.commands.options import (
     ENGINE,
@@ -35,7 +35,6 @@ from cowpath.model.explore.result import Limits
 from cowpath.model.language.errors import InputError
 from cowpath.model.render import verdicts
 from cowpath.model.render.formats import FORMATS, Subject
-from cowpath.model.stack.properties import MEANING, STANDARD
 from cowpath.model.trace.trace import Trace
 
 
@@ -46,7 +45,6 @@ from cowpath.model.trace.trace import Trace
     "--property",
     "wanted_property",
     metavar="P",
-    type=click.Choice(list(MEANING)),
     help="Default: the violated one with the shortest trace.",
 )
 @click.option("--minimal", is_flag=True, help="With the fewest requests, sectors and context switches.")
@@ -89,7 +87,7 @@ def trace(
     (design,), (scenario,) = find_designs([name]), find_scenarios([wanted])
     case = Case(design, scenario, reduce)
     other = None if against is None else replace(case, design=find_designs([against])[0])
-    properties = (wanted_property,) if wanted_property else STANDARD
+    properties = (wanted_property,) if wanted_property else ()
     plan = make_plan(
         [design], [scenario], properties, engine, Limits(max_states, max_seconds), reductions, reduce
     )
@@ -120,7 +118,7 @@ def _minimised(name: str, plan: batch.Plan, result: Result) -> tuple[Case, Trace
     if not console.is_terminal:
         return minimiser.minimise(result)
     with console.status("") as status:
-        minimiser.watch = lambda task: status.update(Text(task))
+        minimiser.watch = lambda task: status.update(status_line(task))
         return minimiser.minimise(result)
 
 

@@ -8,7 +8,9 @@ from functools import cached_property
 from cowpath.model.designs.design import Design
 from cowpath.model.finite.domains import Narrowed, narrow
 from cowpath.model.finite.ground import ground
-from cowpath.model.finite.instance import Instance
+from cowpath.model.finite.instance import Instance, fit
+from cowpath.model.finite.own_instance import instance_of
+from cowpath.model.language.errors import InputError
 from cowpath.model.scenarios import Scenario, ScenarioError
 from cowpath.model.scenarios.geometry import Geometry, describe, reduce, unreduced
 from cowpath.model.stack.binding import bind
@@ -26,6 +28,11 @@ class Case:
     reduced: bool = True
 
     def __post_init__(self) -> None:
+        if self.scenario.has_disk != self.design.has_disks:
+            wanted = "a disk and requests" if self.design.has_disks else "[sizes] of its sorts"
+            raise ScenarioError(
+                f"{self.design.name} does not fit '{self.scenario.name}'; accepted: a scenario with {wanted}"
+            )
         if (missing := self.design.unsupported(self.scenario)) is not None:
             raise ScenarioError(
                 f"{self.design.name} has no {missing}: '{self.scenario.name}' does not fit it"
@@ -38,7 +45,9 @@ class Case:
 
     @property
     def disk(self) -> str:
-        """One line on the disk that is explored."""
+        """One line on the disk that is explored, or on the sizes of a system that has none."""
+        if not self.scenario.has_disk:
+            return ", ".join(f"{sort}: {size}" for sort, size in self.scenario.sizes.items())
         return describe(self.scenario, self.geometry)
 
     @cached_property
@@ -48,8 +57,14 @@ class Case:
 
     @cached_property
     def instance(self) -> Instance:
-        """What the scenario means to the design's system. Raises ScenarioError as `geometry` does."""
-        return bind(self.scenario, self.geometry)
+        """What the scenario means to the design's system. Raises InputError where it says too little."""
+        scenario = self.scenario
+        if not scenario.has_disk:
+            try:
+                return instance_of(self.design.system, scenario.sizes, scenario.parameters, scenario.names)
+            except InputError as error:
+                raise ScenarioError(f"{scenario.slug}: {error}") from None
+        return fit(self.design.system, bind(scenario, self.geometry, self.design.known_kinds))
 
     @cached_property
     def narrowed(self) -> Narrowed:

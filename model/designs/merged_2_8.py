@@ -1,34 +1,16 @@
 """The RFC as merged: QEMU 2.8 to 3.1."""
 
-from cowpath.model.designs.design import Design
-from cowpath.model.designs.rfc_2016 import ARGUMENT
-from cowpath.model.language.system import System
-from cowpath.model.stack import backup, overlay, properties, protocol, replication, world, writes
+from cowpath.model.designs.rfc_2016 import DESIGN as RFC_2016
+from cowpath.model.stack.admission import ProtectedAdmission
 
 _READV = "block/replication.c replication_co_readv, 2.8"
 
-
-def build() -> System:
-    """Assemble the stack; step for step the RFC's."""
-    system = world.declare("merged-2.8")
-    secondary = writes.secondary_node()
-    secondary.declare(system)
-    protocol.declare(system)
-    writes.declare(system, secondary)
-    backup.declare(system, secondary)
-    overlay.declare(system, secondary)
-    # The job pointer is fetched three times, to test it, to wait and to begin; the wait may yield in
-    # between, so begin may find no job where the RFC's sketch would have used a freed one.
-    replication.admit_with_cow_request(system, "guest-read", source=_READV)
-    replication.admit_plainly(system, "guest-write")  # replication_co_writev takes no CowRequest
-    replication.checkpoint(system, drains=False)
-    replication.job_end(system, drains=False)
-    properties.declare(system, backup.asserts)
-    return system
-
-
-DESIGN = Design(
-    name="merged-2.8",
+DESIGN = RFC_2016.changed(
+    "merged-2.8",
+    # The job pointer is fetched three times, to test it, to wait and to begin; the wait may yield in between,
+    # so begin may find no job where the RFC's sketch would have used a freed one.
+    # A guest write takes no CowRequest (replication_co_writev).
+    ProtectedAdmission("guest-read", source=_READV),
     era="QEMU 2.8 - 3.1, September 2016 - December 2018",
     explanation=(
         "The RFC's three functions and its usage, in block/replication.c. Its steps are the RFC's: what was "
@@ -41,6 +23,4 @@ DESIGN = Design(
         '29ff789060 "replication: Implement new driver for block replication", 2.8',
         "block/replication.c replication_co_readv, secondary_do_checkpoint, replication_stop, 2.8",
     ),
-    build=build,
-    argument=ARGUMENT,
 )

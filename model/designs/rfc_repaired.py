@@ -1,101 +1,68 @@
 """The smallest change to the RFC with which every property but `progress` holds on every bundled scenario."""
 
-from cowpath.model.designs.design import Design
-from cowpath.model.language.claim import Argument, Level
-from cowpath.model.language.system import System
-from cowpath.model.stack import (
-    backup,
-    claims,
-    levels,
-    overlay,
-    properties,
-    protocol,
-    replication,
-    world,
-    writes,
-)
-from cowpath.model.stack.wellformed import FINITE, REPLICATION
-from cowpath.model.stack.world import at
+from typing import Any
+
+from cowpath.model.designs.design import Change, Design
+from cowpath.model.designs.rfc_2016 import DESIGN as RFC_2016
+from cowpath.model.stack.admission import ProtectedAdmission
+from cowpath.model.stack.checkpoint import Checkpoint
+from cowpath.model.stack.job_end import JobEnd
+from cowpath.model.stack.secondary import UnserialisedGuestReads, UnserialisedReadsUnlisted
 
 _PROPOSED = "proposed here; after the RFC's xxx_co_readv"
 
-
-def build(
-    *,
-    unserialised_reads_unlisted: bool = True,
-    guest_reads_unserialised: bool = True,
-    guest_writes_take_cow_request: bool = True,
-    checkpoint_drains: bool = True,
-    end_drains: bool = True,
-) -> System:
-    """Assemble the stack: the RFC and five changes, each of which may be left out to see what falls."""
-    system = world.declare("rfc-repaired")
-    secondary = writes.secondary_node(
-        guest_reads_wait=not guest_reads_unserialised, lists_unserialised=not unserialised_reads_unlisted
-    )
-    secondary.declare(system)
-    protocol.declare(system)
-    writes.declare(system, secondary)
-    backup.declare(system, secondary)
-    overlay.declare(system, secondary, reads_wait=not guest_reads_unserialised)
-    replication.admit_with_cow_request(system, "guest-read", source=_PROPOSED)
-    if guest_writes_take_cow_request:
-        replication.admit_with_cow_request(system, "guest-write", source=_PROPOSED)
-    else:
-        replication.admit_plainly(system, "guest-write")
-    replication.checkpoint(system, drains=checkpoint_drains)
-    replication.job_end(system, drains=end_drains)
-    properties.declare(system, backup.asserts)
-    return system
-
-
-_LIST = writes.secondary_node(guest_reads_wait=False, lists_unserialised=False)
-
-ARGUMENT = Argument(
-    given=REPLICATION,
-    scope=(),
-    invariants=(
-        *claims.extents(),
-        *claims.tracked(
-            _LIST,
-            lambda s, r: at(s, r, "write-parked", "final-parked"),
-            lambda s, r: at(s, r, *claims.INSIDE_WRITE),
-        ),
-        *claims.settled(),
-        *claims.protocol_node(),
-        *claims.blocks(*claims.IN_NOTIFIER),
-        *claims.cow_requests("guest-read", "guest-write"),
-        *claims.notifier(),
-        *claims.reading(),
-        *claims.protected_readers(),
-        *claims.allocations(),
-        *claims.whole_checkpoint(),
-        *claims.job_end(),
+REPAIR = (
+    Change(
+        (UnserialisedReadsUnlisted(),),
+        "a read with NO_SERIALISING is nobody's conflict on a tracked list",
+        "`assertion` falls: such a read, the job's own or the guest's by change 2, makes a serialising "
+        "write wait after its read-modify-write reads, which QEMU asserts cannot be (and rightly: "
+        "newcomers pass it meanwhile, and `write-through` falls as well)",
     ),
-    levels=(
-        levels.CHECKPOINT,
-        levels.STOP,
-        Level(
-            "the secondary's tracked list",
-            "a write waits for writes past it on that list, which may be waiting for CowRequests",
-            lambda s, r: at(s, r, "write-parked", "final-parked"),
-        ),
-        Level(
-            "CowRequests",
-            "who wants a CowRequest waits for who holds one; no holder waits for a CowRequest, nor on the "
-            "secondary's list, where reads of the job and of guests wait for nobody",
-            lambda s, r: at(s, r, "notify", "cow-wait", "cow-request-wait", "idle"),
-        ),
-        levels.ALLOCATIONS,
-        levels.PROTOCOL,
+    Change(
+        (UnserialisedGuestReads(),),
+        "the guest's read of the secondary disk carries NO_SERIALISING, as the job's own does",
+        "`deadlock` falls: an unaligned write is serialising while it waits for the reader's CowRequest",
     ),
-    landmarks=levels.LANDMARKS,
-    theorems=("snapshot",),
-    runs=(FINITE,),
+    Change(
+        (ProtectedAdmission("guest-write", source=_PROPOSED),),
+        "a guest write takes a CowRequest too (replication_co_writev)",
+        "`guest-write` falls: it fills its cluster by the same look-up and transfer as a read",
+    ),
+    Change(
+        (Checkpoint(drains=True),),
+        "the checkpoint runs in a drained section (secondary_do_checkpoint)",
+        "`snapshot` falls where nobody else quiesces: a write between its copy and its data write "
+        "lands in the next epoch uncopied",
+    ),
+    Change(
+        (JobEnd(drains=True),),
+        "the job is freed in a drained section (backup_complete)",
+        "`lifetime` falls: a reader drops its CowRequest from the list of a job that is gone",
+    ),
 )
 
-DESIGN = Design(
-    name="rfc-repaired",
+
+def repaired(name: str, changes: tuple[Change, ...], **told: Any) -> Design:
+    """Return the RFC with some of the changes, to see whether each is needed."""
+    parts = (part for change in changes for part in change.parts)
+    reads = ProtectedAdmission("guest-read", source=_PROPOSED)
+    return RFC_2016.changed(name, reads, *parts, changes=changes, **told)
+
+
+DESIGN = repaired(
+    "rfc-repaired",
+    REPAIR,
+    scope=(),
+    # A write waits for CowRequests while it is on the secondary's list, where reads wait for nobody.
+    order=(
+        "checkpoints",
+        "the end of the job",
+        "the secondary's tracked list",
+        "CowRequests",
+        "allocations in the active disk",
+        "the protocol node's tracked list",
+    ),
     era="never shipped; found with this checker",
     explanation=(
         "The RFC's scheme, where (1) a NO_SERIALISING read is nobody's conflict, (2) the reader's read of "
@@ -107,32 +74,5 @@ DESIGN = Design(
     sources=(
         "seed: [RFC] backup: export interfaces for extra serialization",
         "block/io.c BDRV_REQ_NO_SERIALISING (2.5 - 4.2), bdrv_drained_begin",
-    ),
-    build=build,
-    argument=ARGUMENT,
-    changes=(
-        (
-            "a read with NO_SERIALISING is nobody's conflict on a tracked list",
-            "`assertion` falls: such a read, the job's own or the guest's by change 2, makes a serialising "
-            "write wait after its read-modify-write reads, which QEMU asserts cannot be (and rightly: "
-            "newcomers pass it meanwhile, and `write-through` falls as well)",
-        ),
-        (
-            "the guest's read of the secondary disk carries NO_SERIALISING, as the job's own does",
-            "`deadlock` falls: an unaligned write is serialising while it waits for the reader's CowRequest",
-        ),
-        (
-            "a guest write takes a CowRequest too (replication_co_writev)",
-            "`guest-write` falls: it fills its cluster by the same look-up and transfer as a read",
-        ),
-        (
-            "the checkpoint runs in a drained section (secondary_do_checkpoint)",
-            "`snapshot` falls where nobody else quiesces: a write between its copy and its data write "
-            "lands in the next epoch uncopied",
-        ),
-        (
-            "the job is freed in a drained section (backup_complete)",
-            "`lifetime` falls: a reader drops its CowRequest from the list of a job that is gone",
-        ),
     ),
 )

@@ -1,70 +1,18 @@
 """The secondary of block replication before the RFC: readers and copy-before-write do not know each other."""
 
 from cowpath.model.designs.design import Design
-from cowpath.model.language.claim import Argument
-from cowpath.model.language.system import System
-from cowpath.model.stack import (
-    backup,
-    claims,
-    levels,
-    overlay,
-    properties,
-    protocol,
-    replication,
-    world,
-    writes,
-)
-from cowpath.model.stack.wellformed import ALIGNED, FINITE, NO_COPY_ON_READ, QUIESCED, REPLICATION
-from cowpath.model.stack.world import at
-
-
-def build() -> System:
-    """Assemble the stack with no protection of readers."""
-    system = world.declare("unserialised")
-    secondary = writes.secondary_node()
-    secondary.declare(system)
-    protocol.declare(system)
-    writes.declare(system, secondary)
-    backup.declare(system, secondary)
-    overlay.declare(system, secondary)
-    replication.admit_plainly(system, "guest-read")
-    replication.admit_plainly(system, "guest-write")
-    replication.checkpoint(system, drains=False)
-    replication.job_end(system, drains=False)
-    properties.declare(system, backup.asserts)
-    return system
-
-
-ARGUMENT = Argument(
-    given=REPLICATION,
-    scope=(ALIGNED, NO_COPY_ON_READ, QUIESCED),
-    invariants=(
-        *claims.extents(),
-        *claims.tracked(
-            writes.secondary_node(),
-            lambda s, r: at(s, r, *claims.PARKED),
-            lambda s, r: at(s, r, "secondary-read", *claims.INSIDE_WRITE),
-        ),
-        *claims.no_list(),
-        *claims.protocol_node(),
-        *claims.cow_requests(),
-        *claims.notifier(),
-        *claims.reading(),
-        *claims.allocations(),
-        *claims.whole_checkpoint(),
-        *claims.job_end(),
-    ),
-    levels=(
-        levels.CHECKPOINT,
-        levels.STOP,
-        levels.COPIES,
-        levels.ALLOCATIONS,
-        levels.PROTOCOL,
-    ),
-    landmarks=levels.LANDMARKS[:3],
-    theorems=("snapshot",),
-    runs=(FINITE,),
-)
+from cowpath.model.stack.admission import Admission
+from cowpath.model.stack.backup import Backup
+from cowpath.model.stack.checkpoint import Checkpoint
+from cowpath.model.stack.cow_requests import CowRequests
+from cowpath.model.stack.job_end import JobEnd
+from cowpath.model.stack.overlay import Overlay
+from cowpath.model.stack.part import Parts
+from cowpath.model.stack.protocol import ProtocolNode
+from cowpath.model.stack.secondary import NotifierInside, SecondaryNode
+from cowpath.model.stack.wellformed import ALIGNED, NO_COPY_ON_READ, QUIESCED
+from cowpath.model.stack.world import World
+from cowpath.model.stack.writes import Writes
 
 DESIGN = Design(
     name="unserialised",
@@ -79,6 +27,33 @@ DESIGN = Design(
         "block/io.c bdrv_co_pwritev, wait_serialising_requests, 2.6",
         "Stefan Hajnoczi's question of 6 May 2016, quoted in the RFC",
     ),
-    build=build,
-    argument=ARGUMENT,
+    parts=Parts(
+        (
+            World(),
+            NotifierInside(),
+            SecondaryNode(),
+            ProtocolNode(),
+            Writes(),
+            CowRequests(),
+            Backup(),
+            Overlay(),
+            Admission("guest-read"),
+            Admission("guest-write"),
+            Checkpoint(),
+            JobEnd(),
+        )
+    ),
+    scope=(ALIGNED, NO_COPY_ON_READ, QUIESCED),
+    # Who waits on a list waits for who is past it, and that one waits further down at most.
+    order=(
+        "checkpoints",
+        "the end of the job",
+        "CowRequests",
+        "block-copy's in-flight list",
+        "the frozen reads",
+        "allocations in the active disk",
+        "the hidden disk's tracked list",
+        "the secondary's tracked list",
+        "the protocol node's tracked list",
+    ),
 )

@@ -119,13 +119,7 @@ class VectorProgram:
         for number, command in enumerate(model.commands):
             by_owner.setdefault(command.owner, []).append(number)
         for owner, numbers in by_owner.items():
-            tested = Counter(
-                cell
-                for n in numbers
-                for part in _conjuncts(model.commands[n])
-                for cell, _ in [*_tests(part)][:1]
-            )
-            switch = tested.most_common(1)[0][0] if tested else None
+            switch = next(iter(model.counters(owner)), None)
             buckets: dict[int | None, list[tuple[int, Term]]] = {}
             for number in numbers:
                 parts = _conjuncts(model.commands[number])

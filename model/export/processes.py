@@ -1,7 +1,6 @@
 """A ground model seen as processes: each owner with its locations, what it alone touches, and its steps.
 
-An owner's program counter is no word of the language: it is the variable of its own that tells its steps
-apart best. Its values become locations, and what guards and updates say of it folds away.
+The places of an owner's program become locations, and what guards and updates say of them folds away.
 """
 
 from __future__ import annotations
@@ -10,7 +9,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from cowpath.model.finite.domains import Narrowed
-from cowpath.model.finite.term import Term, Terms, cells_of
+from cowpath.model.finite.ground import given
+from cowpath.model.finite.term import Term, cells_of
 
 
 @dataclass(frozen=True)
@@ -56,22 +56,14 @@ def processes(narrowed: Narrowed, watched: Collection[int]) -> tuple[Process, ..
     made = []
     for owner, finished in enumerate(model.finished):
         private = {cell for cell, owners in touched.items() if owners == {owner} and cell not in watched}
-        own = (cell for cell, owners in written.items() if owners == {owner})
-        tried = ((cell, _locations(narrowed, owner, cell, cell in private)) for cell in (None, *own))
-        found = [(cell, locations) for cell, locations in tried if locations is not None]
-        counter, locations = min(found, key=lambda choice: _crowd(choice[1]))
+        counter = next((cell for cell in model.counters(owner) if written.get(cell) == {owner}), None)
+        locations = _locations(narrowed, owner, counter, counter in private)
+        if locations is None:  # it may leave its program's places: an error of the model, for the checker
+            counter, locations = None, _locations(narrowed, owner, None, False)
+        assert locations is not None
         resting = {at for at in locations if given(model.terms, finished, counter, at) != 0}
         made.append(Process(owner, counter, locations, frozenset(resting), frozenset(private)))
     return tuple(made)
-
-
-def given(terms: Terms, term: Term, cell: int | None, value: int) -> Term:
-    """Return the term where the cell (if any) has the value."""
-    if isinstance(term, int) or cell is None:
-        return term
-    if term.kind == "cell":
-        return value if term.arguments[0] == cell else term
-    return terms.rebuild(term, tuple(given(terms, argument, cell, value) for argument in term.arguments))
 
 
 def _locations(narrowed: Narrowed, owner: int, counter: int | None, local: bool) -> Locations | None:
@@ -99,8 +91,3 @@ def _locations(narrowed: Narrowed, owner: int, counter: int | None, local: bool)
                     )
                     locations[at].append(Step(number, guard, (*moved, *changed), goes_to))
     return {at: tuple(steps) for at, steps in locations.items()}
-
-
-def _crowd(locations: Locations) -> float:
-    """Return how many steps there are at a location, on average."""
-    return sum(map(len, locations.values())) / len(locations)

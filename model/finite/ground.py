@@ -84,6 +84,11 @@ class GroundModel:
     finished: tuple[Term, ...]
     pending: tuple[Term, ...]
 
+    def counters(self, owner: int) -> tuple[int, ...]:
+        """Return the components that say where the owner is: of its program, then of others it has."""
+        programs = (p for p in self.system.programs.values() if p.owner == self.system.owners)
+        return tuple(self.layout.position[program.variable, (owner,)] for program in programs)
+
     def waits_for(self, owner: int, other: int) -> Term:
         """Return the condition under which the owner has come to a wait that `other` keeps closed."""
         return self.terms.disjunction(
@@ -121,7 +126,7 @@ def ground(system: System, instance: Instance) -> GroundModel:
         )
 
     finished = of_each(system.finished)
-    return GroundModel(
+    model = GroundModel(
         system,
         instance,
         reference.layout,
@@ -133,6 +138,88 @@ def ground(system: System, instance: Instance) -> GroundModel:
         finished,
         of_each(system.pending) if system.pending is not None else (0,) * len(finished),
     )
+    _check_arrivals(model)
+    return model
+
+
+def _check_arrivals(model: GroundModel) -> None:
+    """Raise `ModelError` where an owner would wait without having arrived, so that `progress` overlooks it.
+
+    An owner at the start of its program is not pending: it may stay there for ever. If an action makes it
+    wait there, another one must take it, without a wait, to a place where it waits.
+    """
+    start = model.system.program_of(model.system.owners)
+    if start is None or model.system.pending is None:
+        return
+    by_owner: dict[int, list[Command]] = {}
+    for command in model.commands:
+        by_owner.setdefault(command.owner, []).append(command)
+    for owner, commands in by_owner.items():
+        if model.pending[owner] == 0:
+            continue
+        beginning = _Beginning(model, owner, commands)
+        waiting = [command for command in commands if beginning.waits(command)]
+        if waiting and not any(map(beginning.arrives, commands)):
+            wait = waiting[0].action.waits[waiting[0].waits[0].number]
+            raise ModelError(
+                f"action {waiting[0].action.label}: waits on {wait.on} at '{start.start}', where nobody has "
+                "arrived yet, so `progress` would not see it; let an action without a wait lead to a place "
+                "where it waits"
+            )
+
+
+class _Beginning:
+    """What an owner can do while all that is its own is as in the beginning."""
+
+    def __init__(self, model: GroundModel, owner: int, commands: Sequence[Command]) -> None:
+        variables, owners = model.system.variables, model.system.owners
+        self.model = model
+        self.waiting = [command.here for command in commands if command.waits]
+        self.waits_at: dict[int, bool] = {}
+        self.values = {
+            number: model.initial[number]
+            for number, cell in enumerate(model.layout.cells)
+            if cell.indices[:1] == (owner,) and variables[cell.variable].indices[0] == owners
+        }
+        self.known: dict[Term, Term] = {}
+
+    def waits(self, command: Command) -> bool:
+        """Tell whether the owner may have come to a wait of the command."""
+        if not command.waits or self.left(command.here) == 0:
+            return False
+        return any(self.left(wait.condition) != 0 for wait in command.waits)
+
+    def arrives(self, command: Command) -> bool:
+        """Tell whether the command takes the owner, without a wait, to a place where it waits."""
+        (cell, *_) = self.model.counters(command.owner)
+        place = dict(command.updates).get(cell)
+        if command.waits or not isinstance(place, int) or self.left(command.here) == 0:
+            return False
+        if place not in self.waits_at:
+            terms = self.model.terms
+            self.waits_at[place] = any(given(terms, here, cell, place) != 0 for here in self.waiting)
+        return self.waits_at[place]
+
+    def left(self, term: Term) -> Term:
+        """Return what is left of the term."""
+        if isinstance(term, int):
+            return term
+        if term.kind == "cell":
+            (cell,) = term.arguments
+            return self.values.get(cell, term) if isinstance(cell, int) else term
+        if term not in self.known:
+            arguments = tuple(self.left(argument) for argument in term.arguments)
+            self.known[term] = self.model.terms.rebuild(term, arguments)
+        return self.known[term]
+
+
+def given(terms: Terms, term: Term, cell: int | None, value: int) -> Term:
+    """Return the term where the cell (if any) has the value."""
+    if isinstance(term, int) or cell is None:
+        return term
+    if term.kind == "cell":
+        return value if term.arguments[0] == cell else term
+    return terms.rebuild(term, tuple(given(terms, argument, cell, value) for argument in term.arguments))
 
 
 class _Grounder:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
+from cowpath.model.language.errors import InputError
 from cowpath.model.language.sorts import Bool, Enum, Index, Maybe, Position, Sort
 from cowpath.model.language.system import System
 
@@ -42,6 +43,29 @@ class Instance:
         if isinstance(sort, Index):
             return self.names[sort.name][value]
         return str(value)
+
+
+def fit(system: System, instance: Instance) -> Instance:
+    """Return the instance if it has a size of all the system's sorts and all its parameters.
+
+    Raises `InputError`, which names what is missing.
+    """
+    sorts = [sort for declared in system.declarations for sort in (declared.sort, *declared.indices)]
+    sorts += [param.sort for action in system.actions for param in action.params]
+    for sort in sorts:
+        index = sort.index if isinstance(sort, Maybe | Position) else sort
+        if isinstance(index, Index) and index.name not in instance.sizes:
+            raise InputError(
+                f"{system.name}: the scenario says nothing of how many of '{index.name}' there are; "
+                f"it does of: {', '.join(instance.sizes)}"
+            )
+    for name in system.parameters:
+        if name not in instance.tables:
+            raise InputError(
+                f"{system.name}: the scenario gives no parameter '{name}'; "
+                f"it gives: {', '.join(instance.tables)}"
+            )
+    return instance
 
 
 @dataclass(frozen=True)

@@ -6,13 +6,15 @@ prover shows that every action keeps it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from cowpath.model.language.declarations import Declarations
 from cowpath.model.language.errors import recording
 from cowpath.model.language.expression import Expr, Quantified, coerce, local
+from cowpath.model.language.program import Group, Program
 from cowpath.model.language.sorts import BOOL, Index
-from cowpath.model.language.system import State, System
+from cowpath.model.language.state import State
 
 
 @dataclass(frozen=True)
@@ -23,7 +25,7 @@ class Claim:
     indices: tuple[Index, ...]
     body: Callable[..., Expr]
 
-    def formula(self, system: System) -> Expr:
+    def formula(self, system: Declarations) -> Expr:
         """Return the claim as an expression over the system's state."""
         with recording(f"claim '{self.name}'"):
             bound = tuple(local(index, index.name.lower()) for index in self.indices)
@@ -36,6 +38,22 @@ class Claim:
 def claim(name: str, *indices: Index) -> Callable[[Callable[..., Expr]], Claim]:
     """Make a claim of the body that follows, a function of the state and one element of each index sort."""
     return lambda body: Claim(name, indices, body)
+
+
+def placed(program: Program) -> Iterator[Claim]:
+    """Yield, for each group that has places of its own in the program, that nobody else is there."""
+    for group in dict.fromkeys(place.of for place in program.places.values() if place.of is not None):
+        yield _only(program, group)
+
+
+def _only(program: Program, group: Group) -> Claim:
+    names = tuple(place.name for place in program.places.values() if place.of is group)
+    where = "places of theirs" if program.variable == "pc" else f"places of theirs in {program.variable}"
+    return Claim(
+        f"only {group.called} are at {where}",
+        (program.owner,),
+        lambda s, r: program.at(r, *names).implies(group.holds(s, r)),
+    )
 
 
 @dataclass(frozen=True)
@@ -73,7 +91,7 @@ class Measure:
 
 
 @dataclass(frozen=True)
-class Argument:
+class ProofOutline:
     """What the theorems about a system rest on, for any number of elements.
 
     `given`: what every instance satisfies (tested on the bundled ones). `scope`: what the theorems are

@@ -7,9 +7,9 @@ unrolled only when a model is grounded for a finite engine.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import NoReturn
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Any, NoReturn
 
 from cowpath.model.language.errors import fail
 from cowpath.model.language.sorts import (
@@ -256,6 +256,36 @@ def coerce(value: object, sort: Sort) -> Expr:
             fail(f"{value} is outside {sort}")
         return Const(sort, value)
     fail(f"wrong sort: {value!r} given, {sort} wanted")
+
+
+def parts(expr: Expr) -> tuple[Expr, ...]:
+    """Return the expressions of which the expression is built."""
+    match expr:
+        case Read() | Param():
+            return expr.indices
+        case Not():
+            return (expr.operand,)
+        case And() | Or() | Eq() | Less() | Add():
+            return (expr.left, expr.right)
+        case IfThenElse():
+            return (expr.condition, expr.then, expr.other)
+        case Quantified():
+            return (expr.body,)
+    return ()
+
+
+def replaced(expr: Expr, by: Mapping[int, Expr]) -> Expr:
+    """Return the expression with others for some of its free locals."""
+    if isinstance(expr, Local):
+        return by.get(expr.number, expr)
+    changes: dict[str, Any] = {}
+    for field in fields(expr):
+        value = getattr(expr, field.name)
+        if isinstance(value, Expr):
+            changes[field.name] = replaced(value, by)
+        elif field.name == "indices":
+            changes[field.name] = tuple(replaced(index, by) for index in value)
+    return replace(expr, **changes)
 
 
 def _fits(given: Sort, wanted: Sort) -> bool:

@@ -47,6 +47,27 @@ class Enum(Sort):
         return self.name
 
 
+class Places(Enum):
+    """The places of a program: an enum that grows while its system is declared. Each is a sort of its own."""
+
+    def __init__(self, name: str) -> None:
+        object.__setattr__(self, "name", name)
+        object.__setattr__(self, "_names", {})
+
+    @property
+    def values(self) -> tuple[str, ...]:
+        """The names, in the order in which they were declared."""
+        names: dict[str, None] = self.__dict__["_names"]
+        return tuple(names)
+
+    def add(self, name: str) -> None:
+        """Take in another place."""
+        self.__dict__["_names"][name] = None
+
+    __eq__ = object.__eq__
+    __hash__ = object.__hash__
+
+
 @dataclass(frozen=True)
 class Int(Sort):
     """Integers 0 .. high, both included."""

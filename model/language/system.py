@@ -2,145 +2,66 @@
 
 An action is a Python function of the state and its parameters. It runs once, on proxies; what it requires,
 waits for and assigns is recorded as expressions. All reads are of the state before the step, whatever the
-order of the lines. Waiting is first class: one `wait_while` gives the guard, the wait-for edges, the words
-of an explanation and (for the prover) the obligation.
+order of the lines. Waiting is first class: one `wait_on` gives the guard, the wait-for edges, the words
+of an explanation and (for the prover) the obligation. So are programs (where an owner is), lists (what it
+waits on) and transfers (which disk a step reads or writes).
 """
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from cowpath.model.language.action import Action, List, Wait
+from cowpath.model.language.declarations import Declarations, Parameter, Variable
 from cowpath.model.language.errors import fail, recording
-from cowpath.model.language.expression import Expr, Local, Operand, Param, Read, coerce, exists, local, nobody
-from cowpath.model.language.sorts import BOOL, Index, Maybe, Sort
+from cowpath.model.language.expression import (
+    Expr,
+    Local,
+    Operand,
+    Quantified,
+    coerce,
+    local,
+    nobody,
+    replaced,
+)
+from cowpath.model.language.program import Program, Region
+from cowpath.model.language.sorts import BOOL, Enum, Index, Maybe, Places, Sort
+from cowpath.model.language.state import Recorder, State
 
+__all__ = ["Action", "List", "Parameter", "Property", "State", "System", "Variable"]
 
-@dataclass(frozen=True)
-class Variable:
-    """Part of the state: one value of `sort` for each combination of `indices`.
-
-    `initial` is an expression over the locals `bound`, one for each index. `unset` is the word that a
-    trace uses for the value "nobody"; an `internal` variable's changes are left out of traces as text.
-    """
-
-    name: str
-    indices: tuple[Index, ...]
-    sort: Sort
-    bound: tuple[Local, ...]
-    initial: Expr
-    unset: str
-    internal: bool
-
-
-@dataclass(frozen=True)
-class Parameter:
-    """A rigid function that the instance supplies: never changed by a step."""
-
-    name: str
-    indices: tuple[Index, ...]
-    sort: Sort
-
-
-@dataclass(frozen=True)
-class Guard:
-    """A named condition without which the action is disabled; `location` marks mere program order."""
-
-    name: str
-    condition: Expr
-    location: bool
-
-
-@dataclass(frozen=True)
-class Wait:
-    """The action is disabled while some element (`bound`) satisfies the condition: a wait-for edge to it.
-
-    `on` names what is waited on, `held` what the other holds that stands in the way.
-    """
-
-    bound: Local
-    condition: Expr
-    on: str
-    held: str
-
-
-@dataclass(frozen=True)
-class Update:
-    """`variable[indices] := value`, for all values of the locals `bound`."""
-
-    variable: str
-    indices: tuple[Expr, ...]
-    bound: tuple[Local, ...]
-    value: Expr
-
-
-@dataclass(frozen=True)
-class Observation:
-    """What a step sees, for traces only: `value` for each element `bound` that satisfies the condition."""
-
-    label: str
-    bound: Local
-    condition: Expr
-    value: Expr
-    unset: str
-
-
-@dataclass(frozen=True)
-class Action:
-    """One atomic step. The first parameter is the owner: who moves, and who waits."""
-
-    label: str
-    says: str
-    source: str
-    params: tuple[Local, ...]
-    guards: tuple[Guard, ...]
-    waits: tuple[Wait, ...]
-    updates: tuple[Update, ...]
-    observations: tuple[Observation, ...]
-
-    @property
-    def guard_names(self) -> tuple[str, ...]:
-        """Names of everything that can disable the action."""
-        return tuple(g.name for g in self.guards) + tuple(f"wait on {w.on}" for w in self.waits)
-
-    def without(self, guard: str) -> Action:
-        """Return the action with the guard or wait of that name deleted."""
-        if guard not in self.guard_names:
-            raise KeyError(f"{self.label} has no guard '{guard}'; it has: {', '.join(self.guard_names)}")
-        return replace(
-            self,
-            guards=tuple(g for g in self.guards if g.name != guard),
-            waits=tuple(w for w in self.waits if f"wait on {w.on}" != guard),
-        )
+ALWAYS, SOMETIMES = "always", "sometimes"
 
 
 @dataclass(frozen=True)
 class Property:
-    """`always`: true in every reachable state. `sometimes`: true in at least one."""
+    """`always`: true in every reachable state. `sometimes`: true in at least one.
+
+    `means`: what it says, in words. `standard`: it is asked when no property is named. `fatal`: a run of an
+    implementation dies where it falls.
+    """
 
     name: str
     kind: str
     formula: Expr
+    means: str = ""
+    standard: bool = True
+    fatal: bool = False
+
+
+Properties = list[Property]
 
 
 @dataclass
-class System:
+class System(Declarations):
     """A model: what is declared, what may happen, and what is claimed of it."""
 
-    name: str
-    variables: dict[str, Variable] = field(default_factory=dict)
-    parameters: dict[str, Parameter] = field(default_factory=dict)
-    actions: list[Action] = field(default_factory=list)
-    properties: list[Property] = field(default_factory=list)
+    properties: Properties = field(default_factory=lambda: [])
     finished: tuple[Local, Expr] | None = None
     pending: tuple[Local, Expr] | None = None
-
-    @property
-    def declarations(self) -> list[Variable | Parameter]:
-        """All that is declared, variables first."""
-        return [*self.variables.values(), *self.parameters.values()]
 
     @property
     def owners(self) -> Index:
@@ -163,10 +84,11 @@ class System:
         initial: Operand | Callable[..., Operand] | None = None,
         unset: str = "nobody",
         internal: bool = False,
+        called: str = "",
     ) -> None:
         """Declare a variable; `initial` is a value or a function of (state, *indices).
 
-        The default initial value is false, or nobody.
+        The default initial value is false, or nobody. `called`: what pages call it, if not by its name.
         """
         self._is_new(name)
         with recording(f"variable {name}"):
@@ -174,11 +96,72 @@ class System:
             value: Any = initial(State(self, None), *bound) if callable(initial) else initial
             if value is None:
                 value = nobody(sort.index) if isinstance(sort, Maybe) else False
-            self.variables[name] = Variable(name, indices, sort, bound, coerce(value, sort), unset, internal)
+            self.variables[name] = Variable(
+                name, indices, sort, bound, coerce(value, sort), unset, internal, called
+            )
 
     def _is_new(self, name: str) -> None:
+        if hasattr(State, name):
+            fail(f"'{name}' is a word of the language; accepted: another name")
         if name in self.variables or name in self.parameters:
             fail(f"'{name}' is declared twice")
+
+    def program(
+        self,
+        owner: Index,
+        name: str = "pc",
+        *,
+        start: str = "idle",
+        places: tuple[str, ...] = (),
+        ends: tuple[str, ...] = (),
+        says: str = "not under way",
+        within: tuple[Region, ...] = (),
+    ) -> Program:
+        """Declare where an owner is in its program, a variable of that name, and return it to declare places.
+
+        `start`: the place at which every owner begins, `says` in words. `ends`: where the owner is over.
+        `places`: others, of which their names say all; more are declared by `Program.place`.
+        `within`: regions that these belong to. The first program of an owner is what its actions' `go`,
+        `is_at` and `require_at` speak of.
+        """
+        self._is_new(name)
+        sort = Places(name.capitalize())
+        made = Program(name, owner, sort, start, ends)
+        with recording(f"program {name}"):
+            made.place(start, says, within=within)
+            for place in places:
+                made.place(place)
+            for end in ends:
+                made.place(end, end, within=within)
+            self.programs[name] = made
+            self.variable(name, owner, sort=sort, initial=start, internal=True)
+        return made
+
+    def begins(self, program: Program, at: Callable[[State, Expr], Operand]) -> None:
+        """Let each owner begin at a place of its own, a function of the instance's parameters."""
+        with recording(f"program {program.variable}"):
+            variable = self.variables[program.variable]
+            initial = coerce(at(State(self, None), variable.bound[0]), program.sort)
+            self.variables[program.variable] = replace(variable, initial=initial)
+
+    def list(
+        self,
+        name: str,
+        *,
+        held: str,
+        member: Callable[[State, Expr], Expr] | None = None,
+        leaving: Callable[[State, Expr], Expr] | None = None,
+    ) -> List:
+        """Declare what is waited on; see `List`."""
+        if name in self.lists:
+            fail(f"two lists are named '{name}'")
+        self.lists[name] = List(name, held, member, leaving)
+        return self.lists[name]
+
+    def faults_of(self, owner: Index, sort: Enum, name: str = "fault") -> None:
+        """Declare which fault strikes an owner, a rigid function: "none", or a word that `fails=` uses."""
+        self.parameter(name, owner, sort=sort)
+        self.faults = name
 
     def action(
         self, label: str, *, says: str = "", source: str = "", **params: Index
@@ -192,8 +175,9 @@ class System:
                     fail("another action has this label")
                 if not params:
                     fail("an action needs at least one parameter, its owner")
-                recorder = _Recorder()
+                recorder = Recorder()
                 locals_ = tuple(local(index, name) for name, index in params.items())
+                recorder.owner = locals_[0]
                 body(State(self, recorder), *locals_)
             self.actions.append(
                 Action(
@@ -205,28 +189,51 @@ class System:
                     tuple(recorder.waits),
                     tuple(recorder.updates),
                     tuple(recorder.observations),
+                    recorder.transfer,
+                    recorder.parks_on,
                 )
             )
 
         return record
 
-    def always(self, name: str, formula: Callable[[State], Expr]) -> None:
-        """Claim that the formula is true in every reachable state."""
-        self._claim(name, "always", formula)
+    def always(
+        self,
+        name: str,
+        formula: Callable[[State], Expr],
+        *,
+        means: str = "",
+        standard: bool = True,
+        fatal: bool = False,
+    ) -> None:
+        """Claim that the formula is true in every reachable state; see `Property`."""
+        self._claim(name, ALWAYS, formula, means, standard, fatal)
 
-    def sometimes(self, name: str, formula: Callable[[State], Expr]) -> None:
+    def sometimes(self, name: str, formula: Callable[[State], Expr], *, means: str = "") -> None:
         """Claim that some reachable state satisfies the formula (the vacuity check)."""
-        self._claim(name, "sometimes", formula)
+        self._claim(name, SOMETIMES, formula, means, False, False)
 
-    def _claim(self, name: str, kind: str, formula: Callable[[State], Expr]) -> None:
+    def _claim(
+        self, name: str, kind: str, formula: Callable[[State], Expr], means: str, standard: bool, fatal: bool
+    ) -> None:
         with recording(f"property {name}"):
-            self.properties.append(Property(name, kind, coerce(formula(State(self, None)), BOOL)))
+            if any(known.name == name for known in self.properties):
+                fail("another property has this name")
+            claimed = coerce(formula(State(self, None)), BOOL)
+            self.properties.append(Property(name, kind, claimed, means, standard, fatal))
 
-    def terminal(self, owner: Index, formula: Callable[[State, Expr], Expr]) -> None:
-        """Say when an owner counts as finished; a state where nobody can move must find all finished."""
+    def terminal(self, owner: Index, formula: Callable[[State, Expr], Expr] | None = None) -> None:
+        """Say when an owner counts as finished; a state where nobody can move must find all finished.
+
+        Without a formula: at the end of its program.
+        """
         with recording("terminal"):
-            bound = local(owner, "owner")
-            self.finished = (bound, coerce(formula(State(self, None), bound), BOOL))
+            bound, state = local(owner, "owner"), State(self, None)
+            program = self.program_of(owner)
+            if formula is None and program is None:
+                fail(f"no program of {owner} is declared: say by a formula when one is finished")
+            ends = program.ends if program is not None else ()
+            finished = formula(state, bound) if formula else state.is_at(bound, *ends)
+            self.finished = (bound, coerce(finished, BOOL))
 
     def progress(self, owner: Index, pending: Callable[[State, Expr], Expr]) -> None:
         """Claim that no owner stays pending for ever, if it goes on whenever it again and again could.
@@ -237,136 +244,34 @@ class System:
             bound = local(owner, "owner")
             self.pending = (bound, coerce(pending(State(self, None), bound), BOOL))
 
+    def waits_for(self, r: Expr, q: Expr, *lists: List) -> Expr:
+        """Return whether owner r has come to a recorded wait that q keeps closed, on one of the lists.
+
+        Who is at the start of its program has not come anywhere yet. Complete only when all actions are
+        recorded. None of the lists named: all.
+        """
+        names = {each.name for each in lists} or {wait.on for action in self.actions for wait in action.waits}
+        found = coerce(False, BOOL)
+        for action in self.actions:
+            for wait in action.waits:
+                if wait.on in names and wait.bound.sort == q.sort and action.params[0].sort == r.sort:
+                    found = found | self._edge(action, wait, r, q)
+        return found
+
+    def _edge(self, action: Action, wait: Wait, r: Expr, q: Expr) -> Expr:
+        owner, *others = action.params
+        edge = wait.condition
+        for condition in action.location:
+            edge = condition & edge
+        for other in reversed(others):
+            edge = Quantified(BOOL, "exists", other, edge)
+        edge = replaced(edge, {owner.number: r, wait.bound.number: q})
+        assert isinstance(r.sort, Index)
+        program = self.program_of(r.sort)
+        return edge if program is None else ~program.at(r, program.start) & edge
+
     def without(self, label: str, guard: str) -> System:
         """Return a copy in which one guard of one action is deleted (to see whether it is needed)."""
         if all(action.label != label for action in self.actions):
             raise KeyError(f"no action '{label}'")
         return replace(self, actions=[a.without(guard) if a.label == label else a for a in self.actions])
-
-
-class _Recorder:
-    def __init__(self) -> None:
-        self.guards: list[Guard] = []
-        self.waits: list[Wait] = []
-        self.updates: list[Update] = []
-        self.observations: list[Observation] = []
-        self.scope: list[Local] = []
-
-
-class Cells:
-    """An indexed variable or parameter, to be subscripted."""
-
-    def __init__(self, state: State, declared: Variable | Parameter) -> None:
-        self._state = state
-        self._declared = declared
-
-    def _indices(self, given: Any) -> tuple[Expr, ...]:
-        given = given if isinstance(given, tuple) else (given,)
-        declared = self._declared
-        if len(given) != len(declared.indices):
-            fail(f"{declared.name} takes {len(declared.indices)} indices, {len(given)} given")
-        for value, index in zip(given, declared.indices, strict=True):
-            sort = value.sort if isinstance(value, Expr) else type(value).__name__
-            if sort != index and getattr(sort, "index", None) != index:
-                fail(f"wrong sort: {declared.name} is indexed by {index}, {sort} given")
-        return tuple(given)
-
-    def __getitem__(self, given: Any) -> Expr:
-        node = Read if isinstance(self._declared, Variable) else Param
-        return node(self._declared.sort, self._declared.name, self._indices(given))
-
-    def __setitem__(self, given: Any, value: Operand) -> None:
-        self._state._assign(self._declared, self._indices(given), value)
-
-
-class State:
-    """The state as an action's text sees it: variables and parameters by name, and what can be said of it.
-
-    Typed loosely on purpose (`state.anything`): names are checked when the text is recorded, and an
-    undeclared one is reported with the action and line.
-    """
-
-    def __init__(self, system: System, recorder: _Recorder | None) -> None:
-        object.__setattr__(self, "_system", system)
-        object.__setattr__(self, "_recorder", recorder)
-
-    def _declared(self, name: str) -> Variable | Parameter:
-        system: System = self._system
-        found = system.variables.get(name) or system.parameters.get(name)
-        if found is None:
-            names = sorted([*system.variables, *system.parameters])
-            fail(f"no variable or parameter '{name}' is declared; declared are: {', '.join(names)}")
-        return found
-
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("__"):
-            raise AttributeError(name)
-        declared = self._declared(name)
-        if declared.indices:
-            return Cells(self, declared)
-        node = Read if isinstance(declared, Variable) else Param
-        return node(declared.sort, name, ())
-
-    def __getitem__(self, name: str) -> Any:
-        return getattr(self, name)
-
-    def __setattr__(self, name: str, value: Operand) -> None:
-        declared = self._declared(name)
-        if declared.indices:
-            fail(f"{name} is indexed by {', '.join(map(str, declared.indices))}: assign one of its cells")
-        self._assign(declared, (), value)
-
-    def _recording(self) -> _Recorder:
-        if self._recorder is None:
-            fail("only an action may require, wait, assign or observe")
-        recorder: _Recorder = self._recorder
-        return recorder
-
-    def _assign(self, declared: Variable | Parameter, indices: tuple[Expr, ...], value: Operand) -> None:
-        recorder = self._recording()
-        if isinstance(declared, Parameter):
-            fail(f"{declared.name} is a parameter of the instance: no step may change it")
-        bound = tuple(recorder.scope)
-        stray = [b.name for b in bound if not any(b is index for index in indices)]
-        if stray:
-            fail(f"{declared.name} is assigned for each {', '.join(stray)} but not indexed by it")
-        recorder.updates.append(Update(declared.name, indices, bound, coerce(value, declared.sort)))
-
-    def require(self, condition: Expr, name: str, *, location: bool = False) -> None:
-        """Disable the action where the condition does not hold; the name is how reports speak of it."""
-        recorder = self._recording()
-        if any(guard.name == name for guard in recorder.guards):
-            fail(f"two guards are named '{name}'")
-        recorder.guards.append(Guard(name, coerce(condition, BOOL), location))
-
-    def wait_while(self, index: Index, condition: Callable[[Expr], Expr], *, on: str, held: str) -> None:
-        """Make the owner wait for every element of the index sort that satisfies the condition."""
-        recorder = self._recording()
-        if any(wait.on == on for wait in recorder.waits):
-            fail(f"two waits are on '{on}'")
-        quantified: Any = exists(index, condition)
-        recorder.waits.append(Wait(quantified.bound, quantified.body, on, held))
-
-    def each(self, index: Index) -> Iterator[Expr]:
-        """Bind a variable for the loop's body, which runs once: its assignments are for all elements."""
-        recorder = self._recording()
-        bound = local(index, index.name.lower())
-        recorder.scope.append(bound)
-        yield bound
-        recorder.scope.pop()
-
-    def observe(
-        self,
-        label: str,
-        index: Index,
-        where: Callable[[Expr], Expr],
-        value: Callable[[Expr], Expr],
-        *,
-        unset: str,
-    ) -> None:
-        """Note what the step sees, for traces: the value for each element where the condition holds."""
-        quantified: Any = exists(index, where)
-        seen = value(quantified.bound)
-        self._recording().observations.append(
-            Observation(label, quantified.bound, quantified.body, seen, unset)
-        )

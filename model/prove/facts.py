@@ -13,10 +13,11 @@ import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from cowpath.model.language.expression import Const, Expr, Local, Quantified, Read, local, nobody
+from cowpath.model.language.expression import Const, Expr, Local, Quantified, Read, local, nobody, replaced
+from cowpath.model.language.program import Program
 from cowpath.model.language.sorts import BOOL, Bool, Enum, Index, Int, Maybe, Position
 from cowpath.model.language.system import State, System
-from cowpath.model.prove.templates import Counter, counters, free, leaves, program, reads_of, replaced, shape
+from cowpath.model.prove.templates import free, leaves, programs, reads_of, shape
 
 TRUE = Const(BOOL, 1)
 NOBODY = "nobody"
@@ -58,8 +59,7 @@ class Facts:
         self.system = system
         self.owner = owner
         self.state = State(system, None)
-        self.program = program(system, owner)
-        self._others = [counter for counter in counters(system, owner) if counter != self.program]
+        self._programs = programs(system, owner)
         rigid = [p for p in system.parameters.values() if p.indices == (owner,)]
         kinds = [(p.name, p.sort) for p in rigid if isinstance(p.sort, Enum)]
         self._kinds = [max(kinds, key=lambda kind: len(kind[1].values))] if kinds else []
@@ -71,16 +71,16 @@ class Facts:
 
     def of(self, r: Local) -> tuple[Axis, ...]:
         """Return the axes of what an owner does: its place, what kind it is of, and the modes of all."""
-        names = [(self.program.name, self.program.sort), *self._kinds]
+        names = [*((p.variable, p.sort) for p in self._programs[:1]), *self._kinds]
         return (*(Axis(self.state[name][r], sort) for name, sort in names), *self._modes)
 
-    def _on(self, counter: Counter, r: Local) -> tuple[Axis, ...]:
+    def _on(self, counter: Program, r: Local) -> tuple[Axis, ...]:
         """Return the axes of where an owner is: in its program, and on another counter."""
-        return tuple(Axis(self.state[each.name][r], each.sort) for each in (self.program, counter))
+        return tuple(Axis(self.state[each.variable][r], each.sort) for each in (self._programs[0], counter))
 
     def __iter__(self) -> Iterator[Fact]:
         r = local(self.owner, "r")
-        for axes in (self.of(r), *(self._on(counter, r) for counter in self._others)):
+        for axes in (self.of(r), *(self._on(counter, r) for counter in self._programs[1:])):
             yield Fact(NOBODY, (r,), axes, Const(BOOL, 0))
         for fact in itertools.chain(self._of_an_owner(r), self._from_guards(r), self._from_updates(r)):
             yield from self._placed(fact, r)
@@ -93,7 +93,7 @@ class Facts:
     def _placed(self, fact: Fact, r: Local) -> Iterator[Fact]:
         """Yield the fact of an owner by what it does, and by where it is on each other counter it has."""
         read = reads_of(fact.then)
-        for axes in (self.of(r), *(self._on(counter, r) for counter in self._others)):
+        for axes in (self.of(r), *(self._on(counter, r) for counter in self._programs[1:])):
             if not read or read - set[str]().union(*(reads_of(axis.value) for axis in axes)):
                 yield replace(fact, axes=axes)
 
@@ -252,7 +252,7 @@ class Facts:
                 waits,
                 waits,
             )
-            for counter in self._others:
+            for counter in self._programs[1:]:
                 yield Fact(f"nobody waits by {name} for who is", (r, q), self._on(counter, r), ~waits)
 
     def _of_bitmaps(self) -> Iterator[Fact]:
@@ -282,11 +282,15 @@ class Facts:
 
     def _presence(self) -> Iterator[Fact]:
         """Yield that somebody is at a place, in some mode of the whole."""
-        name = self.program.name
-        for place in self.program.sort.values if self._modes else ():
-            q = local(self.owner, "q")
-            then = Quantified(BOOL, "exists", q, self.state[name][q] == place)
-            yield Fact(f"somebody is at {place}", (), tuple(self._modes), then)
+        for program in self._programs[:1] if self._modes else ():
+            for place in program.places:
+                q = local(self.owner, "q")
+                yield Fact(
+                    f"somebody is at {place}",
+                    (),
+                    tuple(self._modes),
+                    Quantified(BOOL, "exists", q, program.at(q, place)),
+                )
 
     def _grids(self, index: Index) -> Iterator[tuple[Index, str]]:
         """Yield index sorts whose elements lie in one of `index` each, and the parameter that says which."""

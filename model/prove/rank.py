@@ -26,10 +26,11 @@ import z3
 from cowpath.model.finite.reference import Reference, Vector
 from cowpath.model.language.claim import Measure
 from cowpath.model.language.expression import Const, Expr, If, local
+from cowpath.model.language.program import Program
 from cowpath.model.language.sorts import Int
 from cowpath.model.language.system import Action, State, System
 from cowpath.model.prove.prover import Prover
-from cowpath.model.prove.templates import Counter, counters, measures, reads_of
+from cowpath.model.prove.templates import measures, programs, reads_of
 from cowpath.model.prove.theory import Obligation, Theory
 from cowpath.model.prove.universe import Bindings
 
@@ -152,9 +153,9 @@ class _Case:
     own: Mapping[str, z3.BoolRef]
     moves: Mapping[str, tuple[int, int]]
 
-    def stays(self, counter: Counter, stages: Sequence[Collection[int]]) -> bool:
+    def stays(self, counter: Program, stages: Sequence[Collection[int]]) -> bool:
         """Tell whether it stays in its stage, or does not write the counter at all."""
-        start, end = self.moves.get(counter.name, (0, 0))
+        start, end = self.moves.get(counter.variable, (0, 0))
         return start == end or any(start in stage and end in stage for stage in stages)
 
 
@@ -166,7 +167,7 @@ class _Search:
         self.prover = prover
         self.without = without
         self.measures = [*theory.argument.measures, *measures(theory.system, theory.owner)]
-        self.counters = counters(theory.system, theory.owner)
+        self.counters = programs(theory.system, theory.owner)
         self.rest = [case for action in theory.system.actions for case in self._cases(action)]
 
     def orders(self) -> Iterator[Measure]:
@@ -217,25 +218,25 @@ class _Search:
         if self._shown("it never happens", action, own, z3.BoolVal(False), by_text_alone):
             return
         written = {update.variable for update in action.updates}
-        moves = [list(self._moves(action, bound, c)) for c in self.counters if c.name in written]
+        moves = [list(self._moves(action, bound, c)) for c in self.counters if c.variable in written]
         for chosen in itertools.product(*moves):
             facts = {f"from and to a place of {name}": fact for name, _, fact in chosen}
             yield _Case(action, bound, {**own, **facts}, {name: move for name, move, _ in chosen})
 
     def _moves(
-        self, action: Action, bound: Bindings, counter: Counter
+        self, action: Action, bound: Bindings, counter: Program
     ) -> Iterator[tuple[str, tuple[int, int], z3.BoolRef]]:
         """Yield the counter's name, its value before and after the action, and that these are they."""
         universe, me = self.theory.universe, bound[action.params[0].number]
         values = [universe.value(counter.sort, number) for number in range(len(counter.sort.values))]
-        here = universe.now(counter.name, (me,))
+        here = universe.now(counter.variable, (me,))
         there = universe.after(action, bound)(here)
         guards = [universe.translate(g.condition, bound, universe.now) for g in action.guards if g.location]
         for start, value in enumerate(values):
             if not z3.is_false(z3.simplify(z3.substitute(z3.And(guards), (here, value)))):
                 for leaf in _leaves(z3.simplify(z3.substitute(there, (here, value)))):
                     for end in (n for n, other in enumerate(values) if leaf.eq(other) or leaf.num_args()):
-                        yield counter.name, (start, end), z3.And(here == value, there == values[end])
+                        yield counter.variable, (start, end), z3.And(here == value, there == values[end])
 
 
 def _leaves(term: z3.ExprRef) -> Iterator[z3.ExprRef]:
@@ -247,28 +248,28 @@ def _leaves(term: z3.ExprRef) -> Iterator[z3.ExprRef]:
         yield term
 
 
-def _stages(counter: Counter, cases: Iterable[_Case]) -> list[list[int]]:
+def _stages(counter: Program, cases: Iterable[_Case]) -> list[list[int]]:
     """Return the counter's values in the order in which the cases pass them; a loop is one stage."""
     graph: nx.DiGraph[int] = nx.DiGraph()
     graph.add_nodes_from(range(len(counter.sort.values)))
-    graph.add_edges_from(case.moves[counter.name] for case in cases if counter.name in case.moves)
+    graph.add_edges_from(case.moves[counter.variable] for case in cases if counter.variable in case.moves)
     stages = nx.condensation(graph)
     order = nx.lexicographical_topological_sort(stages, lambda n: min(stages.nodes[n]["members"]))
     return [sorted(stages.nodes[n]["members"]) for n in order]
 
 
-def _order(theory: Theory, counter: Counter, stages: Sequence[Sequence[int]]) -> Measure:
+def _order(theory: Theory, counter: Program, stages: Sequence[Sequence[int]]) -> Measure:
     """Return the number of the stage that an owner is at, as a measure."""
     names = counter.sort.values
 
     def height(s: State, owner: Expr) -> Expr:
         number: Expr = Const(Int(len(stages) - 1), 0)
         for height, stage in enumerate(stages):
-            here = functools.reduce(operator.or_, (s[counter.name][owner] == names[n] for n in stage))
+            here = functools.reduce(operator.or_, (s[counter.variable][owner] == names[n] for n in stage))
             number = If(here, height, number)
         return number
 
     loops = [" ".join(names[n] for n in stage) for stage in stages if len(stage) > 1]
     but = f"; these count as one: {'; and these: '.join(loops)}" if loops else ""
-    name = f"{counter.name}, of each {theory.owner.name.lower()}{but}"
+    name = f"{counter.variable}, of each {theory.owner.name.lower()}{but}"
     return Measure(name, (theory.owner,), height)

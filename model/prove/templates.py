@@ -6,45 +6,23 @@ from __future__ import annotations
 
 import functools
 import operator
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields, replace
-from typing import Any
+from collections.abc import Iterator
+from dataclasses import fields
 
 from cowpath.model.language.claim import Claim, Measure
 from cowpath.model.language.expression import (
-    Add,
-    And,
     Const,
-    Eq,
     Expr,
     IfThenElse,
-    Less,
     Local,
-    Not,
-    Or,
-    Param,
     Quantified,
     Read,
     nobody,
+    parts,
 )
+from cowpath.model.language.program import Program
 from cowpath.model.language.sorts import BOOL, Enum, Index, Int, Maybe, Position
 from cowpath.model.language.system import State, System, Variable
-
-
-def parts(expr: Expr) -> tuple[Expr, ...]:
-    """Return the expressions of which the expression is built."""
-    match expr:
-        case Read() | Param():
-            return expr.indices
-        case Not():
-            return (expr.operand,)
-        case And() | Or() | Eq() | Less() | Add():
-            return (expr.left, expr.right)
-        case IfThenElse():
-            return (expr.condition, expr.then, expr.other)
-        case Quantified():
-            return (expr.body,)
-    return ()
 
 
 def reads_of(expr: Expr) -> set[str]:
@@ -59,20 +37,6 @@ def free(expr: Expr) -> set[int]:
         return {expr.number}
     inner = set[int]().union(*map(free, parts(expr)))
     return inner - {expr.bound.number} if isinstance(expr, Quantified) else inner
-
-
-def replaced(expr: Expr, by: Mapping[int, Expr]) -> Expr:
-    """Return the expression with others for some of its free locals."""
-    if isinstance(expr, Local):
-        return by.get(expr.number, expr)
-    changes: dict[str, Any] = {}
-    for field in fields(expr):
-        value = getattr(expr, field.name)
-        if isinstance(value, Expr):
-            changes[field.name] = replaced(value, by)
-        elif field.name == "indices":
-            changes[field.name] = tuple(replaced(index, by) for index in value)
-    return replace(expr, **changes)
 
 
 def shape(expr: Expr, bound: tuple[int, ...] = ()) -> object:
@@ -123,23 +87,9 @@ def _constants(value: Expr) -> set[int]:
     return set()
 
 
-@dataclass(frozen=True)
-class Counter:
-    """A program counter: a variable of an owner, of an enum sort."""
-
-    name: str
-    sort: Enum
-
-
-def counters(system: System, owner: Index) -> list[Counter]:
-    """Return the program counters of an owner."""
-    own = (v for v in system.variables.values() if v.indices == (owner,))
-    return [Counter(v.name, v.sort) for v in own if isinstance(v.sort, Enum)]
-
-
-def program(system: System, owner: Index) -> Counter:
-    """Return the program counter of an owner that has most values."""
-    return max(counters(system, owner), key=lambda counter: len(counter.sort.values))
+def programs(system: System, owner: Index) -> list[Program]:
+    """Return the programs of an owner, the one that its actions go through first."""
+    return [program for program in system.programs.values() if program.owner == owner]
 
 
 def measures(system: System, owner: Index) -> Iterator[Measure]:

@@ -10,7 +10,7 @@ import itertools
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from cowpath.model.language.claim import Argument
+from cowpath.model.language.claim import ProofOutline
 from cowpath.model.language.system import System
 from cowpath.model.prove import rank
 from cowpath.model.prove.prover import RLIMIT, Outcome, Poll, Prover
@@ -28,7 +28,7 @@ class Induction:
     """
 
     system: System
-    argument: Argument
+    argument: ProofOutline
     outcomes: tuple[Outcome, ...]
     complete: bool = True
     rank: Rank | None = None
@@ -87,7 +87,7 @@ class Attempt:
     """A system and its argument with every obligation at hand, to be tried as a whole or again in part."""
 
     def __init__(
-        self, system: System, argument: Argument, rlimit: int = RLIMIT, poll: Poll = lambda: None
+        self, system: System, argument: ProofOutline, rlimit: int = RLIMIT, poll: Poll = lambda: None
     ) -> None:
         self.system = system
         self.argument = argument

@@ -16,11 +16,12 @@ from functools import cached_property
 
 import z3
 
-from cowpath.model.language.claim import Argument, Landmark
+from cowpath.model.language.action import Wait
+from cowpath.model.language.claim import Landmark, ProofOutline
 from cowpath.model.language.expression import Expr, Local, Quantified, index_of, local
 from cowpath.model.language.sorts import Maybe, Position
-from cowpath.model.language.system import Action, State, System, Wait
-from cowpath.model.prove.templates import assigned_values, program, reads_of
+from cowpath.model.language.system import Action, State, System
+from cowpath.model.prove.templates import assigned_values, reads_of
 from cowpath.model.prove.universe import Bindings, Look, Universe
 
 DEADLOCK = "deadlock"
@@ -68,7 +69,9 @@ def stays(label: str, on: str) -> str:
 class Theory:
     """All that is claimed of a system, translated. `sizes`: in a universe of so many elements."""
 
-    def __init__(self, system: System, argument: Argument, sizes: Mapping[str, int] | None = None) -> None:
+    def __init__(
+        self, system: System, argument: ProofOutline, sizes: Mapping[str, int] | None = None
+    ) -> None:
         if system.finished is None:
             raise ValueError(f"{system.name}: terminal is not declared")
         self.system = system
@@ -229,10 +232,13 @@ class Theory:
         }
         always = frozenset(own)
         simple = {name for name in self.state if not isinstance(_inside(self.formulas.get(name)), Quantified)}
-        counter = program(self.system, self.owner)
-        places = counter.sort.values
-        values = [universe.value(counter.sort, number) for number in range(len(places))]
-        here = universe.now(counter.name, (me,))
+        program = self.system.program_of(self.owner)
+        places = program.sort.values if program is not None else ("some place",)
+        values = [z3.IntVal(0)]
+        here = values[0]  # without a program all are at one place
+        if program is not None:
+            values = [universe.value(program.sort, number) for number in range(len(places))]
+            here = universe.now(program.variable, (me,))
         near: list[set[str]] = [set() for _ in places]
         for action in self.system.actions:
             others = [(universe.element(p.sort, p.name), index_of(p)) for p in action.params[1:]]

@@ -18,13 +18,13 @@ from cowpath.model.finite.in_z3 import joined
 from cowpath.model.finite.instance import Instance
 from cowpath.model.finite.reference import Vector
 from cowpath.model.language.claim import Claim
-from cowpath.model.language.expression import Expr, Quantified, index_of
+from cowpath.model.language.expression import Expr, Quantified, index_of, parts
 from cowpath.model.language.system import Action
 from cowpath.model.prove.candidates import Candidate, Cases
 from cowpath.model.prove.counterexample import read
 from cowpath.model.prove.prover import Poll
 from cowpath.model.prove.sample import Sample
-from cowpath.model.prove.templates import free, parts, reads_of
+from cowpath.model.prove.templates import free, reads_of
 from cowpath.model.prove.theory import Theory
 from cowpath.model.prove.universe import Bindings
 

@@ -12,12 +12,11 @@ from collections.abc import Iterator, Sequence, Set
 import numpy as np
 
 from cowpath.model.language.claim import Claim
-from cowpath.model.language.expression import Const, Expr, Param, Read, index_of
+from cowpath.model.language.expression import Const, Expr, Param, Read, index_of, replaced
 from cowpath.model.language.sorts import BOOL, Enum
 from cowpath.model.language.system import State
 from cowpath.model.prove.candidates import Candidate, Cases
 from cowpath.model.prove.facts import NOBODY, Axis, Fact
-from cowpath.model.prove.templates import replaced
 
 Product = tuple[frozenset[int] | None, ...]
 """Values on each axis; None: all of them."""

@@ -29,7 +29,7 @@ class Subject:
     @property
     def meaning(self) -> str:
         """What the property says; nothing for a walk that decides none."""
-        return pages.MEANINGS.get(self.trace.property, "")
+        return pages.meaning_of(self.case.design, self.trace.property)
 
 
 def _text(it: Subject) -> str:

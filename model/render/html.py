@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cowpath.model.render import timeline
+from cowpath.model.render.stories import reasons
 from cowpath.model.render.text import ending, glued
 from cowpath.model.trace.against import Departure
-from cowpath.model.trace.explain import DISKS, reasons
 from cowpath.model.trace.trace import Trace
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def environment() -> Environment:
         undefined=StrictUndefined,
     )
     found.filters["glued"] = glued
-    found.globals.update(timeline=timeline, disks=DISKS, hue=hue, reasons=reasons, ending=ending)
+    found.globals.update(timeline=timeline, hue=hue, reasons=reasons, ending=ending)
     return found
 
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from cowpath.model.render.text import conclusion, heading, sentence
 from cowpath.model.render.timeline import Row, lanes, rows
-from cowpath.model.trace.explain import DISKS
 from cowpath.model.trace.trace import Trace, WaitEdge
 
 _SETTING = '%%{init: {"sequence": {"wrap": true, "width": 220, "noteAlign": "left"}}}%%'
@@ -26,13 +25,13 @@ def _lines(trace: Trace, meaning: str) -> Iterator[str]:
     yield f"title {_plain(heading(trace))}"
     for name in names:
         yield f"participant {_name(name)} as {name}"
-    for number, (disk, called) in reversed([*enumerate(DISKS.items())]):
+    for number, (disk, called) in reversed([*enumerate(trace.scene.disks.items())]):
         if any(row.disks[number] for row in made):
             yield f"participant {disk} as {called}"
     for row in made:
         if row.step.number == trace.loop:
             yield "loop for ever"
-        yield from _row(row)
+        yield from _row(row, tuple(trace.scene.disks))
     if trace.loop is not None and trace.loop <= len(trace.steps):
         yield "end"
     ends = trace.cycle or trace.stuck
@@ -45,10 +44,10 @@ def _lines(trace: Trace, meaning: str) -> Iterator[str]:
         yield "end"
 
 
-def _row(row: Row) -> Iterator[str]:
+def _row(row: Row, disks: Sequence[str]) -> Iterator[str]:
     """Yield an arrow for each disk that the step touches, a note if it touches none, and who waits then."""
     owner, words = _name(row.step.owner), _plain(f"{row.step.number} {row.step.action}: {sentence(row.step)}")
-    for disk, how in zip(DISKS, row.disks, strict=True):
+    for disk, how in zip(disks, row.disks, strict=True):
         if how:
             yield f"{owner}->>{disk}: {words}" if how == "write" else f"{disk}-->>{owner}: {words}"
     if not any(row.disks):

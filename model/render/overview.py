@@ -5,16 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from cowpath.model.bench.check import Result
 from cowpath.model.bench.theorems import ANY
 from cowpath.model.designs import Design
 from cowpath.model.language.errors import InputError
+from cowpath.model.language.reading import called, read_text
 from cowpath.model.language.verdict import Verdict
 from cowpath.model.render import html, verdicts
 from cowpath.model.scenarios import Scenario
-from cowpath.model.stack.properties import MEANING
 from cowpath.model.trace.trace import Trace
 
 
@@ -96,11 +95,12 @@ def overview(
         ]
         disk = next(result.case.disk for result in results if result.scenario == scenario)
         rows.append(Row(scenario, disk, tuple(cells)))
-    asked = tuple(results[0].properties)
+    asked = tuple(dict.fromkeys(name for result in results for name in result.properties))
     told = Report(
         shown, tuple(rows), asked, verdicts.totals(results, seconds), verdicts.answer(results), proofs
     )
-    return html.report_page(told, MEANING)
+    meanings = {name: words for r in results for name, words in r.case.design.meanings.items()}
+    return html.report_page(told, meanings)
 
 
 def _cell(result: Result | None, anchor: str) -> Cell:
@@ -120,8 +120,9 @@ def _cell(result: Result | None, anchor: str) -> Cell:
 
 def read_proofs(path: str) -> dict[str, tuple[Proof, ...]]:
     """Return the proofs of a file that `cowpath prove --json` has written, by design. Raises `NoProofs`."""
+    text = read_text(path, "proofs", NoProofs)
     try:
-        written = json.loads(Path(path).read_text(encoding="utf-8"))
+        written = json.loads(text)
         proofs: dict[str, tuple[Proof, ...]] = {}
         for each in written:
             shown = sum(bool(obligation["proved"]) for obligation in each["obligations"])
@@ -136,8 +137,6 @@ def read_proofs(path: str) -> dict[str, tuple[Proof, ...]]:
                 each["counterexample_to_induction"],
             )
             proofs[each["design"]] = (*proofs.get(each["design"], ()), proof)
-    except OSError as error:
-        raise NoProofs(f"--proofs: '{path}' cannot be read: {error.strerror}") from None
-    except (ValueError, KeyError, TypeError):
-        raise NoProofs(f"--proofs: '{path}' is not what `cowpath prove --json` writes") from None
+    except (ValueError, KeyError, TypeError, RecursionError):
+        raise NoProofs(f"{called(path)}: not what `cowpath prove --json` writes") from None
     return proofs

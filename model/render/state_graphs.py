@@ -13,11 +13,9 @@ from cowpath.model.designs import Case
 from cowpath.model.explore.result import DEADLOCK, questions
 from cowpath.model.finite.domains import Narrowed
 from cowpath.model.language.expression import Const
-from cowpath.model.language.sorts import Enum
 from cowpath.model.language.system import Property, State
 from cowpath.model.render.graph import Arrow, Box, Picture
 from cowpath.model.stack import life
-from cowpath.model.stack.properties import STANDARD
 from cowpath.model.stack.world import Cluster
 
 
@@ -28,20 +26,22 @@ class Explored:
     title: str
     graph: nx.MultiDiGraph[int]
     narrowed: Narrowed
+    properties: tuple[str, ...]
 
     @property
     def clusters(self) -> tuple[str, ...]:
         """What the clusters are called."""
-        return tuple(name.removeprefix("cluster ") for name in self.narrowed.model.instance.names["Cluster"])
+        clusters = self.narrowed.model.instance.names.get("Cluster", ())
+        return tuple(name.removeprefix("cluster ") for name in clusters)
 
     @property
     def requests(self) -> tuple[str, ...]:
         """What the requests are called."""
-        return self.narrowed.model.instance.names["Request"]
+        return self.narrowed.model.instance.names[self.narrowed.model.system.owners.name]
 
     def falls(self, node: Node) -> tuple[str, ...]:
         """Return the properties that fall in a state, a deadlock first."""
-        fallen = [name for name in STANDARD if name in node.answers]
+        fallen = [name for name in self.properties if name in node.answers]
         return (DEADLOCK, *fallen) if node.deadlock else tuple(fallen)
 
     def lives(self, node: Node) -> tuple[str, ...]:
@@ -55,13 +55,8 @@ class Explored:
     def places(self, node: Node) -> tuple[str, ...]:
         """Return where each request is in its program."""
         model = self.narrowed.model
-        (counter, *_) = (
-            v.name
-            for v in model.system.variables.values()
-            if v.indices == (model.system.owners,) and isinstance(v.sort, Enum)
-        )
-        cells = [model.layout.position[counter, (r,)] for r in range(len(self.requests))]
-        return tuple(model.layout.show_value(cell, node.vector[cell]) for cell in cells)
+        cells = [model.counters(r)[:1] for r in range(len(self.requests))]
+        return tuple(model.layout.show_value(cell, node.vector[cell]) for own in cells for cell in own)
 
     def picture(self) -> Picture:
         """Return all states as a picture: a box says where each request is."""
@@ -104,16 +99,16 @@ def explore(
 ) -> Explored:
     """Return the graph of the case. Raises `TooLarge`, and `ScenarioError` if there is no such disk."""
     design, system, claims = case.design, case.design.system, []
-    for k in range(len(case.geometry.clusters)):
+    for k in range(len(case.geometry.clusters) if case.scenario.has_disk else 0):
         s, cluster = State(system, None), Const(Cluster, k)
         facts = {"done": s.done[cluster]}
         facts |= {"copying": life.copying(s, cluster), "changed": life.changed(s, cluster)}
         claims += [Property(f"{name} {k}", "sometimes", formula) for name, formula in facts.items()]
     observed = replace(system, properties=[*system.properties, *claims])
     narrowed = replace(case, design=replace(design, build=lambda: observed)).narrowed
-    names = [*STANDARD, *(claim.name for claim in claims)]
+    names = [*design.standard, *(claim.name for claim in claims)]
     try:
         graph = state_graph.explore(narrowed, questions(narrowed.model, names), most, report)
     except TooLarge as error:
         raise TooLarge(f"{case.title} has {error}") from None
-    return Explored(case.title, graph, narrowed)
+    return Explored(case.title, graph, narrowed, design.standard)

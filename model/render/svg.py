@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
+from cowpath.model.render.stories import reasons
 from cowpath.model.render.text import conclusion, heading, sentence, wrap
-from cowpath.model.render.timeline import Row, lanes, rows, strips
-from cowpath.model.trace.explain import DISKS, reasons
+from cowpath.model.render.timeline import Row, disk_strips, lanes, rows
 from cowpath.model.trace.trace import Trace, WaitEdge
 
 _MARGIN, _GUTTER, _REQUEST, _DISK, _CARD = 16, 30, 250, 120, 226  # widths
@@ -32,11 +32,18 @@ class _Picture:
     def __init__(self, trace: Trace) -> None:
         self.trace = trace
         self.rows = list(rows(trace))
-        touched = {disk for row in self.rows for disk, how in zip(DISKS, row.disks, strict=True) if how}
+        touched = {
+            disk
+            for row in self.rows
+            for disk, how in zip(self.trace.scene.disks, row.disks, strict=True)
+            if how
+        }
         left = _MARGIN + _GUTTER
         self.lane = {name: left + _REQUEST * i + _REQUEST // 2 for i, name in enumerate(lanes(trace))}
         left += _REQUEST * len(self.lane)
-        disks = [disk for disk in reversed(DISKS) if disk in touched]  # from the guest downwards
+        disks = [
+            disk for disk in reversed(list(trace.scene.disks)) if disk in touched
+        ]  # from the guest downwards
         self.disk = {name: left + _DISK * i + _DISK // 2 for i, name in enumerate(disks)}
         self.width = left + _DISK * len(disks) + _MARGIN
         self.since: dict[str, float] = {}  # from where on each lane's request has waited
@@ -56,7 +63,14 @@ class _Picture:
             self._box(x - _CARD / 2, self.y, _CARD, 24, fill=self.colour[name], rx=4)
             self._text(x, self.y + 16, name, bold=True, anchor="middle", fill=_readable(self.colour[name]))
         for name, x in self.disk.items():
-            self._text(x, self.y + 10, f"{name} disk", bold=True, anchor="middle", size=11)
+            self._text(
+                x,
+                self.y + 10,
+                self.trace.scene.disks[name].removeprefix("the "),
+                bold=True,
+                anchor="middle",
+                size=11,
+            )
             self._strip(name, 0, self.y + 15)
         self.y += 24 + _GAP
         top = loop = self.y
@@ -93,7 +107,7 @@ class _Picture:
         height = 2 * _PAD + _LINE * (1 + len(lines))
         middle = self.y + height / 2
         self._text(_MARGIN + _GUTTER - 8, self.y + 18, str(step.number), anchor="end", fill=_FAINT)
-        for disk, how in zip(DISKS, row.disks, strict=True):
+        for disk, how in zip(self.trace.scene.disks, row.disks, strict=True):
             if how:
                 card, edge = x + _CARD / 2 + 1, self._strip(disk, step.number, middle - 6) - 1
                 ends, dashes = ((card, edge), None) if how == "write" else ((edge, card), "3 3")
@@ -154,7 +168,7 @@ class _Picture:
         if not self.disk:
             return
         self.y += _GAP
-        cells = " | ".join(self.trace.elements["Sector"])
+        cells = " | ".join(next(iter(self.trace.scene.cells.values())))
         self._words(
             _MARGIN,
             f"A disk's cells, left to right: {cells}. Grey: original data; a request's colour: its data; "
@@ -166,7 +180,7 @@ class _Picture:
 
     def _strip(self, disk: str, number: int, y: float) -> float:
         """Draw the cells of a disk, as they are after the step; return where they begin."""
-        squares = dict(zip(DISKS, strips(self.trace, number), strict=False))[disk].squares
+        squares = disk_strips(self.trace, number)[disk].squares
         sectors = sum(square.width for square in squares)
         width = min(14, (_DISK - 24) / sectors)
         left = x = self.disk[disk] - width * sectors / 2

@@ -7,7 +7,7 @@ import textwrap
 import unicodedata
 from collections.abc import Iterator
 
-from cowpath.model.trace.explain import reasons
+from cowpath.model.render.stories import reasons
 from cowpath.model.trace.trace import REFINEMENT, Trace, TraceStep, WaitEdge
 
 WIDTH = 72
@@ -72,7 +72,8 @@ def ending(trace: Trace, meaning: str) -> str:
         return f"{'; '.join(describe_cycle(trace.cycle))}."
     if trace.property == "deadlock":
         waits = "; ".join(f"{edge.waiter} waits for {edge.holder} on {edge.on}" for edge in trace.stuck)
-        return f"stuck: nobody can move, unfinished are {', '.join(trace.unfinished)}. {waits}"
+        stuck = f"stuck: nobody can move, unfinished are {', '.join(trace.unfinished)}."
+        return f"{stuck} {waits}." if waits else stuck
     if trace.loop is not None:
         return f"{_starves(trace)} {trace.property} is violated; it says that {meaning}."
     if trace.property == "concurrency":

@@ -1,14 +1,15 @@
-"""A trace as rows to be drawn: lanes for requests and disks, waits as arrows, and the state by sector."""
+"""A trace as rows to be drawn: lanes for owners and disks, waits as arrows, and the state by its cells.
+
+Of any system the owners, their program and the disks that steps transfer are drawn. Of a block stack, which
+is known by its tables, also clusters, the done bits, the snapshot, and what each request touches.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from cowpath.model.trace.explain import DISKS
 from cowpath.model.trace.trace import Trace, TraceState, TraceStep, WaitEdge
-
-_ENDED = ("done", "failed")
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ class Strip:
 
 @dataclass(frozen=True)
 class Standing:
-    """A request in a state: how its lane goes on, its place in its program, what is set of it, its waits."""
+    """An owner in a state: how its lane goes on, where it is in words, what is set of it, its waits."""
 
     request: str
     lane: str
@@ -62,15 +63,18 @@ class Standing:
 
 
 def requests(trace: Trace) -> tuple[str, ...]:
-    """Return the names of the requests, which are the owners of all steps, in order."""
-    return tuple(who for (who,) in trace.states[0].values["pc"])
+    """Return the names of the owners of steps, in order."""
+    return trace.scene.owners
 
 
 def lanes(trace: Trace) -> tuple[str, ...]:
-    """Return the requests that the trace is about, in order: those that move, wait or are waited for."""
+    """Return the requests that the trace is about, in order: those that move, wait or are waited for.
+
+    All of them where nobody does: before the first step.
+    """
     edges = [edge for state in trace.states for edge in state.waits]
     active = {step.owner for step in trace.steps} | {who for e in edges for who in (e.waiter, e.holder)}
-    return tuple(who for who in requests(trace) if who in active)
+    return tuple(who for who in requests(trace) if who in active) or requests(trace)
 
 
 def rows(trace: Trace) -> Iterator[Row]:
@@ -82,9 +86,9 @@ def rows(trace: Trace) -> Iterator[Row]:
         yield Row(
             step,
             names.index(step.owner),
-            tuple(_lane(after, who) for who in names),
+            tuple(_lane(trace, after, who) for who in names),
             tuple(Arrow(edge, names.index(edge.waiter), names.index(edge.holder)) for edge in begun),
-            tuple(_touch(step, disk) for disk in DISKS),
+            tuple(_touch(step, disk) for disk in trace.scene.disks),
         )
 
 
@@ -92,21 +96,59 @@ def standings(trace: Trace, number: int) -> Iterator[Standing]:
     """Yield how every request stands after the step of that number (0: at the start)."""
     state = trace.states[number]
     for who in requests(trace):
-        place = state.values["pc"][who,]
         flags = (
             name.replace("_", " ")
             for name, values in state.values.items()
             if values.get((who,)) == "yes" and set(values.values()) <= {"yes", "no"}
         )
         waits = tuple(edge for edge in state.waits if edge.waiter == who)
-        yield Standing(who, _lane(state, who), place, tuple(flags), waits)
+        yield Standing(who, _lane(trace, state, who), _place(trace, state, who), tuple(flags), waits)
 
 
-def strips(trace: Trace, number: int) -> Iterator[Strip]:
-    """Yield the disks, the done bits and the snapshot after the step of that number."""
+@dataclass(frozen=True)
+class Table:
+    """Strips that are divided alike, under the names of their cells."""
+
+    cells: tuple[str, ...]
+    strips: tuple[Strip, ...]
+
+
+def is_block_stack(trace: Trace) -> bool:
+    """Tell whether the trace is of a block stack: its disks lie in clusters, its requests cover sectors."""
+    return {"cluster_of", "covers", "wide", "unaligned"} <= trace.setting.keys()
+
+
+def tables(trace: Trace, number: int) -> Iterator[Table]:
+    """Yield the disks after the step of that number; of a block stack with its bits and its snapshot."""
+    disks = disk_strips(trace, number)
+    if is_block_stack(trace):
+        yield Table(trace.elements["Sector"], (*disks.values(), *_bits_and_snapshot(trace, number)))
+        return
+    for cells in dict.fromkeys(trace.scene.cells.values()):
+        alike = tuple(strip for disk, strip in disks.items() if trace.scene.cells[disk] == cells)
+        yield Table(cells, alike)
+
+
+def shared(trace: Trace, number: int) -> Iterator[tuple[str, str]]:
+    """Yield what else the state shows that is no owner's and no disk's, by name, in words."""
+    state = trace.states[number]
+    for name, values in state.values.items():
+        if name not in trace.scene.disks and set(values) == {()}:
+            yield name.replace("_", " "), values[()]
+
+
+def disk_strips(trace: Trace, number: int) -> dict[str, Strip]:
+    """Return each disk by its cells after the step of that number."""
     before, after = trace.states[max(number - 1, 0)], trace.states[number]
-    for disk, called in DISKS.items():
-        yield Strip(called.removeprefix("the "), tuple(_squares(trace, before, after, disk)))
+    squares = _squares if is_block_stack(trace) else _plain_squares
+    return {
+        disk: Strip(called.removeprefix("the "), tuple(squares(trace, before, after, disk)))
+        for disk, called in trace.scene.disks.items()
+    }
+
+
+def _bits_and_snapshot(trace: Trace, number: int) -> Iterator[Strip]:
+    before, after = trace.states[max(number - 1, 0)], trace.states[number]
     bits = []
     for cluster, width in clusters(trace):
         value, old = (state.values["done"][cluster,] for state in (after, before))
@@ -114,6 +156,12 @@ def strips(trace: Trace, number: int) -> Iterator[Strip]:
         bits.append(Square(text, kind, None, width, value != old))
     yield Strip("done bits", tuple(bits))
     yield Strip("the snapshot", tuple(_squares(trace, before, after, "epoch")))
+
+
+def _plain_squares(trace: Trace, before: TraceState, after: TraceState, disk: str) -> Iterator[Square]:
+    for cell, value in after.values[disk].items():
+        writer = value if value in trace.scene.owners else None
+        yield Square(value, "data", writer, 1, value != before.values[disk][cell])
 
 
 def clusters(trace: Trace) -> Iterator[tuple[str, int]]:
@@ -124,8 +172,11 @@ def clusters(trace: Trace) -> Iterator[tuple[str, int]]:
 
 
 def extents(trace: Trace) -> Iterator[Strip]:
-    """Yield what each request touches: its own range, and what it is widened to at the secondary's node."""
-    for who in requests(trace):
+    """Yield what each request touches: its own range, and what it is widened to at the secondary's node.
+
+    Nothing of a system that is no block stack.
+    """
+    for who in requests(trace) if is_block_stack(trace) else ():
         squares = []
         for sector in trace.elements["Sector"]:
             kind, text = "none", ""
@@ -137,10 +188,25 @@ def extents(trace: Trace) -> Iterator[Strip]:
         yield Strip(who, tuple(squares))
 
 
-def _lane(state: TraceState, who: str) -> str:
-    place = state.values["pc"][who,]
-    if place == "idle" or place in _ENDED:
-        return "idle" if place == "idle" else "ended"
+def _at(trace: Trace, state: TraceState, who: str) -> str:
+    return state.values[trace.scene.program][who,] if trace.scene.program else ""
+
+
+def _place(trace: Trace, state: TraceState, who: str) -> str:
+    """Say where an owner is in its program."""
+    place = _at(trace, state, who)
+    if place in trace.scene.ends:
+        return {"done": "has completed", "failed": "has failed"}.get(place, f"has ended: {place}")
+    says = trace.scene.places.get(place, "")
+    return f"is {says}" if says else f"is at {place}" if place else ""
+
+
+def _lane(trace: Trace, state: TraceState, who: str) -> str:
+    place = _at(trace, state, who)
+    if place in trace.scene.ends:
+        return "ended"
+    if place and place == trace.scene.start and not any(edge.waiter == who for edge in state.waits):
+        return "idle"
     return "waiting" if any(edge.waiter == who for edge in state.waits) else "going"
 
 

@@ -13,7 +13,7 @@ from cowpath.model.bench.check import PropertyResult, Result
 from cowpath.model.language.verdict import Verdict
 from cowpath.model.liveness.starvation import PROGRESS, Starvation
 from cowpath.model.render.text import conclusion
-from cowpath.model.stack.properties import MEANING, STANDARD
+from cowpath.model.stack.properties import STANDARD
 from cowpath.model.trace import record
 from cowpath.model.trace.trace import Trace
 
@@ -26,7 +26,8 @@ def matrices(results: Sequence[Result]) -> Iterator[Table | str]:
 
     As many designs stand side by side as 100 columns take.
     """
-    yield f"Checked: {', '.join(results[0].properties)}."
+    checked = dict.fromkeys(name for result in results for name in result.properties)
+    yield f"Checked: {', '.join(checked)}."
     yield "A violated property is named with the length of its shortest trace."
     designs = list(dict.fromkeys(result.design for result in results))
     scenarios = list(dict.fromkeys(result.scenario.name for result in results))
@@ -64,7 +65,11 @@ def _cell(result: Result | None) -> Text:
 def details(result: Result) -> Iterator[Text | str]:
     """Yield the lines that say all about one run but the traces."""
     found = result.exploration
-    yield _reduction(result) or f"The disk is explored whole, in {len(result.case.geometry.cells)} cells."
+    if not result.scenario.has_disk:
+        yield result.case.disk
+    else:
+        whole = f"The disk is explored whole, in {len(result.case.geometry.cells)} cells."
+        yield _reduction(result) or whole
     extent = "all" if found.complete else "the first"
     explored = f"{_count(found.states, 'state')}, {_count(found.transitions, 'transition')}"
     yield (
@@ -79,7 +84,7 @@ def details(result: Result) -> Iterator[Text | str]:
     for name, outcome in result.properties.items():
         line = Text(f"  {name:<{column}}")
         line.append(f"{outcome.verdict.value:<13}", STYLE[outcome.verdict])
-        line.append(MEANING[name])
+        line.append(result.case.design.meanings[name])
         yield line
 
 
@@ -99,7 +104,7 @@ def _search(search: Starvation) -> str:
 
 def _reduction(result: Result) -> str | None:
     """Return how the disk was reduced; None where it was explored as it is."""
-    return result.case.disk if result.case.reduced else None
+    return result.case.disk if result.case.reduced and result.scenario.has_disk else None
 
 
 def totals(results: Sequence[Result], seconds: float) -> str:

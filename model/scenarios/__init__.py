@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 
 from cowpath.model.language.errors import hint, shown
+from cowpath.model.language.reading import STDIN
 from cowpath.model.scenarios.errors import ScenarioError
 from cowpath.model.scenarios.scenario import Request, Scenario, load, loads
 
@@ -26,7 +27,9 @@ def bundled() -> tuple[Scenario, ...]:
 
 
 def find(name_or_path: str) -> Scenario:
-    """Give the bundled scenario with this slug or name (in any case), else the one in this .toml file.
+    """Give the bundled scenario with this slug or name (in any case), else the one that is read from there.
+
+    A name that ends in .toml or has a slash is a file's, or a pipe's; '-' is standard input.
 
     Raises ScenarioError when there is no such scenario, or when the file is bad.
     """
@@ -35,12 +38,13 @@ def find(name_or_path: str) -> Scenario:
     for scenario in known:
         if wanted in (scenario.slug.casefold(), scenario.name.casefold()):
             return scenario
-    if wanted.endswith(".toml"):
+    if wanted == STDIN or wanted.endswith(".toml") or "/" in wanted:
         return load(name_or_path)
     near = hint(wanted, [word.casefold() for scenario in known for word in (scenario.slug, scenario.name)])
     names = ", ".join(scenario.slug for scenario in known) or "none is bundled"
     raise ScenarioError(
-        f"unknown scenario {shown(name_or_path)}{near}; accepted: {names}, or a path ending in .toml"
+        f"unknown scenario {shown(name_or_path)}{near}; accepted: {names}, a path ending in .toml,"
+        " or - for stdin"
     )
 
 

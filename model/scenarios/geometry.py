@@ -27,8 +27,9 @@ from itertools import pairwise
 from math import gcd
 
 from cowpath.model.scenarios.errors import ScenarioError
-from cowpath.model.scenarios.scenario import NBD_WRITES, Request, Scenario
+from cowpath.model.scenarios.scenario import Request, Scenario
 from cowpath.model.scenarios.sizes import SECTOR, show_bytes, show_extent
+from cowpath.model.scenarios.vocabulary import NBD_WRITES
 
 MOST_WRITTEN_CLUSTERS = 4096
 """Clusters that one writing request may span; such clusters are not merged, each is one in the model."""

@@ -13,33 +13,25 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from cowpath.model.language.errors import hint, shown
+from cowpath.model.language.reading import called, read_text
 from cowpath.model.language.verdict import Verdict
 from cowpath.model.scenarios.errors import ScenarioError
-from cowpath.model.scenarios.sizes import SECTOR, parse_size, show_bytes, show_extent
+from cowpath.model.scenarios.sizes import SECTOR, in_sectors, parse_size, show_bytes, show_extent
+from cowpath.model.scenarios.vocabulary import CBW_POLICIES, FAULTS, IO_KINDS, KINDS, NBD_WRITES, PROPERTIES
 
-IO_KINDS = ("nbd-write", "nbd-zero", "guest-read", "guest-write", "client-discard")
-"""Kinds of request that have an extent (`at`)."""
-NBD_WRITES = ("nbd-write", "nbd-zero")
-"""Kinds of request that enter the secondary disk from the NBD server and write there."""
-KINDS = (*IO_KINDS, "checkpoint", "stop")
-"""Every kind of request."""
-FAULTS = ("none", "cbw-read", "cbw-write", "data-write")
-"""The step of an NBD write that fails; "none" for every other kind."""
-CBW_POLICIES = ("break-guest-write", "break-snapshot")
-"""What a failed copy breaks: the write that wanted it, or the snapshot (copy-before-write-7.0 only)."""
-PROPERTIES = (
-    "snapshot", "guest-write", "write-through", "deadlock", "progress", "lifetime", "assertion",
-    "concurrency", "concurrency-done",
-)  # fmt: skip
-"""Properties that `[expect]` may give a verdict for."""
 VERDICTS = tuple(verdict.value for verdict in Verdict)
 """What `[expect]` may say of a property."""
 LONGEST_DISK = 1 << 40
 """Bytes; a longer disk is refused as overlong."""
+LONGEST_FILE = 1 << 20
+"""Bytes of a scenario file."""
 MOST_REQUESTS = 16
 """Requests in one scenario, after expanding `count`."""
+MOST_ELEMENTS = 64
+"""Elements of one sort of a system that says its own sizes."""
 
-_TOP_KEYS = ("name", "shows", "sectors", "cluster", "secondary", "options", "request", "expect")
+_TOP_KEYS = ("name", "shows", "unit", "sectors", "cluster", "secondary", "options", "request", "expect")
+_OWN_KEYS = ("name", "shows", "sizes", "parameters", "names", "expect")
 _SECONDARY_KEYS = ("request_alignment", "protocol_alignment", "copy_on_read")
 _OPTION_KEYS = ("quiesced_checkpoint", "drain_on_stop", "on_cbw_error")
 _REQUEST_KEYS = ("kind", "at", "count", "stream", "fault")
@@ -69,8 +61,11 @@ class Scenario:
     """A disk chain, its requests and the verdicts expected of each design; every size is in bytes.
 
     `cluster` is the backup job's copy unit; `request_alignment` belongs to the secondary disk's own node,
-    `protocol_alignment` to the node below it. `in_bytes` tells that a size was written with a unit, so that
+    `protocol_alignment` to the node below it. `in_bytes` tells that a size was written in bytes, so that
     positions are best shown in bytes. `slug` is the short name: the file's stem.
+
+    A scenario of a system that is no block stack has no disk (`size` is 0) and no requests, but the `sizes`
+    of the system's sorts, its rigid `parameters` as the file has them, and `names` of elements, by sort.
     """
 
     name: str
@@ -88,25 +83,25 @@ class Scenario:
     expect: Mapping[str, Mapping[str, str | int]] = field(default_factory=dict, hash=False)
     in_bytes: bool = False
     slug: str = ""
+    sizes: Mapping[str, int] = field(default_factory=dict, hash=False)
+    parameters: Mapping[str, object] = field(default_factory=dict, hash=False)
+    names: Mapping[str, tuple[str, ...]] = field(default_factory=dict, hash=False)
+
+    @property
+    def has_disk(self) -> bool:
+        """Whether it is of a block stack, and not of a system that says its own sizes."""
+        return self.size > 0
 
 
 def load(path: str | Path, designs: Collection[str] | None = None) -> Scenario:
-    """Read a scenario file; its slug is the file's stem.
+    """Read a scenario file, or standard input ('-'); its slug is the file's stem.
 
     `designs`, when given, are the names that `[expect]` may use. Raises ScenarioError, one line naming the
     file and the key or line, for anything wrong with the file or in it.
     """
-    path = Path(path)
-    try:
-        text = path.read_bytes().decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise ScenarioError(
-            f"{path}: byte {error.start} is not UTF-8; accepted: TOML text in UTF-8"
-        ) from None
-    except (OSError, ValueError) as error:  # ValueError: a path with a null byte
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        raise ScenarioError(f"{path}: cannot read the scenario: {reason}") from None
-    return _parse(text, str(path), path.stem, designs)
+    name = str(path)
+    text = read_text(name, "a scenario", ScenarioError, LONGEST_FILE)
+    return _parse(text, called(name), Path(called(name)).stem, designs)
 
 
 def loads(text: str, slug: str, designs: Collection[str] | None = None) -> Scenario:
@@ -151,25 +146,33 @@ class _Where:
 
 
 class _Reader:
-    """Reads one document; keeps what is true of the whole file: its sizes and whether a unit was seen."""
+    """Reads one document; keeps what is true of the whole file: what its sizes are of."""
 
     def __init__(self, file: str, slug: str, designs: Collection[str] | None) -> None:
         self._top = _Where(file)
         self._slug = slug
         self._designs = designs
+        self._sectors = False
         self._in_bytes = False
         self._size = 0
 
     def scenario(self, document: dict[str, object]) -> Scenario:
         """Check a whole document and build its scenario."""
-        top = self._top
-        _table(document, top, _TOP_KEYS)
+        top, own = self._top, "sizes" in document
+        _table(document, top, _OWN_KEYS if own else (*_TOP_KEYS, *_OWN_KEYS[2:5]))
         name = _text(document, "name", top)
         if name is None:
             raise top.key("name").error("missing; accepted: a text of one line")
         if not name.strip() or len(name.splitlines()) != 1:
             raise top.key("name").error(f"{shown(name)} is not a name; accepted: a text of one line")
         shows = " ".join((_text(document, "shows", top) or "").split())
+        if own:
+            return self._own(document, name.strip(), shows)
+        for key in ("parameters", "names"):
+            if key in document:
+                raise top.key(key).error("is for systems that say their own sizes; accepted: with [sizes]")
+        if "unit" in document:
+            self._sectors = bool(_choice(document["unit"], ("sectors",), top.key("unit")))
         self._size = size = self._disk(document)
         cluster = self._positive(document, "cluster", top)
         if cluster % SECTOR:
@@ -211,23 +214,54 @@ class _Reader:
             slug=self._slug,
         )
 
+    def _own(self, document: Mapping[str, object], name: str, shows: str) -> Scenario:
+        """Build the scenario of a system that is no block stack."""
+        where = self._top.key("sizes")
+        sizes: dict[str, int] = {}
+        for sort, size in _table(document["sizes"], where, None).items():
+            if not isinstance(size, int) or isinstance(size, bool) or not 1 <= size <= MOST_ELEMENTS:
+                raise where.key(sort).error(f"{shown(size)}; accepted: a number from 1 to {MOST_ELEMENTS}")
+            sizes[sort] = size
+        where = self._top.key("names")
+        names: dict[str, tuple[str, ...]] = {}
+        for sort, words in _table(document.get("names", {}), where, None).items():
+            if not isinstance(words, list) or not all(isinstance(w, str) and w.strip() for w in words):
+                raise where.key(sort).error(f"{shown(words)}; accepted: a list of names")
+            names[sort] = tuple(words)
+        parameters = _table(document.get("parameters", {}), self._top.key("parameters"), None)
+        return Scenario(
+            name=name,
+            shows=shows,
+            size=0,
+            cluster=SECTOR,
+            requests=(),
+            expect=self._expect(document, own=True),
+            slug=self._slug,
+            sizes=sizes,
+            parameters=parameters,
+            names=names,
+        )
+
     # -- sizes
 
-    def _read_size(self, value: object, where: _Where) -> int:
-        size = parse_size(value, str(where))
-        self._in_bytes = self._in_bytes or isinstance(value, str)
+    def _read_size(self, value: object, where: _Where, *, sectors: bool = False) -> int:
+        otherwise = ', or unit = "sectors" at the top of the file'
+        size = parse_size(value, str(where), sectors=sectors or self._sectors, otherwise=otherwise)
+        self._in_bytes = self._in_bytes or not in_sectors(value)
         return size
 
-    def _positive(self, table: Mapping[str, object], key: str, where: _Where) -> int:
+    def _positive(
+        self, table: Mapping[str, object], key: str, where: _Where, *, sectors: bool = False
+    ) -> int:
         if key not in table:
-            raise where.key(key).error('missing; accepted: a size, in sectors (4) or with a unit ("64KiB")')
-        size = self._read_size(table[key], where.key(key))
+            raise where.key(key).error('missing; accepted: a size with its unit, such as "64KiB"')
+        size = self._read_size(table[key], where.key(key), sectors=sectors)
         if size == 0:
             raise where.key(key).error("is 0; accepted: a size of at least 1 sector (512 bytes)")
         return size
 
     def _disk(self, document: Mapping[str, object]) -> int:
-        size = self._positive(document, "sectors", self._top)
+        size = self._positive(document, "sectors", self._top, sectors=True)
         where = self._top.key("sectors")
         if size % SECTOR:
             raise where.error(f"{size} bytes is not a whole number of sectors (512 bytes)")
@@ -241,8 +275,7 @@ class _Reader:
         size = self._read_size(table[key], where.key(key))
         if size.bit_count() != 1:
             raise where.key(key).error(
-                f"{size} bytes is not a power of two; accepted: 1, 2, 4, 8 ... sectors (512 bytes each),"
-                ' or a power of two with a unit ("4096B")'
+                f'{size} bytes is not a power of two; accepted: a power of two, such as "1B", "512B", "4096B"'
             )
         return size
 
@@ -275,8 +308,10 @@ class _Reader:
                     f"makes {len(requests)} requests in all;"
                     f" accepted: at most {MOST_REQUESTS}, each `count` included"
                 )
-            if sum(request.kind == "stop" for request in requests) > 1:
-                raise where.item(group).error("is a second stop; accepted: at most one stop in a scenario")
+            if (stops := sum(request.kind == "stop" for request in requests)) > 1:
+                raise where.item(group).error(
+                    f"makes {stops} stops in all; accepted: at most one stop in a scenario"
+                )
         return tuple(requests)
 
     def _group(self, raw: object, where: _Where, group: int, before: int) -> list[Request]:
@@ -307,10 +342,10 @@ class _Reader:
                 )
             return None, None
         if "at" not in table:
-            raise where.error(f"missing; accepted: for a {kind}, [first sector, number of sectors]")
+            raise where.error(f"missing; accepted: for a {kind}, [start, length]")
         at = table["at"]
         if not isinstance(at, list) or len(at) != 2:
-            raise where.error(f"{shown(at)} is not an extent; accepted: [first sector, number of sectors]")
+            raise where.error(f"{shown(at)} is not an extent; accepted: [start, length]")
         offset = self._read_size(at[0], where.item(0))
         length = self._read_size(at[1], where.item(1))
         if length == 0:
@@ -337,15 +372,18 @@ class _Reader:
 
     # -- expectations
 
-    def _expect(self, document: Mapping[str, object]) -> dict[str, dict[str, str | int]]:
+    def _expect(
+        self, document: Mapping[str, object], *, own: bool = False
+    ) -> dict[str, dict[str, str | int]]:
         where = self._top.key("expect")
         tables = _table(document.get("expect", {}), where, self._designs, what="design")
-        return {design: _expectations(table, where.key(design)) for design, table in tables.items()}
+        known = None if own else (*PROPERTIES, "states")
+        return {design: _expectations(table, where.key(design), known) for design, table in tables.items()}
 
 
-def _expectations(raw: object, where: _Where) -> dict[str, str | int]:
+def _expectations(raw: object, where: _Where, known: Collection[str] | None) -> dict[str, str | int]:
     expected: dict[str, str | int] = {}
-    for name, value in _table(raw, where, (*PROPERTIES, "states"), what="property").items():
+    for name, value in _table(raw, where, known, what="property").items():
         if name != "states":
             expected[name] = _choice(value, VERDICTS, where.key(name))
         elif isinstance(value, int) and not isinstance(value, bool) and value >= 1:

@@ -24,9 +24,13 @@ def document(scenario: Scenario) -> dict[str, object]:
         default = {"count": 1, "stream": False, "fault": "none"}
         return table | {key: value for key, value in said.items() if value != default[key]}
 
+    if not scenario.has_disk:
+        own = {"sizes": scenario.sizes, "parameters": scenario.parameters, "names": scenario.names}
+        return {"name": scenario.name, **{key: {**table} for key, table in own.items() if table}}
     groups = (list(group) for _, group in groupby(scenario.requests, lambda each: each.group))
     return {
         "name": scenario.name,
+        **({} if scenario.in_bytes else {"unit": "sectors"}),
         "sectors": size(scenario.size),
         "cluster": size(scenario.cluster),
         "secondary": {

@@ -7,15 +7,18 @@ from collections.abc import Sequence
 from cowpath.model.finite.instance import Instance, Table
 from cowpath.model.scenarios.geometry import Geometry, show_range
 from cowpath.model.scenarios.scenario import Request, Scenario
-from cowpath.model.stack.world import Fault, Kind
+from cowpath.model.scenarios.vocabulary import FAULTS, KINDS
 
 
-def bind(scenario: Scenario, geometry: Geometry) -> Instance:
-    """Return the instance that the scenario means in the geometry (reduced or not)."""
+def bind(scenario: Scenario, geometry: Geometry, kinds: Sequence[str] = KINDS) -> Instance:
+    """Return the instance that the scenario means in the geometry (reduced or not).
+
+    `kinds`: those that the design knows, which are all that are bundled and then its own.
+    """
     requests = scenario.requests
     tables: dict[str, Table] = {
-        "kind": _column([Kind.values.index(request.kind) for request in requests]),
-        "fault": _column([Fault.values.index(request.fault) for request in requests]),
+        "kind": _column([kinds.index(request.kind) for request in requests]),
+        "fault": _column([FAULTS.index(request.fault) for request in requests]),
         "stream": _column([request.stream for request in requests]),
         "covers": _grid(geometry.covers),
         "wide": _grid(geometry.wide),

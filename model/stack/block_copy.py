@@ -9,227 +9,353 @@ Source: block/backup-top.c backup_top_cbw; block/block-copy.c block_copy (4.2, 5
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from cowpath.model.language.claim import Claim, Landmark, Level, Measure, claim
 from cowpath.model.language.expression import Expr, If, exists, forall
-from cowpath.model.language.system import State, System
+from cowpath.model.language.program import Region
+from cowpath.model.language.system import List, State, System
 from cowpath.model.stack import copying
-from cowpath.model.stack.tracked import Node
+from cowpath.model.stack.part import Part, Parts
 from cowpath.model.stack.world import (
+    COPYING,
+    UNWRITTEN,
+    WHOLE,
+    WRITES,
     Cluster,
     Request,
-    come_to,
-    in_flight,
-    is_kind,
+    Sector,
     is_write,
-    place,
+    own,
+    running,
     touch_job,
 )
+from cowpath.model.stack.writes import LEFT_FILTER
 
-_LIST = "block-copy's in-flight list"
-_HELD = "a copy of {clusters} in flight"
+IN_FLIGHT = List("block-copy's in-flight list", "a copy of {clusters} in flight", lambda s, q: s.copying[q])
+COPIED = Region("a write whose copy is made, still in the filter")
+_REMOVED = "block/backup-top.c bdrv_backup_top_drop"
 
 
-def declare(
-    system: System,
-    secondary: Node,
-    *,
-    hidden: Node | None,
-    shrinks: bool,
-    returns: str = "enter",
-    breaks_snapshot: bool = False,
-) -> None:
-    """Add the filter's write path up to `returns`; at `enter` the write enters the secondary's node.
+@dataclass(frozen=True)
+class _BlockCopy(Part):
+    """What both engines have in common."""
 
-    `shrinks` is the engine of 5.0, which registers only the extent it copies and may shrink it. Without it
-    the engine is that of 4.2, which registers the whole request. `breaks_snapshot`: the design knows
-    on-cbw-error, so a failed copy may let the write go on (at `copy-broken`).
+    @property
+    def slot(self) -> str:
+        """Who copies."""
+        return "copies"
+
+    def declare(self, system: System, parts: Parts) -> None:
+        """Declare whose range is in the in-flight list, and where a copy is."""
+        system.variable("copying", Request, internal=True)
+        copying.declare(system, parts)
+
+    def landmarks(self, parts: Parts) -> Iterator[Landmark]:
+        """Yield where the next dirty extent begins and ends."""
+        yield Landmark(
+            "the next cluster that is not done",
+            Cluster,
+            lambda s, r, k: (s.at[r] <= k) & ((k == s.end[r]) | ~s.done[k]),
+        )
+        yield Landmark(
+            "the end of the next run of clusters that are not done",
+            Cluster,
+            lambda s, r, k: (
+                ((k == s.end[r]) | s.done[k])
+                & exists(Cluster, lambda j: (s.at[r] <= j) & (j < k) & ~s.done[j])
+            ),
+        )
+
+
+@dataclass(frozen=True)
+class BlockCopy42(_BlockCopy):
+    """The engine of 4.2: one entry in the list for the whole request, from before the first copy on."""
+
+    def declare(self, system: System, parts: Parts) -> None:
+        """Declare where a write is in the filter."""
+        super().declare(system, parts)
+        pc = system.programs["pc"]
+        pc.place("copy-wait", "waiting for a copy in flight", of=WRITES, within=(WHOLE,))
+        pc.place("copy-loop", "about to look for its next dirty extent", of=WRITES)
+
+    def act(self, system: System, parts: Parts) -> None:
+        """Add the filter's write path up to `enter`."""
+        source = "block/block-copy.c block_copy, 4.2"
+        copying.act(system, parts, source=source)
+        _gone(system)
+
+        def notices(s: State, r: Expr, q: Expr) -> Expr:
+            return (q != r) & s.copying[q] & s.notices[r, q]
+
+        @system.action("copy.wait", r=Request, source=source)
+        def wait(s: State, r: Expr) -> None:
+            """Waits for a copy in flight."""
+            _come(s, r, "idle")
+            s.require(s.job != "freed", "there is a filter")
+            s.require(exists(Request, lambda q: notices(s, r, q)), "copy in flight")
+            s.go(r, "copy-wait")
+
+        def turn(s: State, r: Expr) -> None:
+            _come(s, r, "idle", "copy-wait")
+            s.require(s.job != "freed", "there is a filter")
+            # The wait is given (start, length) where (start, end) is expected: see binding.py, `notices`.
+            s.wait_on(IN_FLIGHT, Request, lambda q: notices(s, r, q))
+            _touch(s, r)
+
+        @system.action("copy.pass", r=Request, source=source)
+        def pass_(s: State, r: Expr) -> None:
+            """Finds nothing dirty, all in one step."""
+            turn(s, r)
+            s.require(~_dirty(s, r), "nothing is dirty")
+            s.go(r, "enter")
+
+        @system.action("copy.begin", r=Request, source=source)
+        def begin(s: State, r: Expr) -> None:
+            """Enters the in-flight list."""
+            turn(s, r)
+            s.require(_dirty(s, r), "something is dirty")
+            s.copying[r] = True
+            s.go(r, "copy-loop")
+
+        @system.action("copy.take", r=Request, k=Cluster, e=Cluster, source=source)
+        def take(s: State, r: Expr, k: Expr, e: Expr) -> None:
+            """Takes the next dirty extent, clears its bits."""
+            s.require_at(r, "copy-loop")
+            _take(s, r, k, e)
+            s.go(r, "copy-enter")
+
+        @system.action("copy.next", r=Request, source=source)
+        def following(s: State, r: Expr) -> None:
+            """Goes on to its next extent."""
+            s.require_at(r, "copied")
+            s.at[r] = s.upto[r]
+            s.upto[r] = s.end[r]
+            s.go(r, "copy-loop")
+
+        @system.action("copy.end", r=Request, source=source)
+        def end(s: State, r: Expr) -> None:
+            """Leaves the in-flight list, nothing dirty left."""
+            s.require_at(r, "copy-loop")
+            s.require(~_dirty(s, r), "nothing is dirty")
+            _touch(s, r)
+            _unlist(s, r)
+            s.go(r, "enter")
+
+        _failed(system, source, breaks_snapshot=False)
+
+    def claims(self, parts: Parts) -> Iterator[Claim]:
+        """Say who is in the in-flight list, and with what."""
+        yield claim("who copies is in the in-flight list with its whole range", Request)(
+            lambda s, r: s.copying[r] == (s.is_at(r, "copy-loop") | s.within(r, UNWRITTEN, COPYING))
+        )
+        yield claim("a copying loop stays in its request's clusters", Request)(
+            lambda s, r: s.is_at(r, "copy-loop").implies(
+                (s.first[r] <= s.at[r]) & (s.at[r] <= s.end[r]) & (s.upto[r] == s.end[r])
+            )
+        )
+        yield claim("a copy's extent is not empty and lies in its request's clusters", Request)(
+            lambda s, r: s.within(r, UNWRITTEN, COPYING).implies(
+                (s.first[r] <= s.at[r]) & (s.at[r] < s.upto[r]) & (s.upto[r] <= s.end[r])
+            )
+        )
+        yield claim("nobody waits for a copy when the filter is gone", Request)(
+            lambda s, r: s.is_at(r, "copy-wait").implies(s.job != "freed")
+        )
+
+    def levels(self, parts: Parts) -> Iterator[Level]:
+        """Say who waits for copies."""
+        yield Level(
+            IN_FLIGHT.name,
+            "a write waits for copies in flight that it notices; who copies does not wait for another copy",
+            lambda s, r: s.is_at(r, "idle", "copy-wait"),
+        )
+
+
+@dataclass(frozen=True)
+class BlockCopy50(_BlockCopy):
+    """The engine of 5.0: only what is being copied is in the list, and it may shrink.
+
+    Who finds nothing dirty waits for others' copies. `returns`: where a write then is; at `enter` it enters
+    the secondary's node. `breaks_snapshot`: the design knows on-cbw-error, so a failed copy may let the write
+    go on, at `copy-broken`.
     """
-    release = "5.0" if shrinks else "4.2"
-    source = f"block/block-copy.c block_copy, {release}"
-    system.variable("copying", Request, internal=True)  # r's range is in the in-flight list
-    copying.declare(system, secondary, hidden=hidden, inside=False, source=source)
 
-    @system.action("filter.gone", r=Request, source="block/backup-top.c bdrv_backup_top_drop")
+    returns: str = "enter"
+    breaks_snapshot: bool = False
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        """What a failed copy breaks."""
+        return ("on_cbw_error",) if self.breaks_snapshot else ()
+
+    def declare(self, system: System, parts: Parts) -> None:
+        """Declare where a write is in the filter."""
+        super().declare(system, parts)
+        pc = system.programs["pc"]
+        pc.place("copy-loop", "about to look for a dirty extent", of=WRITES)
+        pc.place("copy-status", "asking for the block status of its extent", of=WRITES, within=(UNWRITTEN,))
+
+    def act(self, system: System, parts: Parts) -> None:
+        """Add the filter's write path up to where it returns."""
+        source = "block/block-copy.c block_copy, 5.0"
+        copying.act(system, parts, source=source)
+        _gone(system)
+
+        @system.action("copy.begin", r=Request, source=source)
+        def begin(s: State, r: Expr) -> None:
+            """Enters the filter."""
+            _come(s, r, "idle")
+            s.require(s.job != "freed", "there is a filter")
+            if self.breaks_snapshot:
+                s.require(~s.snapshot_error, "the snapshot is whole")
+            s.go(r, "copy-loop")
+
+        @system.action("copy.take", r=Request, k=Cluster, e=Cluster, source=source)
+        def take(s: State, r: Expr, k: Expr, e: Expr) -> None:
+            """Takes the first dirty extent: clears its bits, enters it in the in-flight list."""
+            s.require_at(r, "copy-loop")
+            _take(s, r, k, e)
+            s.copying[r] = True
+            s.go(r, "copy-status")
+
+        @system.action("copy.shrink", r=Request, e=Cluster, source=source)
+        def shrink(s: State, r: Expr, e: Expr) -> None:
+            """Learns the block status; the extent ends where it changes, the rest is dirty again."""
+            s.require_at(r, "copy-status")
+            s.require((s.at[r] <= e) & (e < s.upto[r]), "in the extent", location=True)
+            _touch(s, r)
+            for k in s.each(Cluster):
+                s.done[k] = s.done[k] & ~((e < k) & _copies(s, r, k))
+            s.upto[r] = e + 1
+            s.go(r, "copy-enter")
+
+        @system.action("copy.end", r=Request, source=source)
+        def end(s: State, r: Expr) -> None:
+            """Has copied the extent: leaves the in-flight list and looks again."""
+            s.require_at(r, "copied")
+            _touch(s, r)
+            _unlist(s, r)
+            s.go(r, "copy-loop")
+
+        @system.action("copy.return", r=Request, source=source)
+        def done(s: State, r: Expr) -> None:
+            """Finds nothing dirty and no copy in flight."""
+            s.require_at(r, "copy-loop")
+            s.require(~_dirty(s, r), "nothing is dirty")
+            s.wait_on(
+                IN_FLIGHT,
+                Request,
+                lambda q: (
+                    (q != r) & s.copying[q] & exists(Cluster, lambda k: _copies(s, q, k) & own(s, r, k))
+                ),
+            )
+            s.go(r, self.returns)
+
+        _failed(system, source, breaks_snapshot=self.breaks_snapshot)
+
+    def claims(self, parts: Parts) -> Iterator[Claim]:
+        """Say why block-copy keeps the snapshot: bits are cleared first, and whoever finds them so waits."""
+
+        def copies(s: State, r: Expr, k: Expr) -> Expr:
+            return s.copying[r] & _copies(s, r, k)
+
+        yield claim("who copies is in the in-flight list", Request)(
+            lambda s, r: s.copying[r] == s.within(r, UNWRITTEN, COPYING)
+        )
+        yield claim("who looks for dirty clusters begins at its first", Request)(
+            lambda s, r: s.is_at(r, "copy-loop").implies((s.at[r] == s.first[r]) & (s.upto[r] == s.end[r]))
+        )
+        yield claim("a copy's extent is not empty and lies in its request's clusters", Request)(
+            lambda s, r: s.copying[r].implies(
+                (s.first[r] <= s.at[r]) & (s.at[r] < s.upto[r]) & (s.upto[r] <= s.end[r])
+            )
+        )
+        yield claim("what is being copied is no longer dirty", Request, Cluster)(
+            lambda s, r, k: copies(s, r, k).implies(s.done[k])
+        )
+        yield claim("extents in flight never meet", Request, Request, Cluster)(
+            lambda s, r, q, k: ~((r != q) & copies(s, r, k) & copies(s, q, k))
+        )
+        yield claim("what is dirty is not in the hidden disk", Cluster)(
+            lambda s, k: (running(s) & ~s.done[k]).implies(~s.in_hidden[k])
+        )
+        yield claim(
+            "a copy's extent is in the hidden disk when it is written and not before", Request, Cluster
+        )(lambda s, r, k: (running(s) & copies(s, r, k)).implies(s.in_hidden[k] == s.is_at(r, "copied")))
+        yield claim("what is not dirty is in the hidden disk or being copied", Cluster)(
+            lambda s, k: (running(s) & s.done[k] & ~s.in_hidden[k]).implies(
+                exists(Request, lambda q: copies(s, q, k))
+            )
+        )
+        yield claim("a cluster not in the hidden disk is as it was at the checkpoint", Sector)(
+            lambda s, x: (running(s) & ~s.in_hidden[s.cluster_of[x]]).implies(s.secondary[x] == s.epoch[x])
+        )
+        yield claim(
+            "a write leaves the filter when all its clusters are in the hidden disk", Request, Cluster
+        )(
+            lambda s, r, k: (running(s) & s.within(r, COPIED, LEFT_FILTER) & own(s, r, k)).implies(
+                s.in_hidden[k]
+            )
+        )
+        yield from copying.snapshot()
+
+    def levels(self, parts: Parts) -> Iterator[Level]:
+        """Say who waits for copies."""
+        yield Level(
+            IN_FLIGHT.name,
+            "a write that finds nothing dirty waits for copies in flight of its clusters; who copies does "
+            "not wait for another copy",
+            lambda s, r: s.is_at(r, "copy-loop"),
+        )
+
+    def measures(self, parts: Parts) -> Iterator[Measure]:
+        """Yield what its loop brings forward."""
+        yield Measure(
+            "clusters copied for good: not dirty, and in no copy in flight, which may fail or shrink",
+            (Cluster,),
+            lambda s, k: s.done[k] & ~exists(Request, lambda q: s.copying[q] & _copies(s, q, k)),
+        )
+
+    def asserts(self, s: State) -> Iterator[Expr]:
+        """Yield that what is dirty is being copied by nobody: extents in flight never meet.
+
+        Source: block/block-copy.c block_copy_inflight_req_begin (5.0).
+        """
+
+        def both(r: Expr, q: Expr) -> Expr:
+            meet = exists(Cluster, lambda k: _copies(s, r, k) & _copies(s, q, k))
+            return (r != q) & s.copying[r] & s.copying[q] & meet
+
+        yield ~exists(Request, lambda r: exists(Request, lambda q: both(r, q)))
+
+
+def _come(s: State, r: Expr, *places: str) -> None:
+    s.require_at(r, *places)
+    s.require(is_write(s, r), "is a write", location=True)
+
+
+def _gone(system: System) -> None:
+    @system.action("filter.gone", r=Request, source=_REMOVED)
     def gone(s: State, r: Expr) -> None:
         """Finds the filter gone."""
-        come_to(s, r, "idle")
-        s.require(is_write(s, r), "is a write", location=True)
+        _come(s, r, "idle")
         s.require(s.job == "freed", "there is no filter")
-        s.pc[r] = "enter"
+        s.go(r, "enter")
 
-    if shrinks:
-        _engine_5_0(system, source, returns, breaks_snapshot)
-    else:
-        _engine_4_2(system, source)
 
+def _failed(system: System, source: str, *, breaks_snapshot: bool) -> None:
     @system.action("copy.fail", r=Request, source=source)
     def fail(s: State, r: Expr) -> None:
         """Fails: its clusters are dirty again."""
-        come_to(s, r, "copy-failed")
+        s.require_at(r, "copy-failed")
         _touch(s, r)
         for k in s.each(Cluster):
             s.done[k] = s.done[k] & ~_copies(s, r, k)
         _unlist(s, r)
-        s.pc[r] = If(s.break_snapshot, place("copy-broken"), place("failed")) if breaks_snapshot else "failed"
-
-
-def _engine_4_2(system: System, source: str) -> None:
-    """One request in the list for the whole range, from before the first copy to after the last."""
-
-    def notices(s: State, r: Expr, q: Expr) -> Expr:
-        return (q != r) & s.copying[q] & s.notices[r, q]
-
-    @system.action("copy.wait", r=Request, source=source)
-    def wait(s: State, r: Expr) -> None:
-        """Waits for a copy in flight."""
-        come_to(s, r, "idle")
-        s.require(is_write(s, r), "is a write", location=True)
-        s.require(s.job != "freed", "there is a filter")
-        s.require(exists(Request, lambda q: notices(s, r, q)), "copy in flight")
-        s.pc[r] = "copy-wait"
-
-    def turn(s: State, r: Expr) -> None:
-        come_to(s, r, "idle", "copy-wait")
-        s.require(is_write(s, r), "is a write", location=True)
-        s.require(s.job != "freed", "there is a filter")
-        # The wait is given (start, length) where (start, end) is expected: see binding.py, `notices`.
-        s.wait_while(Request, lambda q: notices(s, r, q), on=_LIST, held=_HELD)
-        _touch(s, r)
-
-    @system.action("copy.pass", r=Request, source=source)
-    def pass_(s: State, r: Expr) -> None:
-        """Finds nothing dirty, all in one step."""
-        turn(s, r)
-        s.require(~_dirty(s, r), "nothing is dirty")
-        s.pc[r] = "enter"
-
-    @system.action("copy.begin", r=Request, source=source)
-    def begin(s: State, r: Expr) -> None:
-        """Enters the in-flight list."""
-        turn(s, r)
-        s.require(_dirty(s, r), "something is dirty")
-        s.copying[r] = True
-        s.pc[r] = "copy-loop"
-
-    @system.action("copy.take", r=Request, k=Cluster, e=Cluster, source=source)
-    def take(s: State, r: Expr, k: Expr, e: Expr) -> None:
-        """Takes the next dirty extent, clears its bits."""
-        come_to(s, r, "copy-loop")
-        _take(s, r, k, e)
-        s.pc[r] = "copy-enter"
-
-    @system.action("copy.next", r=Request, source=source)
-    def following(s: State, r: Expr) -> None:
-        """Goes on to its next extent."""
-        come_to(s, r, "copied")
-        s.at[r] = s.upto[r]
-        s.upto[r] = s.end[r]
-        s.pc[r] = "copy-loop"
-
-    @system.action("copy.end", r=Request, source=source)
-    def end(s: State, r: Expr) -> None:
-        """Leaves the in-flight list, nothing dirty left."""
-        come_to(s, r, "copy-loop")
-        s.require(~_dirty(s, r), "nothing is dirty")
-        _touch(s, r)
-        _unlist(s, r)
-        s.pc[r] = "enter"
-
-
-def _engine_5_0(system: System, source: str, returns: str, breaks_snapshot: bool) -> None:
-    """Only what is being copied is in the list; who finds nothing dirty waits for others' copies."""
-
-    @system.action("copy.begin", r=Request, source=source)
-    def begin(s: State, r: Expr) -> None:
-        """Enters the filter."""
-        come_to(s, r, "idle")
-        s.require(is_write(s, r), "is a write", location=True)
-        s.require(s.job != "freed", "there is a filter")
-        if breaks_snapshot:
-            s.require(~s.snapshot_error, "the snapshot is whole")
-        s.pc[r] = "copy-loop"
-
-    @system.action("copy.take", r=Request, k=Cluster, e=Cluster, source=source)
-    def take(s: State, r: Expr, k: Expr, e: Expr) -> None:
-        """Takes the first dirty extent: clears its bits, enters it in the in-flight list."""
-        come_to(s, r, "copy-loop")
-        _take(s, r, k, e)
-        s.copying[r] = True
-        s.pc[r] = "copy-status"
-
-    @system.action("copy.shrink", r=Request, e=Cluster, source=source)
-    def shrink(s: State, r: Expr, e: Expr) -> None:
-        """Learns the block status; the extent ends where it changes, the rest is dirty again."""
-        come_to(s, r, "copy-status")
-        s.require((s.at[r] <= e) & (e < s.upto[r]), "in the extent", location=True)
-        _touch(s, r)
-        for k in s.each(Cluster):
-            s.done[k] = s.done[k] & ~((e < k) & _copies(s, r, k))
-        s.upto[r] = e + 1
-        s.pc[r] = "copy-enter"
-
-    @system.action("copy.end", r=Request, source=source)
-    def end(s: State, r: Expr) -> None:
-        """Has copied the extent: leaves the in-flight list and looks again."""
-        come_to(s, r, "copied")
-        _touch(s, r)
-        _unlist(s, r)
-        s.pc[r] = "copy-loop"
-
-    @system.action("copy.return", r=Request, source=source)
-    def done(s: State, r: Expr) -> None:
-        """Finds nothing dirty and no copy in flight."""
-        come_to(s, r, "copy-loop")
-        s.require(~_dirty(s, r), "nothing is dirty")
-        s.wait_while(
-            Request,
-            lambda q: (q != r) & s.copying[q] & exists(Cluster, lambda k: _copies(s, q, k) & _own(s, r, k)),
-            on=_LIST,
-            held=_HELD,
-        )
-        s.pc[r] = returns
-
-
-def end_of_filter(system: System, *, frees_first: bool) -> None:
-    """Add the end of the job: the filter is removed inside a drained section.
-
-    In 4.2 block-copy's state was freed before that (503ca1262b repaired it in 5.0).
-    Source: block/backup-top.c bdrv_backup_top_drop; block/backup.c backup_clean.
-    """
-    source = "block/backup.c backup_clean, " + ("4.2" if frees_first else "5.0 (503ca1262b)")
-
-    if frees_first:
-
-        @system.action("stop.free", r=Request, source=source)
-        def free(s: State, r: Expr) -> None:
-            """Frees block-copy's state."""
-            come_to(s, r, "idle")
-            s.require(is_kind(s, r, "stop"), "is a stop", location=True)
-            s.job = "ended"
-            s.pc[r] = "stopped"
-
-    @system.action("stop.remove", r=Request, source=source)
-    def remove(s: State, r: Expr) -> None:
-        """Removes the filter in a drained section."""
-        come_to(s, r, "stopped" if frees_first else "idle")
-        s.require(is_kind(s, r, "stop"), "is a stop", location=True)
-        s.wait_while(
-            Request, lambda q: in_flight(s, q), on="requests in flight (drain)", held="its place in flight"
-        )
-        s.job = "freed"
-        s.pc[r] = "done"
-
-
-def asserts(s: State) -> Expr:
-    """Return that what is dirty is being copied by nobody: extents in flight never meet.
-
-    Source: block/block-copy.c block_copy_inflight_req_begin (5.0).
-    """
-
-    def both(r: Expr, q: Expr) -> Expr:
-        meet = exists(Cluster, lambda k: _copies(s, r, k) & _copies(s, q, k))
-        return (r != q) & s.copying[r] & s.copying[q] & meet
-
-    return ~exists(Request, lambda r: exists(Request, lambda q: both(r, q)))
+        broken = If(s.break_snapshot, s.place(r, "copy-broken"), "failed") if breaks_snapshot else "failed"
+        s.go(r, broken)
 
 
 def _take(s: State, r: Expr, k: Expr, e: Expr) -> None:
@@ -254,10 +380,6 @@ def _unlist(s: State, r: Expr) -> None:
     s.copying[r] = False
     s.at[r] = s.first[r]
     s.upto[r] = s.end[r]
-
-
-def _own(s: State, r: Expr, k: Expr) -> Expr:
-    return (s.first[r] <= k) & (k < s.end[r])
 
 
 def _copies(s: State, r: Expr, k: Expr) -> Expr:

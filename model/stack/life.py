@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from cowpath.model.language.expression import Expr, exists
 from cowpath.model.language.system import State
-from cowpath.model.stack.claims import UNWRITTEN
-from cowpath.model.stack.world import Request, Sector, at
+from cowpath.model.stack.world import COPYING, UNWRITTEN, Request, Sector
 
 STAGES = {
     "clean": "as the snapshot has it, not copied",
@@ -28,8 +27,7 @@ def stage(*, copying: bool, done: bool, changed: bool) -> str:
 
 def copying(s: State, k: Expr) -> Expr:
     """Tell whether somebody is copying cluster k."""
-    under_way = ("copied", *UNWRITTEN)
-    return exists(Request, lambda r: at(s, r, *under_way) & (s.at[r] <= k) & (k < s.upto[r]))
+    return exists(Request, lambda r: s.within(r, UNWRITTEN, COPYING) & (s.at[r] <= k) & (k < s.upto[r]))
 
 
 def changed(s: State, k: Expr) -> Expr:

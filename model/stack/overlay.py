@@ -8,169 +8,282 @@ Source: block/qcow2.c qcow2_co_preadv, qcow2_co_pwritev; qcow2-cluster.c perform
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
+from cowpath.model.language.claim import Claim, Landmark, Level, claim
 from cowpath.model.language.expression import Expr, If, exists, forall, nobody
-from cowpath.model.language.system import State, System
-from cowpath.model.stack import protocol
-from cowpath.model.stack.tracked import Node
-from cowpath.model.stack.world import Cluster, Request, Sector, at, come_to, in_extent, is_kind, place
+from cowpath.model.language.program import Region
+from cowpath.model.language.system import List, State, System
+from cowpath.model.stack import hidden, protocol
+from cowpath.model.stack.cow_requests import ADMITTED
+from cowpath.model.stack.hidden import SerialisingTarget
+from cowpath.model.stack.part import Part, Parts
+from cowpath.model.stack.secondary import UnserialisedGuestReads, node_of
+from cowpath.model.stack.world import (
+    BEFORE_LOOK_UP,
+    BELOW_ACTIVE,
+    FILLS,
+    GUEST_READS,
+    GUEST_WRITES,
+    GUESTS,
+    IN_RANGE,
+    LOOKED_UP,
+    PAST_ADMISSION,
+    READS_SECONDARY,
+    TO_SECONDARY,
+    WHOLE,
+    Cluster,
+    Request,
+    Sector,
+    in_extent,
+    is_kind,
+    running,
+)
 
-_ORIGINAL = "original data"
+_ALLOCATIONS = List(
+    "the active disk's in-flight allocations",
+    "an allocation in the active disk",
+    lambda s, q: s.allocating[q],
+)
 
 
-def declare(system: System, secondary: Node, *, hidden: Node | None = None, reads_wait: bool = True) -> None:
-    """Add the look-ups and transfers.
+@dataclass(frozen=True)
+class Overlay(Part):
+    """The look-ups and transfers of a guest's request."""
 
-    `hidden`: its tracked list, where the job's writes to it serialise. Without `reads_wait`, reads of the
-    secondary disk carry BDRV_REQ_NO_SERIALISING.
-    """
-
-    system.variable("allocating", Request, internal=True)  # r has an allocation in flight in the active disk
-
-    @system.action("read.lookup-active", r=Request, e=Cluster)
-    def lookup_active(s: State, r: Expr, e: Expr) -> None:
-        """Looks up the active disk. Source: block/qcow2.c qcow2_co_preadv, 2.8"""
-        come_to(s, r, "lookup-active")
-        s.require(_run(s, r, e, s.end[r], lambda k: s.in_active[k]), "longest run", location=True)
-        here = s.in_active[e]
-        _tell(s, r, e, lambda k: s.in_active[k])
-        s.observe(
-            "reads",
-            Sector,
-            lambda x: here & s.reads[r, x] & (s.at[r] <= s.cluster_of[x]) & (s.cluster_of[x] <= e),
-            lambda x: s.active[x],
-            unset=_ORIGINAL,
+    def declare(self, system: System, parts: Parts) -> None:
+        """Declare who allocates in the active disk, and where a guest's request is."""
+        system.variable("allocating", Request, internal=True)  # r has an allocation in flight there
+        pc = system.programs["pc"]
+        listed = (hidden.NODE.past,) if parts.has(SerialisingTarget) else ()
+        below = (ADMITTED, IN_RANGE, BELOW_ACTIVE)
+        found = (*below, LOOKED_UP, PAST_ADMISSION, *listed)
+        missing = (*below, LOOKED_UP, TO_SECONDARY, *listed)
+        pc.place(
+            "lookup-active",
+            "about to look up the active disk",
+            of=GUEST_READS,
+            within=(ADMITTED, IN_RANGE, BEFORE_LOOK_UP),
         )
-        last = e + 1 == s.end[r]
-        below = place("lookup-hidden" if hidden is None else "to-hidden")
-        s.pc[r] = If(here, If(last, place("finishing"), s.pc[r]), below)
-        if hidden is not None:
-            s.asked[r] = If(here, s.first[r], s.at[r])
-        s.at[r] = If(here, If(last, s.first[r], e + 1), s.at[r])
-        s.until[r] = If(here, s.end[r], e + 1)
+        if listed:
+            entering = (*below, BEFORE_LOOK_UP)
+            pc.place("to-hidden", "about to enter the hidden disk's node", of=GUESTS, within=entering)
+            parked = (*entering, hidden.NODE.parked)
+            pc.place("hidden-parked", "waiting on its tracked list", of=GUESTS, within=parked)
+        pc.place(
+            "lookup-hidden",
+            "about to look up the hidden disk",
+            of=GUESTS,
+            within=(*below, PAST_ADMISSION, *listed),
+        )
+        pc.place("hidden-read", "reading from the hidden disk", of=GUESTS, within=found)
+        declare_secondary_read(system, parts, *missing)
+        pc.place(
+            "allocate",
+            "about to map its next cluster in the active disk",
+            of=GUEST_WRITES,
+            within=(ADMITTED, IN_RANGE, BEFORE_LOOK_UP),
+        )
+        pc.place(
+            "active-write",
+            "writing to the active disk",
+            of=GUEST_WRITES,
+            within=(ADMITTED, IN_RANGE, BEFORE_LOOK_UP, FILLS),
+        )
+        pc.place("finishing", "about to complete", of=GUESTS, within=(ADMITTED, WHOLE))
 
-    if hidden is not None:
-        hidden.wait(
-            system,
-            "read.enter-hidden",
-            says="enters the hidden disk's node",
-            arrives=lambda s, r: at(s, r, "to-hidden"),
-            parked="hidden-parked",
-            then=lambda s, r: place("lookup-hidden"),
-            source="block/io.c bdrv_aligned_preadv, 3.0",
+    def act(self, system: System, parts: Parts) -> None:
+        """Add the steps."""
+        node, serialises = node_of(parts), parts.has(SerialisingTarget)
+        below = "to-hidden" if serialises else "lookup-hidden"
+
+        @system.action("read.lookup-active", r=Request, e=Cluster)
+        def lookup_active(s: State, r: Expr, e: Expr) -> None:
+            """Looks up the active disk. Source: block/qcow2.c qcow2_co_preadv, 2.8"""
+            s.require_at(r, "lookup-active")
+            s.require(_run(s, r, e, s.end[r], lambda k: s.in_active[k]), "longest run", location=True)
+            here = s.in_active[e]
+            _tell(s, r, e, lambda k: s.in_active[k])
+            s.read_from(
+                "active",
+                Sector,
+                lambda x: here & s.reads[r, x] & (s.at[r] <= s.cluster_of[x]) & (s.cluster_of[x] <= e),
+            )
+            last = e + 1 == s.end[r]
+            s.go(r, If(here, If(last, s.place(r, "finishing"), s.pc[r]), below))
+            if serialises:
+                s.asked[r] = If(here, s.first[r], s.at[r])
+            s.at[r] = If(here, If(last, s.first[r], e + 1), s.at[r])
+            s.until[r] = If(here, s.end[r], e + 1)
+
+        if serialises:
+            hidden.NODE.wait(
+                system,
+                "read.enter-hidden",
+                says="enters the hidden disk's node",
+                arrives=lambda s, r: s.is_at(r, "to-hidden"),
+                parked="hidden-parked",
+                then=lambda s, r: s.place(r, "lookup-hidden"),
+                source="block/io.c bdrv_aligned_preadv, 3.0",
+            )
+
+        @system.action("read.lookup-hidden", r=Request, e=Cluster)
+        def lookup_hidden(s: State, r: Expr, e: Expr) -> None:
+            """Looks up the hidden disk. Source: block/qcow2.c qcow2_co_preadv, 2.8"""
+            s.require_at(r, "lookup-hidden")
+            s.require(_run(s, r, e, s.until[r], lambda k: s.in_hidden[k]), "longest run", location=True)
+            _tell(s, r, e, lambda k: s.in_hidden[k])
+            s.upto[r] = e + 1
+            s.go(r, If(s.in_hidden[e], s.place(r, "hidden-read"), "to-secondary"))
+
+        @system.action("read.hidden", r=Request)
+        def hidden_transfer(s: State, r: Expr) -> None:
+            """Reads from the hidden disk. Source: block/qcow2.c qcow2_co_preadv, 2.8"""
+            s.require_at(r, "hidden-read")
+            take(s, r, "hidden")
+            _next_extent(s, r, serialises)
+
+        if parts.has(UnserialisedGuestReads):
+
+            @system.action("read.enter-secondary", r=Request)
+            def enter(s: State, r: Expr) -> None:
+                """Enters the secondary's node unserialised.
+
+                Source: block/io.c BDRV_REQ_NO_SERIALISING, 2.5
+                """
+                s.require_at(r, "to-secondary")
+                if node.lists_unserialised:
+                    node.enter(s, r)
+                s.go(r, "secondary-read")
+        else:
+            node.wait(
+                system,
+                "read.enter-secondary",
+                says="enters the secondary's node",
+                arrives=lambda s, r: s.is_at(r, "to-secondary"),
+                parked="secondary-parked",
+                then=lambda s, r: s.place(r, "secondary-read"),
+                source="block/io.c bdrv_aligned_preadv, 2.8",
+            )
+
+        @system.action("read.secondary", r=Request)
+        def secondary_transfer(s: State, r: Expr) -> None:
+            """Reads from the secondary disk. Source: block/io.c bdrv_aligned_preadv, 2.8"""
+            s.require_at(r, "secondary-read")
+            protocol.require_transfer_done(s, r)
+            take(s, r, "secondary")
+            _next_extent(s, r, serialises)
+            protocol.end_transfer(s, r)
+            node.leave(s, r)
+
+        @system.action("guest.allocate", r=Request, k=Cluster)
+        def allocate(s: State, r: Expr, k: Expr) -> None:
+            """Maps its next cluster in the active disk.
+
+            Source: block/qcow2-cluster.c handle_dependencies, handle_copied, handle_alloc, 2.8
+            """
+            s.require_at(r, "allocate")
+            s.require(s.at[r] == k, "at its cluster", location=True)
+            s.wait_on(_ALLOCATIONS, Request, lambda q: (q != r) & s.allocating[q] & (s.at[q] == k))
+            copies = ~s.in_active[k] & exists(Sector, lambda x: s.reads[r, x] & (s.cluster_of[x] == k))
+            s.allocating[r] = ~s.in_active[k]
+            s.until[r] = If(copies, k + 1, s.until[r])
+            if serialises:
+                s.asked[r] = If(copies, k, s.first[r])
+            s.go(r, If(copies, s.place(r, below), "active-write"))
+
+        @system.action("guest.write", r=Request, k=Cluster)
+        def write(s: State, r: Expr, k: Expr) -> None:
+            """Writes data and mapping to the active disk.
+
+            Source: block/qcow2.c qcow2_co_pwritev, qcow2-cluster.c qcow2_alloc_cluster_link_l2, 2.8
+            """
+            s.require_at(r, "active-write")
+            s.require(s.at[r] == k, "at its cluster", location=True)
+            new = s.allocating[r]  # it links a cluster of its own, filled with what it copied
+            fills = exists(
+                Sector,
+                lambda x: (
+                    (s.cluster_of[x] == k)
+                    & ~s.covers[r, x]
+                    & (s.copied[r, x] != If(s.in_active[k], s.active[x], s.epoch[x]))
+                ),
+            )
+            s.wrong_fill[r] = s.wrong_fill[r] | ((s.job == "running") & new & fills)
+            s.write_to(
+                "active",
+                Sector,
+                lambda x: s.cluster_of[x] == k,
+                lambda x: If(s.covers[r, x], r, If(new, s.copied[r, x], s.active[x])),
+            )
+            for x in s.each(Sector):
+                s.copied[r, x] = nobody(Request)
+            s.in_active[k] = True
+            s.allocating[r] = False
+            last = k + 1 == s.end[r]
+            s.at[r] = If(last, s.first[r], k + 1)
+            s.until[r] = s.end[r]
+            s.go(r, If(last, s.place(r, "finishing"), "allocate"))
+
+    def claims(self, parts: Parts) -> Iterator[Claim]:
+        """Say why what a guest's request has looked up stays true, and who has an allocation in flight."""
+        yield claim("a guest write goes cluster by cluster", Request)(
+            lambda s, r: (is_kind(s, r, "guest-write") & s.within(r, BELOW_ACTIVE)).implies(
+                s.until[r] == s.at[r] + 1
+            )
+        )
+        yield claim("an extent found in the hidden disk stays there", Request, Sector)(
+            lambda s, r, x: (
+                running(s)
+                & is_kind(s, r, "guest-read")
+                & s.is_at(r, "hidden-read")
+                & s.reads[r, x]
+                & in_extent(s, r, x)
+            ).implies(s.in_hidden[s.cluster_of[x]])
+        )
+        yield claim("who allocates is past its wait for others' allocations", Request)(
+            lambda s, r: s.allocating[r].implies(s.within(r, BELOW_ACTIVE, FILLS))
+        )
+        yield claim("only guest writes have allocations in flight", Request)(
+            lambda s, r: s.allocating[r].implies(is_kind(s, r, "guest-write"))
         )
 
-    @system.action("read.lookup-hidden", r=Request, e=Cluster)
-    def lookup_hidden(s: State, r: Expr, e: Expr) -> None:
-        """Looks up the hidden disk. Source: block/qcow2.c qcow2_co_preadv, 2.8"""
-        come_to(s, r, "lookup-hidden")
-        s.require(_run(s, r, e, s.until[r], lambda k: s.in_hidden[k]), "longest run", location=True)
-        _tell(s, r, e, lambda k: s.in_hidden[k])
-        s.upto[r] = e + 1
-        s.pc[r] = If(s.in_hidden[e], place("hidden-read"), place("to-secondary"))
+    def levels(self, parts: Parts) -> Iterator[Level]:
+        """Say who waits for allocations."""
+        yield Level(
+            "allocations in the active disk",
+            "a guest write waits for another's allocation of its cluster, which is past this wait",
+            lambda s, r: s.is_at(r, "allocate"),
+        )
 
-    @system.action("read.hidden", r=Request)
-    def hidden_transfer(s: State, r: Expr) -> None:
-        """Reads from the hidden disk. Source: block/qcow2.c qcow2_co_preadv, 2.8"""
-        come_to(s, r, "hidden-read")
-        take(s, r, lambda x: s.hidden[x])
-        _next_extent(s, r, hidden)
+    def landmarks(self, parts: Parts) -> Iterator[Landmark]:
+        """Yield where an extent looked up ends."""
+        yield Landmark(
+            "where the active disk's answer changes",
+            Cluster,
+            lambda s, r, k: (s.at[r] < k) & ((k == s.end[r]) | (s.in_active[k] != s.in_active[s.at[r]])),
+        )
+        yield Landmark(
+            "where the hidden disk's answer changes",
+            Cluster,
+            lambda s, r, k: (s.at[r] < k) & ((k == s.until[r]) | (s.in_hidden[k] != s.in_hidden[s.at[r]])),
+        )
 
-    if not reads_wait:
 
-        @system.action("read.enter-secondary", r=Request)
-        def enter(s: State, r: Expr) -> None:
-            """Enters the secondary's node unserialised. Source: block/io.c BDRV_REQ_NO_SERIALISING, 2.5"""
-            come_to(s, r, "to-secondary")
-            if secondary.lists_unserialised:
-                secondary.enter(s, r)
-            s.pc[r] = "secondary-read"
+def declare_secondary_read(system: System, parts: Parts, *regions: Region) -> None:
+    """Declare the places of a reader that goes to the secondary disk."""
+    pc, node = system.programs["pc"], node_of(parts)
+    pc.place(
+        "to-secondary", "about to enter the secondary's node", of=GUESTS, within=(*regions, PAST_ADMISSION)
+    )
+    reading = (*regions, PAST_ADMISSION, READS_SECONDARY)
+    if parts.has(UnserialisedGuestReads):
+        on_list = (node.past,) if node.lists_unserialised else ()
     else:
-        secondary.wait(
-            system,
-            "read.enter-secondary",
-            says="enters the secondary's node",
-            arrives=lambda s, r: at(s, r, "to-secondary"),
-            parked="secondary-parked",
-            then=lambda s, r: place("secondary-read"),
-            source="block/io.c bdrv_aligned_preadv, 2.8",
-        )
-
-    @system.action("read.secondary", r=Request)
-    def secondary_transfer(s: State, r: Expr) -> None:
-        """Reads from the secondary disk. Source: block/io.c bdrv_aligned_preadv, 2.8"""
-        come_to(s, r, "secondary-read")
-        protocol.come_through(s, r)
-        take(s, r, lambda x: s.secondary[x])
-        _next_extent(s, r, hidden)
-        protocol.come_back(s, r)
-        secondary.leave(s, r)
-
-    @system.action("guest.allocate", r=Request, k=Cluster)
-    def allocate(s: State, r: Expr, k: Expr) -> None:
-        """Maps its next cluster in the active disk.
-
-        Source: block/qcow2-cluster.c handle_dependencies, handle_copied, handle_alloc, 2.8
-        """
-        come_to(s, r, "allocate")
-        s.require(s.at[r] == k, "at its cluster", location=True)
-        s.wait_while(
-            Request,
-            lambda q: (q != r) & s.allocating[q] & (s.at[q] == k),
-            on="the active disk's in-flight allocations",
-            held="an allocation in the active disk",
-        )
-        copies = ~s.in_active[k] & exists(Sector, lambda x: s.reads[r, x] & (s.cluster_of[x] == k))
-        s.allocating[r] = ~s.in_active[k]
-        s.until[r] = If(copies, k + 1, s.until[r])
-        if hidden is not None:
-            s.asked[r] = If(copies, k, s.first[r])
-        below = place("lookup-hidden" if hidden is None else "to-hidden")
-        s.pc[r] = If(copies, below, place("active-write"))
-
-    @system.action("guest.write", r=Request, k=Cluster)
-    def write(s: State, r: Expr, k: Expr) -> None:
-        """Writes data and mapping to the active disk.
-
-        Source: block/qcow2.c qcow2_co_pwritev, qcow2-cluster.c qcow2_alloc_cluster_link_l2, 2.8
-        """
-        come_to(s, r, "active-write")
-        s.require(s.at[r] == k, "at its cluster", location=True)
-        new = s.allocating[r]  # it links a cluster of its own, filled with what it copied
-        fills = exists(
-            Sector,
-            lambda x: (
-                (s.cluster_of[x] == k)
-                & ~s.covers[r, x]
-                & (s.copied[r, x] != If(s.in_active[k], s.active[x], s.epoch[x]))
-            ),
-        )
-        s.wrong_fill[r] = s.wrong_fill[r] | ((s.job == "running") & new & fills)
-        for x in s.each(Sector):
-            written = If(s.covers[r, x], r, If(new, s.copied[r, x], s.active[x]))
-            s.active[x] = If(s.cluster_of[x] == k, written, s.active[x])
-            s.copied[r, x] = nobody(Request)
-        s.in_active[k] = True
-        s.allocating[r] = False
-        last = k + 1 == s.end[r]
-        s.at[r] = If(last, s.first[r], k + 1)
-        s.until[r] = s.end[r]
-        s.pc[r] = If(last, place("finishing"), place("allocate"))
-
-
-def both_inside(s: State, r: Expr, q: Expr) -> Expr:
-    """Tell whether two overlapping guest reads are past every wait for admission, at the same time."""
-    places = ("lookup-hidden", "hidden-read", "to-secondary", "secondary-read")
-    overlap = exists(Sector, lambda x: s.covers[r, x] & s.covers[q, x])
-    inside = at(s, r, *places) & at(s, q, *places)
-    return (r != q) & is_kind(s, r, "guest-read") & is_kind(s, q, "guest-read") & overlap & inside
-
-
-def kept_out(s: State, r: Expr) -> Expr:
-    """Tell whether r waits on the hidden disk's tracked list for a copy that is being written there."""
-    waiting_for = s.hidden_waiting_for[r]
-    return at(s, r, "hidden-parked") & (waiting_for != r) & (waiting_for != nobody(Request))
+        pc.place("secondary-parked", "waiting on its tracked list", of=GUESTS, within=(*regions, node.parked))
+        on_list = (node.past,)
+    pc.place("secondary-read", "reading from the secondary disk", of=GUESTS, within=(*reading, *on_list))
 
 
 def _run(s: State, r: Expr, e: Expr, end: Expr, mapped: Callable[[Expr], Expr]) -> Expr:
@@ -184,8 +297,13 @@ def _tell(s: State, r: Expr, e: Expr, mapped: Callable[[Expr], Expr]) -> None:
     s.observe("mapped", Cluster, lambda k: (s.at[r] <= k) & (k <= e), mapped, unset="")
 
 
-def take(s: State, r: Expr, source: Callable[[Expr], Expr]) -> None:
+def take(s: State, r: Expr, disk: str) -> None:
     """Transfer the extent's data: a read is judged now, a guest write keeps them for its cluster."""
+
+    def source(x: Expr) -> Expr:
+        found: Expr = s[disk][x]
+        return found
+
     judged = is_kind(s, r, "guest-read") & (s.job == "running") & ~s.overtaken[r]
 
     def wanted(x: Expr) -> Expr:
@@ -198,20 +316,20 @@ def take(s: State, r: Expr, source: Callable[[Expr], Expr]) -> None:
     keeps = is_kind(s, r, "guest-write")
     for x in s.each(Sector):
         s.copied[r, x] = If(keeps & wanted(x), source(x), s.copied[r, x])
-    s.observe("reads", Sector, wanted, source, unset=_ORIGINAL)
-    s.observe("but the snapshot has", Sector, differs, lambda x: s.epoch[x], unset=_ORIGINAL)
+    s.read_from(disk, Sector, wanted)
+    s.observe("but the snapshot has", Sector, differs, lambda x: s.epoch[x], unset="original data")
 
 
-def _next_extent(s: State, r: Expr, hidden: Node | None) -> None:
+def _next_extent(s: State, r: Expr, serialises: bool) -> None:
     """Go on with the next extent: of the hidden disk, then of the active disk; else finish."""
     more_hidden = s.upto[r] < s.until[r]
     guest_write = is_kind(s, r, "guest-write")
     last = s.until[r] == s.end[r]
-    above = If(guest_write, place("active-write"), If(last, place("finishing"), place("lookup-active")))
-    s.pc[r] = If(more_hidden, place("lookup-hidden"), above)
+    above = If(guest_write, s.place(r, "active-write"), If(last, s.place(r, "finishing"), "lookup-active"))
+    s.go(r, If(more_hidden, s.place(r, "lookup-hidden"), above))
     s.at[r] = If(guest_write, s.at[r], If(~more_hidden & last, s.first[r], s.upto[r]))
     s.until[r] = If(more_hidden, s.until[r], s.end[r])
     s.upto[r] = s.end[r]
-    if hidden is not None:
+    if serialises:
         s.asked[r] = If(more_hidden, s.asked[r], s.first[r])
-        hidden.leave(s, r, when=~more_hidden)
+        hidden.NODE.leave(s, r, when=~more_hidden)

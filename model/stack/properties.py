@@ -2,77 +2,87 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from functools import reduce
+from operator import and_
 
 from cowpath.model.language.expression import Expr, coerce, exists, forall
 from cowpath.model.language.sorts import BOOL
-from cowpath.model.language.system import State, System
-from cowpath.model.stack import overlay, protocol, replication, writes
-from cowpath.model.stack.world import Cluster, Request, Sector, at, in_flight, is_kind, is_write
+from cowpath.model.language.system import List, State, System
+from cowpath.model.scenarios.vocabulary import PROPERTIES
+from cowpath.model.stack.part import Parts
+from cowpath.model.stack.world import PAST_ADMISSION, Cluster, Request, Sector, in_flight, is_kind, is_write
 
-MEANING = {
-    "snapshot": "a guest read returns the snapshot's value, or the guest's own data",
-    "guest-write": "a guest write leaves the rest of its cluster as the snapshot has it",
-    "write-through": "a completed write is on the disk, and no write-back undoes another's",
-    "deadlock": "no request waits in a cycle, and nobody is stuck",
-    "progress": "every request that is under way completes, whatever keeps arriving",
-    "lifetime": "the job is not used after it is freed, nor looked for when it is gone",
-    "assertion": "QEMU's own assertions hold",
-    "concurrency": "two overlapping guest reads can be inside together (reachability)",
-    "concurrency-done": "a guest read of copied clusters is kept out by nobody",
-}
-STANDARD = ("snapshot", "guest-write", "write-through", "deadlock", "progress", "lifetime", "assertion")
+STANDARD = tuple(name for name in PROPERTIES if not name.startswith("concurrency"))
+"""The properties that are asked of every block stack when none is named."""
 
 
-def asked(names: Sequence[str]) -> tuple[str, ...]:
-    """Return the properties that are meant: `concurrency` has two halves, and none named are the standard."""
-    halves = {"concurrency": ("concurrency", "concurrency-done")}
-    return tuple(dict.fromkeys(name for n in names for name in halves.get(n, (n,)))) or STANDARD
-
-
-def declare(system: System, *asserts: Callable[[State], Expr]) -> None:
-    """Add the properties (`deadlock` is the engines' own) and what counts as finished.
+def declare(system: System, parts: Parts) -> None:
+    """Add the properties (`deadlock` is the engines' own) and what counts as finished; all actions are there.
 
     Progress is claimed of I/O alone: a checkpoint and a stop drain, which keeps newcomers out.
-
-    `asserts`: what the design's own parts assert, beside the tracked lists.
     """
-    system.terminal(Request, lambda s, r: at(s, r, "done", "failed") | (s.stream[r] & at(s, r, "idle")))
+    system.terminal(Request, lambda s, r: s.is_at(r, "done", "failed") | (s.stream[r] & s.is_at(r, "idle")))
     system.progress(Request, lambda s, r: in_flight(s, r))
-    system.sometimes("finished", lambda s: forall(Request, lambda r: at(s, r, "done", "failed")))
-    system.always("snapshot", lambda s: forall(Request, lambda r: ~s.wrong_value[r]))
-    system.always("guest-write", lambda s: forall(Request, lambda r: ~s.wrong_fill[r]))
-    system.always("write-through", _write_through)
-    system.always("lifetime", lambda s: forall(Request, lambda r: ~s.use_after_free[r]))
-    system.always("assertion", _together(writes.asserts, protocol.asserts, *asserts))
+    system.sometimes(
+        "finished",
+        lambda s: forall(Request, lambda r: s.is_at(r, "done", "failed")),
+        means="all requests can come to their end (reachability)",
+    )
+
+    def always(
+        name: str, formula: Callable[[State], Expr], *, standard: bool = True, fatal: bool = False
+    ) -> None:
+        system.always(name, formula, means=PROPERTIES[name], standard=standard, fatal=fatal)
+
+    always("snapshot", lambda s: forall(Request, lambda r: ~s.wrong_value[r]))
+    always("guest-write", lambda s: forall(Request, lambda r: ~s.wrong_fill[r]))
+    always("write-through", _write_through)
+    always("lifetime", lambda s: forall(Request, lambda r: ~s.use_after_free[r]), fatal=True)
+    asserts = [part.asserts for part in parts]
+    always(
+        "assertion",
+        lambda s: reduce(and_, [claim for each in asserts for claim in each(s)], coerce(True, BOOL)),
+        fatal=True,
+    )
     system.sometimes(
         "concurrency",
-        lambda s: exists(Request, lambda r: exists(Request, lambda q: overlay.both_inside(s, r, q))),
+        lambda s: exists(Request, lambda r: exists(Request, lambda q: _both_inside(s, r, q))),
+        means=PROPERTIES["concurrency"],
     )
-    system.always("concurrency-done", lambda s: ~exists(Request, lambda r: _refused(system, s, r)))
+    always(
+        "concurrency-done",
+        lambda s: ~exists(Request, lambda r: _kept_out(system, parts, s, r)),
+        standard=False,
+    )
 
 
-def _together(*claims: Callable[[State], Expr]) -> Callable[[State], Expr]:
-    def claim(s: State) -> Expr:
-        first, *others = (claim(s) for claim in claims)
-        for other in others:
-            first = first & other
-        return first
-
-    return claim
+def _both_inside(s: State, r: Expr, q: Expr) -> Expr:
+    """Tell whether two overlapping guest reads are past every wait for admission, at the same time."""
+    overlap = exists(Sector, lambda x: s.covers[r, x] & s.covers[q, x])
+    inside = s.within(r, PAST_ADMISSION) & s.within(q, PAST_ADMISSION)
+    return (r != q) & is_kind(s, r, "guest-read") & is_kind(s, q, "guest-read") & overlap & inside
 
 
-def _refused(system: System, s: State, r: Expr) -> Expr:
-    """Tell whether a guest read of copied clusters only is kept out, on one of the lists the design has."""
-    waits = coerce(False, BOOL)
-    for variable, kept_out in (("cow_request", replication.kept_out), ("hidden_tracked", overlay.kept_out)):
-        if variable in system.variables:
-            waits = waits | kept_out(s, r)
+def _kept_out(system: System, parts: Parts, s: State, r: Expr) -> Expr:
+    """Tell whether a guest read of copied clusters only waits on a list that keeps readers and copies apart.
+
+    Who waits for whom is what the actions' waits say. Whoever has nothing to do but leave the list keeps
+    nobody out: that is over without a yield.
+    """
 
     def copied(k: Expr) -> Expr:
         own = (s.first[r] <= k) & (k < s.end[r])
         return own.implies(s.done[k] & s.in_hidden[k])
 
+    waits = coerce(False, BOOL)
+    for waited in (each for part in parts for each in part.keeps_apart(parts)):
+
+        def stays(q: Expr, waited: List = waited) -> Expr:
+            edge = system.waits_for(r, q, waited)
+            return edge if waited.leaving is None else edge & ~waited.leaving(s, q)
+
+        waits = waits | exists(Request, stays)
     return is_kind(s, r, "guest-read") & forall(Cluster, copied) & waits
 
 
@@ -81,7 +91,7 @@ def _write_through(s: State) -> Expr:
 
     def written(r: Expr, x: Expr) -> Expr:
         by_another = exists(Request, lambda q: (s.secondary[x] == q) & s.covers[q, x] & is_write(s, q))
-        return by_another | ~(is_write(s, r) & at(s, r, "done") & s.covers[r, x])
+        return by_another | ~(is_write(s, r) & s.is_at(r, "done") & s.covers[r, x])
 
     stale = exists(Request, lambda r: s.stale_write_back[r])
     return ~stale & forall(Request, lambda r: forall(Sector, lambda x: written(r, x)))

@@ -10,158 +10,283 @@ Source: block/copy-before-write.c cbw_do_copy_before_write, cbw_snapshot_read_lo
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from cowpath.model.language.claim import Claim, Landmark, Level, claim
 from cowpath.model.language.expression import Expr, If, exists, forall
-from cowpath.model.language.system import State, System
+from cowpath.model.language.program import Region
+from cowpath.model.language.system import List, State, System
 from cowpath.model.stack import overlay, protocol
-from cowpath.model.stack.tracked import Node
-from cowpath.model.stack.world import Cluster, Request, Sector, at, come_to, is_kind, place
+from cowpath.model.stack.block_copy import COPIED
+from cowpath.model.stack.part import Part, Parts
+from cowpath.model.stack.secondary import node_of
+from cowpath.model.stack.world import (
+    BEFORE_LOOK_UP,
+    DISCARDS,
+    GUESTS,
+    IN_RANGE,
+    LOOKED_UP,
+    PAST_ADMISSION,
+    TO_SECONDARY,
+    WHOLE,
+    WRITES,
+    Cluster,
+    Request,
+    Sector,
+    in_extent,
+    is_kind,
+    own,
+)
+from cowpath.model.stack.writes import LEFT_FILTER
 
 _WRITE = "block/copy-before-write.c cbw_do_copy_before_write, 10.1"
 _READ = "block/copy-before-write.c cbw_co_preadv_snapshot, 10.1"
 _DISCARD = "block/copy-before-write.c cbw_co_pdiscard_snapshot, 10.1"
+_FROZEN = List("the frozen reads", "a frozen read of {range}", lambda s, q: s.frozen[q])
 
 
-def declare_write(system: System) -> None:
-    """Add what a write does between block-copy (at `copy-returned`) and the source's node (`enter`)."""
-    system.variable("transferred", Cluster)  # the filter's own done bitmap: readers find it in the target
-    system.variable("accessible", Cluster, initial=True)  # the access bitmap
-    system.variable("snapshot_error")
-    system.variable("frozen", Request, internal=True)  # r reads the source, from its cursor on
+@dataclass(frozen=True)
+class SnapshotFilter(Part):
+    """What a write does between block-copy (at `copy-returned`) and the source's node (`enter`)."""
 
-    @system.action("cbw.pass", r=Request, source=_WRITE)
-    def skip(s: State, r: Expr) -> None:
-        """Finds the snapshot broken already, copies nothing."""
-        come_to(s, r, "idle")
-        s.require(is_kind(s, r, "nbd-write", "nbd-zero"), "is a write", location=True)
-        s.require(s.snapshot_error, "the snapshot is broken")
-        s.pc[r] = "enter"
+    def declare(self, system: System, parts: Parts) -> None:
+        """Declare the filter's bitmaps, who has frozen what, and where a write is."""
+        system.variable("transferred", Cluster)  # the filter's own done bitmap: found in the target
+        system.variable("accessible", Cluster, initial=True)  # the access bitmap
+        system.variable("snapshot_error")
+        system.variable("frozen", Request, internal=True)  # r reads the source, from its cursor on
+        pc = system.programs["pc"]
+        pc.place("copy-returned", "back from block-copy", of=WRITES, within=(WHOLE, COPIED))
+        pc.place("copy-broken", "about to break the snapshot", of=WRITES, within=(WHOLE,))
+        pc.place("thaw-wait", "waiting for frozen reads", of=WRITES, within=(WHOLE, COPIED))
 
-    @system.action("cbw.mark", r=Request, source=_WRITE)
-    def mark(s: State, r: Expr) -> None:
-        """Marks its clusters copied."""
-        come_to(s, r, "copy-returned")
-        for k in s.each(Cluster):
-            s.transferred[k] = s.transferred[k] | ((s.first[r] <= k) & (k < s.end[r]))
-        s.pc[r] = "thaw-wait"
+    def act(self, system: System, parts: Parts) -> None:
+        """Add the steps."""
 
-    @system.action("cbw.break", r=Request, source=_WRITE)
-    def break_(s: State, r: Expr) -> None:
-        """Could not copy: breaks the snapshot, not the write."""
-        come_to(s, r, "copy-broken")
-        s.snapshot_error = True
-        s.pc[r] = "thaw-wait"
+        @system.action("cbw.pass", r=Request, source=_WRITE)
+        def skip(s: State, r: Expr) -> None:
+            """Finds the snapshot broken already, copies nothing."""
+            s.require_at(r, "idle")
+            s.require(is_kind(s, r, "nbd-write", "nbd-zero"), "is a write", location=True)
+            s.require(s.snapshot_error, "the snapshot is broken")
+            s.go(r, "enter")
 
-    @system.action("cbw.go", r=Request, source=_WRITE)
-    def go(s: State, r: Expr) -> None:
-        """Finds no frozen read of its clusters."""
-        come_to(s, r, "thaw-wait")
-        s.wait_while(
-            Request,
-            lambda q: (q != r) & _freezes(s, q, r),
-            on="the frozen reads",
-            held="a frozen read of {range}",
+        @system.action("cbw.mark", r=Request, source=_WRITE)
+        def mark(s: State, r: Expr) -> None:
+            """Marks its clusters copied."""
+            s.require_at(r, "copy-returned")
+            for k in s.each(Cluster):
+                s.transferred[k] = s.transferred[k] | own(s, r, k)
+            s.go(r, "thaw-wait")
+
+        @system.action("cbw.break", r=Request, source=_WRITE)
+        def break_(s: State, r: Expr) -> None:
+            """Could not copy: breaks the snapshot, not the write."""
+            s.require_at(r, "copy-broken")
+            s.snapshot_error = True
+            s.go(r, "thaw-wait")
+
+        @system.action("cbw.go", r=Request, source=_WRITE)
+        def go(s: State, r: Expr) -> None:
+            """Finds no frozen read of its clusters."""
+            s.require_at(r, "thaw-wait")
+            s.wait_on(_FROZEN, Request, lambda q: (q != r) & _freezes(s, q, r))
+            s.go(r, "enter")
+
+    def claims(self, parts: Parts) -> Iterator[Claim]:
+        """Say why what a frozen read reads from the source is not overwritten meanwhile."""
+        yield claim("the snapshot is whole")(lambda s: ~s.snapshot_error)
+        yield claim("no write whose copy failed goes on", Request)(lambda s, r: ~s.is_at(r, "copy-broken"))
+        yield claim("who reads the source has frozen it", Request)(
+            lambda s, r: s.frozen[r] == (s.within(r, TO_SECONDARY) | s.is_at(r, "thaw"))
         )
-        s.pc[r] = "enter"
-
-
-def declare_read(system: System, secondary: Node) -> None:
-    """Add the steps of a read through the snapshot-access node."""
-
-    @system.action("snapshot.refuse", r=Request, source=_READ)
-    def refuse(s: State, r: Expr) -> None:
-        """Finds the snapshot broken, or what is left to read given up: an error."""
-        _come(s, r)
-        s.require(s.snapshot_error | ~_accessible(s, r), "the snapshot is broken or given up")
-        s.at[r] = s.first[r]
-        s.pc[r] = "failed"
-
-    @system.action("snapshot.look", r=Request, e=Cluster, source=_READ)
-    def look(s: State, r: Expr, e: Expr) -> None:
-        """Looks up the filter's bitmap; freezes what it will read from the source."""
-        _come(s, r)
-        s.require(~s.snapshot_error, "the snapshot is whole")
-        s.require(_accessible(s, r), "what is left to read is accessible")
-        same = forall(
-            Cluster, lambda j: ((s.at[r] <= j) & (j < e)).implies(s.transferred[j] == s.transferred[e])
+        yield claim("what readers find copied is in the target", Cluster)(
+            lambda s, k: s.transferred[k].implies(s.in_hidden[k])
         )
-        longest = forall(
+        yield claim("a write goes on when its clusters are found copied", Request, Cluster)(
+            lambda s, r, k: ((s.is_at(r, "thaw-wait") | s.within(r, LEFT_FILTER)) & own(s, r, k)).implies(
+                s.transferred[k]
+            )
+        )
+        yield claim("a read of the target is of what was copied", Request, Cluster)(
+            lambda s, r, k: (s.is_at(r, "hidden-read") & (s.at[r] <= k) & (k < s.upto[r])).implies(
+                s.transferred[k]
+            )
+        )
+        yield claim("what is not found copied is as it was at the start", Sector)(
+            lambda s, x: (~s.transferred[s.cluster_of[x]]).implies(s.secondary[x] == s.epoch[x])
+        )
+        yield claim("no write past the frozen reads meets what one of them reads", Request, Request, Sector)(
+            lambda s, r, q, x: (
+                ~(
+                    s.frozen[r]
+                    & s.reads[r, x]
+                    & in_extent(s, r, x)
+                    & s.within(q, LEFT_FILTER)
+                    & own(s, q, s.cluster_of[x])
+                )
+            )
+        )
+        yield claim("what a frozen read reads is as it was at the start", Request, Sector)(
+            lambda s, r, x: (s.frozen[r] & s.reads[r, x] & in_extent(s, r, x)).implies(
+                s.secondary[x] == s.epoch[x]
+            )
+        )
+
+    def levels(self, parts: Parts) -> Iterator[Level]:
+        """Say who waits for frozen reads."""
+        yield Level(
+            _FROZEN.name,
+            "a write that has copied waits for reads of the source that began before; a read waits on the "
+            "source's list at most",
+            lambda s, r: s.is_at(r, "thaw-wait"),
+        )
+
+
+@dataclass(frozen=True)
+class SnapshotReads(Part):
+    """The steps of a read through the snapshot-access node."""
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """Snapshot reads."""
+        return ("guest-read",)
+
+    def declare(self, system: System, parts: Parts) -> None:
+        """Declare where a reader is."""
+        pc = system.programs["pc"]
+
+        def place(name: str, says: str, *within: Region) -> None:
+            pc.place(name, says, of=GUESTS, within=(IN_RANGE, *within))
+
+        place("snapshot-loop", "about to look up the filter's bitmap", BEFORE_LOOK_UP)
+        place("thaw", "about to unfreeze what it has read", LOOKED_UP)
+        place("hidden-read", "reading from the target", LOOKED_UP, PAST_ADMISSION)
+        overlay.declare_secondary_read(system, parts, IN_RANGE, LOOKED_UP, TO_SECONDARY)
+        pc.place("finishing", "about to complete", of=GUESTS, within=(WHOLE,))
+
+    def act(self, system: System, parts: Parts) -> None:
+        """Add the steps."""
+        node = node_of(parts)
+
+        @system.action("snapshot.refuse", r=Request, source=_READ)
+        def refuse(s: State, r: Expr) -> None:
+            """Finds the snapshot broken, or what is left to read given up: an error."""
+            _come(s, r)
+            s.require(s.snapshot_error | ~_accessible(s, r), "the snapshot is broken or given up")
+            s.at[r] = s.first[r]
+            s.go(r, "failed")
+
+        @system.action("snapshot.look", r=Request, e=Cluster, source=_READ)
+        def look(s: State, r: Expr, e: Expr) -> None:
+            """Looks up the filter's bitmap; freezes what it will read from the source."""
+            _come(s, r)
+            s.require(~s.snapshot_error, "the snapshot is whole")
+            s.require(_accessible(s, r), "what is left to read is accessible")
+            same = forall(
+                Cluster, lambda j: ((s.at[r] <= j) & (j < e)).implies(s.transferred[j] == s.transferred[e])
+            )
+            longest = forall(
+                Cluster,
+                lambda j: ((e + 1 == j) & (j < s.end[r])).implies(s.transferred[j] != s.transferred[e]),
+            )
+            s.require((s.at[r] <= e) & (e < s.end[r]) & same & longest, "longest run", location=True)
+            s.observe(
+                "copied", Cluster, lambda k: (s.at[r] <= k) & (k <= e), lambda k: s.transferred[k], unset=""
+            )
+            s.upto[r] = e + 1
+            s.frozen[r] = ~s.transferred[e]
+            s.go(r, If(s.transferred[e], s.place(r, "hidden-read"), "to-secondary"))
+
+        @system.action("snapshot.target", r=Request, source=_READ)
+        def target(s: State, r: Expr) -> None:
+            """Reads from the target."""
+            s.require_at(r, "hidden-read")
+            overlay.take(s, r, "hidden")
+            _next(s, r)
+
+        node.wait(
+            system,
+            "snapshot.enter",
+            says="enters the source's node",
+            arrives=lambda s, r: s.is_at(r, "to-secondary"),
+            parked="secondary-parked",
+            then=lambda s, r: s.place(r, "secondary-read"),
+            source="block/io.c bdrv_aligned_preadv, 7.0",
+        )
+
+        @system.action("snapshot.source", r=Request, source=_READ)
+        def source(s: State, r: Expr) -> None:
+            """Reads from the source."""
+            s.require_at(r, "secondary-read")
+            protocol.require_transfer_done(s, r)
+            overlay.take(s, r, "secondary")
+            s.go(r, "thaw")
+            protocol.end_transfer(s, r)
+            node.leave(s, r)
+
+        @system.action("snapshot.thaw", r=Request, source=_READ)
+        def thaw(s: State, r: Expr) -> None:
+            """Unfreezes, wakes the writers."""
+            s.require_at(r, "thaw")
+            s.frozen[r] = False
+            _next(s, r)
+
+        @system.action("snapshot.end", r=Request, source=_READ)
+        def end(s: State, r: Expr) -> None:
+            """Completes."""
+            s.require_at(r, "finishing")
+            s.go(r, "done")
+
+    def landmarks(self, parts: Parts) -> Iterator[Landmark]:
+        """Yield where an extent looked up ends."""
+        yield Landmark(
+            "where the filter's answer changes",
             Cluster,
-            lambda j: ((e + 1 == j) & (j < s.end[r])).implies(s.transferred[j] != s.transferred[e]),
+            lambda s, r, k: (s.at[r] < k) & ((k == s.end[r]) | (s.transferred[k] != s.transferred[s.at[r]])),
         )
-        s.require((s.at[r] <= e) & (e < s.end[r]) & same & longest, "longest run", location=True)
-        s.observe(
-            "copied", Cluster, lambda k: (s.at[r] <= k) & (k <= e), lambda k: s.transferred[k], unset=""
-        )
-        s.upto[r] = e + 1
-        s.frozen[r] = ~s.transferred[e]
-        s.pc[r] = If(s.transferred[e], place("hidden-read"), place("to-secondary"))
-
-    @system.action("snapshot.target", r=Request, source=_READ)
-    def target(s: State, r: Expr) -> None:
-        """Reads from the target."""
-        come_to(s, r, "hidden-read")
-        overlay.take(s, r, lambda x: s.hidden[x])
-        _next(s, r)
-
-    secondary.wait(
-        system,
-        "snapshot.enter",
-        says="enters the source's node",
-        arrives=lambda s, r: at(s, r, "to-secondary"),
-        parked="secondary-parked",
-        then=lambda s, r: place("secondary-read"),
-        source="block/io.c bdrv_aligned_preadv, 7.0",
-    )
-
-    @system.action("snapshot.source", r=Request, source=_READ)
-    def source(s: State, r: Expr) -> None:
-        """Reads from the source."""
-        come_to(s, r, "secondary-read")
-        protocol.come_through(s, r)
-        overlay.take(s, r, lambda x: s.secondary[x])
-        s.pc[r] = "thaw"
-        protocol.come_back(s, r)
-        secondary.leave(s, r)
-
-    @system.action("snapshot.thaw", r=Request, source=_READ)
-    def thaw(s: State, r: Expr) -> None:
-        """Unfreezes, wakes the writers."""
-        come_to(s, r, "thaw")
-        s.frozen[r] = False
-        _next(s, r)
-
-    @system.action("snapshot.end", r=Request, source=_READ)
-    def end(s: State, r: Expr) -> None:
-        """Completes."""
-        come_to(s, r, "finishing")
-        s.pc[r] = "done"
 
 
-def declare_discard(system: System) -> None:
-    """Add the steps of a client that needs part of the snapshot no more; nobody is waited for.
+@dataclass(frozen=True)
+class ClientDiscards(Part):
+    """The steps of a client that needs part of the snapshot no more; nobody is waited for.
 
     Whole clusters only (9.1). A copy in flight that fails later makes its clusters dirty again.
     """
 
-    @system.action("discard.give-up", r=Request, source=_DISCARD)
-    def give_up(s: State, r: Expr) -> None:
-        """Gives up its whole clusters: closed to reads, not to be copied."""
-        come_to(s, r, "idle")
-        s.require(is_kind(s, r, "client-discard"), "is a client-discard", location=True)
-        for k in s.each(Cluster):
-            s.accessible[k] = s.accessible[k] & ~s.gives_up[r, k]
-            s.done[k] = s.done[k] | s.gives_up[r, k]
-        s.pc[r] = "discarding"
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """A client's discards."""
+        return ("client-discard",)
 
-    @system.action("discard.target", r=Request, source=_DISCARD)
-    def target(s: State, r: Expr) -> None:
-        """Discards them in the target."""
-        come_to(s, r, "discarding")
-        for x in s.each(Sector):
-            s.hidden[x] = If(s.gives_up[r, s.cluster_of[x]], r, s.hidden[x])
-        for k in s.each(Cluster):
-            s.in_hidden[k] = s.in_hidden[k] & ~s.gives_up[r, k]
-        s.pc[r] = "done"
+    def declare(self, system: System, parts: Parts) -> None:
+        """Declare where a discard is."""
+        pc = system.programs["pc"]
+        pc.place("discarding", "about to discard in the target", of=DISCARDS, within=(WHOLE,))
+
+    def act(self, system: System, parts: Parts) -> None:
+        """Add the two steps."""
+
+        @system.action("discard.give-up", r=Request, source=_DISCARD)
+        def give_up(s: State, r: Expr) -> None:
+            """Gives up its whole clusters: closed to reads, not to be copied."""
+            s.require_at(r, "idle")
+            s.require(is_kind(s, r, "client-discard"), "is a client-discard", location=True)
+            for k in s.each(Cluster):
+                s.accessible[k] = s.accessible[k] & ~s.gives_up[r, k]
+                s.done[k] = s.done[k] | s.gives_up[r, k]
+            s.go(r, "discarding")
+
+        @system.action("discard.target", r=Request, source=_DISCARD)
+        def target(s: State, r: Expr) -> None:
+            """Discards them in the target."""
+            s.require_at(r, "discarding")
+            for x in s.each(Sector):
+                s.hidden[x] = If(s.gives_up[r, s.cluster_of[x]], r, s.hidden[x])
+            for k in s.each(Cluster):
+                s.in_hidden[k] = s.in_hidden[k] & ~s.gives_up[r, k]
+            s.go(r, "done")
 
 
 def _accessible(s: State, r: Expr) -> Expr:
@@ -170,7 +295,7 @@ def _accessible(s: State, r: Expr) -> Expr:
 
 
 def _come(s: State, r: Expr) -> None:
-    come_to(s, r, "idle", "snapshot-loop")
+    s.require_at(r, "idle", "snapshot-loop")
     s.require(is_kind(s, r, "guest-read"), "is a guest-read", location=True)
 
 
@@ -178,7 +303,7 @@ def _next(s: State, r: Expr) -> None:
     last = s.upto[r] == s.end[r]
     s.at[r] = If(last, s.first[r], s.upto[r])
     s.upto[r] = s.end[r]
-    s.pc[r] = If(last, place("finishing"), place("snapshot-loop"))
+    s.go(r, If(last, s.place(r, "finishing"), "snapshot-loop"))
 
 
 def _freezes(s: State, q: Expr, r: Expr) -> Expr:

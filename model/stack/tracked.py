@@ -17,12 +17,15 @@ as waiting: we let a woken request wait for itself.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
+from cowpath.model.language.claim import Claim, claim
 from cowpath.model.language.expression import Expr, If, Operand, exists, nobody
+from cowpath.model.language.program import Region
 from cowpath.model.language.sorts import Maybe
-from cowpath.model.language.system import State, System
+from cowpath.model.language.system import List, State, System
 from cowpath.model.stack.world import Request, Sector
 
 SOURCE = "block/io.c wait_serialising_requests, 2.8"
@@ -34,7 +37,8 @@ class Node:
 
     `claims(s, r, x)`: sector x is in r's range. `nested(s, r, q)`: r meets the entry of a read inside q.
     `lists_unserialised`: requests that wait for nobody (BDRV_REQ_NO_SERIALISING) are on the list for others
-    to see.
+    to see. Who is on the list is at a place of one of two regions: `parked`, who waits on it, and `past`, who
+    has passed it and not left it yet. `program`: the program counter whose places these are.
     """
 
     name: str
@@ -43,11 +47,23 @@ class Node:
     serialising: Callable[[State, Expr], Expr]
     nested: Callable[[State, Expr, Expr], Expr] | None = None
     lists_unserialised: bool = True
+    program: str = "pc"
 
     @property
-    def label(self) -> str:
-        """The list's name in an explanation."""
-        return f"{self.called}'s tracked list"
+    def parked(self) -> Region:
+        """Who waits on the list."""
+        return Region(f"parked on {self.called}'s tracked list")
+
+    @property
+    def past(self) -> Region:
+        """Who is on the list and does not wait there."""
+        return Region(f"past {self.called}'s tracked list")
+
+    @cached_property
+    def list(self) -> List:
+        """The list, to wait on."""
+        label = f"{self.called}'s tracked list"
+        return List(label, f"{{range}} on {label}", lambda s, q: s[f"{self.name}_tracked"][q])
 
     def declare(self, system: System) -> None:
         """Declare the list: who is on it, whom each waits for, and whether for a read inside that one."""
@@ -97,35 +113,74 @@ class Node:
         arrives: Callable[[State, Expr], Expr],
         parked: str,
         then: Callable[[State, Expr], Operand],
-        counter: str = "pc",
         source: str = SOURCE,
     ) -> None:
         """Declare a wait for conflicting requests: on arrival or after a wake-up r scans the list, and parks
-        on a conflicting request or goes on, in one step. `counter` is the program counter that moves.
+        on a conflicting request or goes on, in one step.
         """
 
         def waiting_for(s: State, r: Expr) -> Expr:
             return s[f"{self.name}_waiting_for"][r]
 
+        def is_parked(s: State, r: Expr) -> Expr:
+            return s.is_at(r, parked, program=self.program)
+
+        on = self.list.name
+
         @system.action(label, r=Request, says=says, source=source)
         def go(s: State, r: Expr) -> None:
-            s.require(arrives(s, r) | (s[counter][r] == parked), f"arrives or at {parked}", location=True)
-            held = f"{{range}} on {self.label}"
-            s.wait_while(Request, lambda q: (q != r) & (waiting_for(s, r) == q), on=self.label, held=held)
-            s.require(~exists(Request, lambda q: self.conflict(s, r, q)), f"no conflict on {self.label}")
+            s.require(arrives(s, r) | is_parked(s, r), f"arrives or at {parked}", location=True)
+            s.wait_on(self.list, Request, lambda q: (q != r) & (waiting_for(s, r) == q))
+            s.require(~exists(Request, lambda q: self.conflict(s, r, q)), f"no conflict on {on}")
             self.enter(s, r)
             s[f"{self.name}_waiting_for"][r] = nobody(Request)
-            s[counter][r] = then(s, r)
+            s.go(r, then(s, r), program=self.program)
 
-        parks = f"waits for {{q}} on {self.label}"
-
-        @system.action(f"{label}.park", r=Request, q=Request, says=parks, source=source)
+        @system.action(f"{label}.park", r=Request, q=Request, says=f"waits for {{q}} on {on}", source=source)
         def park(s: State, r: Expr, q: Expr) -> None:
-            woken = (s[counter][r] == parked) & (waiting_for(s, r) == r)
+            woken = is_parked(s, r) & (waiting_for(s, r) == r)
             s.require(arrives(s, r) | woken, f"arrives or woken at {parked}", location=True)
-            s.require(self.conflict(s, r, q), f"conflict on {self.label}")
+            s.require(self.conflict(s, r, q), f"conflict on {on}")
+            s.parks_on(q)
             self.enter(s, r)
             s[f"{self.name}_waiting_for"][r] = q
             if self.nested is not None:
                 s[f"{self.name}_waits_for_nested"][r] = self.nested(s, r, q)
-            s[counter][r] = parked
+            s.go(r, parked, program=self.program)
+
+    def invariants(self) -> Iterator[Claim]:
+        """Say what keeps the list: who waits for whom there, and whom it keeps apart."""
+
+        def waiting_for(s: State, r: Expr) -> Expr:
+            return s[f"{self.name}_waiting_for"][r]
+
+        def parked(s: State, r: Expr) -> Expr:
+            return s.within(r, self.parked, program=self.program)
+
+        def past(s: State, r: Expr) -> Expr:
+            return s.within(r, self.past, program=self.program)
+
+        on = self.list.name
+        yield claim(f"on {on} is who waits there or is past it", Request)(
+            lambda s, r: s[f"{self.name}_tracked"][r] == (parked(s, r) | past(s, r))
+        )
+        yield claim(f"who waits on {on} is parked there", Request)(
+            lambda s, r: parked(s, r) == (waiting_for(s, r) != nobody(Request))
+        )
+        yield claim(f"who is waited for on {on} does not wait there", Request, Request)(
+            lambda s, r, q: ((waiting_for(s, r) == q) & (q != r)).implies(past(s, q))
+        )
+        yield claim(
+            f"{on} keeps a serialising request and all that overlap it apart", Request, Request, Sector
+        )(
+            lambda s, r, q, x: (
+                ~(
+                    (r != q)
+                    & past(s, r)
+                    & past(s, q)
+                    & self.serialising(s, r)
+                    & self.claims(s, r, x)
+                    & self.claims(s, q, x)
+                )
+            )
+        )

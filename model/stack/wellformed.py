@@ -6,7 +6,9 @@ scenario; the geometry's own text is the reason for each.
 
 from __future__ import annotations
 
-from cowpath.model.language.claim import claim
+from collections.abc import Collection
+
+from cowpath.model.language.claim import Claim, claim
 from cowpath.model.stack import protocol
 from cowpath.model.stack.world import Request, Sector, is_kind, is_write, own
 
@@ -56,12 +58,9 @@ QUIESCED = claim("checkpoints are made while nothing is in flight")(lambda s: s.
 FINITE = claim("no request is of a stream", Request)(lambda s, r: ~s.stream[r])
 NO_DISCARD = claim("no client discards", Request)(lambda s, r: ~is_kind(s, r, "client-discard"))
 
-# What designs have no place for is in none of their scenarios.
-REPLICATION = (*GIVEN, NO_DISCARD)
-FLEECING = (
-    *GIVEN,
-    claim("requests are NBD writes, snapshot reads and client's discards", Request)(
-        lambda s, r: is_kind(s, r, "nbd-write", "nbd-zero", "guest-read", "client-discard")
-    ),
-)
 BREAKS_THE_WRITE = claim("a copy that fails breaks the write, not the snapshot")(lambda s: ~s.break_snapshot)
+
+
+def of_kinds(kinds: Collection[str]) -> Claim:
+    """Say that requests are of kinds that a design has a place for; all others fit none of its scenarios."""
+    return claim(f"requests are of kind {', '.join(kinds)}", Request)(lambda s, r: is_kind(s, r, *kinds))

@@ -18,156 +18,140 @@ waiter may run again at any later time, in any order, which contains QEMU's firs
 
 from __future__ import annotations
 
-from cowpath.model.language.expression import Expr, constant, exists
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from cowpath.model.language.claim import Claim, claim
+from cowpath.model.language.expression import Expr, exists
+from cowpath.model.language.program import Group, Region
 from cowpath.model.language.sorts import Enum, Index, Int, Maybe, Position
-from cowpath.model.language.system import State, System
+from cowpath.model.language.system import List, State, System
+from cowpath.model.scenarios.vocabulary import FAULTS, KINDS
+from cowpath.model.stack.part import Part, Parts
 
 Request = Index("Request", ordered=False)
 Sector = Index("Sector", ordered=True)
 Cluster = Index("Cluster", ordered=True)
 
-Kind = Enum(
-    "Kind", ("nbd-write", "nbd-zero", "guest-read", "guest-write", "client-discard", "checkpoint", "stop")
-)
-Fault = Enum("Fault", ("none", "cbw-read", "cbw-write", "data-write"))
 Job = Enum("Job", ("running", "ending", "ended", "freed"))
 
-Place = Enum(
-    "Place",
-    (
-        "idle",  # not submitted yet
-        "done",
-        "failed",  # returned an error
-        # a write that enters the secondary disk's node (writes.py)
-        "write-parked",  # in the first wait of an unaligned write
-        "rmw",  # the reads of a read-modify-write are in flight
-        "settle",  # they are back
-        "final-parked",  # in the last wait before the notifier
-        "notify",  # past it: the before-write notifier is next
-        "write",  # the data write is in flight
-        "written",  # it is back
-        # the notifier's copy-before-write (backup.py)
-        "cow-wait",  # for overlapping CowRequests
-        "cow-loop",  # its CowRequest is in the list; the next cluster is next
-        # a write in the filter above the secondary's node (block_copy.py)
-        "copy-wait",  # for a copy in flight
-        "copy-loop",  # the next dirty extent is next
-        "copy-status",  # asking for its block status
-        "enter",  # the secondary's node is next
-        # the same with snapshot-access (snapshot_access.py)
-        "copy-returned",
-        "copy-broken",
-        "thaw-wait",  # for frozen reads
-        "snapshot-loop",
-        "thaw",  # a frozen read's data are back
-        "discarding",  # the target's discard is next
-        # the copy of one extent (copying.py)
-        "copy-enter",  # about to enter the secondary's node (block-copy)
-        "copy-enter-parked",
-        "copy-read",  # the read from the secondary disk is in flight
-        "copy-buffered",  # it is back
-        "copy-parked",  # waiting on the hidden disk's tracked list (fleecing)
-        "copy-write",  # the write to the hidden disk is in flight
-        "copied",  # it is back
-        "copy-failed",
-        # a request of the guest (overlay.py, replication.py)
-        "cow-request-wait",  # for overlapping CowRequests
-        "lookup-active",
-        "to-hidden",  # about to enter the hidden disk's node (fleecing)
-        "hidden-parked",  # waiting on its tracked list (fleecing)
-        "lookup-hidden",
-        "hidden-read",  # data transfer from the hidden disk in flight
-        "to-secondary",  # about to enter the secondary disk's node
-        "secondary-parked",  # waiting on its tracked list
-        "secondary-read",  # data transfer from the secondary disk in flight
-        "allocate",  # a guest write, about to map its next cluster in the active disk
-        "active-write",  # data and mapping of that cluster are next
-        "finishing",
-        # checkpoint and stop (replication.py)
-        "active-emptied",
-        "done-cleared",
-        "stopping",
-        "stopped",
-    ),
-)
+# Where a request's cursor, clusters [at, upto) of [at, until), is at which places.
+WHOLE = Region("before its first cluster or past its last")
+IN_RANGE = Region("at one of its clusters")
+LOOKED_UP = Region("with an extent that it has looked up")
+BEFORE_LOOK_UP = Region("before its next look-up")
+BELOW_ACTIVE = Region("asking the disks below the active disk")
+FILLS = Region("about to write its cluster to the active disk")
+# What several parts make up together.
+COPYING = Region("copying an extent that it has registered")
+UNWRITTEN = Region("with an extent that is not yet in the target")
+READS_FOR_COPY = Region("reading for a copy")
+READS_SECONDARY = Region("reading the secondary disk for a reader")
+TO_SECONDARY = Region("a reader that has found nothing in the hidden disk")
+PAST_ADMISSION = Region("a reader past every wait for admission")
+BUFFERED = Region("with a copy's data in its buffer")
+
+DRAIN = List("requests in flight (drain)", "its place in flight", lambda s, q: in_flight(s, q))
 
 
-def declare(name: str) -> System:
-    """Return a system with the stack's parameters and state, and the one step that is not QEMU's."""
-    system = System(name)
-    system.parameter("kind", Request, sort=Kind)
-    system.parameter("fault", Request, sort=Fault)
-    system.parameter("stream", Request)  # when it is over the next of its kind may come
-    system.parameter("covers", Request, Sector)  # the request's own range
-    system.parameter("wide", Request, Sector)  # the same, rounded out to the secondary node's alignment
-    system.parameter("protocol_wide", Request, Sector)  # and further to the protocol node's
-    system.parameter("reads", Request, Sector)  # what a guest request reads through the backing chain
-    system.parameter("part", Request, Sector, sort=Int(2))  # which piece of a ragged zero-write
-    system.parameter("parts", Request, sort=Int(3))
-    system.parameter("unaligned", Request)  # at the secondary node: becomes a read-modify-write there
-    system.parameter("protocol_unaligned", Request)  # what of it reaches the protocol node is unaligned there
-    system.parameter("whole_sectors", Request)  # a multiple of 512 bytes at both ends
-    system.parameter("first", Request, sort=Position(Cluster))  # the clusters it touches: first ...
-    system.parameter("end", Request, sort=Position(Cluster))  # ... up to, not including, end
-    system.parameter("cluster_of", Sector, sort=Cluster)
-    system.parameter("gives_up", Request, Cluster)  # a client's discard contains the whole cluster
-    system.parameter("notices", Request, Request)  # r's wait for copies in flight sees q, in 4.2
-    system.parameter("copy_on_read")  # of the secondary disk's node
-    system.parameter("quiesced_checkpoint")
-    system.parameter("drain_on_stop")
-    system.parameter("break_snapshot")  # on-cbw-error: a failed copy breaks the snapshot, not the write
-    system.parameter("protocol_serialises")  # some request is unaligned at the protocol node
+@dataclass(frozen=True)
+class World(Part):
+    """The disks, the job, the requests, and the one step that is not QEMU's."""
 
-    def data(name: str, *indices: Index, internal: bool = False) -> None:
-        sort = Maybe(Request)  # who wrote it
-        system.variable(name, *indices, sort=sort, unset="original data", internal=internal)
+    def declare(self, system: System, parts: Parts) -> None:
+        """Declare the instance's tables, the disks, and where a request is."""
+        own = [kind for part in parts for kind in part.kinds if kind not in KINDS]
+        system.parameter("kind", Request, sort=Enum("Kind", (*KINDS, *dict.fromkeys(own))))
+        system.faults_of(Request, Enum("Fault", FAULTS))
+        system.parameter("stream", Request)  # when it is over the next of its kind may come
+        system.parameter("covers", Request, Sector)  # the request's own range
+        system.parameter("wide", Request, Sector)  # the same, rounded out to the secondary node's alignment
+        system.parameter("protocol_wide", Request, Sector)  # and further to the protocol node's
+        system.parameter("reads", Request, Sector)  # what a guest request reads through the backing chain
+        system.parameter("part", Request, Sector, sort=Int(2))  # which piece of a ragged zero-write
+        system.parameter("parts", Request, sort=Int(3))
+        system.parameter("unaligned", Request)  # at the secondary node: a read-modify-write there
+        system.parameter("protocol_unaligned", Request)  # what of it reaches the protocol node is so there
+        system.parameter("whole_sectors", Request)  # a multiple of 512 bytes at both ends
+        system.parameter("first", Request, sort=Position(Cluster))  # the clusters it touches: first ...
+        system.parameter("end", Request, sort=Position(Cluster))  # ... up to, not including, end
+        system.parameter("cluster_of", Sector, sort=Cluster)
+        system.parameter("gives_up", Request, Cluster)  # a client's discard contains the whole cluster
+        system.parameter("notices", Request, Request)  # r's wait for copies in flight sees q, in 4.2
+        system.parameter("copy_on_read")  # of the secondary disk's node
+        system.parameter("quiesced_checkpoint")
+        system.parameter("drain_on_stop")
+        system.parameter("break_snapshot")  # on-cbw-error: a failed copy breaks the snapshot, not the write
+        system.parameter("protocol_serialises")  # some request is unaligned at the protocol node
 
-    # Where a request is in its program, and what it has looked up: clusters [at, upto) of [at, until).
-    system.variable("pc", Request, sort=Place, initial="idle", internal=True)
-    system.variable("at", Request, sort=Position(Cluster), initial=lambda s, r: s.first[r], internal=True)
-    system.variable("until", Request, sort=Position(Cluster), initial=lambda s, r: s.end[r], internal=True)
-    system.variable("upto", Request, sort=Position(Cluster), initial=lambda s, r: s.end[r], internal=True)
-    system.variable("piece", Request, sort=Int(2), initial=0, internal=True)
-    system.variable("job", sort=Job, initial="running")
-    data("secondary", Sector)
-    data("epoch", Sector)  # the snapshot: the secondary's content at the checkpoint
-    system.variable("in_hidden", Cluster)
-    data("hidden", Sector)
-    system.variable("in_active", Cluster)
-    data("active", Sector)
-    system.variable("done", Cluster)  # the job's done bitmap
-    data("copied", Request, Sector, internal=True)  # buffers
-    data("head_tail", Request, Sector, internal=True)
-    # Ghosts, read by properties only.
-    system.variable("wrong_value", Request)  # a guest read returned another value than the snapshot's
-    system.variable("wrong_fill", Request)  # a guest write filled its cluster with one
-    system.variable("stale_write_back", Request)  # a read-modify-write undid another's write
-    system.variable("use_after_free", Request)  # the job's memory was touched after it was freed
-    system.variable("overtaken", Request)  # by a checkpoint: the guest that asked is no more
+        def data(name: str, *indices: Index, internal: bool = False, called: str = "") -> None:
+            sort = Maybe(Request)  # who wrote it
+            unset = "original data"
+            system.variable(name, *indices, sort=sort, unset=unset, internal=internal, called=called)
 
-    @system.action("stream.next", r=Request, source="the scenario's `stream`")
-    def following(s: State, r: Expr) -> None:
-        """Is followed by the next of its stream."""
-        come_to(s, r, "done", "failed")
-        s.require(s.stream[r], "is of a stream", location=True)
-        s.overtaken[r] = False
-        s.pc[r] = "idle"
+        ends = ("done", "failed")
+        system.program(Request, start="idle", ends=ends, says="not submitted yet", within=(WHOLE,))
+        # What it has looked up: clusters [at, upto) of [at, until).
+        system.variable("at", Request, sort=Position(Cluster), initial=lambda s, r: s.first[r], internal=True)
+        system.variable(
+            "until", Request, sort=Position(Cluster), initial=lambda s, r: s.end[r], internal=True
+        )
+        system.variable("upto", Request, sort=Position(Cluster), initial=lambda s, r: s.end[r], internal=True)
+        system.variable("piece", Request, sort=Int(2), initial=0, internal=True)
+        system.variable("job", sort=Job, initial="running")
+        data("secondary", Sector, called="the secondary disk")
+        data("epoch", Sector, called="the snapshot")  # the secondary's content at the checkpoint
+        system.variable("in_hidden", Cluster)
+        data("hidden", Sector, called="the hidden disk")
+        system.variable("in_active", Cluster)
+        data("active", Sector, called="the active disk")
+        system.variable("done", Cluster)  # the job's done bitmap
+        data("copied", Request, Sector, internal=True)  # buffers
+        data("head_tail", Request, Sector, internal=True)
+        # Ghosts, read by properties only.
+        system.variable("wrong_value", Request)  # a guest read returned another value than the snapshot's
+        system.variable("wrong_fill", Request)  # a guest write filled its cluster with one
+        system.variable("stale_write_back", Request)  # a read-modify-write undid another's write
+        system.variable("use_after_free", Request)  # the job's memory was touched after it was freed
+        system.variable("overtaken", Request)  # by a checkpoint: the guest that asked is no more
 
-    return system
+    def act(self, system: System, parts: Parts) -> None:
+        """Add the return of a stream's request."""
 
+        @system.action("stream.next", r=Request, source="the scenario's `stream`")
+        def following(s: State, r: Expr) -> None:
+            """Is followed by the next of its stream."""
+            s.require_at(r, "done", "failed")
+            s.require(s.stream[r], "is of a stream", location=True)
+            s.overtaken[r] = False
+            s.go(r, "idle")
 
-def at(s: State, r: Expr, *places: str) -> Expr:
-    """Tell whether request r is at one of the places."""
-    first, *others = places
-    here: Expr = s.pc[r] == first
-    for place in others:
-        here = here | (s.pc[r] == place)
-    return here
-
-
-def come_to(s: State, r: Expr, *places: str) -> None:
-    """Require that request r is at one of the places (program order, not synchronisation)."""
-    s.require(at(s, r, *places), "at " + " or ".join(places), location=True)
+    def claims(self, parts: Parts) -> Iterator[Claim]:
+        """Say who is where, with which clusters."""
+        yield claim("who has not begun, or is past its last cluster, is at its first", Request)(
+            lambda s, r: s.within(r, WHOLE).implies(
+                (s.at[r] == s.first[r]) & (s.upto[r] == s.end[r]) & (s.until[r] == s.end[r])
+            )
+        )
+        yield claim("a guest's request stays in its clusters", Request)(
+            lambda s, r: s.within(r, IN_RANGE).implies(
+                own(s, r, s.at[r]) & (s.at[r] < s.until[r]) & (s.until[r] <= s.end[r])
+            )
+        )
+        yield claim("an extent looked up is not empty and lies in what was asked for", Request)(
+            lambda s, r: s.within(r, LOOKED_UP).implies((s.at[r] < s.upto[r]) & (s.upto[r] <= s.until[r]))
+        )
+        yield claim("before a look-up nothing is left of the last one", Request)(
+            lambda s, r: s.within(r, BEFORE_LOOK_UP).implies(s.upto[r] == s.end[r])
+        )
+        yield claim("only what is not mapped in the active disk ends before its request", Request)(
+            lambda s, r: (s.until[r] == s.end[r]) | s.within(r, BELOW_ACTIVE, FILLS)
+        )
+        yield claim("pieces are counted", Request)(
+            lambda s, r: (
+                (s.piece[r] < s.parts[r]) & s.is_at(r, "idle", "done", "failed").implies(s.piece[r] == 0)
+            )
+        )
 
 
 def is_kind(s: State, r: Expr, *kinds: str) -> Expr:
@@ -184,9 +168,28 @@ def is_write(s: State, r: Expr) -> Expr:
     return is_kind(s, r, "nbd-write", "nbd-zero")
 
 
+WRITES = Group("writes", is_write)
+GUESTS = Group("a guest's requests", lambda s, r: is_kind(s, r, "guest-read", "guest-write"))
+GUEST_READS = Group("guest reads", lambda s, r: is_kind(s, r, "guest-read"))
+GUEST_WRITES = Group("guest writes", lambda s, r: is_kind(s, r, "guest-write"))
+CHECKPOINTS = Group("checkpoints", lambda s, r: is_kind(s, r, "checkpoint"))
+STOPS = Group("stops", lambda s, r: is_kind(s, r, "stop"))
+DISCARDS = Group("a client's discards", lambda s, r: is_kind(s, r, "client-discard"))
+
+
 def in_flight(s: State, r: Expr) -> Expr:
     """Tell whether request r is I/O that a drain of the whole chain would wait for."""
-    return ~is_kind(s, r, "checkpoint", "stop") & ~at(s, r, "idle", "done", "failed")
+    return ~is_kind(s, r, "checkpoint", "stop") & ~s.is_at(r, "idle", "done", "failed")
+
+
+def wait_for_in_flight(s: State, when: Expr | None = None) -> None:
+    """Wait until nothing is in flight: a drained section begins (bdrv_drained_begin)."""
+    s.wait_on(DRAIN, Request, lambda q: in_flight(s, q) if when is None else when & in_flight(s, q))
+
+
+def running(s: State) -> Expr:
+    """Tell whether the job is running: after it there is no snapshot to keep."""
+    return s.job == "running"
 
 
 def in_extent(s: State, r: Expr, x: Expr) -> Expr:
@@ -207,8 +210,3 @@ def touch_job(s: State, r: Expr, gone: Expr) -> None:
 def clusters_meet(s: State, r: Expr, q: Expr) -> Expr:
     """Tell whether two requests touch a common cluster."""
     return exists(Cluster, lambda k: (s.first[r] <= k) & (k < s.end[r]) & (s.first[q] <= k) & (k < s.end[q]))
-
-
-def place(name: str) -> Expr:
-    """Return a place by name."""
-    return constant(Place, name)

@@ -13,127 +13,155 @@ Head and tail are read in one step, for the same reason.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from cowpath.model.language.claim import Claim, claim
 from cowpath.model.language.expression import Expr, If, exists, nobody
+from cowpath.model.language.program import Region
 from cowpath.model.language.system import State, System
 from cowpath.model.stack import protocol
+from cowpath.model.stack.part import Part, Parts
+from cowpath.model.stack.secondary import NotifierInside, node_of, settles
 from cowpath.model.stack.tracked import Node
-from cowpath.model.stack.world import Request, Sector, at, come_to, in_extent, is_write, place
+from cowpath.model.stack.world import WHOLE, WRITES, Request, Sector, is_write
+
+HAS_HEAD_AND_TAIL = Region("a write that has read the head and tail of its blocks")
+LEFT_FILTER = Region("a write that has left the filter for the secondary's node")
 
 
-def secondary_node(
-    *, guest_reads_wait: bool = True, lists_unserialised: bool = True, copies_inside: bool = True
-) -> Node:
-    """Return the secondary disk's node. A read is serialising where copy-on-read is on, as it may write.
+@dataclass(frozen=True)
+class Writes(Part):
+    """The steps of a write in the secondary's node.
 
-    A NO_SERIALISING read (the job's own always is; the guest's if not `guest_reads_wait`) neither waits nor
-    copies on read, but is on the list for others to see, unless `lists_unserialised` is off. Where copies
-    are not made inside the write (`copies_inside` off), their reads are ordinary requests.
-    Source: block/io.c bdrv_co_preadv, bdrv_aligned_preadv (2.8).
+    With `NotifierInside` it begins there, and after its last wait is at `notify`, which is left to the
+    notifier; without, it comes from a filter, at `enter`, and goes straight to its data write.
     """
 
-    def copies_on_read(s: State) -> Expr:
-        return s.copy_on_read & guest_reads_wait
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """NBD writes."""
+        return ("nbd-write", "nbd-zero")
 
-    def claims(s: State, r: Expr, x: Expr) -> Expr:
-        written = If(s.unaligned[r], s.wide[r, x], s.covers[r, x])
-        read = If(copies_on_read(s), s.wide[r, x], s.reads[r, x]) & in_extent(s, r, x)
-        if not copies_inside:
-            written = If(copies(s, r), in_extent(s, r, x), written)
-        return If(is_write(s, r), written, read)
+    def declare(self, system: System, parts: Parts) -> None:
+        """Declare where a write is."""
+        node, pc = node_of(parts), system.programs["pc"]
 
-    def serialising(s: State, r: Expr) -> Expr:
-        if copies_inside:
-            return If(is_write(s, r), s.unaligned[r], copies_on_read(s))
-        return If(is_write(s, r) & ~copies(s, r), s.unaligned[r], copies_on_read(s))
+        def place(name: str, says: str, *within: Region) -> None:
+            pc.place(name, says, of=WRITES, within=(WHOLE, LEFT_FILTER, *within))
 
-    def copies(s: State, r: Expr) -> Expr:
-        return at(s, r, "copy-enter", "copy-enter-parked", "copy-read")
+        if not parts.has(NotifierInside):
+            place("enter", "about to enter the secondary's node")
+        place("write-parked", "waiting before its read-modify-write", node.parked)
+        place("rmw", "reading head and tail of its blocks", node.past)
+        place("settle", "about to wait for the last time", node.past, HAS_HEAD_AND_TAIL)
+        place("final-parked", "in its last wait", node.parked)
+        place("write", "writing to the secondary disk", node.past, HAS_HEAD_AND_TAIL)
+        place("written", "back from the secondary disk", node.past, HAS_HEAD_AND_TAIL)
 
-    def meets_read(s: State, r: Expr, q: Expr) -> Expr:
-        # The job's read runs inside q, whose write has an entry of its own, and covers one cluster.
-        meets = exists(Sector, lambda x: claims(s, r, x) & in_extent(s, q, x))
-        return serialising(s, r) & at(s, q, "copy-read") & meets
-
-    nested = meets_read if lists_unserialised and copies_inside else None
-    return Node("secondary", "the secondary", claims, serialising, nested, lists_unserialised)
-
-
-def declare(system: System, node: Node, *, begins: str = "idle", then: str = "notify") -> None:
-    """Add the steps of a write from where it `begins` on; after its last wait it comes to `then`.
-
-    The place `notify` is left to the before-write notifier, which goes on to `write`.
-    """
-    node.wait(
-        system,
-        "write.begin",
-        says="enters the secondary's node, serialising",
-        arrives=lambda s, r: at(s, r, begins) & is_write(s, r) & s.unaligned[r],
-        parked="write-parked",
-        then=lambda s, r: place("rmw"),
-        source="block/io.c bdrv_co_pwritev, mark_request_serialising, 2.8",
-    )
-
-    @system.action("write.rmw", r=Request)
-    def rmw(s: State, r: Expr) -> None:
-        """Reads head and tail of its blocks. Source: block/io.c bdrv_co_pwritev, 2.8"""
-        come_to(s, r, "rmw")
-        protocol.come_through(s, r)
-        for x in s.each(Sector):
-            s.head_tail[r, x] = If(_patched(s, r, x), s.secondary[x], s.head_tail[r, x])
-        s.observe(
-            "reads", Sector, lambda x: _patched(s, r, x), lambda x: s.secondary[x], unset="original data"
+    def act(self, system: System, parts: Parts) -> None:
+        """Add the steps W0 to W6."""
+        node = node_of(parts)
+        begins, then = ("idle", "notify") if parts.has(NotifierInside) else ("enter", "write")
+        node.wait(
+            system,
+            "write.begin",
+            says="enters the secondary's node, serialising",
+            arrives=lambda s, r: s.is_at(r, begins) & is_write(s, r) & s.unaligned[r],
+            parked="write-parked",
+            then=lambda s, r: s.place(r, "rmw"),
+            source="block/io.c bdrv_co_pwritev, mark_request_serialising, 2.8",
         )
-        s.pc[r] = "settle"
-        protocol.come_back(s, r)
 
-    node.wait(
-        system,
-        "write.settle",
-        says="passes the last wait",
-        arrives=lambda s, r: (at(s, r, begins) & is_write(s, r) & ~s.unaligned[r]) | at(s, r, "settle"),
-        parked="final-parked",
-        then=lambda s, r: place(then),
-        source="block/io.c bdrv_aligned_pwritev, 2.8; bdrv_co_write_req_prepare, 3.0",
-    )
+        @system.action("write.rmw", r=Request)
+        def rmw(s: State, r: Expr) -> None:
+            """Reads head and tail of its blocks. Source: block/io.c bdrv_co_pwritev, 2.8"""
+            s.require_at(r, "rmw")
+            protocol.require_transfer_done(s, r)
+            s.read_from("secondary", Sector, lambda x: _patched(s, r, x))
+            for x in s.each(Sector):
+                s.head_tail[r, x] = If(_patched(s, r, x), s.secondary[x], s.head_tail[r, x])
+            s.go(r, "settle")
+            protocol.end_transfer(s, r)
 
-    @system.action("write.data", r=Request)
-    def data(s: State, r: Expr) -> None:
-        """Writes to the secondary disk. Source: block/io.c bdrv_aligned_pwritev, 2.8"""
-        come_to(s, r, "write")
-        protocol.come_through(s, r)
-        s.require(s.fault[r] != "data-write", "the write succeeds", location=True)
-        stale = exists(Sector, lambda x: _adds(s, r, x) & (s.head_tail[r, x] != s.secondary[x]))
-        s.stale_write_back[r] = s.stale_write_back[r] | stale
-        for x in s.each(Sector):
-            own = s.covers[r, x] & (s.part[r, x] == s.piece[r])
-            s.secondary[x] = If(own, r, If(_adds(s, r, x), s.head_tail[r, x], s.secondary[x]))
-            s.head_tail[r, x] = If(_adds(s, r, x), nobody(Request), s.head_tail[r, x])
-        s.pc[r] = "written"
-        protocol.come_back(s, r)
+        node.wait(
+            system,
+            "write.settle",
+            says="passes the last wait",
+            arrives=lambda s, r: (
+                (s.is_at(r, begins) & is_write(s, r) & ~s.unaligned[r]) | s.is_at(r, "settle")
+            ),
+            parked="final-parked",
+            then=lambda s, r: s.place(r, then),
+            source="block/io.c bdrv_aligned_pwritev, 2.8; bdrv_co_write_req_prepare, 3.0",
+        )
 
-    @system.action("write.data-fails", r=Request)
-    def data_fails(s: State, r: Expr) -> None:
-        """Fails to write: an I/O error. Source: block/io.c bdrv_aligned_pwritev, 2.8"""
-        come_to(s, r, "write")
-        protocol.come_through(s, r)
-        s.require(s.fault[r] == "data-write", "the write fails", location=True)
-        _return(s, r, node, "failed")
-        protocol.come_back(s, r)
+        @system.action("write.data", r=Request)
+        def data(s: State, r: Expr) -> None:
+            """Writes to the secondary disk. Source: block/io.c bdrv_aligned_pwritev, 2.8"""
+            s.require_at(r, "write")
+            protocol.require_transfer_done(s, r)
 
-    @system.action("write.next-piece", r=Request)
-    def next_piece(s: State, r: Expr) -> None:
-        """Goes on with its next piece. Source: block/io.c bdrv_co_do_zero_pwritev, 2.8"""
-        come_to(s, r, "written")
-        s.require(s.piece[r] + 1 < s.parts[r], "pieces are left", location=True)
-        s.piece[r] = s.piece[r] + 1
-        s.pc[r] = "settle"
+            def client(x: Expr) -> Expr:
+                return s.covers[r, x] & (s.part[r, x] == s.piece[r])
 
-    @system.action("write.end", r=Request)
-    def end(s: State, r: Expr) -> None:
-        """Completes. Source: block/io.c tracked_request_end, 2.8"""
-        come_to(s, r, "written")
-        s.require(~(s.piece[r] + 1 < s.parts[r]), "no piece is left", location=True)
-        _return(s, r, node, "done")
+            stale = exists(Sector, lambda x: _adds(s, r, x) & (s.head_tail[r, x] != s.secondary[x]))
+            s.write_to(
+                "secondary",
+                Sector,
+                lambda x: client(x) | _adds(s, r, x),
+                lambda x: If(client(x), r, s.head_tail[r, x]),
+                fails="data-write",
+            )
+            s.stale_write_back[r] = s.stale_write_back[r] | stale
+            for x in s.each(Sector):
+                s.head_tail[r, x] = If(_adds(s, r, x), nobody(Request), s.head_tail[r, x])
+            s.go(r, "written")
+            protocol.end_transfer(s, r)
+
+        @system.action("write.data-fails", r=Request)
+        def data_fails(s: State, r: Expr) -> None:
+            """Fails to write: an I/O error. Source: block/io.c bdrv_aligned_pwritev, 2.8"""
+            s.require_at(r, "write")
+            protocol.require_transfer_done(s, r)
+            s.fails("data-write", "the write fails")
+            _return(s, r, node, "failed")
+            protocol.end_transfer(s, r)
+
+        @system.action("write.next-piece", r=Request)
+        def next_piece(s: State, r: Expr) -> None:
+            """Goes on with its next piece. Source: block/io.c bdrv_co_do_zero_pwritev, 2.8"""
+            s.require_at(r, "written")
+            s.require(s.piece[r] + 1 < s.parts[r], "pieces are left", location=True)
+            s.piece[r] = s.piece[r] + 1
+            s.go(r, "settle")
+
+        @system.action("write.end", r=Request)
+        def end(s: State, r: Expr) -> None:
+            """Completes. Source: block/io.c tracked_request_end, 2.8"""
+            s.require_at(r, "written")
+            s.require(~(s.piece[r] + 1 < s.parts[r]), "no piece is left", location=True)
+            _return(s, r, node, "done")
+
+    def claims(self, parts: Parts) -> Iterator[Claim]:
+        """Say that a read-modify-write at the secondary's node undoes nothing, where it keeps its blocks."""
+        if settles(parts):
+            yield claim("head and tail read for a write are what is there still", Request, Sector)(
+                lambda s, r, x: (
+                    s.within(r, HAS_HEAD_AND_TAIL)
+                    & s.unaligned[r]
+                    & s.wide[r, x]
+                    & ~s.covers[r, x]
+                    & ((s.piece[r] < s.part[r, x]) | ((s.piece[r] == s.part[r, x]) & ~s.is_at(r, "written")))
+                ).implies(s.head_tail[r, x] == s.secondary[x])
+            )
+
+    def asserts(self, s: State) -> Iterator[Expr]:
+        """Yield that no serialising write had to wait again after its read-modify-write reads.
+
+        Source: block/io.c bdrv_aligned_pwritev, "assert(!waited || !req->serialising)" (2.8, 28de2dcd88).
+        """
+        yield ~exists(Request, lambda r: s.is_at(r, "final-parked") & s.unaligned[r])
 
 
 def fail(s: State, r: Expr, node: Node) -> None:
@@ -141,16 +169,8 @@ def fail(s: State, r: Expr, node: Node) -> None:
     _return(s, r, node, "failed")
 
 
-def asserts(s: State) -> Expr:
-    """Return that no serialising write had to wait again after its read-modify-write reads.
-
-    Source: block/io.c bdrv_aligned_pwritev, "assert(!waited || !req->serialising)" (2.8, 28de2dcd88).
-    """
-    return ~exists(Request, lambda r: at(s, r, "final-parked") & s.unaligned[r])
-
-
 def _return(s: State, r: Expr, node: Node, result: str) -> None:
-    s.pc[r] = result
+    s.go(r, result)
     s.piece[r] = 0
     for x in s.each(Sector):
         s.head_tail[r, x] = nobody(Request)

@@ -8,7 +8,17 @@ from itertools import pairwise
 from cowpath.model.finite.instance import Instance
 from cowpath.model.finite.reference import Reference, Vector
 from cowpath.model.language.system import System
-from cowpath.model.trace.trace import Path, ReplayError, Trace, TraceState, WaitEdge, follow, setting, waits
+from cowpath.model.trace.trace import (
+    Path,
+    ReplayError,
+    Trace,
+    TraceState,
+    WaitEdge,
+    follow,
+    scene,
+    setting,
+    waits,
+)
 
 
 def replay_lasso(
@@ -50,6 +60,7 @@ def replay_lasso(
         states=tuple(TraceState(reference, state) for state in states),
         setting=setting(reference),
         elements=instance.names,
+        scene=scene(reference),
     )
 
 

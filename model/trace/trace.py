@@ -10,7 +10,7 @@ from functools import cached_property
 from cowpath.model.finite.instance import Instance
 from cowpath.model.finite.reference import Reference, Vector
 from cowpath.model.language.expression import Read
-from cowpath.model.language.system import Action, Property, System
+from cowpath.model.language.system import Action, Property, State, System
 from cowpath.model.trace.conjunct import Fact, failed
 
 Path = Sequence[tuple[Action, tuple[int, ...]]]
@@ -61,7 +61,8 @@ class TraceStep:
     """One step: who did what, by which rule, what changed and what was seen.
 
     `arguments` are the values of all the action's parameters in words, the owner's first. `assigns` names the
-    variables that the rule assigns, whether or not that changes anything.
+    variables that the rule assigns, whether or not that changes anything. `waits_for`: whom the owner begins
+    to wait for by it; "" if it does not park.
     """
 
     number: int
@@ -73,6 +74,7 @@ class TraceStep:
     seen: tuple[Seen, ...]
     arguments: tuple[str, ...]
     assigns: tuple[str, ...]
+    waits_for: str = ""
 
     @property
     def does(self) -> str:
@@ -120,10 +122,50 @@ class TraceState:
         return values
 
     @cached_property
+    def on_lists(self) -> Mapping[str, frozenset[str]]:
+        """Who is on each list that the system says the members of."""
+        reference = self.reference
+        lists = {wait.list.name: wait for action in reference.system.actions for wait in action.waits}
+        found = {}
+        for name, wait in lists.items():
+            if wait.list.member is not None:
+                bound, index = wait.bound, wait.bound.sort
+                member = wait.list.member(State(reference.system, None), bound)
+                found[name] = frozenset(
+                    reference.instance.show(index, i)
+                    for i in range(index.size(reference.instance.sizes))
+                    if reference.value(member, self.state, {bound.number: i})
+                )
+        return found
+
+    def __getstate__(self) -> dict[str, object]:
+        """Put everything in words: what is sent to another process has no model with it."""
+        words = {"values": self.values, "waits": self.waits, "on_lists": self.on_lists}
+        return {"state": self.state, **words}
+
+    @cached_property
     def waits(self) -> tuple[WaitEdge, ...]:
         """The waits of those who are unfinished and cannot move."""
         blocked = _blocked(self.reference, self.state)[1]
         return tuple(dict.fromkeys(edge for _, _, edge in waits(self.reference, self.state, blocked)))
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What pictures of a trace must know of its system.
+
+    `owners`: what they are called. `program`: the variable that says where each is ("" if there is none),
+    with the place where it starts, those where it ends, and all its `places` in words. `disks`: the variables
+    that steps transfer data from or to, in words, and `cells`, the elements by which each is indexed.
+    """
+
+    owners: tuple[str, ...] = ()
+    program: str = ""
+    start: str = ""
+    ends: tuple[str, ...] = ()
+    places: Mapping[str, str] = field(default_factory=dict)
+    disks: Mapping[str, str] = field(default_factory=dict)
+    cells: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -156,6 +198,7 @@ class Trace:
     states: tuple[TraceState, ...] = ()
     setting: Mapping[str, Words] = field(default_factory=dict)
     elements: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    scene: Scene = Scene()
 
     @builtins.property  # `property` is a field here
     def fails(self) -> bool:
@@ -205,6 +248,7 @@ def replay(
         states=tuple(TraceState(reference, each) for each in states),
         setting=setting(reference),
         elements=instance.names,
+        scene=scene(reference),
     )
 
 
@@ -248,7 +292,8 @@ def made(
     names = {p.name: instance.show(p.sort, i) for p, i in zip(action.params, arguments, strict=True)}
     words, says = tuple(names.values()), action.says.format(**names)
     changes, assigns = tuple(_changes(reference, state, after)), tuple(u.variable for u in action.updates)
-    step = TraceStep(number, action.label, says, action.source, words[0], changes, seen, words, assigns)
+    whom = names[action.parks_on.name] if action.parks_on is not None else ""
+    step = TraceStep(number, action.label, says, action.source, words[0], changes, seen, words, assigns, whom)
     return step, after
 
 
@@ -262,6 +307,23 @@ def setting(reference: Reference) -> Mapping[str, Words]:
         }
         for name, parameter in reference.system.parameters.items()
     }
+
+
+def scene(reference: Reference) -> Scene:
+    """Return what pictures must know of the system."""
+    system, names = reference.system, reference.instance.names
+    program = system.program_of(system.owners)
+    transferred = {action.transfer.disk for action in system.actions if action.transfer is not None}
+    disks = [variable for name, variable in system.variables.items() if name in transferred]
+    return Scene(
+        names[system.owners.name],
+        "" if program is None else program.variable,
+        "" if program is None else program.start,
+        () if program is None else program.ends,
+        {} if program is None else {place.name: place.says for place in program.places.values()},
+        {disk.name: disk.called or disk.name for disk in disks},
+        {disk.name: names[disk.indices[0].name] for disk in disks},
+    )
 
 
 def _blocked(reference: Reference, state: Vector) -> tuple[list[int], list[int]]:

@@ -16,15 +16,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cowpath.model.finite.instance import Instance, Table
-from cowpath.model.language.expression import Expr, If, constant, exists, nobody
+from cowpath.model.language.expression import Expr, If, exists, nobody
 from cowpath.model.language.sorts import Enum, Index, Maybe, Position
 from cowpath.model.language.system import State, System
 
 Request = Index("Request", ordered=False)
 Cluster = Index("Cluster", ordered=True)
-Place = Enum(
-    "Place", ("idle", "scan", "loop", "copy", "set-done", "write", "look", "hidden", "secondary", "done")
-)
+PLACES = ("scan", "loop", "copy", "set-done", "write", "look", "hidden", "secondary")
 Serialises = Enum("Serialises", ("no", "yes", "either"))
 
 
@@ -105,7 +103,8 @@ def build() -> System:
     system.parameter("writes", Request)
     system.parameter("serialises", Request, sort=Serialises)
     system.parameter("readers_list")  # readers take a CowRequest, too
-    system.variable("pc", Request, sort=Place, initial=_start)
+    pc = system.program(Request, places=PLACES, ends=("done",))
+    system.begins(pc, _start)
     system.variable("at", Request, sort=Position(Cluster), initial=lambda s, r: s.first[r])
     system.variable("waiting_for", Request, sort=Maybe(Request))
     system.variable("listed", Request)  # its CowRequest is in the list
@@ -125,7 +124,7 @@ def build() -> System:
 
 
 def _start(s: State, r: Expr) -> Expr:
-    idle, scan, look = (constant(Place, name) for name in ("idle", "scan", "look"))
+    idle, scan, look = (s.place(r, name) for name in ("idle", "scan", "look"))
     return If(s.writes[r], idle, If(s.readers_list, scan, look))
 
 
@@ -147,7 +146,7 @@ def _lists(system: System) -> None:
         s.wait_while(Request, lambda q: s.waiting_for[r] == q, on="the list", held="a CowRequest")
         s.require(~exists(Request, lambda q: _overlapping(s, r, q)), "none is in the way")
         s.listed[r] = True
-        s.pc[r] = If(s.writes[r], constant(Place, "loop"), constant(Place, "look"))
+        s.pc[r] = If(s.writes[r], s.place(r, "loop"), "look")
 
 
 def _overlapping(s: State, r: Expr, q: Expr) -> Expr:

@@ -22,6 +22,7 @@ from pathlib import Path
 
 from cowpath.conformance.monitor.monitor import judge
 from cowpath.conformance.monitor.oracle import Oracle
+from cowpath.conformance.pairs import PAIRS
 from cowpath.conformance.runs.workload import Workload
 from cowpath.conformance.scheduler.kernel import Kernel, Strategy, Substrate
 from cowpath.conformance.scheduler.schedule import Replay, Schedule
@@ -53,12 +54,12 @@ def ours() -> None:
     cases: dict[str, Callable[[], object]] = {"sum(range(10_000))": lambda: sum(range(10_000))}
     substrates: tuple[type[Substrate], ...] = (Greenlets, PooledThreads)
     for substrate in substrates:
-        workload = Workload(DESIGN, find(SCENARIO), Kernel(substrate()))
+        workload = Workload(PAIRS[DESIGN], find(SCENARIO), Kernel(substrate()))
         strategies: list[Strategy] = [RandomWalk(1), PCT(1), UniformRandomWalk(1), POS(1), DPOR()]
         for strategy in strategies:
             name = f"{substrate.__name__:<13} {type(strategy).__name__}"
             cases[name] = partial(workload.run, strategy)
-    workload = Workload(DESIGN, find(SCENARIO), Kernel(Greenlets()))
+    workload = Workload(PAIRS[DESIGN], find(SCENARIO), Kernel(Greenlets()))
     oracle, walk = Oracle(MODELS[DESIGN], find(SCENARIO)), RandomWalk(1)
     for _ in range(2000):  # most of what the monitor works out it has worked out by then
         judge(oracle, workload.run(walk).log)
@@ -71,7 +72,9 @@ def ours() -> None:
 
 def tokens(runs: int = 20, times: int = 1000) -> None:
     """Replay the tokens of some runs again and again, on both substrates in turn."""
-    one, other = (Workload(DESIGN, find(SCENARIO), Kernel(made())) for made in (Greenlets, PooledThreads))
+    one, other = (
+        Workload(PAIRS[DESIGN], find(SCENARIO), Kernel(made())) for made in (Greenlets, PooledThreads)
+    )
     strategy, same = POS(7), 0
     for _ in range(runs):
         run = one.run(strategy)

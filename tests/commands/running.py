@@ -26,6 +26,7 @@ PATIENCE = 120.0  # seconds until a process that hangs fails its test
 
 SMALL = """\
 name = "a small one of my own"
+unit = "sectors"
 sectors = 4
 cluster = 4
 
@@ -41,7 +42,7 @@ kind = "nbd-write"
 at = [1, 1]
 """
 # Aligned requests only, so that nothing falls; and far more states than anyone waits for.
-LONG = 'name = "long"\nsectors = 4\ncluster = 2\n' + "".join(
+LONG = 'name = "long"\nunit = "sectors"\nsectors = 4\ncluster = 2\n' + "".join(
     f'[[request]]\nkind = "{kind}"\nat = {extent}\n'
     for extent in ([0, 3], [1, 3], [0, 2], [1, 1], [0, 4])
     for kind in ("nbd-write", "guest-read")

@@ -8,7 +8,7 @@ import pytest
 
 from cowpath.model.designs import DESIGNS
 from cowpath.model.scenarios import bundled
-from cowpath.model.stack.properties import MEANING
+from cowpath.model.scenarios.vocabulary import PROPERTIES
 from tests.commands.running import SMALL, run
 
 
@@ -16,7 +16,7 @@ from tests.commands.running import SMALL, run
 def bad_files(tmp_path: Path) -> Path:
     (tmp_path / "folder.toml").mkdir()
     (tmp_path / "binary.toml").write_bytes(bytes(range(256)))
-    (tmp_path / "syntax.toml").write_text('name = "x"\nsectors = 4\ncluster 2\n')
+    (tmp_path / "syntax.toml").write_text('name = "x"\nunit = "sectors"\nsectors = 4\ncluster 2\n')
     (tmp_path / "key.toml").write_text("clutser = 4\n" + SMALL)
     (tmp_path / "range.toml").write_text(SMALL.replace("[1, 1]", "[3, 4]"))
     (tmp_path / "kind.toml").write_text(SMALL.replace("nbd-write", "nbd-wrote"))
@@ -44,8 +44,8 @@ BAD_INPUT = [
         ["unknown scenario 'unaligned-writ' (did you mean 'unaligned-write'?)", "copy-on-read"],
     ),
     ("scenarios nonsense", ["unknown scenario 'nonsense'", *(s.slug for s in bundled())]),
-    ("check --property deadlok", ["--property", "deadlok", *MEANING]),
-    ("trace rfc-2016 --scenario race --property nonsense", ["--property", "nonsense", *MEANING]),
+    ("check --property deadlok", ["--property", "deadlok", *PROPERTIES]),
+    ("trace rfc-2016 --scenario race --property nonsense", ["--property", "nonsense", *PROPERTIES]),
     ("check --engine nump", ["--engine", "nump", "python", "numpy"]),
     ("trace rfc-2016 --scenario race --format svgg", ["--format", "svgg", "text", "json"]),
     ("check --nonsense", ["--nonsense"]),
@@ -54,8 +54,8 @@ BAD_INPUT = [
     ("check --scenario missing.toml", ["missing.toml: ", "No such file"]),
     ("check --scenario folder.toml", ["folder.toml: ", "Is a directory"]),
     ("check --scenario binary.toml", ["binary.toml: ", "not UTF-8"]),
-    ("check --scenario syntax.toml", ["syntax.toml: ", "not valid TOML", "line 3"]),
-    ("scenarios syntax.toml", ["syntax.toml: ", "not valid TOML", "line 3"]),
+    ("check --scenario syntax.toml", ["syntax.toml: ", "not valid TOML", "line 4"]),
+    ("scenarios syntax.toml", ["syntax.toml: ", "not valid TOML", "line 4"]),
     ("check --scenario key.toml", ["key.toml: clutser: unknown key (did you mean 'cluster'?)"]),
     (
         "check --scenario range.toml",

@@ -94,7 +94,7 @@ def {name}(s, r):
 RFC = DESIGNS["rfc-repaired"]
 DESIGN = replace(
     RFC, name="mine", build=lambda: replace(RFC.system, name="mine"),
-    argument=replace(RFC.argument, invariants=(claim("nobody finishes", Request)({name}),)),
+    argument=replace(RFC.proof, invariants=(claim("nobody finishes", Request)({name}),)),
 )
 """
 

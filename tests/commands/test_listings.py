@@ -30,8 +30,8 @@ def test_one_design_is_shown_with_its_sources_changes_and_steps(cowpath: Callabl
     repaired = DESIGNS["rfc-repaired"]
     before, _, steps = ran.out.partition("\nSteps")
     history = " ".join(before.split())
-    for number, (change, falls) in enumerate(repaired.changes, 1):
-        assert f"{number}. {change}; without it {falls}" in history
+    for number, change in enumerate(repaired.changes, 1):
+        assert f"{number}. {change.does}; without it {change.falls}" in history
     for number, source in enumerate(repaired.sources, 1):
         assert f"{number}. {source}" in history
     shown = [line.split()[0] for line in steps.splitlines() if line[:1].strip()]

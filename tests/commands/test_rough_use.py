@@ -14,7 +14,7 @@ from cowpath.model.bench.check import check
 from cowpath.model.designs import DESIGNS, Case
 from cowpath.model.render.text import render
 from cowpath.model.scenarios import loads
-from cowpath.model.stack.properties import MEANING
+from cowpath.model.scenarios.vocabulary import PROPERTIES
 from tests.commands.running import LONG, SMALL, Ran, run
 
 TRACE = ("trace", "rfc-2016", "--scenario", "unaligned-write")
@@ -198,7 +198,7 @@ def test_a_long_name_does_not_widen_a_trace() -> None:
     scenario = loads(small("a word " * 20), "s")
     trace = check(Case(DESIGNS["rfc-2016"], scenario)).properties["deadlock"].trace
     assert trace is not None
-    assert max(map(len, render(trace, MEANING["deadlock"]).splitlines())) <= 100
+    assert max(map(len, render(trace, PROPERTIES["deadlock"]).splitlines())) <= 100
 
 
 def test_a_cell_of_many_ranges_does_not_widen_a_trace() -> None:
@@ -212,4 +212,4 @@ def test_a_cell_of_many_ranges_does_not_widen_a_trace() -> None:
         .trace
     )
     assert trace is not None
-    assert max(map(len, render(trace, MEANING["snapshot"]).splitlines())) <= 100
+    assert max(map(len, render(trace, PROPERTIES["snapshot"]).splitlines())) <= 100

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from cowpath.conformance.campaign.replay import confirm
+from cowpath.conformance.pairs import PAIRS
 from cowpath.conformance.runs.log import ORIGINAL
 from cowpath.conformance.runs.workload import Workload
 from cowpath.conformance.scheduler.kernel import Kernel
@@ -57,7 +58,7 @@ def test_the_labels_of_the_steps_are_the_models(design: str) -> None:
     known = {action.label for action in DESIGNS[design].system.actions}
     expected = known - NEVER - NEVER_IN.get(design, set())
     seen: set[str] = set()
-    workloads = [Workload(design, find(slug), Kernel(Greenlets())) for slug in _fitting(design)]
+    workloads = [Workload(PAIRS[design], find(slug), Kernel(Greenlets())) for slug in _fitting(design)]
     for seed in range(400):
         for workload in workloads:
             seen |= {event.label for event in workload.run(RandomWalk(seed)).events}
@@ -76,7 +77,7 @@ def test_every_counterexample_happens_on_real_threads(design: str) -> None:
         for outcome in check(Case(DESIGNS[design], scenario)).properties.values():
             if outcome.trace is not None:
                 for substrate in (Greenlets(), PooledThreads()):
-                    workload = Workload(design, scenario, Kernel(substrate))
+                    workload = Workload(PAIRS[design], scenario, Kernel(substrate))
                     confirmation = confirm(outcome.trace, workload)
                     workload.close()
                     assert confirmation.departure is None, (slug, outcome.trace.property)
@@ -92,7 +93,7 @@ def deadlock() -> Trace:
 
 
 def test_the_rfcs_deadlock_is_the_models_cycle_in_its_words(deadlock: Trace) -> None:
-    run = confirm(deadlock, Workload("rfc-2016", find("unaligned-write"), Kernel(PooledThreads()))).run
+    run = confirm(deadlock, Workload(PAIRS["rfc-2016"], find("unaligned-write"), Kernel(PooledThreads()))).run
     assert run.cycle == deadlock.cycle
     assert run.reason == (
         "guest-read 0 holds CowRequest [0, 65536), waits for nbd-write 1 on the secondary's tracked list; "
@@ -118,7 +119,7 @@ def test_a_trace_says_on_which_of_two_a_request_parks(holder: int) -> None:
         state = reference.apply(each.action, each.arguments, state)
     trace = replay(system, instance, scenario.name, "", path)
     assert trace.steps[-1].arguments == ("nbd-write 2", f"guest-read {holder}")
-    workload = Workload("fleecing-4.0", scenario, Kernel(Greenlets()))
+    workload = Workload(PAIRS["fleecing-4.0"], scenario, Kernel(Greenlets()))
     confirmed = confirm(trace, workload)
     workload.close()
     assert confirmed.departure is None
@@ -134,7 +135,7 @@ def _altered(trace: Trace, number: int, **changes: Any) -> Trace:
 
 def test_a_trace_that_is_not_what_happens_is_refused(deadlock: Trace) -> None:
     def departure(trace: Trace, design: str = "rfc-2016", scenario: str = "unaligned-write") -> str | None:
-        return confirm(trace, Workload(design, find(scenario), Kernel(Greenlets()))).departure
+        return confirm(trace, Workload(PAIRS[design], find(scenario), Kernel(Greenlets()))).departure
 
     assert departure(deadlock) is None
     assert departure(_altered(deadlock, 3, action="read.hidden")) == (
@@ -157,7 +158,7 @@ def test_a_trace_that_is_not_what_happens_is_refused(deadlock: Trace) -> None:
 def test_the_race_returns_new_data_on_real_threads() -> None:
     trace = check(Case(DESIGNS["unserialised"], find("race"))).properties["snapshot"].trace
     assert trace is not None
-    run = confirm(trace, Workload("unserialised", find("race"), Kernel(PooledThreads()))).run
+    run = confirm(trace, Workload(PAIRS["unserialised"], find("race"), Kernel(PooledThreads()))).run
     data = run.results["guest-read 0"]
     assert data == bytes([ORIGINAL]) * 512 + bytes([2]) * 512 + bytes([ORIGINAL]) * 3072
 
@@ -166,14 +167,14 @@ def test_the_bug_of_4_2_is_in_the_second_cluster_only() -> None:
     """The wait for copies in flight takes an end and is given a length; see the model's `notices`."""
     wrong = {}
     for design in ("block-copy-4.2", "block-copy-5.0"):
-        workload = Workload(design, find("second-cluster"), Kernel(Greenlets()))
+        workload = Workload(PAIRS[design], find("second-cluster"), Kernel(Greenlets()))
         reads = [workload.run(RandomWalk(seed)).results["guest-read 2"] for seed in range(200)]
         wrong[design] = sum(data != b"\xff" * 1024 for data in reads)
     assert wrong["block-copy-4.2"] > 0 == wrong["block-copy-5.0"]
 
 
 def test_faults_are_those_of_the_scenario() -> None:
-    workload = Workload("rfc-2016", find("failing-copies"), Kernel(Greenlets()))
+    workload = Workload(PAIRS["rfc-2016"], find("failing-copies"), Kernel(Greenlets()))
     errors = set()
     for seed in range(50):
         results = workload.run(RandomWalk(seed)).results
@@ -187,18 +188,18 @@ def test_faults_are_those_of_the_scenario() -> None:
 @pytest.mark.parametrize("slug", ["write-among-reads", "client-discard"])
 def test_what_threads_do_not_run_is_refused(slug: str) -> None:
     with pytest.raises(ScenarioError, match="is for the model alone"):
-        Workload("copy-before-write-7.0", find(slug), Kernel(Greenlets()))
+        Workload(PAIRS["copy-before-write-7.0"], find(slug), Kernel(Greenlets()))
 
 
 def test_what_a_design_lacks_is_refused() -> None:
     with pytest.raises(ScenarioError, match="has no stop"):
-        Workload("copy-before-write-7.0", find("stop"), Kernel(Greenlets()))
+        Workload(PAIRS["copy-before-write-7.0"], find("stop"), Kernel(Greenlets()))
 
 
 def test_a_closed_workload_leaves_no_file_open() -> None:
     before = len(os.listdir("/proc/self/fd"))
     for _ in range(3):
-        workload = Workload("rfc-2016", find("race"), Kernel(Greenlets()))
+        workload = Workload(PAIRS["rfc-2016"], find("race"), Kernel(Greenlets()))
         workload.run(RandomWalk(1))
         workload.close()
     assert len(os.listdir("/proc/self/fd")) == before

@@ -53,7 +53,10 @@ def test_what_holds_has_nothing_to_replay() -> None:
 
 
 BAD = {
-    "no such design": (("rfc-2017", "--scenario", "race"), "'rfc-2017' is not one of "),
+    "no such design": (
+        ("rfc-2017", "--scenario", "race"),
+        "unknown design 'rfc-2017' (did you mean 'rfc-2016'?)",
+    ),
     "no such scenario": (("rfc-2016", "--scenario", "rac"), "unknown scenario 'rac'"),
     "no scenario": (("rfc-2016",), "Missing option '--scenario'"),
     "not for this design": (("copy-before-write-7.0", "--scenario", "stop"), "has no stop"),

@@ -13,6 +13,7 @@ import pytest
 from cowpath.command_line import run
 from cowpath.conformance.campaign.alarm import CanaryError
 from cowpath.conformance.campaign.conform import Plan, conform
+from cowpath.conformance.pairs import PAIRS
 from cowpath.conformance.runs.log import Sight
 from cowpath.conformance.runs.log_file import Header, LogError, read, write
 from cowpath.conformance.runs.stress import Stress
@@ -87,7 +88,7 @@ def test_free_threads_are_a_strategy(cowpath: Command) -> None:
 
 
 def test_a_canary_that_lives_voids_the_campaign(monkeypatch: pytest.MonkeyPatch) -> None:
-    plan = Plan(("rfc-2016",), (find("race"),), None, ("portfolio",), 10, Sight.WHITE)
+    plan = Plan((PAIRS["rfc-2016"],), (find("race"),), None, ("portfolio",), 10, Sight.WHITE)
     assert [outcome.verdict for outcome in conform(plan)] == [Verdict.HOLDS]
     monkeypatch.setattr("cowpath.conformance.campaign.conform.CANARY", ("rfc-2016", "rfc-2016", "race"))
     with pytest.raises(CanaryError, match="the canary lives: rfc-2016 was not refused as rfc-2016"):
@@ -95,7 +96,8 @@ def test_a_canary_that_lives_voids_the_campaign(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_an_interrupted_campaign_says_what_it_knows() -> None:
-    plan = Plan(("rfc-2016", "rfc-repaired"), (find("race"),), None, ("portfolio",), 500, Sight.WHITE)
+    both = (PAIRS["rfc-2016"], PAIRS["rfc-repaired"])
+    plan = Plan(both, (find("race"),), None, ("portfolio",), 500, Sight.WHITE)
 
     def interrupt(progress: Any) -> None:
         if progress.schedules:
@@ -111,7 +113,7 @@ BAD = {
     "no such judge": (("conform", "--as", "rfc-2017"), "unknown design 'rfc-2017'"),
     "no such scenario": (("conform", "--scenario", "rac"), "unknown scenario 'rac'"),
     "nothing fits": (("conform", "rfc-2016", "--scenario", "client-discard"), "no scenario given fits"),
-    "no such log": (("validate", "nowhere.ndjson"), "nowhere.ndjson: No such file or directory"),
+    "no such log": (("validate", "nowhere.ndjson"), "nowhere.ndjson: cannot read a log: No such file"),
 }
 
 
@@ -138,7 +140,7 @@ def test_a_scenario_comes_back_as_it_was(scenario: Any) -> None:
 
 
 def a_log(sight: Sight, slug: str = "race", free: bool = False) -> str:
-    workload = Workload("rfc-2016", find(slug), Kernel(Greenlets()))
+    workload = Workload(PAIRS["rfc-2016"], find(slug), Kernel(Greenlets()))
     log = (Stress(workload, 1).run() if free else workload.run(Portfolio(3))).log
     workload.close()
     return write(Header(find(slug), "rfc-2016", sight), log)

@@ -8,6 +8,7 @@ import pytest
 
 from cowpath.conformance.monitor.monitor import judge
 from cowpath.conformance.monitor.oracle import Oracle
+from cowpath.conformance.pairs import PAIRS
 from cowpath.conformance.runs.epilogue import epilogue
 from cowpath.conformance.runs.log import ORIGINAL, Sight
 from cowpath.conformance.runs.stress import Stress
@@ -22,7 +23,9 @@ from cowpath.model.scenarios.scenario import MOST_REQUESTS
 
 
 def workload(design: str, scenario: str) -> Workload:
-    return Workload(design, find(scenario), Kernel(Greenlets()), epilogue(find(scenario), DESIGNS[design]))
+    return Workload(
+        PAIRS[design], find(scenario), Kernel(Greenlets()), epilogue(find(scenario), DESIGNS[design])
+    )
 
 
 def test_all_that_was_touched_is_read_as_the_snapshot_and_then_as_the_secondary_disk_is() -> None:
@@ -48,7 +51,7 @@ def test_what_lies_between_is_not_read() -> None:
 
 @pytest.mark.parametrize("name", STRATEGIES)
 def test_it_comes_last_and_the_schedule_is_the_same_without_it(name: str) -> None:
-    plain = Workload("rfc-repaired", find("checkpoint"), Kernel(Greenlets()))
+    plain = Workload(PAIRS["rfc-repaired"], find("checkpoint"), Kernel(Greenlets()))
     with_epilogue = workload("rfc-repaired", "checkpoint")
     one, other = STRATEGIES[name](3), STRATEGIES[name](3)
     requests = len(plain.scenario.requests)

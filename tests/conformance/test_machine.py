@@ -16,7 +16,9 @@ from hypothesis.stateful import run_state_machine_as_test as run_machine
 
 from cowpath.conformance.campaign.alarm import examine
 from cowpath.conformance.monitor.monitor import Monitor
-from cowpath.conformance.monitor.oracle import Move, Oracle
+from cowpath.conformance.monitor.oracle import Oracle
+from cowpath.conformance.monitor.view import Move
+from cowpath.conformance.pairs import PAIRS
 from cowpath.conformance.runs.workload import Workload
 from cowpath.conformance.scheduler.kernel import Kernel, Strategy, Task
 from cowpath.conformance.scheduler.schedule import Replay, Schedule
@@ -40,7 +42,7 @@ SAVED = json.loads(Path(__file__).with_name("tokens.json").read_text())
 @pytest.mark.parametrize("saved", SAVED, ids=lambda saved: f"{saved['design']}, {saved['scenario']}")
 def test_what_was_refused_once_is_refused_again(saved: dict[str, str]) -> None:
     scenario = find(saved["scenario"])
-    workload = Workload(saved["design"], scenario, Kernel(Greenlets()))
+    workload = Workload(PAIRS[saved["design"]], scenario, Kernel(Greenlets()))
     run = workload.run(Replay(Schedule.parse(saved["token"])))
     workload.close()
     assert examine(Oracle(DESIGNS[saved["design"]], scenario), run) is None
@@ -68,6 +70,7 @@ def scenarios(draw: st.DrawFn, *, filters: bool) -> Scenario:
     return from_document(
         {
             "name": "drawn",
+            "unit": "sectors",
             "sectors": sectors,
             "cluster": cluster,
             "secondary": {
@@ -92,7 +95,7 @@ def scenarios(draw: st.DrawFn, *, filters: bool) -> Scenario:
 def test_drawn_workloads_are_explained(design: str, data: st.DataObject) -> None:
     try:
         scenario = data.draw(scenarios(filters=design in ("block-copy-4.2", "block-copy-5.0")))
-        workload = Workload(design, scenario, Kernel(Greenlets()))
+        workload = Workload(PAIRS[design], scenario, Kernel(Greenlets()))
     except ScenarioError:  # the design has no place for a request of it
         return
     oracle, strategy = Oracle(DESIGNS[design], scenario), Portfolio(data.draw(st.integers(0, 1000)))
@@ -143,7 +146,7 @@ class Walk(RuleBasedStateMachine):
 
     def run_all(self) -> None:
         """Run on a stack of its own, where the substrate takes root; None for a question ends it."""
-        self.workload = Workload(self.design, find(self.slug), Kernel(Greenlets()))
+        self.workload = Workload(PAIRS[self.design], find(self.slug), Kernel(Greenlets()))
         self.run = self.workload.run(self.strategy)
 
     def watch(self) -> None:
@@ -165,7 +168,7 @@ class Walk(RuleBasedStateMachine):
 
     def step(self, label: str, choice: int) -> None:
         assert self.question is not None
-        moves = [move for move in self.offered() if move.label == label]
+        moves = [move for move in self.offered() if move.action.label == label]
         owner = moves[choice % len(moves)].owner
         self.answer([task.index for task in self.question[1]].index(owner))
 
@@ -190,7 +193,7 @@ def walk(design: str, slug: str) -> type[Walk]:
         def body(self: Walk, choice: int) -> None:
             self.step(label, choice)
 
-        enabled = precondition(lambda self: any(move.label == label for move in self.offered()))
+        enabled = precondition(lambda self: any(move.action.label == label for move in self.offered()))
         body.__name__ = label.replace(".", "_").replace("-", "_")
         return enabled(rule(choice=st.integers(0, 3))(body))
 

@@ -12,6 +12,7 @@ from cowpath.conformance.campaign.columns import draw
 from cowpath.conformance.monitor import explain
 from cowpath.conformance.monitor.monitor import Monitor, judge
 from cowpath.conformance.monitor.oracle import Oracle
+from cowpath.conformance.pairs import PAIRS
 from cowpath.conformance.runs.log import Event, Sight
 from cowpath.conformance.runs.stress import Stress
 from cowpath.conformance.runs.workload import Workload
@@ -39,7 +40,7 @@ def find_first(
     design: str, model: str, slug: str, sight: Sight, strategy: Strategy | None = None
 ) -> tuple[Oracle, Finding | None]:
     oracle = Oracle(DESIGNS[model], find(slug), sight)
-    workload, strategy = Workload(design, find(slug), Kernel(Greenlets())), strategy or Portfolio(1)
+    workload, strategy = Workload(PAIRS[design], find(slug), Kernel(Greenlets())), strategy or Portfolio(1)
     try:
         for _ in range(400):
             if strategy.exhausted:
@@ -56,7 +57,7 @@ def find_first(
 def test_every_design_is_explained_by_its_own_model(design: str) -> None:
     for slug in fitting(design):
         oracle = Oracle(DESIGNS[design], find(slug))
-        workload, strategy = Workload(design, find(slug), Kernel(Greenlets())), Portfolio(1)
+        workload, strategy = Workload(PAIRS[design], find(slug), Kernel(Greenlets())), Portfolio(1)
         for number in range(8):
             assert examine(oracle, workload.run(strategy)) is None, (slug, number)
         workload.close()
@@ -100,7 +101,7 @@ def test_all_outcomes_of_a_design_with_less_sight_are_the_models() -> None:
 
 @pytest.fixture
 def log() -> list[Event]:
-    workload = Workload("rfc-2016", find("race"), Kernel(Greenlets()))
+    workload = Workload(PAIRS["rfc-2016"], find("race"), Kernel(Greenlets()))
     run = workload.run(Portfolio(3))
     workload.close()
     return list(run.log)
@@ -177,7 +178,7 @@ def test_a_deadlock_and_a_crash_must_be_the_models(log: list[Event]) -> None:
 
 
 def test_an_assertion_that_falls_in_the_model_must_in_the_run() -> None:
-    workload, strategy = Workload("rfc-2016", find("neighbours"), Kernel(Greenlets())), Portfolio(1)
+    workload, strategy = Workload(PAIRS["rfc-2016"], find("neighbours"), Kernel(Greenlets())), Portfolio(1)
     for _ in range(200):
         run = workload.run(strategy)
         if run.failure is not None and run.log[-1].kind == "crash":
@@ -194,7 +195,7 @@ def test_an_assertion_that_falls_in_the_model_must_in_the_run() -> None:
 
 def test_a_transfer_may_take_effect_at_any_moment_while_it_lasts() -> None:
     """A read returns what is written, by what its log tells, only afterwards."""
-    workload = Workload("unserialised", find("race"), Kernel(Greenlets()))
+    workload = Workload(PAIRS["unserialised"], find("race"), Kernel(Greenlets()))
     strategy = DPOR()
     while True:
         log = list(workload.run(strategy).log)
@@ -217,7 +218,7 @@ def test_a_transfer_may_take_effect_at_any_moment_while_it_lasts() -> None:
 @pytest.mark.parametrize("design", ["rfc-2016", "fleecing-4.0", "block-copy-5.0", "copy-before-write-7.0"])
 def test_free_threads_are_explained(design: str) -> None:
     for slug in ("unaligned-write", "two-by-two", "failing-copies"):
-        workload = Workload(design, find(slug), Kernel(Greenlets()))
+        workload = Workload(PAIRS[design], find(slug), Kernel(Greenlets()))
         oracle, stress = Oracle(DESIGNS[design], find(slug)), Stress(workload, 1)
         for _ in range(15):
             assert examine(oracle, stress.run()) is None
@@ -225,7 +226,7 @@ def test_free_threads_are_explained(design: str) -> None:
 
 
 def test_free_threads_of_another_design_are_refused() -> None:
-    workload = Workload("unserialised", find("two-readers"), Kernel(Greenlets()))
+    workload = Workload(PAIRS["unserialised"], find("two-readers"), Kernel(Greenlets()))
     oracle, stress = Oracle(DESIGNS["rfc-repaired"], find("two-readers")), Stress(workload, 1)
     assert any(examine(oracle, stress.run()) for _ in range(50))
     workload.close()

@@ -22,6 +22,7 @@ from cowpath.conformance.mutants import hunt
 from cowpath.conformance.mutants.catalogue import CANARY, MUTANTS, scenario_of
 from cowpath.conformance.mutants.hunt import Outcome, Plan, hunt_all, mutated
 from cowpath.conformance.mutants.mutant import SIGHTS, ModelMutant, Mutant, StackMutant
+from cowpath.conformance.pairs import PAIRS
 from cowpath.conformance.runs.log import Sight
 from cowpath.conformance.runs.workload import Workload
 from cowpath.conformance.scheduler.kernel import Kernel
@@ -87,7 +88,7 @@ def test_every_kill_is_saved() -> None:
 def test_the_saved_schedule_kills_and_the_sound_one_survives_it(name: str) -> None:
     mutant, schedule = named(name), Schedule.parse(SAVED[name])
     scenario = scenario_of(mutant)
-    workload = Workload(mutant.design, scenario, Kernel(Greenlets()))
+    workload = Workload(PAIRS[mutant.design], scenario, Kernel(Greenlets()))
     sound = Oracle(DESIGNS[mutant.design], scenario)
     assert len(schedule.deviations) <= 5
     if isinstance(mutant, ModelMutant):

@@ -6,6 +6,7 @@ import statistics
 
 import pytest
 
+from cowpath.conformance.pairs import PAIRS
 from cowpath.conformance.runs.log import ORIGINAL
 from cowpath.conformance.runs.workload import Run, Workload
 from cowpath.conformance.scheduler.kernel import Kernel, Strategy
@@ -50,7 +51,7 @@ def reduced(workload: Workload, seed: int) -> Reduced[Run]:
 
 @pytest.mark.parametrize(("design", "scenario"), CASES)
 def test_a_random_failure_keeps_five_deviations_or_fewer(design: str, scenario: str) -> None:
-    workload = Workload(design, find(scenario), Kernel(Greenlets()))
+    workload = Workload(PAIRS[design], find(scenario), Kernel(Greenlets()))
     found = [reduced(workload, seed) for seed in range(20)]
     assert all(each.minimal for each in found)
     assert max(len(each.deviations) for each in found) <= 5
@@ -59,7 +60,7 @@ def test_a_random_failure_keeps_five_deviations_or_fewer(design: str, scenario: 
 
 
 def test_what_is_left_replays_by_its_token_and_needs_each_deviation() -> None:
-    workload = Workload("unserialised", find("two-by-two"), Kernel(Greenlets()))
+    workload = Workload(PAIRS["unserialised"], find("two-by-two"), Kernel(Greenlets()))
     found = reduced(workload, 1)
     token = str(found.run.schedule)
     again = workload.run(Replay(Schedule.parse(token)))
@@ -71,7 +72,7 @@ def test_what_is_left_replays_by_its_token_and_needs_each_deviation() -> None:
 
 
 def test_the_limit_on_runs_is_kept() -> None:
-    workload = Workload("unserialised", find("two-by-two"), Kernel(Greenlets()))
+    workload = Workload(PAIRS["unserialised"], find("two-by-two"), Kernel(Greenlets()))
     first = failing(workload, RandomWalk(1))
     runs = 0
 
@@ -87,7 +88,7 @@ def test_the_limit_on_runs_is_kept() -> None:
 
 
 def test_what_fails_by_default_has_no_deviation_left() -> None:
-    workload = Workload("rfc-2016", find("race"), Kernel(Greenlets()))
+    workload = Workload(PAIRS["rfc-2016"], find("race"), Kernel(Greenlets()))
     found = reduce(workload.run(RandomWalk(3)), workload.run)
     assert (found.deviations, found.minimal) == ({}, True)
     workload.close()

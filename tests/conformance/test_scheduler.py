@@ -9,6 +9,7 @@ from functools import partial
 
 import pytest
 
+from cowpath.conformance.pairs import PAIRS
 from cowpath.conformance.runs.workload import Workload
 from cowpath.conformance.scheduler.kernel import Failure, Kernel, Substrate
 from cowpath.conformance.scheduler.schedule import Replay, ReplayError, Schedule
@@ -188,7 +189,7 @@ def test_a_task_may_start_others_and_wait_for_their_end(substrate: MakeSubstrate
 
 def test_both_substrates_make_the_same_run_of_the_same_choices() -> None:
     scenario = find("two-by-two")
-    one, other = (Workload("rfc-2016", scenario, Kernel(make())) for make in SUBSTRATES)
+    one, other = (Workload(PAIRS["rfc-2016"], scenario, Kernel(make())) for make in SUBSTRATES)
     for seed in range(30):
         a, b = one.run(RandomWalk(seed)), other.run(RandomWalk(seed))
         assert a.events == b.events
@@ -201,8 +202,8 @@ STRATEGIES = [RandomWalk, PCT, POS, UniformRandomWalk]
 @pytest.mark.parametrize("strategy", STRATEGIES)
 @pytest.mark.parametrize("substrate", SUBSTRATES)
 def test_a_token_replays_its_run(strategy: type[RandomWalk], substrate: MakeSubstrate) -> None:
-    workload = Workload("rfc-2016", find("unaligned-write"), Kernel(Greenlets()))
-    again = Workload("rfc-2016", find("unaligned-write"), Kernel(substrate()))
+    workload = Workload(PAIRS["rfc-2016"], find("unaligned-write"), Kernel(Greenlets()))
+    again = Workload(PAIRS["rfc-2016"], find("unaligned-write"), Kernel(substrate()))
     made = strategy(1)
     for _ in range(25):
         run = workload.run(made)
@@ -215,8 +216,8 @@ def test_a_token_replays_its_run(strategy: type[RandomWalk], substrate: MakeSubs
 
 
 def test_a_token_of_another_run_is_an_error_at_the_decision_that_differs() -> None:
-    workload = Workload("rfc-2016", find("two-by-two"), Kernel(Greenlets()))
-    other = Workload("fleecing-4.0", find("two-by-two"), Kernel(Greenlets()))
+    workload = Workload(PAIRS["rfc-2016"], find("two-by-two"), Kernel(Greenlets()))
+    other = Workload(PAIRS["fleecing-4.0"], find("two-by-two"), Kernel(Greenlets()))
     for seed in range(20):
         schedule = workload.run(RandomWalk(seed)).schedule
         with pytest.raises(ReplayError, match=r"^decision \d+: the recorded run had"):
@@ -224,7 +225,7 @@ def test_a_token_of_another_run_is_an_error_at_the_decision_that_differs() -> No
 
 
 def test_a_token_with_a_decision_changed_added_or_lost_is_refused() -> None:
-    workload = Workload("unserialised", find("race"), Kernel(PooledThreads()))
+    workload = Workload(PAIRS["unserialised"], find("race"), Kernel(PooledThreads()))
     schedule = workload.run(RandomWalk(3)).schedule
     digests = schedule.digests
     for wrong in (digests[:-1], digests + "A", "-" + digests[1:]):

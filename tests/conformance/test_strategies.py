@@ -10,6 +10,7 @@ from math import comb, factorial
 
 import pytest
 
+from cowpath.conformance.pairs import PAIRS
 from cowpath.conformance.runs.workload import Run, Workload
 from cowpath.conformance.scheduler.kernel import Kernel, Strategy
 from cowpath.conformance.scheduler.substrate import Greenlets
@@ -104,7 +105,7 @@ def _outcome(workload: Workload, run: Run) -> tuple[object, ...]:
 def test_reductions_find_every_outcome_in_fewer_runs(design: str, scenario: str) -> None:
     found, runs = {}, {}
     for strategy in (BoundedDFS(EVERYTHING), SleepSets(), DPOR()):
-        workload = Workload(design, find(scenario), Kernel(Greenlets()))
+        workload = Workload(PAIRS[design], find(scenario), Kernel(Greenlets()))
         outcomes, count = set(), 0
         while not strategy.exhausted:
             run = workload.run(strategy)
@@ -122,7 +123,7 @@ FINDERS = [RandomWalk(1), PCT(1), POS(1), UniformRandomWalk(1), BoundedDFS(3), S
 
 @pytest.mark.parametrize("strategy", FINDERS, ids=lambda strategy: type(strategy).__name__)
 def test_each_finds_the_race(strategy: Strategy) -> None:
-    race = Workload("unserialised", find("race"), Kernel(Greenlets()))
+    race = Workload(PAIRS["unserialised"], find("race"), Kernel(Greenlets()))
     wrong = 0
     for _ in range(300):
         if strategy.exhausted:
@@ -134,7 +135,7 @@ def test_each_finds_the_race(strategy: Strategy) -> None:
 
 def test_nobody_finds_a_race_where_there_is_none() -> None:
     for design in ("rfc-2016", "fleecing-4.0", "block-copy-5.0", "copy-before-write-7.0", "rfc-repaired"):
-        workload, strategy = Workload(design, find("race"), Kernel(Greenlets())), DPOR()
+        workload, strategy = Workload(PAIRS[design], find("race"), Kernel(Greenlets())), DPOR()
         while not strategy.exhausted:
             run = workload.run(strategy)
             if run.failure is None:
@@ -142,7 +143,7 @@ def test_nobody_finds_a_race_where_there_is_none() -> None:
 
 
 def test_a_guide_says_where_the_run_departs() -> None:
-    workload = Workload("rfc-2016", find("race"), Kernel(Greenlets()))
+    workload = Workload(PAIRS["rfc-2016"], find("race"), Kernel(Greenlets()))
     guide = Guided([Wanted("read.begin", "guest-read 0"), Wanted("cow.begin", "nbd-write 1")])
     workload.run(guide)
     assert guide.departed == (

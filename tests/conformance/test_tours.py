@@ -15,6 +15,7 @@ from cowpath.conformance.campaign.tours import Coverage, Graph, cover
 from cowpath.conformance.monitor.oracle import Oracle
 from cowpath.conformance.mutants.catalogue import MUTANTS, scenario_of
 from cowpath.conformance.mutants.mutant import StackMutant
+from cowpath.conformance.pairs import PAIRS
 from cowpath.conformance.runs.workload import Workload
 from cowpath.conformance.scheduler.kernel import Kernel
 from cowpath.conformance.scheduler.substrate import Greenlets, PooledThreads
@@ -25,7 +26,7 @@ COWPATH = Path(sys.executable).with_name("cowpath")
 
 
 def covered(design: str, slug: str, kernel: Kernel) -> Coverage:
-    workload = Workload(design, find(slug), kernel)
+    workload = Workload(PAIRS[design], find(slug), kernel)
     try:
         return cover(workload, Oracle(DESIGNS[design], find(slug)))
     finally:
@@ -50,7 +51,7 @@ def test_tours_reach_every_edge_and_every_refusal(most: int, together: int) -> N
             found = covered(design, scenario.slug, Kernel(Greenlets()))
             assert found.alarm is None
             assert found.edges[0] == found.edges[1] > found.tours, (design, scenario.slug)
-            assert found.refusals[0] == found.refusals[1], (design, scenario.slug)
+            assert found.waits[0] == found.waits[1], (design, scenario.slug)
             assert found.complete
             count += 1
     assert count == together
@@ -87,7 +88,7 @@ def test_the_graph_ends_where_runs_end() -> None:
     ends = [state for state, moves in graph.moves.items() if not moves]
     deadlocks = [state for state in ends if oracle.program.edges(state)]
     assert 0 < len(deadlocks) < len(ends)
-    assert not any(state in deadlocks for state, _ in graph.refusals)
+    assert not any(state in deadlocks for state, _ in graph.waits)
 
 
 @pytest.mark.parametrize(
@@ -97,7 +98,7 @@ def test_a_stack_with_a_fault_does_not_complete_the_tour(name: str) -> None:
     mutant = next(each for each in MUTANTS if each.name == name)
     assert isinstance(mutant, StackMutant)
     scenario = scenario_of(mutant)
-    workload = Workload(mutant.design, scenario, Kernel(Greenlets()))
+    workload = Workload(PAIRS[mutant.design], scenario, Kernel(Greenlets()))
     with mutant.applied():
         found = cover(workload, Oracle(DESIGNS[mutant.design], scenario))
     workload.close()

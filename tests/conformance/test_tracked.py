@@ -44,7 +44,7 @@ def test_the_end_of_the_jobs_read_wakes_who_waits_for_that_and_nobody_else(desig
     woken, asleep = 0, 0
     for state, moves in Graph(oracle).moves.items():
         for move in moves:
-            for r in requests if move.label == "cow.read" else ():
+            for r in requests if move.action.label == "cow.read" else ():
                 if oracle.value(state, "secondary_waiting_for", r) == move.owner != r:
                     for_the_read = wakes and oracle.value(state, "secondary_waits_for_nested", r)
                     after = oracle.value(move.after, "secondary_waiting_for", r)

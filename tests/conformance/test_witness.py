@@ -12,6 +12,7 @@ from cowpath.command_line import run
 from cowpath.conformance.monitor import explain, witness
 from cowpath.conformance.monitor.monitor import judge
 from cowpath.conformance.monitor.oracle import Oracle
+from cowpath.conformance.pairs import PAIRS
 from cowpath.conformance.runs import log_file
 from cowpath.conformance.runs.log import Event, Sight
 from cowpath.conformance.runs.stress import Stress
@@ -29,7 +30,7 @@ RUNS = 6
 
 
 def logs(design: str, slug: str, *, runs: int = RUNS, free: bool = False) -> list[list[Event]]:
-    workload, strategy = Workload(design, find(slug), Kernel(Greenlets())), Portfolio(5)
+    workload, strategy = Workload(PAIRS[design], find(slug), Kernel(Greenlets())), Portfolio(5)
     stress = Stress(workload, 5)
     try:
         return [list((stress.run() if free else workload.run(strategy)).log) for _ in range(runs)]

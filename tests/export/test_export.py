@@ -105,7 +105,7 @@ def test_only_the_properties_asked_for_are_exported(capsys: pytest.CaptureFixtur
     assert re.findall(r"assert\((\w+)\)", text) == ["snapshot_holds"]
     assert "/* lifetime_holds: the values that can occur at all do not violate it */" in text
     text = exported(capsys, *run, "tla", "--property", "deadlock", "--property", "concurrency")
-    assert text.endswith("INVARIANTS TypeOK Never_concurrency NoDeadlock\n")
+    assert text.endswith("INVARIANTS TypeOK Never_concurrency Concurrency_done_holds NoDeadlock\n")
 
 
 def test_a_module_and_its_configuration_lie_side_by_side(
@@ -123,7 +123,8 @@ def test_the_disk_may_be_exported_whole(tmp_path: Path, capsys: pytest.CaptureFi
         f'[[request]]\nkind = "{kind}"\nat = {at}\n'
         for kind, at in (("nbd-write", [0, 3]), ("guest-read", [0, 4]))
     )
-    (tmp_path / "one.toml").write_text(f'name = "one"\nsectors = 8\ncluster = 4\n{requests}')
+    unit = 'unit = "sectors"\n'
+    (tmp_path / "one.toml").write_text(f'name = "one"\n{unit}sectors = 8\ncluster = 4\n{requests}')
     run = ("unserialised", "--scenario", str(tmp_path / "one.toml"), "--to", "promela")
     reduced, whole = exported(capsys, *run), exported(capsys, *run, "--no-reduce")
     assert "reduced to" in reduced

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
+from dataclasses import replace
 from itertools import product
 
 import networkx as nx
@@ -19,7 +20,6 @@ from cowpath.model.finite.domains import Narrowed, narrow
 from cowpath.model.finite.ground import ground
 from cowpath.model.finite.instance import Instance
 from cowpath.model.language.expression import Expr, exists, forall, nobody
-from cowpath.model.language.sorts import Enum
 from cowpath.model.language.system import Action, State, System
 from cowpath.model.language.verdict import Verdict
 from cowpath.model.liveness import step_graph
@@ -28,14 +28,14 @@ from cowpath.model.liveness.wakeups import Move, Node, Queues
 from cowpath.model.render.text import conclusion, render
 from cowpath.model.scenarios import Scenario, bundled, loads
 from cowpath.model.scenarios.geometry import reduce
+from cowpath.model.stack.assembly import assemble
 from cowpath.model.stack.binding import bind
-from cowpath.model.stack.world import Request, Sector, at
+from cowpath.model.stack.world import Request, Sector
 from cowpath.model.trace import record
 from cowpath.model.trace.lasso import replay_lasso
 from cowpath.model.trace.trace import ReplayError, Trace, WaitEdge
 from tests.toys import Owner, column, dining, instance
 
-Place = Enum("Place", ("away", "waiting", "inside", "over"))
 Pairs = Collection[tuple[int, int]]
 Step = tuple[Action, tuple[int, ...]]
 
@@ -72,7 +72,7 @@ def admission(
     for name in ("stream", "restless", "keeps"):
         system.parameter(name, Owner)
     system.parameter("conflict", Owner, Owner)
-    system.variable("pc", Owner, sort=Place, initial="away")
+    system.program(Owner, start="away", places=("waiting", "inside"), ends=("over",))
 
     def in_the_way(s: State, r: Expr, q: Expr) -> Expr:
         stays = (s.pc[q] == "inside") | (s.keeps[q] & (s.pc[q] == "over"))
@@ -273,7 +273,7 @@ def scenarios(draw: st.DrawFn) -> Scenario:
     """Draw a disk of one to three small clusters and three requests, one or two of them streams."""
     cluster = draw(st.integers(1, 3))
     sectors = draw(st.integers(cluster, 3 * cluster))
-    text = f'name = "drawn"\nsectors = {sectors}\ncluster = {cluster}\n[secondary]\n'
+    text = f'name = "drawn"\nunit = "sectors"\nsectors = {sectors}\ncluster = {cluster}\n[secondary]\n'
     alignment = draw(st.sampled_from([1, 2, 4]))
     text += f"request_alignment = {alignment}\nprotocol_alignment = {draw(st.sampled_from([1, 1, 2]))}\n"
     copies = draw(st.integers(0, 5)) == 5 and cluster % alignment == 0
@@ -455,21 +455,21 @@ def test_a_request_that_is_over_leaves_nothing_behind() -> None:
     def clean(s: State, r: Expr) -> Expr:
         cursor = (s.at[r] == s.first[r]) & (s.until[r] == s.end[r]) & (s.upto[r] == s.end[r])
         own = lambda x: (s.copied[r, x] == nobody(Request)) & (s.head_tail[r, x] == nobody(Request))  # noqa: E731
-        empty = (s.piece[r] == 0) & (s.below[r] == "out") & forall(Sector, own)
+        empty = (s.piece[r] == 0) & s.is_at(r, "out", program="below") & forall(Sector, own)
         lists = [name for name in ("cow_request", "rwlock_read", "copying", "allocating", "frozen")
                  if name in s._system.variables]  # fmt: skip
         for name in [*lists, *(n for n in s._system.variables if n.endswith("_tracked"))]:
             empty = empty & ~s[name][r]
-        return at(s, r, "done", "failed").implies(cursor & empty)
+        return s.is_at(r, "done", "failed").implies(cursor & empty)
 
     for name, design in DESIGNS.items():
 
         def with_claim(design: Design = design) -> System:
-            system = design.build()
+            system = assemble(design.name, design.parts)
             system.always("clean", lambda s: forall(Request, lambda r: clean(s, r)))
             return system
 
-        fresh = Design(name, "", "", (), with_claim, lacks=design.lacks)
+        fresh = replace(design, build=with_claim)
         for scenario in bundled():
             if fresh.unsupported(scenario) is None:
                 result = check(Case(fresh, scenario), properties=["clean"])
@@ -479,6 +479,7 @@ def test_a_request_that_is_over_leaves_nothing_behind() -> None:
 def test_the_next_of_a_stream_is_judged_though_a_checkpoint_overtook_the_one_before() -> None:
     text = """
 name = "again"
+unit = "sectors"
 sectors = 1
 cluster = 1
 [options]
@@ -490,10 +491,11 @@ stream = true
 [[request]]
 kind = "checkpoint"
 """
-    system = DESIGNS["unserialised"].build()
+    design = DESIGNS["unserialised"]
+    system = assemble("again", design.parts)
     system.sometimes("overtaken", lambda s: exists(Request, lambda r: s.overtaken[r]))
-    system.always("judged", lambda s: forall(Request, lambda r: at(s, r, "idle").implies(~s.overtaken[r])))
-    fresh = Design("again", "", "", (), lambda: system)
+    system.always("judged", lambda s: forall(Request, lambda r: s.is_at(r, "idle").implies(~s.overtaken[r])))
+    fresh = replace(design, name="again", build=lambda: system)
     result = check(Case(fresh, loads(text, "again")), properties=["overtaken", "judged"])
     assert result.verdict is Verdict.HOLDS
 
@@ -501,6 +503,7 @@ kind = "checkpoint"
 def test_a_stream_at_rest_is_finished() -> None:
     text = """
 name = "at rest"
+unit = "sectors"
 sectors = 1
 cluster = 1
 [[request]]

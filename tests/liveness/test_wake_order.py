@@ -10,8 +10,9 @@ import pytest
 
 from cowpath.model.bench.check import check
 from cowpath.model.designs import DESIGNS, Case
+from cowpath.model.language.action import Guard
 from cowpath.model.language.expression import Expr, exists
-from cowpath.model.language.system import Guard, State, System
+from cowpath.model.language.system import State, System
 from cowpath.model.scenarios import bundled
 from cowpath.model.stack.world import Request
 

@@ -96,8 +96,8 @@ def test_needs_name_what_the_proof_rests_on(results: list[dict[str, Any]]) -> No
 @functools.cache
 def tried(name: str) -> tuple[Attempt, Induction]:
     design = DESIGNS[name]
-    assert design.argument is not None
-    attempt = Attempt(design.system, design.argument)
+    assert design.proof is not None
+    attempt = Attempt(design.system, design.proof)
     return attempt, attempt.ranked(attempt.induct())
 
 
@@ -143,9 +143,9 @@ def test_smt2_scripts_are_proved_by_another_solver(rfc: tuple[Attempt, Induction
         assert [answer for answer in answers if answer] == ["unsat"], outcome.name
 
 
-@pytest.mark.parametrize("design", [d for d in DESIGNS.values() if d.argument], ids=lambda d: d.name)
+@pytest.mark.parametrize("design", [d for d in DESIGNS.values() if d.proof], ids=lambda d: d.name)
 def test_the_explorer_finds_every_invariant_true(design: Any) -> None:
-    explored = explore_claims(design, design.argument, bundled())
+    explored = explore_claims(design, design.proof, bundled())
     assert explored.states > 10_000
     assert explored.scenarios >= 12
     # All that a design can do in its scope it does on some scenario; in 7.0 no snapshot breaks there.
@@ -155,8 +155,8 @@ def test_the_explorer_finds_every_invariant_true(design: Any) -> None:
 
 def test_an_invariant_that_the_explorer_breaks_is_an_error() -> None:
     design = DESIGNS["rfc-repaired"]
-    assert design.argument is not None
+    assert design.proof is not None
     false = claim("nobody finishes", Request)(lambda s, r: s.pc[r] != "done")
-    argument = replace(design.argument, invariants=(*design.argument.invariants, false))
+    argument = replace(design.proof, invariants=(*design.proof.invariants, false))
     with pytest.raises(BrokenInvariant, match="'the race' breaks the invariant: nobody finishes"):
         explore_claims(design, argument, [find("race")])

@@ -8,7 +8,7 @@ import pytest
 
 from cowpath.model.designs import DESIGNS
 from cowpath.model.finite.reference import Reference
-from cowpath.model.language.claim import Argument, claim
+from cowpath.model.language.claim import ProofOutline, claim
 from cowpath.model.prove import rank
 from cowpath.model.prove.counterexample import search
 from cowpath.model.prove.prover import Prover
@@ -20,7 +20,7 @@ from cowpath.model.scenarios.geometry import reduce
 from cowpath.model.stack.binding import bind
 from tests.prove.toys import ARGUMENT, Request, lock, rounds
 
-NOTHING = Argument((), (), (), (), (), ())
+NOTHING = ProofOutline((), (), (), (), (), ())
 ENOUGH = 400  # states of a scenario
 
 
@@ -92,8 +92,8 @@ def test_rounds_that_are_not_counted_do_not() -> None:
 )
 def test_each_step_explored_raises_the_rank(design: str, scenario: str) -> None:
     told = DESIGNS[design]
-    assert told.argument is not None
-    theory = Theory(told.system, told.argument)
+    assert told.proof is not None
+    theory = Theory(told.system, told.proof)
     found = rank.find(theory, Prover(theory), theory.scope)
     assert not found.loop
     reference = Reference(told.system, bind(find(scenario), reduce(find(scenario))))

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from cowpath.model.language.claim import Argument, Level, claim
+from cowpath.model.language.claim import Level, ProofOutline, claim
 from cowpath.model.language.expression import Expr, forall, nobody
-from cowpath.model.language.sorts import Enum, Index, Int, Maybe
+from cowpath.model.language.sorts import Index, Int, Maybe
 from cowpath.model.language.system import State, System
 
 Request = Index("Request", ordered=False)
-Place = Enum("LockPlace", ("idle", "waiting", "inside", "done"))
 
 
 def lock(*, tests_holder: bool = True, releases: bool = True, again: bool = False) -> System:
     """A lock with one holder; it may forget to look at the holder, or to let go; who left may come again."""
     system = System("lock")
-    system.variable("pc", Request, sort=Place, initial="idle")
+    system.program(Request, places=("waiting", "inside"), ends=("done",))
     system.variable("holder", sort=Maybe(Request))
 
     @system.action("come", r=Request)
@@ -48,7 +47,7 @@ def lock(*, tests_holder: bool = True, releases: bool = True, again: bool = Fals
     return system
 
 
-ARGUMENT = Argument(
+ARGUMENT = ProofOutline(
     given=(),
     scope=(),
     invariants=(
@@ -70,7 +69,7 @@ ARGUMENT = Argument(
 def rounds(*, counts: bool = True) -> System:
     """Everybody goes round three times, or forgets to count; who starts wakes all, who may sleep again."""
     system = System("rounds")
-    system.variable("pc", Request, sort=Place, initial="idle")
+    system.program(Request, places=("waiting", "inside"), ends=("done",))
     system.variable("round", Request, sort=Int(3), initial=0)
     system.variable("sleeps_on", Request, sort=Maybe(Request))
 

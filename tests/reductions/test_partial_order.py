@@ -257,6 +257,7 @@ def test_together_with_symmetry(design: str) -> None:
     scenario = loads(
         """
         name = "two alike"
+        unit = "sectors"
         sectors = 2
         cluster = 2
         [secondary]

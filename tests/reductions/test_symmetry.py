@@ -33,6 +33,7 @@ FAST = [name for name in ENGINES if name not in ("python", "auto")]
 
 ALIKE = """
 name = "alike"
+unit = "sectors"
 sectors = 4
 cluster = 2
 [secondary]

@@ -30,7 +30,6 @@ from cowpath.model.scenarios import bundled, find, loads
 from cowpath.model.scenarios.writing import dumps
 from cowpath.model.stack.properties import STANDARD
 from cowpath.model.trace import record
-from cowpath.model.trace.explain import DISKS
 from cowpath.model.trace.reading import ReadError, read, retrace
 from cowpath.model.trace.trace import Trace
 from tests.counterexamples import trace_of
@@ -104,7 +103,7 @@ def test_the_picture_of_a_deadlock_has_an_arrow_each_way_and_once_more_for_the_c
 def test_a_write_of_what_is_there_already_is_shown_as_one() -> None:
     trace = trace_of("rfc-2016", "read-among-rmw", "progress")
     writes = [row for row in rows(trace) if row.step.action == "write.data"]
-    assert {row.disks[list(DISKS).index("secondary")] for row in writes} == {"write"}
+    assert {row.disks[list(trace.scene.disks).index("secondary")] for row in writes} == {"write"}
     assert any(not any("secondary [" in c.what for c in row.step.changes) for row in writes)
 
 
@@ -312,7 +311,7 @@ def test_a_recorded_trace_is_rendered_like_one_that_was_found(cowpath: Command) 
 @pytest.mark.parametrize(
     ("content", "arguments", "says"),
     [
-        (None, (), "t.json: cannot read the trace: No such file or directory"),
+        (None, (), "t.json: cannot read a recorded trace: No such file or directory"),
         ("{", (), "t.json: not JSON: "),
         ("[]", (), "t.json: no 'design' as `cowpath trace --format json` writes it"),
         ("other", (), "t.json: its design is 'merged-2.8', not 'rfc-2016'"),
@@ -372,7 +371,7 @@ def test_a_scenario_written_back_is_the_same() -> None:
     for scenario in bundled():
         again = loads(dumps(scenario), scenario.slug)
         assert vars(again) == {**vars(scenario), "shows": "", "expect": {}}
-    odd = loads('name = "\\"a\\" \\\\ b"\nsectors = 4\ncluster = 4\n[[request]]\nkind = "stop"\n', "odd")
+    odd = loads('name = "\\"a\\" \\\\ b"\nsectors = 4\ncluster = "2k"\n[[request]]\nkind = "stop"\n', "odd")
     assert loads(dumps(odd), "odd") == odd
 
 

@@ -17,8 +17,8 @@ from cowpath.model.render.overview import NoProofs, Proof, overview, read_proofs
 from cowpath.model.render.pages import trace_page
 from cowpath.model.scenarios import find
 from cowpath.model.scenarios.geometry import reduce
+from cowpath.model.scenarios.vocabulary import PROPERTIES
 from cowpath.model.stack.binding import bind
-from cowpath.model.stack.properties import MEANING
 from cowpath.model.trace.against import follow_with
 from cowpath.model.trace.trace import Trace
 from tests.counterexamples import result, trace_of
@@ -46,7 +46,7 @@ def overview_of(
     designs: tuple[str, ...], scenarios: tuple[str, ...], proofs: dict[str, tuple[Proof, ...]]
 ) -> str:
     chosen = [DESIGNS[name] for name in designs]
-    results = run(Plan(chosen, [find(name) for name in scenarios], tuple(MEANING)[:7]))
+    results = run(Plan(chosen, [find(name) for name in scenarios], tuple(PROPERTIES)[:7]))
     return overview(chosen, results, 1.0, proofs)
 
 
@@ -233,9 +233,9 @@ def test_an_undetermined_verdict_is_no_pass_in_the_overview() -> None:
 @pytest.mark.parametrize("content", ["", "[1]", '[{"design": "x"}]', "{}x"])
 def test_a_file_of_something_else_than_proofs_is_refused(content: str, tmp_path: Path) -> None:
     (tmp_path / "proofs.json").write_text(content)
-    with pytest.raises(NoProofs, match="is not what `cowpath prove --json` writes"):
+    with pytest.raises(NoProofs, match="not what `cowpath prove --json` writes"):
         read_proofs(str(tmp_path / "proofs.json"))
-    with pytest.raises(NoProofs, match="cannot be read: No such file"):
+    with pytest.raises(NoProofs, match="cannot read proofs: No such file"):
         read_proofs(str(tmp_path / "missing.json"))
 
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from cowpath.model.scenarios import Request, Scenario, ScenarioError, loads
 from cowpath.model.scenarios.geometry import Geometry, describe, reduce, show_range, unreduced
-from cowpath.model.scenarios.scenario import IO_KINDS, KINDS, NBD_WRITES
+from cowpath.model.scenarios.vocabulary import IO_KINDS, KINDS, NBD_WRITES
 
 KIB = 1 << 10
 MIB = 1 << 20

@@ -18,7 +18,7 @@ def scenarios(draw: st.DrawFn) -> Scenario:
     """Draw a disk of up to nine sectors in up to three clusters, and two or three requests."""
     cluster = draw(st.integers(1, 4))
     sectors = draw(st.integers(1, min(9, 3 * cluster)))
-    text = f'name = "drawn"\nsectors = {sectors}\ncluster = {cluster}\n[secondary]\n'
+    text = f'name = "drawn"\nunit = "sectors"\nsectors = {sectors}\ncluster = {cluster}\n[secondary]\n'
     alignment, protocol = draw(st.sampled_from([1, 2, 4])), draw(st.sampled_from([1, 1, 4]))
     text += f"request_alignment = {alignment}\nprotocol_alignment = {protocol}\n"
     copies = draw(st.integers(0, 4)) == 4 and cluster % alignment == 0

@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 from cowpath.model import scenarios
 from cowpath.model.language.errors import shown
 from cowpath.model.scenarios import Request, Scenario, ScenarioError, bundled, find, load, loads
-from cowpath.model.scenarios.scenario import IO_KINDS, KINDS, NBD_WRITES
 from cowpath.model.scenarios.sizes import SECTOR, parse_size, show_bytes, show_extent
+from cowpath.model.scenarios.vocabulary import IO_KINDS, KINDS, NBD_WRITES
 from cowpath.model.scenarios.writing import document
 
 READ = '[[request]]\nkind = "guest-read"\nat = [0, 1]\n'
-HEAD = 'name = "small"\nsectors = 4\ncluster = 2\n'
+HEAD = 'name = "small"\nunit = "sectors"\nsectors = 4\ncluster = 2\n'
 
 
 def top(rest: str) -> str:
@@ -55,10 +55,20 @@ def one_line(error: ScenarioError) -> str:
 @pytest.mark.parametrize(
     ("written", "size"),
     [
-        (0, 0),
-        (1, 512),
-        (3, 1536),
         ("0B", 0),
+        ("64k", 65536),
+        ("16K", 16384),
+        ("3m", 3 << 20),
+        ("1T", 1 << 40),
+        ("8 sectors", 4096),
+        ("1 sector", 512),
+        ("8sectors", 4096),
+        ("0x3f7c000B", 0x3F7C000),
+        ("0X1000 b", 0x1000),
+        ("0x1B B", 0x1B),
+        ("0xff KiB", 0xFF << 10),
+        ("0x10k", 0x4000),
+        ("007B", 7),
         ("100B", 100),
         ("4096 B", 4096),
         ("64KiB", 65536),
@@ -68,14 +78,16 @@ def one_line(error: ScenarioError) -> str:
         ("1TiB", 1 << 40),
     ],
 )
-def test_sizes_are_sectors_or_units(written: object, size: int) -> None:
+def test_sizes_have_units(written: object, size: int) -> None:
     assert parse_size(written, "here") == size
+    assert parse_size(written, "here", sectors=True) == size
 
 
 @pytest.mark.parametrize(
     "written",
-    ["", "4", "KiB", "1.5KiB", "-1B", "1  KiB", " 1B", "1B ", "1B\n", "1kB", "1KB", "1K", "1EiB", "٣B",
-     "9" * 30 + "B", "9000000TiB", -1, 1 << 60, 1 << 20000, True, 1.0, float("nan"), None, [4], {}],
+    ["", "4", "KiB", "1.5KiB", "-1B", "1  KiB", " 1B", "1B ", "1B\n", "1kB", "1KB", "1EiB", "٣B", "1e3B",
+     "0x", "0xB", "0x10", "0x1b", "0x3F7C000B", "0x1bB0B", "0b1B", "8 sectorss", "8 s", "K", "9" * 5000 + "B",
+     "9" * 30 + "B", "9000000TiB", -1, 0, 1, 1 << 60, 1 << 20000, True, 1.0, float("nan"), None, [4], {}],
     ids=shown,
 )  # fmt: skip
 def test_other_sizes_are_refused(written: object) -> None:
@@ -112,7 +124,30 @@ def test_a_shown_size_reads_back(size: int) -> None:
 
 @given(st.integers(0, 1 << 40))
 def test_sectors_read_as_their_bytes(sectors: int) -> None:
-    assert parse_size(sectors, "here") == parse_size(f"{sectors * SECTOR}B", "here")
+    size = parse_size(f"{sectors * SECTOR}B", "here")
+    assert size == parse_size(sectors, "here", sectors=True) == parse_size(f"{sectors} sectors", "here")
+
+
+@given(st.integers(0, (1 << 60) - 1))
+def test_hexadecimal_is_never_cut_at_a_digit(number: int) -> None:
+    assert parse_size(f"{number:#x}B", "here") == parse_size(f"{number:#X} B", "here") == number
+    with pytest.raises(ScenarioError, match=r"has no unit; accepted: .0x[0-9a-f]+B., .0x[0-9a-f]+ sectors"):
+        parse_size(f"{number:#x}", "here")
+
+
+@pytest.mark.parametrize(
+    ("written", "accepted"),
+    [
+        (4096, '"4096B", "4096 sectors" (of 512 bytes)'),
+        ("4096", '"4096B", "4096 sectors" (of 512 bytes)'),
+        ("64KB", '"64KiB"'),
+        ("2gb", '"2GiB"'),
+    ],
+)
+def test_a_size_that_may_mean_two_things_is_told_what_to_write(written: object, accepted: str) -> None:
+    with pytest.raises(ScenarioError) as caught:
+        parse_size(written, "here")
+    assert one_line(caught.value).endswith(f"accepted: {accepted}")
 
 
 def test_extents_are_shown_in_the_asked_unit() -> None:
@@ -131,6 +166,7 @@ def test_the_blueprint_example_is_read() -> None:
         shows = '''
         A small write
           meets a read.'''
+        unit = "sectors"
         sectors = 4
         cluster = 4
         [secondary]
@@ -191,12 +227,34 @@ def test_defaults() -> None:
     [
         one('kind = "guest-read"\nat = [0, "512B"]'),
         top('[secondary]\nprotocol_alignment = "1B"\n' + READ),
-        'name = "n"\nsectors = "1TiB"\ncluster = 128\n' + READ,
-        'name = "n"\nsectors = 4\ncluster = "1KiB"\n' + READ,
+        'name = "n"\nunit = "sectors"\nsectors = "1TiB"\ncluster = 128\n' + READ,
+        'name = "n"\nsectors = 4\ncluster = "1KiB"\n[[request]]\nkind = "stop"\n',
     ],
 )
-def test_one_unit_anywhere_means_bytes(text: str) -> None:
+def test_bytes_anywhere_mean_bytes(text: str) -> None:
     assert loads(text, "units").in_bytes
+
+
+def test_sectors_may_be_said_of_the_file_or_of_each_size() -> None:
+    each = 'name = "small"\nsectors = 4\ncluster = "2 sectors"\n'
+    each += '[[request]]\nkind = "guest-read"\nat = ["0 sectors", "1 sector"]\n'
+    assert loads(each, "small") == loads(top(READ), "small")
+
+
+BARE = [
+    ("cluster = 2", READ.replace("[0, 1]", '["0B", "1B"]'), "cluster: 2 has no unit"),
+    ('cluster = "1k"', READ, "request[0].at[0]: 0 has no unit"),
+    ('cluster = "1k"', READ.replace("[0,", '["0B",'), "request[0].at[1]: 1 has no unit"),
+    ('cluster = "1k"', "[secondary]\nrequest_alignment = 4096", "secondary.request_alignment: 4096 has no"),
+    ('cluster = "1k"', "[secondary]\nprotocol_alignment = 1", "secondary.protocol_alignment: 1 has no unit"),
+]
+
+
+@pytest.mark.parametrize(("cluster", "rest", "start"), BARE, ids=[start for _, _, start in BARE])
+def test_a_number_without_a_unit_is_refused_with_what_to_write(cluster: str, rest: str, start: str) -> None:
+    line = error_of(f'name = "n"\nsectors = 4\n{cluster}\n{rest}')
+    assert line.startswith(f"bad: {start}")
+    assert 'sectors" (of 512 bytes), or unit = "sectors" at the top of the file' in line
 
 
 def test_an_extent_may_cut_sectors() -> None:
@@ -214,6 +272,7 @@ def test_sixteen_requests_are_accepted() -> None:
 MISTAKES: list[tuple[str, str, str]] = [
     # text, the start of the line after the file's name, something else it says
     ("sectors = 4\ncluster = 2\n" + READ, "name: missing", "accepted: a text"),
+    (top("unit = 1\n" + READ).replace('unit = "sectors"\n', ""), "unit: 1 is unknown", "accepted: sectors"),
     ('name = " "\nsectors = 4\ncluster = 2\n' + READ, "name: ' ' is not a name", "accepted: a text"),
     ('name = "a\\nb"\nsectors = 4\ncluster = 2\n' + READ, "name: 'a\\nb' is not a name", "one line"),
     ("name = 3\nsectors = 4\ncluster = 2\n" + READ, "name: 3 is not a text", "accepted: a string"),
@@ -225,10 +284,10 @@ MISTAKES: list[tuple[str, str, str]] = [
     ('name = "n"\nsectors = "big"\ncluster = 2\n' + READ, "sectors: 'big' is not a size", "KiB"),
     ('name = "n"\nsectors = "100B"\ncluster = 2\n' + READ, "sectors: 100 bytes is not a whole", "512"),
     ('name = "n"\nsectors = "2TiB"\ncluster = 2\n' + READ, "sectors: a disk of 2 TiB is overlong", "1 TiB"),
-    ('name = "n"\nsectors = 4\ncluster = 0\n' + READ, "cluster: is 0", "at least 1 sector"),
+    ('name = "n"\nsectors = 4\ncluster = "0B"\n' + READ, "cluster: is 0", "at least 1 sector"),
     ('name = "n"\nsectors = 4\ncluster = "700B"\n' + READ, "cluster: 700 bytes is not a whole", "512"),
     ('name = "n"\nsectors = 4\ncluster = 1.5\n' + READ, "cluster: 1.5 is not a size", "accepted: "),
-    ('name = "n"\nsectors = 4\ncluster = 0x' + "f" * 9000 + "\n" + READ, "cluster: a number of", "2^63"),
+    ('name = "n"\nsectors = 4\ncluster = 0x' + "f" * 9000 + "\n" + READ, "cluster: a number of", "no unit"),
     (top("clsuter = 2\n" + READ), "clsuter: unknown key (did you mean 'cluster'?)", "accepted: name"),
     (top('"a\\nb" = 2\n' + READ), "'a\\nb': unknown key;", "accepted: name"),
     (also("[secondary]\nalign = 1"), "secondary.align: unknown key", "protocol_alignment"),
@@ -254,12 +313,12 @@ MISTAKES: list[tuple[str, str, str]] = [
      "did you mean 'nbd-write'?"),
     (one("kind = 7"), "request[0].kind: 7 is unknown", "checkpoint, stop"),
     (read("lenght = 1"), "request[0].lenght: unknown key", "accepted: kind"),
-    (one('kind = "guest-read"'), "request[0].at: missing", "[first sector, number of sectors]"),
+    (one('kind = "guest-read"'), "request[0].at: missing", "[start, length]"),
     (also('[[request]]\nkind = "checkpoint"\nat = [0, 1]'), "request[1].at: a checkpoint has no", "no `at`"),
     (also('[[request]]\nkind = "stop"\nat = [0, 1]'), "request[1].at: a stop has no extent", "no `at`"),
-    (one('kind = "guest-read"\nat = 1'), "request[0].at: 1 is not an extent", "[first sector"),
-    (one('kind = "guest-read"\nat = [1]'), "request[0].at: [1] is not an extent", "[first sector"),
-    (one('kind = "guest-read"\nat = [0, 1, 2]'), "request[0].at: [0, 1, 2] is not", "[first sector"),
+    (one('kind = "guest-read"\nat = 1'), "request[0].at: 1 is not an extent", "[start, length]"),
+    (one('kind = "guest-read"\nat = [1]'), "request[0].at: [1] is not an extent", "[start, length]"),
+    (one('kind = "guest-read"\nat = [0, 1, 2]'), "request[0].at: [0, 1, 2] is not", "[start, length]"),
     (one('kind = "guest-read"\nat = [-1, 1]'), "request[0].at[0]: -1 is negative", "accepted: "),
     (one('kind = "guest-read"\nat = [0, 0]'), "request[0].at[1]: the extent is empty", "at least 1"),
     (one('kind = "guest-read"\nat = [0, "1.5KiB"]'), "request[0].at[1]: '1.5KiB' is not", "KiB"),
@@ -276,8 +335,8 @@ MISTAKES: list[tuple[str, str, str]] = [
     (read("count = true"), "request[0].count: True is not", "1 to 16"),
     (also('[[request]]\nkind = "guest-write"\nat = [0, 1]\ncount = 16'),
      "request[1]: makes 17", "at most 16"),
-    (one('kind = "stop"\ncount = 2'), "request[0]: is a second stop", "at most one stop"),
-    (one('kind = "stop"\n[[request]]\nkind = "stop"'), "request[1]: is a second stop", "at most one"),
+    (one('kind = "stop"\ncount = 2'), "request[0]: makes 2 stops in all", "at most one stop"),
+    (one('kind = "stop"\n[[request]]\nkind = "stop"'), "request[1]: makes 2 stops in all", "at most one"),
     (one('kind = "stop"\nstream = true'), "request[0].stream: true: the job ends once", "accepted: false"),
     (read("stream = 1"), "request[0].stream: 1 is not", "true, false"),
     (one('kind = "nbd-write"\nat = [0, 1]\nfault = "cbw-raed"'), "request[0].fault: 'cbw-raed' is unknown",
@@ -339,11 +398,13 @@ values = st.recursive(
 
 
 @given(
-    st.sampled_from(["name", "shows", "sectors", "cluster", "secondary", "options", "request", "expect"]),
+    st.sampled_from(
+        ["name", "shows", "unit", "sectors", "cluster", "secondary", "options", "request", "expect"]
+    ),
     values,
 )
 def test_a_value_of_any_type_is_read_or_gets_one_line(key: str, value: str) -> None:
-    document = {"name": '"n"', "sectors": "4", "cluster": "2", "request": '[{ kind = "checkpoint" }]'}
+    document = {"name": '"n"', "sectors": "4", "cluster": '"1k"', "request": '[{ kind = "checkpoint" }]'}
     document[key] = value
     try:
         loads("\n".join(f"{k} = {v}" for k, v in document.items()), "typed")
@@ -476,7 +537,7 @@ def test_find_lists_what_there_is(folder: Path) -> None:
         find("late-raed")
     assert one_line(caught.value) == (
         "unknown scenario 'late-raed' (did you mean 'late-read'?);"
-        " accepted: early, late-read, or a path ending in .toml"
+        " accepted: early, late-read, a path ending in .toml, or - for stdin"
     )
     with pytest.raises(ScenarioError, match=r"cannot read the scenario"):
         find(str(folder / "03-none.toml"))

@@ -73,7 +73,7 @@ def test_a_report_has_its_proofs(tmp_path: Path) -> None:
             "rfc-2016 has no client-discard: 'the client discards' does not fit it",
         ),
         (("report", "-o", "missing/all.html"), "-o: 'missing' is not a folder"),
-        (("report", "--proofs", "missing.json"), "--proofs: 'missing.json' cannot be read"),
+        (("report", "--proofs", "missing.json"), "missing.json: cannot read proofs"),
         (("report", "rfc-2061"), "unknown design 'rfc-2061'"),
     ],
 )

@@ -13,12 +13,12 @@ from cowpath.model.finite.reference import Reference
 from cowpath.model.language.expression import Expr, exists, forall
 from cowpath.model.language.sorts import Index, Int
 from cowpath.model.language.system import State, System
+from cowpath.model.render.stories import reasons
 from cowpath.model.render.text import render, to_ascii
 from cowpath.model.scenarios.geometry import reduce
+from cowpath.model.scenarios.vocabulary import PROPERTIES
 from cowpath.model.stack.binding import bind
-from cowpath.model.stack.properties import MEANING
 from cowpath.model.trace.conjunct import failed
-from cowpath.model.trace.explain import reasons
 from tests.counterexamples import result, trace_of
 from tests.toys import instance
 
@@ -154,7 +154,7 @@ def test_the_setting_is_the_scenario_s() -> None:
 
 def test_the_text_fits_a_mail() -> None:
     for trace in (RACE, trace_of("rfc-2016", "neighbours", "assertion")):
-        assert max(map(len, render(trace, MEANING[trace.property]).splitlines())) <= 72
+        assert max(map(len, render(trace, PROPERTIES[trace.property]).splitlines())) <= 72
 
 
 def test_plain_ascii_loses_accents_and_escapes_the_rest() -> None:

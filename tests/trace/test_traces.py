@@ -20,7 +20,7 @@ from cowpath.model.finite.domains import Narrowed
 from cowpath.model.language.system import Action
 from cowpath.model.render.text import conclusion, describe_cycle, render
 from cowpath.model.scenarios import Scenario, bundled, find, loads
-from cowpath.model.stack.properties import MEANING
+from cowpath.model.scenarios.vocabulary import PROPERTIES
 from cowpath.model.trace import record
 from cowpath.model.trace.trace import ReplayError, Trace, WaitEdge, replay
 
@@ -38,7 +38,7 @@ class Found:
 
     @property
     def text(self) -> str:
-        return render(self.trace, MEANING[self.trace.property], width=100)
+        return render(self.trace, PROPERTIES[self.trace.property], width=100)
 
     def __str__(self) -> str:
         return f"{self.trace.property} of {self.trace.design} on {self.trace.scenario}"
@@ -89,7 +89,7 @@ def test_the_text_fits_100_columns(found: list[Found]) -> None:
 
 def test_the_text_fits_a_narrower_page(found: list[Found]) -> None:
     deadlock = next(each.trace for each in found if str(each) == "deadlock of rfc-2016 on unaligned write")
-    narrow = render(deadlock, MEANING["deadlock"], width=75)
+    narrow = render(deadlock, PROPERTIES["deadlock"], width=75)
     assert max(map(len, narrow.splitlines())) <= 75
     park = "waits for nbd-write 1 on the secondary's tracked list [read.enter-secondary.park]"
     assert f" 5 guest-read 0 {park} 6 nbd-write 1 reads head and tail" in joined(narrow)
@@ -164,6 +164,7 @@ at = ["2048B", "1536B"]
 """
 IN_SECTORS = """
 name = "units"
+unit = "sectors"
 sectors = 128
 cluster = 8
 [secondary]
@@ -186,7 +187,7 @@ def test_positions_are_in_the_unit_of_the_scenario(
 ) -> None:
     of_bytes = trace_of(design, loads(IN_BYTES.format(alignment=in_bytes), "units"), name)
     of_sectors = trace_of(design, loads(IN_SECTORS.format(alignment=in_sectors), "units"), name)
-    text, other = (joined(render(trace, MEANING[name])) for trace in (of_bytes, of_sectors))
+    text, other = (joined(render(trace, PROPERTIES[name])) for trace in (of_bytes, of_sectors))
     assert "[2048, 3584)" in text
     assert "[4, 7)" in other
     assert RANGE.sub(lambda match: f"[{int(match[1]) // 512}, {int(match[2]) // 512})", text) == other
@@ -217,7 +218,7 @@ def test_a_snapshot_violation_ends_with_a_read_of_another_value_than_the_snapsho
         for place, value in differing.items():
             assert seen["reads"][place] != value, f"{each}: {place}"
         assert "; but the snapshot has " in joined(each.text)
-        told = f" snapshot is violated; it says that {MEANING['snapshot']}. The conjunct that fails: "
+        told = f" snapshot is violated; it says that {PROPERTIES['snapshot']}. The conjunct that fails: "
         assert told in joined(each.text)
 
 
@@ -294,7 +295,7 @@ def test_a_longer_cycle_gives_each_request_what_it_holds_itself() -> None:
 def test_a_standstill_without_a_cycle_names_the_unfinished_and_their_waits() -> None:
     trace = Trace("d", "s", "deadlock", (), (), RING[:1], ("a 0", "b 1"))
     assert conclusion(trace, "").startswith(
-        "stuck: nobody can move, unfinished are a 0, b 1. a 0 waits for b 1 on list x"
+        "stuck: nobody can move, unfinished are a 0, b 1. a 0 waits for b 1 on list x."
     )
     assert record.cycle(trace)[0]["waits_for"] == "b 1"
 
@@ -304,7 +305,7 @@ def test_a_witness_ends_with_the_property_in_words(found: list[Found]) -> None:
         if each.trace.property != "deadlock":
             name = each.trace.property
             ends = " The conjunct that fails: " if name not in ("concurrency", "progress") else "\n"
-            assert f"{MEANING[name]}.{ends}" in f"{joined(each.text)}\n", str(each)
+            assert f"{PROPERTIES[name]}.{ends}" in f"{joined(each.text)}\n", str(each)
             assert each.trace.cycle == ()
 
 
@@ -394,7 +395,7 @@ def test_a_path_for_another_property_is_refused(
 ) -> None:
     honest = replayed(design, scenario, name)
     decided = {name, "concurrency"}  # two readers may well be inside in passing
-    for other in MEANING.keys() - decided:
+    for other in PROPERTIES.keys() - decided:
         with pytest.raises(ReplayError):
             honest.again(other, honest.path)
 

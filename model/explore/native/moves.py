@@ -7,7 +7,6 @@ With partial-order reduction the function also tells whom the owner needs.
 from __future__ import annotations
 
 import itertools
-from collections import Counter
 from collections.abc import Mapping
 
 import numpy as np
@@ -54,7 +53,7 @@ class Moves:
         return "\n".join(self._owner(owner, mine) for owner, mine in enumerate(commands))
 
     def _owner(self, owner: int, commands: Mapping[int, Command]) -> str:
-        switch = self._switch(commands)
+        switch = self._switch(owner)
         arms: dict[str, list[int]] = {}
         most = 0
         for code in range(1 if switch is None else len(self.coding.groups[switch].valuations)):
@@ -79,15 +78,10 @@ class Moves:
             lines += ["none:", "  ret ptr %h0"]
         return "\n".join([*lines, "}"])
 
-    def _switch(self, commands: Mapping[int, Command]) -> int | None:
-        """Return the group that most of the commands' guards test on its own."""
-        tested = Counter(
-            group
-            for command in commands.values()
-            for group in {self.semantics.alone(part) for part in _conjuncts(command.enabled)}
-            if group is not None
-        )
-        return tested.most_common(1)[0][0] if tested else None
+    def _switch(self, owner: int) -> int | None:
+        """Return the group that says where the owner is in its program."""
+        cells = self.model.counters(owner)
+        return self.coding.home[cells[0]][0] if cells and cells[0] in self.coding.home else None
 
     def _arm(self, commands: Mapping[int, Command], switch: int | None, code: int) -> tuple[str, int]:
         """Return the code for one place of the owner, and how many successors it can write."""

@@ -1,0 +1,129 @@
+"""A view of a design's model on a scenario: its states, packed, with what its steps do and what they see."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+from cowpath.model.designs import Case
+from cowpath.model.explore.program import Program
+from cowpath.model.explore.result import questions
+from cowpath.model.finite.reference import Reference
+from cowpath.model.language.action import Action
+
+
+class Move(NamedTuple):
+    """A step of the model: its command's number, its action, whose it is, where it leads."""
+
+    command: int
+    action: Action
+    owner: int
+    after: bytes
+
+
+class View:
+    """The model of a case. Raises ScenarioError if its scenario does not fit the design."""
+
+    def __init__(self, case: Case) -> None:
+        narrowed = case.narrowed
+        self.case = case
+        self.design = case.design
+        self.scenario = case.scenario
+        self.model = narrowed.model
+        fatal = [claim.name for claim in case.design.system.properties if claim.fatal]
+        self.program = Program(narrowed, questions(narrowed.model, fatal))
+        self.reference = Reference(case.design.system, narrowed.model.instance)
+        self._moves: dict[bytes, tuple[Move, ...]] = {}
+        self._reads: dict[tuple[bytes, int], dict[int, int]] = {}
+
+    def moves(self, state: bytes) -> tuple[Move, ...]:
+        """Return the steps that the model allows in the state."""
+        if state not in self._moves:
+            commands = self.model.commands
+            self._moves[state] = tuple(
+                Move(number, commands[number].action, commands[number].owner, after)
+                for number, after in self.program.successors(state)
+            )
+        return self._moves[state]
+
+    def blocked(self, state: bytes, owner: int) -> bool:
+        """Tell whether the owner can do nothing but wait on."""
+        return not any(m.owner == owner for m in self.moves(state))
+
+    def waits(self, state: bytes) -> set[tuple[int, int]]:
+        """Return (who, for whom) for everyone who waits."""
+        return {*self.program.edges(state)}
+
+    def waited_for(self, move: Move) -> str:
+        """Return for whom a step that parks waits; "" of one that does not."""
+        if move.action.parks_on is None:
+            return ""
+        numbers = [param.number for param in move.action.params]
+        other = self.model.commands[move.command].arguments[numbers.index(move.action.parks_on.number)]
+        return self.model.instance.names[self.model.system.owners.name][other]
+
+    def reads(self, state: bytes, move: Move) -> Mapping[int, int]:
+        """Return the value of each cell that the step reads."""
+        return self.observed(state, move, "reads")
+
+    def observed(self, state: bytes, move: Move, *labels: str) -> dict[int, int]:
+        """Return what the step observes, under one of these labels, of each element."""
+        command, reference = self.model.commands[move.command], self.reference
+        known = self._reads.get((state, move.command))
+        if known is not None and labels == ("reads",):
+            return known
+        found: dict[int, int] = {}
+        for observation in command.action.observations:
+            if observation.label in labels:
+                vector = self.program.vector(state)
+                bound = dict(reference.bind(command.action, command.arguments))
+                for i in range(observation.bound.sort.size(self.model.instance.sizes)):
+                    bound[observation.bound.number] = i
+                    if reference.value(observation.condition, vector, bound):
+                        found[i] = reference.value(observation.value, vector, bound)
+        if labels == ("reads",):
+            self._reads[state, move.command] = found
+        return found
+
+    def value(self, state: bytes, variable: str, *indices: int) -> int:
+        """Return a variable's value in the state."""
+        position = self.model.layout.position[variable, indices]
+        place = self.program.place.get(position)
+        return self.model.initial[position] if place is None else state[place]
+
+    def place(self, state: bytes, owner: int) -> str:
+        """Return where the owner is in its program."""
+        (cell, *_) = self.model.counters(owner)
+        seen = self.program.place.get(cell)
+        value = self.model.initial[cell] if seen is None else state[seen]
+        return self.model.layout.show_value(cell, value)
+
+    def is_over(self, state: bytes, owner: int) -> bool:
+        """Tell whether the owner has only to return."""
+        program = self.model.system.program_of(self.model.system.owners)
+        return program is not None and self.place(state, owner) in program.ends
+
+    def transfer(self, state: bytes, move: Move) -> tuple[str, bool] | None:
+        """Return the disk that the step transfers data from or to, and whether it writes; None if none."""
+        made = move.action.transfer
+        if made is None or (not made.writes and not self.reads(state, move)):
+            return None
+        return made.disk, made.writes
+
+    def span(self, state: bytes, move: Move) -> tuple[int, int]:
+        """Return the first and the last cluster of the step: its parameters', else the request's extent."""
+        command = self.model.commands[move.command]
+        given = {p.name: i for p, i in zip(command.action.params, command.arguments, strict=True)}
+        first = given["k"] if "k" in given else self.value(state, "at", move.owner)
+        return first, given.get("e", given.get("k", self.value(state, "upto", move.owner) - 1))
+
+    def writer(self, value: int) -> str:
+        """Return in words who has written a value."""
+        names = self.model.instance.names[self.model.system.owners.name]
+        return names[value] if value < len(names) else "original data"
+
+    def who(self, values: Iterable[int] | None) -> str:
+        """Return in words who may have written what was seen."""
+        if values is None:
+            return "nothing"
+        return " or ".join(map(self.writer, sorted(values))) or "what nobody has written"

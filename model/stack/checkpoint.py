@@ -1,0 +1,145 @@
+"""The checkpoint: the secondary's content becomes the snapshot, both overlays are emptied.
+
+COLO quiesces first (vm_stop on both sides; migration/colo.c, 4.0); nothing in block/ checks it.
+Source: block/replication.c secondary_do_checkpoint; block/backup.c backup_do_checkpoint (2.8).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from cowpath.model.language.claim import Claim, Level, claim
+from cowpath.model.language.expression import Expr, nobody
+from cowpath.model.language.system import State, System
+from cowpath.model.stack.part import Part, Parts
+from cowpath.model.stack.world import (
+    CHECKPOINTS,
+    WHOLE,
+    Cluster,
+    Request,
+    Sector,
+    in_flight,
+    is_kind,
+    wait_for_in_flight,
+)
+
+_SOURCE = "block/replication.c secondary_do_checkpoint, backup_do_checkpoint, 2.8"
+
+
+@dataclass(frozen=True)
+class Checkpoint(Part):
+    """The checkpoint. With `drains` it runs in a drained section of its own.
+
+    Drained, or quiesced by COLO, it is one step: nobody else can move. Otherwise each of its metadata updates
+    lets others run in between.
+    """
+
+    drains: bool = False
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """Checkpoints."""
+        return ("checkpoint",)
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        """Whether somebody quiesces."""
+        return ("quiesced_checkpoint",)
+
+    def declare(self, system: System, parts: Parts) -> None:
+        """Declare where a checkpoint that nobody quiesced is."""
+        pc = system.programs["pc"]
+        pc.place("active-emptied", "about to empty the hidden disk", of=CHECKPOINTS, within=(WHOLE,))
+        pc.place("done-cleared", "about to empty the active disk", of=CHECKPOINTS, within=(WHOLE,))
+
+    def act(self, system: System, parts: Parts) -> None:
+        """Add the checkpoint, whole and in steps."""
+
+        def come(s: State, r: Expr) -> None:
+            s.require_at(r, "idle")
+            s.require(is_kind(s, r, "checkpoint"), "is a checkpoint", location=True)
+
+        def quiesced(s: State) -> Expr:
+            return s.quiesced_checkpoint | self.drains
+
+        @system.action("checkpoint.refused", r=Request, source=_SOURCE)
+        def refused(s: State, r: Expr) -> None:
+            """Finds no job: an error."""
+            come(s, r)
+            s.require(s.job == "freed", "there is no job")
+            wait_for_in_flight(s, when=quiesced(s))  # COLO quiesces before it asks
+            s.go(r, "failed")
+
+        @system.action("checkpoint", r=Request, source=_SOURCE)
+        def whole(s: State, r: Expr) -> None:
+            """Makes a checkpoint while nothing is in flight."""
+            come(s, r)
+            s.require(s.job == "running", "there is a job")
+            s.require(quiesced(s), "quiesced", location=True)
+            wait_for_in_flight(s)
+            _clear_done(s)
+            _empty_active(s)
+            _empty_hidden(s)
+            s.go(r, "done")
+
+        @system.action("checkpoint.clear-done", r=Request, source=_SOURCE)
+        def clear_done(s: State, r: Expr) -> None:
+            """Clears the done bits: a new epoch."""
+            come(s, r)
+            s.require(s.job == "running", "there is a job")
+            s.require(~quiesced(s), "not quiesced", location=True)
+            _clear_done(s)
+            for q in s.each(Request):
+                s.overtaken[q] = s.overtaken[q] | (in_flight(s, q) & is_kind(s, q, "guest-read"))
+            s.go(r, "done-cleared")
+
+        @system.action("checkpoint.empty-active", r=Request, source=_SOURCE)
+        def empty_active(s: State, r: Expr) -> None:
+            """Empties the active disk."""
+            s.require_at(r, "done-cleared")
+            _empty_active(s)
+            s.go(r, "active-emptied")
+
+        @system.action("checkpoint.empty-hidden", r=Request, source=_SOURCE)
+        def empty_hidden(s: State, r: Expr) -> None:
+            """Empties the hidden disk."""
+            s.require_at(r, "active-emptied")
+            _empty_hidden(s)
+            s.go(r, "done")
+
+    def claims(self, parts: Parts) -> Iterator[Claim]:
+        """Say that, quiesced, a checkpoint is one step."""
+        yield claim("nobody sees a checkpoint half made", Request)(
+            lambda s, r: ~s.is_at(r, "done-cleared", "active-emptied")
+        )
+
+    def levels(self, parts: Parts) -> Iterator[Level]:
+        """Say whom it waits for."""
+        yield Level(
+            "checkpoints",
+            "a checkpoint waits for requests in flight, and for the end of the job if that has begun; nobody "
+            "waits for a checkpoint",
+            lambda s, r: is_kind(s, r, "checkpoint"),
+        )
+
+
+def _clear_done(s: State) -> None:
+    for k in s.each(Cluster):
+        s.done[k] = False
+    for x in s.each(Sector):
+        s.epoch[x] = s.secondary[x]
+
+
+def _empty_active(s: State) -> None:
+    for k in s.each(Cluster):
+        s.in_active[k] = False
+    for x in s.each(Sector):
+        s.active[x] = nobody(Request)
+
+
+def _empty_hidden(s: State) -> None:
+    for k in s.each(Cluster):
+        s.in_hidden[k] = False
+    for x in s.each(Sector):
+        s.hidden[x] = nobody(Request)

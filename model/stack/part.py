@@ -1,0 +1,99 @@
+"""Parts: what designs are made of. A part brings its state, places and lists, its actions, and its claims.
+
+A design is a list of parts; another design is that list with some parts exchanged. What a part must know of
+the others (is the copy made inside the write? does the target serialise?) it asks of the list.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import TypeVar
+
+from cowpath.model.language.claim import Claim, Landmark, Level, Measure
+from cowpath.model.language.expression import Expr
+from cowpath.model.language.system import List, State, System
+
+P = TypeVar("P", bound="Part")
+
+
+@dataclass(frozen=True)
+class Part:
+    """One part of a design.
+
+    `kinds`: the kinds of request that it gives a place; `options`: those of a scenario that it knows. A part
+    takes the place of another of the same `slot`.
+    """
+
+    @property
+    def slot(self) -> str:
+        """What a design has one of."""
+        return type(self).__name__
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """Kinds of request that need this part."""
+        return ()
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        """Options of a scenario that need this part."""
+        return ()
+
+    def declare(self, system: System, parts: Parts) -> None:
+        """Declare state, places and lists."""
+
+    def act(self, system: System, parts: Parts) -> None:
+        """Add the actions; all parts have declared by now."""
+
+    def claims(self, parts: Parts) -> Iterator[Claim]:
+        """Yield the invariants that proofs rest on."""
+        yield from ()
+
+    def levels(self, parts: Parts) -> Iterator[Level]:
+        """Yield who waits on a list of this part, for proofs that no wait cycle can close."""
+        yield from ()
+
+    def landmarks(self, parts: Parts) -> Iterator[Landmark]:
+        """Yield the positions that a proof must look at to see that an owner can move."""
+        yield from ()
+
+    def measures(self, parts: Parts) -> Iterator[Measure]:
+        """Yield what ends a loop that no place or cursor of a request ends."""
+        yield from ()
+
+    def asserts(self, s: State) -> Iterator[Expr]:
+        """Yield what QEMU asserts of this part."""
+        yield from ()
+
+    def keeps_apart(self, parts: Parts) -> Iterator[List]:
+        """Yield the lists by which the design keeps readers and copies apart."""
+        yield from ()
+
+
+class Parts(tuple[Part, ...]):
+    """The parts of a design, in the order in which they declare."""
+
+    def the(self, kind: type[P]) -> P:
+        """Return the part of this class. Raises `TypeError` if the design has none."""
+        found = self.find(kind)
+        if found is None:
+            raise TypeError(f"the design has no part {kind.__name__}")
+        return found
+
+    def find(self, kind: type[P]) -> P | None:
+        """Return the part of this class, None if there is none."""
+        return next((part for part in self if isinstance(part, kind)), None)
+
+    def has(self, kind: type[Part]) -> bool:
+        """Tell whether there is a part of this class."""
+        return self.find(kind) is not None
+
+    def all(self, kind: type[P]) -> Iterator[P]:
+        """Yield the parts of this class."""
+        return (part for part in self if isinstance(part, kind))
+
+    def changed(self, others: Iterable[Part], without: Iterable[type[Part]] = ()) -> Parts:
+        """Return the parts with others in place of those of the same slot, or added, and without some."""
+        kept = {part.slot: part for part in self if not isinstance(part, tuple(without))}
+        return Parts((kept | {part.slot: part for part in others}).values())
