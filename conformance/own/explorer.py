@@ -21,6 +21,7 @@ from typing import Any, NamedTuple
 
 from cowpath.conformance.own import exchange, kernel, points
 from cowpath.conformance.own.existing import swapped
+from cowpath.conformance.own.interrupts import interrupts
 from cowpath.conformance.own.kept import kept
 from cowpath.conformance.own.kernel import TimedKernel, inside
 from cowpath.conformance.own.names import replaced
@@ -142,6 +143,7 @@ class Explorer:
         self.labels = [str(number) for number in range(len(self.exchange.points))]
         self.made: list[Made] = []
         self.runs = 0
+        self.stopped = False
         self.exchanged: set[str] = set()
 
     @contextmanager
@@ -157,17 +159,25 @@ class Explorer:
             calls = {points.POINT: self._point, **self.watching.calls()}
             functions = stack.enter_context(self.exchange.made(calls))
             self.exchanged = {function.__qualname__ for function in functions}
+            if not functions and self.way.points == STATEMENTS:
+                names = ", ".join(module.__name__ for module in self.modules) or "no module"
+                raise exchange.SourceError(f"{names}: has no function to be interrupted; say modules=[...]")
             self.put_back = kept(self.modules)
             stack.callback(self.put_back)
             stack.callback(random.setstate, state)
             if collecting:
                 stack.callback(gc.enable)
             gc.disable()
+            stack.enter_context(interrupts(self._stop))
             yield self
 
     def run(self, strategy: Strategy) -> OwnRun:
-        """Run the test once. Raises HangError, with the place, if a thread does not come back."""
+        """Run the test once. Raises HangError, with the place, if a thread does not come back.
+
+        After Ctrl-C, all have unwound when KeyboardInterrupt comes out.
+        """
         self.runs += 1
+        self._go_on()
         if self.runs % _COLLECT == 0:
             gc.collect(0)
         self.kernel.reset()
@@ -184,7 +194,16 @@ class Explorer:
             finally:
                 for thread in self.kernel.threads.values():
                     retire(thread)
+        self._go_on()
         return OwnRun(self.made, events, failure, self.kernel.values, self.kernel.seen)
+
+    def _stop(self) -> None:
+        """End the run under way, and the exploration with it."""
+        self.stopped = self.kernel.ending = True
+
+    def _go_on(self) -> None:
+        if self.stopped:
+            raise KeyboardInterrupt
 
     def place(self, task: Task) -> str:
         """Return where a task waits, in the user's own code."""

@@ -14,6 +14,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+from _pytest.unittest import TestCaseFunction
 
 from cowpath.conformance.own.decorator import Wish, wish_of
 from cowpath.conformance.own.exchange import SourceError
@@ -57,6 +58,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
                 f"--cowpath-replay: {len(marked)} tests of @schedules are selected; accepted: one, as in"
                 " test_file.py::test_name"
             )
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Refuse what would run without schedules."""
+    if isinstance(item, TestCaseFunction) and wish_of(item.obj) is not None:
+        pytest.fail(
+            "@schedules is for functions, and methods of plain classes, not of TestCase", pytrace=False
+        )
 
 
 @pytest.hookimpl(tryfirst=True)

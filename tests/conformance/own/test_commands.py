@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import re
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
+from subprocess import PIPE
 
 import pytest
 
@@ -141,3 +144,21 @@ def test_mutants_of_ones_own_code(folder: Path) -> None:
     assert status == 1
     assert {outcome["function"] for outcome in outcomes} == {"Counter.add_locked"}
     assert [o["kind"] for o in outcomes if not o["killed"]] == ["lock removed"]
+
+
+@pytest.mark.parametrize("substrate", ["threads", "greenlets"])
+@pytest.mark.parametrize("kind", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_says_how_far_it_was(folder: Path, kind: signal.Signals, substrate: str) -> None:
+    code = CODE.replace("@schedules(100)", f"@schedules(10**9, substrate={substrate!r})")
+    marked = code.replace("def test_fine():", "def test_fine():\n    open('running', 'w').close()")
+    (folder / "long.py").write_text(marked)
+    (folder / "running").unlink(missing_ok=True)
+    with subprocess.Popen(
+        [COWPATH, "conform", "long.py::test_fine"], cwd=folder, text=True, stdout=PIPE, stderr=PIPE
+    ) as process:
+        while not (folder / "running").exists():
+            time.sleep(0.05)
+        process.send_signal(kind)
+        out, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (3, "")
+    assert "interrupted: no failure in " in out

@@ -215,12 +215,20 @@ def test_what_cannot_be_scheduled_is_refused(ran: pytest.Pytester) -> None:
     result = run(
         ran,
         """
+import unittest
+
 @schedules(5)
 async def test_async():
     pass
+
+class TestOld(unittest.TestCase):
+    @schedules(5)
+    def test_method(self):
+        pass
 """,
     )
-    result.assert_outcomes(failed=1)
+    assert "not of TestCase" in result.stdout.str()
+    result.assert_outcomes(failed=1, errors=1)
     assert "@schedules is for threads; an async test has none" in result.stdout.str()
 
 

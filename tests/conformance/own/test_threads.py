@@ -170,6 +170,11 @@ def test_a_module_without_source_is_refused() -> None:
         explore(space["test"])  # type: ignore[arg-type]
 
 
+def test_to_interrupt_nothing_is_refused() -> None:
+    with pytest.raises(SourceError, match="no module: has no function to be interrupted"):
+        explore(gallery.cleaning_up, modules=[])
+
+
 def test_the_modules_are_ones_own() -> None:
     names = [module.__name__ for module in modules_of(test_the_modules_are_ones_own)]
     assert names == ["tests.conformance.own.test_threads", "tests.conformance.own.gallery"]
