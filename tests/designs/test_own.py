@@ -25,6 +25,12 @@ WRONG = {
     "an argument": ("build=", 'argument="yes", build=', "argument: 'yes'; accepted: a ProofOutline, or None"),
     "no build": ("lambda: dining", "7", "build: 7; accepted: a function that returns a System"),
     "no end": ("dining.terminal(Philosopher)\n", "", "its system does not say when an owner is finished"),
+    "a list": ("s.is_at(q, ", "s.is_on(q, ", "own.py:12: no variable or parameter 'is_on' is declared"),
+    "a list's word": (
+        "member=lambda s, q",
+        "member=lambda r, q",
+        "line 12: NameError: name 's' is not defined",
+    ),
     "exits": (DESIGN, "raise SystemExit(0)", "line 32: SystemExit: 0"),
     "initial": (
         "forks = ",
