@@ -18,6 +18,7 @@ from cowpath.model.language.errors import InputError, ModelError, hint, shown
 from cowpath.model.language.expression import Expr, Read, local
 from cowpath.model.language.state import State
 from cowpath.model.language.system import System
+from cowpath.model.stack.binding import PHRASES
 from cowpath.model.stack.part import Parts
 
 
@@ -93,6 +94,10 @@ def check_design(name: str, design: object, known: Collection[str]) -> Design:
 def _record(system: System, proof: ProofOutline | None) -> None:
     """Record once what is else recorded when it is needed, so that its mistakes are found now."""
     state = State(system, None)
+    for action in system.actions:
+        _check_words(action.label, action.says, [param.name for param in action.params])
+        for wait in action.waits:
+            _check_words(action.label, wait.held, PHRASES if "covers" in system.parameters else ())
     for each in system.lists.values():
         for condition in (each.member, each.leaving):
             if condition is not None and system.finished is not None:
@@ -107,6 +112,16 @@ def _record(system: System, proof: ProofOutline | None) -> None:
         landmark.here(state, local(system.owners, "owner"), local(landmark.index, "position"))
     for measure in proof.measures:
         measure.height(state, *(local(index, "element") for index in measure.indices))
+
+
+def _check_words(label: str, words: str, known: Collection[str]) -> None:
+    try:
+        words.format(**dict.fromkeys(known, ""))
+    except (KeyError, IndexError, ValueError, AttributeError):
+        accepted = ", ".join(f"{{{word}}}" for word in known) or "no braces"
+        raise ModelError(
+            f"action {label}: {shown(words)}: what is in braces stands for something; accepted: {accepted}"
+        ) from None
 
 
 def _reads(expr: Expr) -> Iterator[str]:

@@ -31,6 +31,13 @@ WRONG = {
         "member=lambda r, q",
         "line 12: NameError: name 's' is not defined",
     ),
+    "words": (
+        "takes {f}",
+        "takes {g}",
+        "action take-left: 'takes {g}': what is in braces stands for something",
+    ),
+    "odd words": ("takes {f}", "takes }", "action take-left: 'takes }': what is in braces stands for"),
+    "held": ('held="a fork"', 'held="a {fork}"', "action take-left: 'a {fork}': what is in braces stands"),
     "exits": (DESIGN, "raise SystemExit(0)", "line 32: SystemExit: 0"),
     "initial": (
         "forks = ",
