@@ -6,12 +6,24 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from cowpath.model.designs import Case
-from cowpath.model.explore import reduced
+from cowpath.model.explore import plain, reduced
 from cowpath.model.explore.engines import ENGINES
-from cowpath.model.explore.result import DEADLOCK, UNLIMITED, Exploration, Limits, Report, questions
+from cowpath.model.explore.plain import Graph, TooMany
+from cowpath.model.explore.program import Program
+from cowpath.model.explore.result import (
+    DEADLOCK,
+    UNLIMITED,
+    Exploration,
+    Limits,
+    Question,
+    Report,
+    questions,
+)
+from cowpath.model.finite.domains import Narrowed
 from cowpath.model.finite.ground import GroundModel
 from cowpath.model.language.system import Action
 from cowpath.model.language.verdict import Verdict, worst
+from cowpath.model.liveness.pending import pending
 from cowpath.model.liveness.starvation import PROGRESS, Starvation, starve
 from cowpath.model.reductions.choice import choose
 from cowpath.model.scenarios import Scenario
@@ -91,7 +103,11 @@ def check(
     properties = case.design.asked(properties)
     asked = questions(model, properties)
     chosen, said = choose(narrowed, asked, reductions)
-    found = reduced.explore(ENGINES[engine], narrowed, asked, limits, report, chosen)
+    found, graph = (
+        _plainly(narrowed, asked, limits, report) if engine == "auto" and not reductions else (None, None)
+    )
+    if found is None:
+        found = reduced.explore(ENGINES[engine], narrowed, asked, limits, report, chosen)
     results = {}
     kinds = {**{p.name: p.kind for p in system.properties}, DEADLOCK: "always", PROGRESS: "always"}
     starvation = None
@@ -100,7 +116,7 @@ def check(
         complete = found.complete
         if name == PROGRESS and complete:
             left = None if limits.max_seconds is None else limits.max_seconds - found.seconds
-            starvation = starve(narrowed, replace(limits, max_seconds=left), report)
+            starvation = starve(narrowed, replace(limits, max_seconds=left), report, graph)
             complete = starvation.stopped is None
             if (lasso := starvation.lasso) is not None:
                 first = (lasso.owner, *(r for r in starvation.starved if r != lasso.owner))
@@ -113,6 +129,16 @@ def check(
             complete = False
         results[name] = PropertyResult(_verdict(kinds[name], trace is not None, complete), trace)
     return Result(case, found, starvation, said, results)
+
+
+def _plainly(
+    narrowed: Narrowed, asked: tuple[Question, ...], limits: Limits, report: Report
+) -> tuple[Exploration | None, Graph | None]:
+    """Search plainly; return nothing if there are too many states for that."""
+    try:
+        return plain.explore(Program(narrowed, (*asked, *pending(narrowed))), limits, report)
+    except TooMany:
+        return None, None
 
 
 def steps_of(model: GroundModel, path: Sequence[int]) -> list[tuple[Action, tuple[int, ...]]]:

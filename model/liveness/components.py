@@ -1,8 +1,8 @@
 """Strongly connected components of a graph given as arrays: step i goes from source[i] to target[i].
 
 What lies on no cycle is peeled off first, a layer at a time, by NumPy: of a graph without cycles nothing is
-left. The rest is decomposed by networkx where it is small, else by Tarjan's algorithm with a stack of its
-own. Both are linear. Source: R. Tarjan, "Depth-first search and linear graph algorithms", 1972.
+left. The rest is decomposed by Tarjan's algorithm with a stack of its own. Both are linear.
+Source: R. Tarjan, "Depth-first search and linear graph algorithms", 1972.
 """
 
 from __future__ import annotations
@@ -12,8 +12,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from cowpath.model.explore.codes import Indices
-
-SMALL = 500  # steps
+from cowpath.model.explore.plain import Graph
 
 
 def components(source: Indices, target: Indices) -> Iterator[Indices]:
@@ -23,11 +22,29 @@ def components(source: Indices, target: Indices) -> Iterator[Indices]:
         return
     states, ends = np.unique(np.concatenate([source[left], target[left]]), return_inverse=True)
     tail, head = ends[: len(left)], ends[len(left) :]
-    label = (by_networkx if len(left) <= SMALL else by_tarjan)(len(states), tail, head)
+    label = by_tarjan(len(states), tail, head)
     inside = np.flatnonzero(label[tail] == label[head])
     order = inside[np.argsort(label[tail[inside]], kind="stable")]
     cuts = np.flatnonzero(np.diff(label[tail[order]])) + 1
     yield from (left[part] for part in np.split(order, cuts) if len(part))
+
+
+def acyclic(graph: Graph) -> bool:
+    """Tell whether no state of a graph that was searched plainly can be reached from itself."""
+    if graph.forward:
+        return True
+    targets = [[graph.number[after] for _, after in successors] for successors in graph.successors]
+    entries = [0] * len(targets)
+    for there in targets:
+        for target in there:
+            entries[target] += 1
+    free = [at for at, count in enumerate(entries) if not count]
+    for at in free:  # which grows meanwhile
+        for target in targets[at]:
+            entries[target] -= 1
+            if not entries[target]:
+                free.append(target)
+    return len(free) == len(targets)
 
 
 def on_cycles(source: Indices, target: Indices) -> Indices:
@@ -55,19 +72,6 @@ def _peeled(source: Indices, target: Indices, steps: Indices) -> Indices:
         entries[reached] -= times
         layer = reached[entries[reached] == 0]
     return np.sort(steps[~peeled[source[steps]]])
-
-
-def by_networkx(size: int, source: Indices, target: Indices) -> Indices:
-    """Return a label for each state, equal for those of one component."""
-    import networkx as nx  # takes its time to load
-
-    graph: nx.DiGraph[int] = nx.DiGraph()
-    graph.add_nodes_from(range(size))
-    graph.add_edges_from(zip(source.tolist(), target.tolist(), strict=True))
-    label = np.empty(size, dtype=np.intp)
-    for number, members in enumerate(nx.strongly_connected_components(graph)):
-        label[list(members)] = number
-    return label
 
 
 def by_tarjan(size: int, source: Indices, target: Indices) -> Indices:

@@ -25,11 +25,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from cowpath.model.explore import plain
 from cowpath.model.explore.codes import Indices
+from cowpath.model.explore.plain import MOST, Graph, TooMany
+from cowpath.model.explore.program import Program
 from cowpath.model.explore.result import Limits, Progress, Report, Stop, enforce
 from cowpath.model.finite.domains import Narrowed
-from cowpath.model.liveness import step_graph
-from cowpath.model.liveness.components import components, on_cycles
+from cowpath.model.liveness.components import acyclic, components, on_cycles
+from cowpath.model.liveness.pending import pending, stranded
 from cowpath.model.liveness.wakeups import Node, Queues
 
 PROGRESS = "progress"
@@ -62,20 +65,33 @@ class Starvation:
     lasso: Lasso | None
 
 
-def starve(narrowed: Narrowed, limits: Limits, report: Report) -> Starvation:
-    """Search all runs; Ctrl-C counts as a limit."""
+def starve(narrowed: Narrowed, limits: Limits, report: Report, graph: Graph | None = None) -> Starvation:
+    """Search all runs; Ctrl-C counts as a limit.
+
+    `graph`: what a search has seen whose program asks who is pending; without it there is a search first.
+    """
     began = time.perf_counter()
     runs = _Runs()
     lassos: list[Lasso] = []
     steps, stopped = 0, None
     try:
-        whole = step_graph.explore(narrowed, limits, report)
-        steps = len(whole.source)
-        if whole.stranded is not None:
-            left = Queues(narrowed).after(whole.stranded).pending
-            lassos = [Lasso(owner, whole.stranded, ()) for owner in left]
-        elif len(on_cycles(whole.source, whole.target)):
-            queues = Queues(narrowed)
+        seen = _seen(narrowed, limits, report, MOST) if graph is None else graph
+        if seen is not None:
+            steps, cyclic, alone = seen.steps, not acyclic(seen), stranded(seen)
+        else:
+            from cowpath.model.liveness import step_graph  # NumPy takes its time to load
+
+            whole = step_graph.explore(narrowed, limits, report)
+            steps, cyclic, alone = len(whole.source), bool(len(on_cycles(whole.source, whole.target))), None
+            if whole.stranded:
+                seen = _seen(narrowed, limits, report, None)
+                assert seen is not None
+                alone = stranded(seen)
+        program = Program(narrowed, pending(narrowed)) if seen is None else seen.program
+        if alone is not None:
+            lassos = [Lasso(owner, alone, ()) for owner in Queues(program).after(alone).pending]
+        elif cyclic:
+            queues = Queues(program, seen)
             runs.explore(queues, limits, report)
             judged = _Judged(queues, runs)
             for owner in range(len(narrowed.model.pending)):
@@ -85,6 +101,17 @@ def starve(narrowed: Narrowed, limits: Limits, report: Report) -> Starvation:
     shortest = min(lassos, key=lambda lasso: len(lasso.stem) + len(lasso.loop), default=None)
     starved = tuple(sorted({lasso.owner for lasso in lassos}))
     return Starvation(steps, len(runs.nodes), time.perf_counter() - began, stopped, starved, shortest)
+
+
+def _seen(narrowed: Narrowed, limits: Limits, report: Report, most: int | None) -> Graph | None:
+    """Return what a plain search sees; None if there are too many states. Raises `Stop` if a limit is hit."""
+    try:
+        found, graph = plain.explore(Program(narrowed, pending(narrowed)), limits, report, most)
+    except TooMany:
+        return None
+    if graph is None:
+        raise Stop(found.stopped)
+    return graph
 
 
 class _Runs:
