@@ -121,7 +121,7 @@ def shapes(design: str) -> Mapping[tuple[object, ...], list[Instance]]:
     """Return the instances of the bundled scenarios by shape, those that only streams tell apart together."""
     found: dict[tuple[object, ...], list[Instance]] = defaultdict(list)
     for scenario in bundled():
-        if DESIGNS[design].misses(scenario) is None:
+        if DESIGNS[design].unsupported(scenario) is None:
             instance = bind(scenario, reduce(scenario))
             known = found[tuple(instance.sizes.items())]
             read = DESIGNS[design].system.parameters
