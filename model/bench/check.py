@@ -23,7 +23,7 @@ from cowpath.model.finite.domains import Narrowed
 from cowpath.model.finite.ground import GroundModel
 from cowpath.model.language.system import Action
 from cowpath.model.language.verdict import Verdict, worst
-from cowpath.model.liveness.pending import pending
+from cowpath.model.liveness.graph import pending
 from cowpath.model.liveness.starvation import PROGRESS, Starvation, starve
 from cowpath.model.reductions.choice import choose
 from cowpath.model.scenarios import Scenario
@@ -103,9 +103,9 @@ def check(
     properties = case.design.asked(properties)
     asked = questions(model, properties)
     chosen, said = choose(narrowed, asked, reductions)
-    found, graph = (
-        _plainly(narrowed, asked, limits, report) if engine == "auto" and not reductions else (None, None)
-    )
+    found, graph = None, None
+    if engine == "auto" and not reductions:
+        found, graph = _plainly(narrowed, asked, limits, report)
     if found is None:
         found = reduced.explore(ENGINES[engine], narrowed, asked, limits, report, chosen)
     results = {}

@@ -12,7 +12,6 @@ from collections.abc import Iterator
 import numpy as np
 
 from cowpath.model.explore.codes import Indices
-from cowpath.model.explore.plain import Graph
 
 
 def components(source: Indices, target: Indices) -> Iterator[Indices]:
@@ -27,24 +26,6 @@ def components(source: Indices, target: Indices) -> Iterator[Indices]:
     order = inside[np.argsort(label[tail[inside]], kind="stable")]
     cuts = np.flatnonzero(np.diff(label[tail[order]])) + 1
     yield from (left[part] for part in np.split(order, cuts) if len(part))
-
-
-def acyclic(graph: Graph) -> bool:
-    """Tell whether no state of a graph that was searched plainly can be reached from itself."""
-    if graph.forward:
-        return True
-    targets = [[graph.number[after] for _, after in successors] for successors in graph.successors]
-    entries = [0] * len(targets)
-    for there in targets:
-        for target in there:
-            entries[target] += 1
-    free = [at for at, count in enumerate(entries) if not count]
-    for at in free:  # which grows meanwhile
-        for target in targets[at]:
-            entries[target] -= 1
-            if not entries[target]:
-                free.append(target)
-    return len(free) == len(targets)
 
 
 def on_cycles(source: Indices, target: Indices) -> Indices:

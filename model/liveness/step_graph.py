@@ -13,7 +13,8 @@ from cowpath.model.explore.result import Limits, Progress, Report, enforce
 from cowpath.model.explore.state_set import StateSet, distinct, keys_of, locate, merged
 from cowpath.model.explore.vector_program import VectorProgram
 from cowpath.model.finite.domains import Narrowed
-from cowpath.model.liveness.pending import pending
+from cowpath.model.liveness.components import on_cycles
+from cowpath.model.liveness.graph import pending
 
 _CHUNK = 1 << 15  # states expanded at once: their columns stay in the cache
 
@@ -29,6 +30,11 @@ class StateGraph:
     source: Indices
     target: Indices
     stranded: bool
+
+    @property
+    def cyclic(self) -> bool:
+        """Whether some state can be reached from itself."""
+        return bool(len(on_cycles(self.source, self.target)))
 
 
 def explore(narrowed: Narrowed, limits: Limits, report: Report) -> StateGraph:

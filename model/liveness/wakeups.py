@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from cowpath.model.explore.plain import Graph
 from cowpath.model.explore.program import Program
-from cowpath.model.liveness.pending import owed_bits
+from cowpath.model.liveness.graph import owed_bits
 
 
 class Node(NamedTuple):

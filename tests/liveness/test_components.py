@@ -12,7 +12,8 @@ from cowpath.model.explore import plain
 from cowpath.model.explore.program import Program
 from cowpath.model.explore.result import UNLIMITED
 from cowpath.model.finite.domains import narrow
-from cowpath.model.liveness.components import acyclic, by_tarjan, components, on_cycles
+from cowpath.model.liveness.components import by_tarjan, components, on_cycles
+from cowpath.model.liveness.graph import acyclic
 from tests.random_systems import Case, cases
 
 Edges = list[tuple[int, int]]

@@ -24,9 +24,10 @@ from cowpath.model.language.expression import Expr, exists, forall, nobody
 from cowpath.model.language.system import Action, State, System
 from cowpath.model.language.verdict import Verdict
 from cowpath.model.liveness import starvation, step_graph
-from cowpath.model.liveness.components import acyclic, on_cycles
-from cowpath.model.liveness.pending import pending, stranded
-from cowpath.model.liveness.starvation import Lasso, starve
+from cowpath.model.liveness.components import on_cycles
+from cowpath.model.liveness.graph import acyclic, pending, stranded
+from cowpath.model.liveness.runs import Lasso
+from cowpath.model.liveness.starvation import starve
 from cowpath.model.liveness.wakeups import Move, Node, Queues
 from cowpath.model.render.text import conclusion, render
 from cowpath.model.scenarios import Scenario, bundled, loads

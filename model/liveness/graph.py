@@ -1,4 +1,4 @@
-"""Who is owed progress in a state, as questions to a search; and whether only an arrival could help."""
+"""What a plain search has seen, as liveness asks of it: who is pending, who is stranded, is there a cycle."""
 
 from __future__ import annotations
 
@@ -36,6 +36,24 @@ def stranded(graph: Graph) -> tuple[int, ...] | None:
         ):
             return _path(graph, at)
     return None
+
+
+def acyclic(graph: Graph) -> bool:
+    """Tell whether no state of a graph that was searched plainly can be reached from itself."""
+    if graph.forward:
+        return True
+    targets = [[graph.number[after] for _, after in successors] for successors in graph.successors]
+    entries = [0] * len(targets)
+    for there in targets:
+        for target in there:
+            entries[target] += 1
+    free = [at for at, count in enumerate(entries) if not count]
+    for at in free:  # which grows meanwhile
+        for target in targets[at]:
+            entries[target] -= 1
+            if not entries[target]:
+                free.append(target)
+    return len(free) == len(targets)
 
 
 def _path(graph: Graph, at: int) -> tuple[int, ...]:
