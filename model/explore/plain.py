@@ -73,6 +73,8 @@ class _Search:
         self.answers: list[int] = []
         self.deadlocked: list[bool] = []
         self.names = [*(question.name for question in program.questions), DEADLOCK]
+        # Who is pending is asked of each state, not sought.
+        self.aside = sum(1 << bit for bit, name in enumerate(self.names) if name.isdigit())
         self.first = [0]  # the number of the first state of each depth
         self.hits: dict[int, tuple[int, bytes]] = {}  # by question: the least depth, the least state there
         self.transitions = 0
@@ -108,7 +110,7 @@ class _Search:
     def _search(self, limits: Limits, report: Report, most: int | None, began: float) -> None:
         states, number, see, stuck = self.states, self.number, self.program.see, self.program.stuck
         dead_bit = 1 << len(self.names) - 1
-        closed = here = 0  # questions answered at a lesser depth; at this one
+        closed, here = self.aside, 0  # questions answered at a lesser depth; at this one
         end = known = 1
         at, reported, look = 0, began, True
         while at < known:

@@ -13,7 +13,14 @@ from cowpath.model.liveness.runs import Lasso, Runs
 from cowpath.model.liveness.wakeups import Queues
 
 
-class Judged:
+def fair_loops(queues: Queues, runs: Runs) -> list[Lasso]:
+    """Return a shortest lasso into each component in which an owner starves."""
+    judged = _Judged(queues, runs)
+    owners = range(len(queues.program.model.pending))
+    return [judged.lasso(owner, part) for owner in owners for part in judged.starving(owner)]
+
+
+class _Judged:
     """The moves on cycles where nobody is deadlocked; who is pending at a node, and who has nothing to do."""
 
     def __init__(self, queues: Queues, runs: Runs) -> None:

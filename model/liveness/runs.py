@@ -64,12 +64,3 @@ class Runs:
         while at:
             yield self.came[at]
             at = self.source[self.came[at]]
-
-
-def fair_loops(queues: Queues, runs: Runs) -> list[Lasso]:
-    """Return a shortest lasso into each component in which an owner starves."""
-    from cowpath.model.liveness.judged import Judged  # NumPy takes its time to load
-
-    judged = Judged(queues, runs)
-    owners = range(len(queues.program.model.pending))
-    return [judged.lasso(owner, part) for owner in owners for part in judged.starving(owner)]

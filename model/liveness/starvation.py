@@ -27,7 +27,7 @@ from cowpath.model.explore.program import Program
 from cowpath.model.explore.result import Limits, Report, Stop
 from cowpath.model.finite.domains import Narrowed
 from cowpath.model.liveness.graph import acyclic, pending, stranded
-from cowpath.model.liveness.runs import Lasso, Runs, fair_loops
+from cowpath.model.liveness.runs import Lasso, Runs
 from cowpath.model.liveness.wakeups import Queues
 
 PROGRESS = "progress"
@@ -76,6 +76,8 @@ def starve(narrowed: Narrowed, limits: Limits, report: Report, graph: Graph | No
         elif cyclic:
             queues = Queues(program, seen)
             runs.explore(queues, limits, report)
+            from cowpath.model.liveness.judged import fair_loops  # NumPy takes its time to load
+
             lassos = fair_loops(queues, runs)
     except (Stop, KeyboardInterrupt) as stop:
         stopped, lassos = str(stop) or "interrupted", []
