@@ -125,7 +125,7 @@ class _Bell:
         try:
             work()
         except KeyboardInterrupt:
-            pass
+            self.rung = True
         finally:
             self._at_work = False
 

@@ -376,7 +376,7 @@ def test_an_interrupt_in_the_search_leaves_progress_and_all_that_follows_open(
 
     monkeypatch.setattr(Queues, "moves", interrupted)
     designs = [DESIGNS["rfc-2016"], DESIGNS["merged-2.8"]]
-    first, second = batch.run(batch.Plan(designs, [WRITES], ["deadlock", "progress"]))
+    first, second = batch.run(batch.Plan(designs, [WRITES], ["deadlock", "progress"]), processes=1)
     assert (first.stopped, second.stopped) == ("interrupted", "interrupted")
     assert [outcome.verdict for outcome in first.properties.values()] == [Verdict.HOLDS, Verdict.UNDETERMINED]
     assert second.exploration.states == 0
