@@ -28,12 +28,15 @@ Place = tuple[str, tuple[int, ...]]
 
 
 class DifferentShapes(ValueError):
-    """The instances differ in the size of an index sort, or two of them are equal."""
+    """The instances differ in the size of an index sort."""
 
 
 @dataclass(frozen=True)
 class Instances:
-    """`plain`: one of the instances. `places`: where they differ; `rows[i]`: what instance i has there."""
+    """`plain`: one of the instances. `places`: where they differ; `rows[i]`: what instance i has there.
+
+    Only instances of which no two are equal can be told apart in one search.
+    """
 
     system: System
     plain: Instance
@@ -54,8 +57,6 @@ class Instances:
             if any(each.tables[name][indices] != value for each in instances)
         )
         rows = tuple(tuple([each.tables[name][at] for name, at in places]) for each in instances)
-        if len({*rows}) < len(rows):
-            raise DifferentShapes("two of the instances are equal")
         return Instances(system, first, places, rows)
 
     def ground(self) -> GroundModel:
@@ -136,8 +137,6 @@ class ByType:
                 places.append((name, indices))
                 columns.append(column)
         rows = tuple(zip(*columns, strict=True)) if columns else ((),) * len(workloads)
-        if len({*rows}) < len(rows):
-            raise DifferentShapes("two of the instances are equal")
         return Instances(self.system, plain, tuple(places), rows)
 
     def _instance(self, workload: tuple[int, ...], sizes: Mapping[str, int]) -> Instance:
