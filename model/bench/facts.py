@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from cowpath.model.bench.workloads import Bound, Type
-from cowpath.model.scenarios.scenario import NBD_WRITES
+from cowpath.model.scenarios.vocabulary import NBD_WRITES
 
 Extent = tuple[int, int]
 NOUN = {

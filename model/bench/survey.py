@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from cowpath.model.bench.check import INTERRUPTED, check, plain_questions
 from cowpath.model.bench.classes import Classes, Marks
 from cowpath.model.bench.workers import Send, Workers, cores
-from cowpath.model.bench.workloads import Bound, BoundError, Workload, case, kinds_of
+from cowpath.model.bench.workloads import Bound, Workload, case
 from cowpath.model.designs import Design
 from cowpath.model.explore import plain
 from cowpath.model.explore.engines import ENGINES
@@ -115,7 +115,10 @@ class Survey:
 
 @dataclass(frozen=True)
 class Plan:
-    """Which designs to survey, each up to a bound of its own, and how. The limits are for all together."""
+    """Which designs to survey, each up to a bound of its own, and how. The limits are for all together.
+
+    `properties`: of those named, what a design has; the standard ones if none is.
+    """
 
     designs: Sequence[tuple[Design, Bound]]
     properties: tuple[str, ...]
@@ -179,10 +182,7 @@ class _Work:
         self._watched = watched
         self._began = time.perf_counter()
         for design, bound in plan.designs:
-            missing = [kind for kind in bound.kinds if kind not in kinds_of(design, bound.kinds)]
-            if missing:
-                raise BoundError(f"--kinds {missing[0]}: {design.name} has no such request; accepted: others")
-            bound.types_of(design)  # which says whether the disk fits
+            bound.types_of(design)  # which says whether it fits
         alone = len(plan.designs) < processes
         self.tasks = [
             _Task(number, requests, part, parts)
@@ -254,7 +254,7 @@ class _Work:
         return Survey(
             design,
             bound,
-            {name: kinds[name] for name in self.plan.properties},
+            {name: kinds[name] for name in design.asked(self.plan.properties)},
             sizes,
             sum(part.seconds for part in all_parts),
             ", ".join(sorted({part.engine for part in all_parts})),
@@ -277,7 +277,7 @@ class _Search:
     ) -> None:
         self.work, self.design, self.bound = work, design, bound
         self.narrowed, self.workloads, self.say = narrowed, workloads, say
-        self.properties = work.plan.properties
+        self.properties = design.asked(work.plan.properties)
         self.found: dict[int, Found] = {}
         self.engine = ""
         self.stopped: str | None = None

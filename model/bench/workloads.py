@@ -9,12 +9,13 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from cowpath.model.designs import Case, Design
-from cowpath.model.finite.instances import ByType, Instances
+from cowpath.model.finite.instance import fit
+from cowpath.model.finite.instances import ByType
 from cowpath.model.language.errors import InputError
 from cowpath.model.scenarios import Request, Scenario
 from cowpath.model.scenarios.geometry import unreduced
-from cowpath.model.scenarios.scenario import IO_KINDS, KINDS
 from cowpath.model.scenarios.sizes import SECTOR, show_extent
+from cowpath.model.scenarios.vocabulary import IO_KINDS, KINDS
 from cowpath.model.stack.binding import bind
 from cowpath.model.stack.world import Request as RequestSort
 
@@ -126,11 +127,19 @@ class Bound:
 
         Raises `BoundError` if a table depends on the workload as a whole, or the disk is too long.
         """
+        if not design.has_disks:
+            raise BoundError(
+                f"{design.name} has no disks, so no workloads; accepted: designs of a block stack"
+            )
+        missing = [kind for kind in self.kinds if kind not in design.kinds]
+        if missing:
+            accepted = ", ".join(kinds_of(design, KINDS))
+            raise BoundError(f"--kinds {missing[0]}: {design.name} has no such request; accepted: {accepted}")
         scenario = self.scenario(tuple(range(len(self.types))))
-        whole = bind(scenario, unreduced(scenario, SECTOR))
+        whole = fit(design.system, bind(scenario, unreduced(scenario, SECTOR), design.known_kinds))
         for number in range(len(self.types)):
             one = self.scenario((number,))
-            alone = bind(one, unreduced(one, SECTOR))
+            alone = bind(one, unreduced(one, SECTOR), design.known_kinds)
             for name, parameter in design.system.parameters.items():
                 of_requests = RequestSort in parameter.indices
                 if not of_requests and alone.tables[name] != whole.tables[name]:
@@ -142,19 +151,9 @@ class Bound:
 
 def kinds_of(design: Design, among: Sequence[str]) -> tuple[str, ...]:
     """Return those of the kinds that the design has."""
-    disk = Bound(1, 1, 1, 1, tuple(among))
-    return tuple(
-        type_.kind
-        for number, type_ in enumerate(disk.types)
-        if design.unsupported(disk.scenario((number,))) is None
-    )
+    return tuple(kind for kind in among if kind in design.kinds)
 
 
 def case(design: Design, bound: Bound, workload: Workload) -> Case:
     """Return the design on the workload."""
     return Case(design, bound.scenario(workload))
-
-
-def together(types: ByType, workloads: Sequence[Workload]) -> Instances:
-    """Return the workloads as instances of one shape."""
-    return types.instances(workloads)

@@ -7,21 +7,19 @@ from itertools import pairwise
 
 import click
 from rich.console import Console
-from rich.text import Text
 
 from cowpath.model.bench import survey as bench
 from cowpath.model.bench.failing import changes, judge
 from cowpath.model.bench.workloads import Bound, kinds_of
 from cowpath.model.commands import files
-from cowpath.model.commands.inputs import WIDTH, find_designs
-from cowpath.model.commands.options import ENGINE, MAX_SECONDS, MAX_STATES, PROPERTIES
+from cowpath.model.commands.inputs import WIDTH, find_designs, status_line
+from cowpath.model.commands.options import ENGINE, MAX_SECONDS, MAX_STATES, PROPERTIES, check_properties
 from cowpath.model.designs import Design
 from cowpath.model.explore.result import Limits
 from cowpath.model.language.verdict import worst
 from cowpath.model.render.survey import CLASSES, Told, about, as_json, changed, enough, lines
 from cowpath.model.render.text import wrap
-from cowpath.model.scenarios.scenario import IO_KINDS
-from cowpath.model.stack.properties import asked
+from cowpath.model.scenarios.vocabulary import IO_KINDS
 
 _SIZE = click.IntRange(min=1)
 
@@ -74,7 +72,8 @@ def survey_command(
     for path, option in ((json_path, "--json"), (page_path, "--html")):
         if path not in (None, "-"):
             files.check_file(str(path), option)
-    plan = bench.Plan(bounds, asked(properties), engine, Limits(max_states, max_seconds))
+    check_properties(chosen, properties)
+    plan = bench.Plan(bounds, properties, engine, Limits(max_states, max_seconds))
     surveys = _carried_out(plan)
     told = [Told(survey, tuple(judge(survey, name) for name in survey.properties)) for survey in surveys]
     between = [change for one, other in pairwise(surveys) for change in changes(one, other)]
@@ -103,7 +102,7 @@ def _carried_out(plan: bench.Plan) -> list[bench.Survey]:
     if not console.is_terminal:
         return bench.run(plan)
     with console.status("") as status:
-        return bench.run(plan, lambda words: status.update(Text(words)))
+        return bench.run(plan, lambda words: status.update(status_line(words)))
 
 
 def _show(told: list[Told], changes: list[str]) -> None:

@@ -8,7 +8,6 @@ from cowpath.model.bench.failing import Change
 from cowpath.model.render import html
 from cowpath.model.render.grid import grids
 from cowpath.model.render.survey import CLASSES, Told, about, changed, enough, headline, shown
-from cowpath.model.stack.properties import MEANING
 
 
 def page(told: Sequence[Told], changes: Sequence[Change]) -> str:
@@ -23,7 +22,7 @@ def page(told: Sequence[Told], changes: Sequence[Change]) -> str:
             abouts=[about(bound) for bound in bounds],
             enough=[line for bound in bounds if (line := enough(bound)) is not None],
             classes=CLASSES,
-            meaning=MEANING,
+            meaning={name: words for each in told for name, words in each.survey.design.meanings.items()},
             headline=headline,
             shown=shown,
             grids=grids,

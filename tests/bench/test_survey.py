@@ -22,12 +22,15 @@ from cowpath.model.finite.domains import narrow
 from cowpath.model.finite.instances import Instances
 from cowpath.model.language.verdict import Verdict
 from cowpath.model.scenarios.geometry import unreduced
-from cowpath.model.scenarios.scenario import IO_KINDS, KINDS, from_document
+from cowpath.model.scenarios.scenario import from_document
 from cowpath.model.scenarios.sizes import SECTOR
+from cowpath.model.scenarios.vocabulary import IO_KINDS, KINDS
 from cowpath.model.stack.binding import bind
-from cowpath.model.stack.properties import STANDARD
 from tests.toys import ENGINES
 
+STANDARD = (
+    'snapshot', 'guest-write', 'write-through', 'deadlock', 'progress', 'lifetime', 'assertion',
+)  # fmt: skip
 THREE = ("nbd-write", "guest-read", "guest-write")
 PAIRS = Bound(4, 4, 2, 2, THREE)
 RFC = DESIGNS["rfc-2016"]
