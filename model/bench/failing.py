@@ -7,7 +7,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from cowpath.model.bench.check import check
-from cowpath.model.bench.exactly_when import Formula, exactly_when
+from cowpath.model.bench.exactly_when import exactly_when
+from cowpath.model.bench.formula import Formula
 from cowpath.model.bench.survey import Survey
 from cowpath.model.bench.workloads import Bound, Workload, case
 from cowpath.model.language.verdict import Verdict

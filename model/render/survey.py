@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from cowpath.model.bench.enough import is_enough
-from cowpath.model.bench.exactly_when import in_words
 from cowpath.model.bench.failing import Change, Failing, Smallest, first_few
+from cowpath.model.bench.formula import in_words
 from cowpath.model.bench.survey import Survey
 from cowpath.model.bench.workloads import Bound
 from cowpath.model.language.verdict import Verdict, worst

@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cowpath.model.bench import survey
-from cowpath.model.bench.exactly_when import Formula, exactly_when, in_words
+from cowpath.model.bench.exactly_when import exactly_when
 from cowpath.model.bench.failing import judge
+from cowpath.model.bench.formula import Formula, in_words
 from cowpath.model.bench.survey import Plan
 from cowpath.model.bench.workloads import Bound
 from cowpath.model.designs import DESIGNS
