@@ -30,6 +30,7 @@ COMMANDS = {
     "designs": (f"{MODEL}.listings", "List the designs, or tell all about one."),
     "scenarios": (f"{MODEL}.listings", "List the scenarios, or show one."),
     "check": (f"{MODEL}.check", "Explore designs on scenarios and print the verdicts."),
+    "survey": (f"{MODEL}.survey", "Explore every workload up to a bound."),
     "trace": (f"{MODEL}.trace", "Print the shortest trace that decides a property."),
     "export": (f"{MODEL}.export", "Write a model for SPIN or TLC."),
     "report": (f"{MODEL}.report", "Write all verdicts, with their traces, on one page of HTML."),

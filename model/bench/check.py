@@ -3,20 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from cowpath.model.designs import Case
-from cowpath.model.explore import reduced
+from cowpath.model.explore import plain, reduced
 from cowpath.model.explore.engines import ENGINES
-from cowpath.model.explore.result import DEADLOCK, UNLIMITED, Exploration, Limits, Report, questions
+from cowpath.model.explore.plain import TooMany
+from cowpath.model.explore.program import Program
+from cowpath.model.explore.result import (
+    DEADLOCK,
+    UNLIMITED,
+    Exploration,
+    Limits,
+    Question,
+    Report,
+    questions,
+)
+from cowpath.model.finite.domains import Narrowed
 from cowpath.model.finite.ground import GroundModel
 from cowpath.model.language.system import Action
 from cowpath.model.language.verdict import Verdict, worst
+from cowpath.model.liveness.graph import pending
 from cowpath.model.liveness.starvation import PROGRESS, Starvation, starve
 from cowpath.model.reductions.choice import choose
 from cowpath.model.scenarios import Scenario
 from cowpath.model.trace.lasso import replay_lasso
 from cowpath.model.trace.trace import Trace, replay
+
+INTERRUPTED = "interrupted"
+"""Why a search stopped that Ctrl-C has ended."""
 
 
 @dataclass(frozen=True)
@@ -80,18 +96,29 @@ def check(
     limits: Limits = UNLIMITED,
     reductions: Collection[str] = (),
     report: Report = lambda progress: None,
+    program: Program | None = None,
 ) -> Result:
     """Explore the case: those of the named properties that its design has, or the standard ones.
 
+    `program`: what begins where the case does and asks `plain_questions`, if there is one already.
     Every trace in the result has been replayed by the reference semantics. A limit that is hit leaves
     undetermined what was not decided by then. Raises `ScenarioError` if there is no such disk.
     """
-    system, scenario, narrowed = case.design.system, case.scenario, case.narrowed
-    model = narrowed.model
+    system, scenario = case.design.system, case.scenario
     properties = case.design.asked(properties)
-    asked = questions(model, properties)
-    chosen, said = choose(narrowed, asked, reductions)
-    found = reduced.explore(ENGINES[engine], narrowed, asked, limits, report, chosen)
+    found, graph = None, None
+    said: tuple[str, ...] = ()
+    narrowed = case.narrowed if program is None else program.narrowed
+    if engine == "auto" and not reductions:
+        program = program or Program(narrowed, plain_questions(narrowed, properties))
+        with suppress(TooMany):
+            found, graph = plain.explore(program, limits, report)
+    if found is None:
+        narrowed = case.narrowed
+        asked = questions(narrowed.model, properties)
+        chosen, said = choose(narrowed, asked, reductions)
+        found = reduced.explore(ENGINES[engine], narrowed, asked, limits, report, chosen)
+    model = narrowed.model
     results = {}
     kinds = {**{p.name: p.kind for p in system.properties}, DEADLOCK: "always", PROGRESS: "always"}
     starvation = None
@@ -100,19 +127,24 @@ def check(
         complete = found.complete
         if name == PROGRESS and complete:
             left = None if limits.max_seconds is None else limits.max_seconds - found.seconds
-            starvation = starve(narrowed, replace(limits, max_seconds=left), report)
+            starvation = starve(narrowed, replace(limits, max_seconds=left), report, graph)
             complete = starvation.stopped is None
             if (lasso := starvation.lasso) is not None:
                 first = (lasso.owner, *(r for r in starvation.starved if r != lasso.owner))
                 stem, loop = steps_of(model, lasso.stem), steps_of(model, lasso.loop)
-                trace = replay_lasso(system, model.instance, scenario.name, first, stem, loop)
+                trace = replay_lasso(system, case.instance, scenario.name, first, stem, loop)
         elif (witness := found.witnesses.get(name)) is not None:
             path = steps_of(model, witness.path)
-            trace = replay(system, model.instance, scenario.name, name, path)
+            trace = replay(system, case.instance, scenario.name, name, path)
         elif name in found.depths:  # it was answered, but could not be shown
             complete = False
         results[name] = PropertyResult(_verdict(kinds[name], trace is not None, complete), trace)
     return Result(case, found, starvation, said, results)
+
+
+def plain_questions(narrowed: Narrowed, properties: Collection[str]) -> tuple[Question, ...]:
+    """Return what a plain search is asked: what decides the properties, and who is pending."""
+    return (*questions(narrowed.model, properties), *pending(narrowed))
 
 
 def steps_of(model: GroundModel, path: Sequence[int]) -> list[tuple[Action, tuple[int, ...]]]:
@@ -122,7 +154,7 @@ def steps_of(model: GroundModel, path: Sequence[int]) -> list[tuple[Action, tupl
 
 def unexplored(case: Case, properties: Sequence[str], engine: str) -> Result:
     """Return the result of a run that an interrupt kept from beginning: all is undetermined."""
-    nothing = Exploration(engine, 0, 0, 0, 0.0, "interrupted", {}, {})
+    nothing = Exploration(engine, 0, 0, 0, 0.0, INTERRUPTED, {}, {})
     asked = case.design.asked(properties)
     open_ = {name: PropertyResult(Verdict.UNDETERMINED, None) for name in asked}
     return Result(case, nothing, None, (), open_)

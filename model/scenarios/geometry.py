@@ -113,14 +113,17 @@ def reduce(scenario: Scenario) -> Geometry:
     return _geometry(scenario, reaches, clusters, cells)
 
 
-def unreduced(scenario: Scenario) -> Geometry:
+def unreduced(scenario: Scenario, grain: int | None = None) -> Geometry:
     """Give the plain geometry: every cluster, and one cell for every grain of the disk.
 
-    The grain is the largest number of bytes that divides every size and every position that matters. This is
-    the slow reference for `reduce`. Raises ScenarioError when it has more than 64 cells.
+    The grain, unless one is given that does, is the largest number of bytes that divides every size and every
+    position that matters. This is the slow reference for `reduce`. Raises ScenarioError when it has more than
+    64 cells.
     """
     reaches = _reaches(scenario)
-    grain = gcd(scenario.cluster, *_cuts(scenario, reaches))
+    largest = gcd(scenario.cluster, *_cuts(scenario, reaches))
+    grain = largest if grain is None else grain
+    assert largest % grain == 0
     count = scenario.size // grain
     if count > MOST_GRAINS:
         raise ScenarioError(
