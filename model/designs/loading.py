@@ -15,7 +15,10 @@ from typing import Any
 from cowpath.model.designs.design import Change, Design
 from cowpath.model.language.claim import Claim, ProofOutline
 from cowpath.model.language.errors import InputError, ModelError, hint, shown
-from cowpath.model.language.expression import Expr, Read
+from cowpath.model.language.expression import Expr, Read, local
+from cowpath.model.language.state import State
+from cowpath.model.language.system import System
+from cowpath.model.stack.binding import PHRASES
 from cowpath.model.stack.part import Parts
 
 
@@ -26,7 +29,7 @@ class DesignError(InputError):
 def find(name: str, known: Mapping[str, Design]) -> Design:
     """Return the known design of that name, else the one that a .py file defines.
 
-    The design's model is recorded at once, so that errors in its text come here.
+    The design's model and its proof are recorded at once, so that errors in its text come here.
     Raises `DesignError`.
     """
     if name in known:
@@ -72,7 +75,7 @@ def check_design(name: str, design: object, known: Collection[str]) -> Design:
         raise DesignError(f"{name}: '{design.name}' is a bundled design; accepted: a name of its own")
     with _blamed(name):
         system = design.system
-        design.proof  # noqa: B018, recorded here
+        _record(system, design.proof)
     if system.name != design.name:
         raise DesignError(f"{name}: its system is named '{system.name}'; accepted: '{design.name}'")
     if system.finished is None:
@@ -86,6 +89,39 @@ def check_design(name: str, design: object, known: Collection[str]) -> Design:
                 "accepted: constants and parameters"
             )
     return design
+
+
+def _record(system: System, proof: ProofOutline | None) -> None:
+    """Record once what is else recorded when it is needed, so that its mistakes are found now."""
+    state = State(system, None)
+    for action in system.actions:
+        _check_words(action.label, action.says, [param.name for param in action.params])
+        for wait in action.waits:
+            _check_words(action.label, wait.held, PHRASES if "covers" in system.parameters else ())
+    for each in system.lists.values():
+        for condition in (each.member, each.leaving):
+            if condition is not None and system.finished is not None:
+                condition(state, local(system.owners, "owner"))
+    if proof is None:
+        return
+    for claim in (*proof.given, *proof.scope, *proof.invariants, *proof.runs):
+        claim.formula(system)
+    for level in proof.levels:
+        level.here(state, local(system.owners, "owner"))
+    for landmark in proof.landmarks:
+        landmark.here(state, local(system.owners, "owner"), local(landmark.index, "position"))
+    for measure in proof.measures:
+        measure.height(state, *(local(index, "element") for index in measure.indices))
+
+
+def _check_words(label: str, words: str, known: Collection[str]) -> None:
+    try:
+        words.format(**dict.fromkeys(known, ""))
+    except (KeyError, IndexError, ValueError, AttributeError):
+        accepted = ", ".join(f"{{{word}}}" for word in known) or "no braces"
+        raise ModelError(
+            f"action {label}: {shown(words)}: what is in braces stands for something; accepted: {accepted}"
+        ) from None
 
 
 def _reads(expr: Expr) -> Iterator[str]:

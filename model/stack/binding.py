@@ -9,6 +9,9 @@ from cowpath.model.scenarios.geometry import Geometry, show_range
 from cowpath.model.scenarios.scenario import Request, Scenario
 from cowpath.model.scenarios.vocabulary import FAULTS, KINDS
 
+PHRASES = ("range", "clusters")
+"""What may stand in braces in what a wait says of its holder."""
+
 
 def bind(scenario: Scenario, geometry: Geometry, kinds: Sequence[str] = KINDS) -> Instance:
     """Return the instance that the scenario means in the geometry (reduced or not).

@@ -81,7 +81,7 @@ def test_an_error_of_our_own_is_70_with_all_that_is_known_of_it(
 
 BROKEN = """
 from dataclasses import replace
-from cowpath.model.designs import DESIGNS
+from cowpath.model.designs import DESIGNS, Design
 from cowpath.model.language.claim import claim
 from cowpath.model.stack.world import Request
 
@@ -92,8 +92,8 @@ def {name}(s, r):
     {body}
 
 RFC = DESIGNS["rfc-repaired"]
-DESIGN = replace(
-    RFC, name="mine", build=lambda: replace(RFC.system, name="mine"),
+DESIGN = Design(
+    "mine", build=lambda: replace(RFC.system, name="mine"),
     argument=replace(RFC.proof, invariants=(claim("nobody finishes", Request)({name}),)),
 )
 """

@@ -25,6 +25,19 @@ WRONG = {
     "an argument": ("build=", 'argument="yes", build=', "argument: 'yes'; accepted: a ProofOutline, or None"),
     "no build": ("lambda: dining", "7", "build: 7; accepted: a function that returns a System"),
     "no end": ("dining.terminal(Philosopher)\n", "", "its system does not say when an owner is finished"),
+    "a list": ("s.is_at(q, ", "s.is_on(q, ", "own.py:12: no variable or parameter 'is_on' is declared"),
+    "a list's word": (
+        "member=lambda s, q",
+        "member=lambda r, q",
+        "line 12: NameError: name 's' is not defined",
+    ),
+    "words": (
+        "takes {f}",
+        "takes {g}",
+        "action take-left: 'takes {g}': what is in braces stands for something",
+    ),
+    "odd words": ("takes {f}", "takes }", "action take-left: 'takes }': what is in braces stands for"),
+    "held": ('held="a fork"', 'held="a {fork}"', "action take-left: 'a {fork}': what is in braces stands"),
     "exits": (DESIGN, "raise SystemExit(0)", "line 32: SystemExit: 0"),
     "initial": (
         "forks = ",
