@@ -1,54 +1,49 @@
-"""The buffers of buffer.py as models, and threads held against them: `cowpath conform buffer_model.py`."""
+"""The buffer of buffer.py with one condition, as a model; and its threads, held against it.
+
+cowpath check buffer_model.py --scenario buffer.toml        the wake-up that gets lost
+cowpath conform buffer_model.py                             the threads do what the model says
+"""
+
+from pathlib import Path
 
 import buffer
 
-from cowpath.conformance import Call, Watch, instance, schedules
-from cowpath.model.language.expression import If, exists, nobody
-from cowpath.model.language.sorts import Enum, Index, Maybe
-from cowpath.model.language.system import System
+from cowpath import Case, Design, If, Index, Maybe, System, exists, load, nobody
+from cowpath.conformance import Call, Watch, schedules
 
 Request = Index("Request", ordered=False)  # a call of the buffer
 Item = Index("Item", ordered=False)
-Place = Enum("Place", ("called", "waiting", "done"))
 
 
-def build(conditions):
-    """Return the model of a buffer with so many conditions."""
-    system = System(f"buffer with {conditions} condition{'s' * (conditions > 1)}")
+def build(name, listens):
+    """Return the model; `listens(s, q, r)` says whether q waits where r, who is through, notifies."""
+    system = System(name)
     system.parameter("puts", Request, sort=Maybe(Item))  # its item; nobody: it gets
-    system.variable("pc", Request, sort=Place, initial="called")
+    system.program(Request, start="called", places=("waiting",), ends=("done",))
+    system.terminal(Request)
     system.variable("held", sort=Maybe(Item), unset="nothing")
     system.variable("got", Request, sort=Maybe(Item), unset="nothing")
-    system.terminal(Request, lambda s, r: s.pc[r] == "done")
-
-    def to_put(s, r):
-        s.require((s.pc[r] == "called") & (s.puts[r] != nobody(Item)), "it is to put", location=True)
-
-    def to_get(s, r):
-        s.require((s.pc[r] == "called") & (s.puts[r] == nobody(Item)), "it is to get", location=True)
 
     def notify(s, r, w):
-        """Wake w: one who waits, of those at the condition; where nobody does, w is r, and is not woken."""
-
-        def listens(q):
-            gets, puts = s.puts[q] == nobody(Item), s.puts[r] == nobody(Item)
-            return s.pc[q] == "waiting" if conditions == 1 else (s.pc[q] == "waiting") & ~(gets == puts)
-
-        s.require(If(exists(Request, lambda q: listens(q)), listens(w), w == r), "one who waits")
+        """Wake w, one of those who wait; where nobody does, w is r."""
+        s.require(If(exists(Request, lambda q: listens(s, q, r)), listens(s, w, r), w == r), "one who waits")
         for q in s.each(Request):
-            s.pc[q] = If(q == r, "done", If(q == w, "called", s.pc[q]))
+            woken = If(q == w, s.place(q, "called"), s.pc[q])
+            s.go(q, If(q == r, s.place(q, "done"), woken))
 
     @system.action("put.wait", r=Request)
     def put_wait(s, r):
         """waits for room"""
-        to_put(s, r)
+        s.require_at(r, "called")
+        s.require(s.puts[r] != nobody(Item), "it puts", location=True)
         s.require(s.held != nobody(Item), "it is full")
-        s.pc[r] = "waiting"
+        s.go(r, "waiting")
 
     @system.action("put", r=Request, w=Request)
     def put(s, r, w):
         """puts its item"""
-        to_put(s, r)
+        s.require_at(r, "called")
+        s.require(s.puts[r] != nobody(Item), "it puts", location=True)
         s.require(s.held == nobody(Item), "there is room")
         s.held = s.puts[r]
         notify(s, r, w)
@@ -56,14 +51,16 @@ def build(conditions):
     @system.action("get.wait", r=Request)
     def get_wait(s, r):
         """waits for an item"""
-        to_get(s, r)
+        s.require_at(r, "called")
+        s.require(s.puts[r] == nobody(Item), "it gets", location=True)
         s.require(s.held == nobody(Item), "it is empty")
-        s.pc[r] = "waiting"
+        s.go(r, "waiting")
 
     @system.action("get", r=Request, w=Request)
     def get(s, r, w):
         """takes the item"""
-        to_get(s, r)
+        s.require_at(r, "called")
+        s.require(s.puts[r] == nobody(Item), "it gets", location=True)
         s.require(s.held != nobody(Item), "there is an item")
         s.got[r] = s.held
         s.held = nobody(Item)
@@ -72,37 +69,26 @@ def build(conditions):
     return system
 
 
-def requests(system, puts=2, gets=2):
-    """Return so many calls."""
-    items = {f"put {i}": f"item {i}" for i in range(puts)}
-    calls = [*items, *(f"get {i}" for i in range(gets))]
-    return instance(system, Request=calls, Item=list(items.values()), puts=items)
+DESIGN = Design("buffer", build=lambda: build("buffer", lambda s, q, r: s.is_at(q, "waiting")))
 
 
-def watch(make, conditions):
-    """Say which calls and statements of the class are which steps of the model."""
-    system = build(conditions)
-    room, item = ("changed", "changed") if make is buffer.OneCondition else ("room", "item")
+def watch(design, make, room, item):
+    """Say which calls and statements of the class are which steps; who puts waits at `room`."""
+    name = make.__name__
     return Watch(
-        system,
-        requests(system),
+        Case(design, load(Path(__file__).with_name("buffer.toml"))),
         calls=[make.put, Call(make.get, says=lambda item: {"got": item})],
         steps={
-            f"{make.__name__}.put: self.items.append(item)": "put",
-            f"{make.__name__}.get: item = self.items.pop()": "get",
+            f"{name}.put: self.items.append(item)": "put",
+            f"{name}.get: item = self.items.pop()": "get",
         },
         waits={
-            f"{make.__name__}.put: self.{room}.wait()": "put.wait",
-            f"{make.__name__}.get: self.{item}.wait()": "get.wait",
+            f"{name}.put: self.{room}.wait()": "put.wait",
+            f"{name}.get: self.{item}.wait()": "get.wait",
         },
     )
 
 
-@schedules(1000, modules=[buffer], model=watch(buffer.OneCondition, 1))
-def one_condition():
+@schedules(1000, modules=[buffer], model=watch(DESIGN, buffer.OneCondition, "changed", "changed"))
+def test_threads():
     buffer.use(buffer.OneCondition)
-
-
-@schedules(1000, modules=[buffer], model=watch(buffer.TwoConditions, 2))
-def two_conditions():
-    buffer.use(buffer.TwoConditions)

@@ -1,89 +1,88 @@
-"""The map of cowmap.py as a model, and its threads held against it: `cowpath conform cowmap_model.py`."""
+"""The map of cowmap.py as a model, and its threads held against it.
+
+cowpath check cowmap_model.py --scenario cowmap.toml        the model keeps the snapshot
+cowpath conform cowmap_model.py                             one class does what it says, the other does not
+"""
+
+from pathlib import Path
 
 import cowmap
 from test_cowmap import race
 
-from cowpath.conformance import Call, Watch, instance, schedules
-from cowpath.model.language.expression import If, forall, nobody
-from cowpath.model.language.sorts import Enum, Index, Maybe
-from cowpath.model.language.system import System
+from cowpath import Case, Design, If, Index, Maybe, System, forall, load, nobody
+from cowpath.conformance import Call, Watch, schedules
 
-Request = Index("Request", ordered=False)  # a call of the map: it is who moves
+Request = Index("Request", ordered=False)  # a call of the map
 Value = Index("Value", ordered=False)
-Place = Enum("Place", ("called", "copying", "writing", "done"))
-
-system = System("map with a snapshot")
-system.parameter("writes", Request, sort=Maybe(Value))  # what the call writes; nobody: it reads the snapshot
-system.parameter("original", sort=Maybe(Value))
-system.variable("pc", Request, sort=Place, initial="called")
-system.variable("data", sort=Maybe(Value), initial=lambda s: s.original)
-system.variable("saved", sort=Maybe(Value))
-system.variable("got", Request, sort=Maybe(Value))
-system.terminal(Request, lambda s, r: s.pc[r] == "done")
-system.always(
-    "snapshot",
-    lambda s: forall(Request, lambda r: (s.got[r] == nobody(Value)) | (s.got[r] == s.original)),
-)
 
 
-@system.action("copy", r=Request)
-def copy(s, r):
-    """begins to copy the old value"""
-    s.require((s.pc[r] == "called") & (s.writes[r] != nobody(Value)), "it is to write", location=True)
-    s.require(s.saved == nobody(Value), "nothing is saved")
-    s.wait_while(Request, lambda q: s.pc[q] == "copying", on="the copy", held="it")
-    s.pc[r] = "copying"
+def build():
+    """Return the model, of one key."""
+    system = System("cowmap")
+    system.parameter("writes", Request, sort=Maybe(Value))  # what it writes; nobody: it reads the snapshot
+    system.parameter("original", sort=Value)
+    system.program(Request, start="called", places=("copying", "writing"), ends=("done",))
+    system.terminal(Request)
+    system.variable("data", sort=Maybe(Value), initial=lambda s: s.original)
+    system.variable("saved", sort=Maybe(Value), unset="nothing")
+    system.variable("got", Request, sort=Maybe(Value), unset="nothing")
+    copies = system.list("the copy", held="the copy", member=lambda s, q: s.is_at(q, "copying"))
+    system.always(
+        "snapshot",
+        lambda s: forall(Request, lambda r: (s.got[r] == nobody(Value)) | (s.got[r] == s.original)),
+        means="who reads the snapshot reads the original value",
+    )
+
+    @system.action("copy", r=Request)
+    def copy(s, r):
+        """begins to copy the old value"""
+        s.require_at(r, "called")
+        s.require(s.writes[r] != nobody(Value), "it writes", location=True)
+        s.require(s.saved == nobody(Value), "nothing is saved")
+        s.wait_on(copies, Request, lambda q: s.is_at(q, "copying"))
+        s.go(r, "copying")
+
+    @system.action("copied", r=Request)
+    def copied(s, r):
+        """has saved the old value"""
+        s.require_at(r, "copying")
+        s.saved = s.data
+        s.go(r, "writing")
+
+    @system.action("no copy", r=Request)
+    def no_copy(s, r):
+        """finds the old value saved"""
+        s.require_at(r, "called")
+        s.require(s.writes[r] != nobody(Value), "it writes", location=True)
+        s.require(s.saved != nobody(Value), "something is saved")
+        s.go(r, "writing")
+
+    @system.action("write", r=Request)
+    def write(s, r):
+        """writes"""
+        s.require_at(r, "writing")
+        s.data = s.writes[r]
+        s.go(r, "done")
+
+    @system.action("read", r=Request)
+    def read(s, r):
+        """reads what is saved, else the data"""
+        s.require_at(r, "called")
+        s.require(s.writes[r] == nobody(Value), "it reads", location=True)
+        s.got[r] = If(s.saved == nobody(Value), s.data, s.saved)
+        s.go(r, "done")
+
+    return system
 
 
-@system.action("copied", r=Request)
-def copied(s, r):
-    """has saved the old value"""
-    s.require(s.pc[r] == "copying", "it copies", location=True)
-    s.saved = s.data
-    s.pc[r] = "writing"
-
-
-@system.action("no copy", r=Request)
-def no_copy(s, r):
-    """finds the old value saved"""
-    s.require((s.pc[r] == "called") & (s.writes[r] != nobody(Value)), "it is to write", location=True)
-    s.require(s.saved != nobody(Value), "something is saved")
-    s.wait_while(Request, lambda q: s.pc[q] == "copying", on="the copy", held="it")
-    s.pc[r] = "writing"
-
-
-@system.action("write", r=Request)
-def write(s, r):
-    """writes"""
-    s.require(s.pc[r] == "writing", "the old value is saved", location=True)
-    s.data = s.writes[r]
-    s.pc[r] = "done"
-
-
-@system.action("read", r=Request)
-def read(s, r):
-    """reads what is saved, else the data"""
-    s.require((s.pc[r] == "called") & (s.writes[r] == nobody(Value)), "it is to read", location=True)
-    s.got[r] = If(s.saved == nobody(Value), s.data, s.saved)
-    s.pc[r] = "done"
-
-
-two_writers_and_a_reader = instance(
-    system,
-    Request=("writer 1", "writer 2", "reader"),
-    Value=("old", "new 1", "new 2"),
-    writes={"writer 1": "new 1", "writer 2": "new 2"},
-    original="old",
-)
+DESIGN = Design("cowmap", build=build)
 
 
 def watch(make):
     """Say which calls and statements of the class are which steps of the model."""
-    reads = make.read_snapshot
     return Watch(
-        system,
-        two_writers_and_a_reader,
-        calls=[cowmap.CopyOnWriteMap.write, Call(reads, says=lambda value: {"got": value})],
+        Case(DESIGN, load(Path(__file__).with_name("cowmap.toml"))),
+        calls=[cowmap.CopyOnWriteMap.write, Call(make.read_snapshot, says=lambda value: {"got": value})],
         steps={
             "preserve: self.copying.add(key)": "copy",
             "preserve: self.copying.remove(key)": "copied",
@@ -98,10 +97,10 @@ def watch(make):
 
 
 @schedules(1000, modules=[cowmap], model=watch(cowmap.CopyOnWriteMap))
-def with_the_bug():
+def test_with_the_bug():
     race(cowmap.CopyOnWriteMap)
 
 
 @schedules(1000, modules=[cowmap], model=watch(cowmap.Mended))
-def mended():
+def test_mended():
     race(cowmap.Mended)

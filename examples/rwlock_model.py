@@ -1,85 +1,89 @@
-"""The locks of rwlock.py as models, and threads held against them: `cowpath conform rwlock_model.py`."""
+"""The lock of rwlock.py as a model, which shows its trap; and its threads, held against it.
 
-from functools import reduce
-from operator import or_
+cowpath check rwlock_model.py --scenario rwlock.toml        a reader waits for the writer who waits for it
+cowpath conform rwlock_model.py                             the threads do what the model says
+"""
+
+from pathlib import Path
 
 import rwlock
 
-from cowpath.conformance import Watch, instance, schedules
-from cowpath.model.language.expression import If, exists
-from cowpath.model.language.sorts import Enum, Index
-from cowpath.model.language.system import System
+from cowpath import Case, Design, If, Index, System, exists, load
+from cowpath.conformance import Watch, schedules
 
 User = Index("User", ordered=False)
-Place = Enum("Place", ("outside", "queueing", "writing", "reading", "reading twice", "leaving", "done"))
-READING = ("reading", "reading twice", "leaving")
 
 
-def build(reentrant):
-    """Return the model of the lock."""
-    system = System("reentrant" if reentrant else "read-write-lock")
+def build(name, lets_in):
+    """Return the model; `lets_in(s, u)` says whom a waiting writer does not keep out."""
+    system = System(name)
     system.parameter("writes", User)  # else it reads, and within that reads once more
-    system.variable("pc", User, sort=Place, initial="outside")
-    system.terminal(User, lambda s, u: s.pc[u] == "done")
-
-    def at(s, u, *places):
-        return reduce(or_, (s.pc[u] == place for place in places))
+    system.program(
+        User,
+        start="outside",
+        places=("queueing", "writing", "reading", "reading twice", "reading again"),
+        ends=("through",),
+    )
+    system.terminal(User)
 
     def reads(s, u):
-        return at(s, u, *READING)
+        return s.is_at(u, "reading", "reading twice", "reading again")
 
+    lock = system.list("the lock", held="the lock", member=lambda s, u: reads(s, u) | s.is_at(u, "writing"))
+    queue = system.list(
+        "the writers' queue", held="a place in the queue", member=lambda s, u: s.is_at(u, "queueing")
+    )
     system.always(
         "exclusion",
-        lambda s: ~exists(User, lambda u: (s.pc[u] == "writing") & exists(User, lambda q: reads(s, q))),
+        lambda s: ~exists(User, lambda u: s.is_at(u, "writing") & exists(User, lambda q: reads(s, q))),
+        means="nobody reads while another writes",
     )
 
     @system.action("read", u=User)
     def read(s, u):
-        """comes in to read, the first time or the second"""
-        s.require(~s.writes[u] & at(s, u, "outside", "reading"), "about to read", location=True)
-        s.wait_while(User, lambda q: s.pc[q] == "writing", on="the lock", held="it for writing")
-        s.wait_while(
-            User,
-            lambda q: (s.pc[q] == "queueing") & ~(reads(s, u) if reentrant else s.writes[u]),
-            on="the waiting writer",
-            held="its turn",
-        )
-        s.pc[u] = If(s.pc[u] == "outside", "reading", If(s.pc[u] == "reading", "reading twice", s.pc[u]))
+        """comes in to read"""
+        s.require_at(u, "outside", "reading")
+        s.require(~s.writes[u], "it reads", location=True)
+        s.wait_on(lock, User, lambda q: s.is_at(q, "writing"))
+        s.wait_on(queue, User, lambda q: s.is_at(q, "queueing") & ~lets_in(s, u))
+        s.go(u, If(s.is_at(u, "outside"), s.place(u, "reading"), s.place(u, "reading twice")))
 
     @system.action("read.end", u=User)
     def read_end(s, u):
-        """has read, once or for good"""
-        s.require(at(s, u, "reading twice", "leaving"), "reading", location=True)
-        s.pc[u] = If(s.pc[u] == "leaving", "done", If(s.pc[u] == "reading twice", "leaving", s.pc[u]))
+        """has read"""
+        s.require_at(u, "reading twice", "reading again")
+        s.go(u, If(s.is_at(u, "reading twice"), s.place(u, "reading again"), s.place(u, "through")))
 
     @system.action("queue", u=User)
-    def queue(s, u):
+    def join_queue(s, u):
         """is to write, and keeps readers out from here on"""
-        s.require(s.writes[u] & (s.pc[u] == "outside"), "about to write", location=True)
-        s.pc[u] = "queueing"
+        s.require_at(u, "outside")
+        s.require(s.writes[u], "it writes", location=True)
+        s.go(u, "queueing")
 
     @system.action("write", u=User)
     def write(s, u):
         """comes in to write"""
-        s.require(s.pc[u] == "queueing", "queueing", location=True)
-        s.wait_while(User, lambda q: reads(s, q) | (s.pc[q] == "writing"), on="the lock", held="it")
-        s.pc[u] = "writing"
+        s.require_at(u, "queueing")
+        s.wait_on(lock, User, lambda q: reads(s, q) | s.is_at(q, "writing"))
+        s.go(u, "writing")
 
     @system.action("write.end", u=User)
     def write_end(s, u):
         """has written"""
-        s.require(s.pc[u] == "writing", "writing", location=True)
-        s.pc[u] = "done"
+        s.require_at(u, "writing")
+        s.go(u, "through")
 
     return system
 
 
-def watch(make, reentrant):
-    """Say which calls and statements of the class are which steps of the model."""
-    system = build(reentrant)
+DESIGN = Design("rwlock", build=lambda: build("rwlock", lambda s, u: s.writes[u]))
+
+
+def watch(design):
+    """Say which calls and statements of the classes are which steps of the model."""
     return Watch(
-        system,
-        instance(system, User=("reader", "writer"), writes={"writer": True}),
+        Case(design, load(Path(__file__).with_name("rwlock.toml"))),
         calls=[rwlock.read_twice, rwlock.write],
         steps={
             "acquire_read: self.readers.append(threading.get_ident())": "read",
@@ -91,11 +95,6 @@ def watch(make, reentrant):
     )
 
 
-@schedules(1000, modules=[rwlock], model=watch(rwlock.ReadWriteLock, False))
-def as_it_is():
+@schedules(1000, modules=[rwlock], model=watch(DESIGN))
+def test_threads():
     rwlock.use(rwlock.ReadWriteLock)
-
-
-@schedules(1000, modules=[rwlock], model=watch(rwlock.Reentrant, True))
-def mended():
-    rwlock.use(rwlock.Reentrant)

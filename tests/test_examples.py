@@ -16,6 +16,9 @@ from tests.in_process import Command
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 FILES = {
+    "buffer_model": "buffer",
+    "buffer_repaired": "buffer",
+    "cowmap_model": "cowmap",
     "dining": "two-philosophers",
     "dining_repaired": "two-philosophers",
     "dm_snapshot": "snapshot-read",
@@ -24,6 +27,8 @@ FILES = {
     "dm_throttle_repaired": "throttled-writes",
     "rbd_clone": "flattened",
     "rbd_clone_checks": "flattened",
+    "rwlock_model": "rwlock",
+    "rwlock_repaired": "rwlock",
 }
 each_example = pytest.mark.parametrize("name", FILES)
 

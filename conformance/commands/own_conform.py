@@ -55,6 +55,8 @@ def conform_tests(names: Sequence[str], wanted: Wanted, json_path: str | None) -
         if json_path not in (None, "-"):
             files.check_file(str(json_path), "--json")
         tests = [test for name in dict.fromkeys(names) for test in find_tests(name)]
+        if len({test.name for test in tests}) < len(tests):
+            tests = [replace(test, name=f"{test.body.__module__}.{test.name}") for test in tests]
         _check(tests, wanted)
         outcomes = _explore(tests, wanted)
         written = json.dumps([as_json(outcome) for outcome in outcomes], indent=1) + "\n"

@@ -27,12 +27,19 @@ def states(oracle: Oracle, node: Node) -> list[str]:
 
 
 def _state(oracle: Oracle, state: bytes) -> str:
-    layout, initial = oracle.model.layout, oracle.model.initial
-    values = enumerate(oracle.program.vector(state))
-    changed = (
-        f"{layout.show(i)}: {layout.show_value(i, value)}" for i, value in values if value != initial[i]
-    )
-    return "; ".join(changed) or "as at the start"
+    initial = oracle.model.initial
+    changed = ((i, value) for i, value in enumerate(oracle.program.vector(state)) if value != initial[i])
+    return "; ".join(_shown(oracle, i, value, ":") for i, value in changed) or "as at the start"
+
+
+def _shown(oracle: Oracle, position: int, value: int, verb: str) -> str:
+    """Return a value of the state in words; of a program, where its owner is."""
+    layout = oracle.model.layout
+    cell = layout.cells[position]
+    if cell.variable in oracle.system.programs:
+        who = " ".join(oracle.instance.names[oracle.system.owners.name][i] for i in cell.indices)
+        return f"{who}{' is' if verb == ' is' else ''} at {layout.show_value(position, value)}"
+    return f"{layout.show(position)}{verb} {layout.show_value(position, value)}"
 
 
 def _reasons(oracle: Oracle, state: bytes, node: Node, event: Seen) -> Iterator[tuple[int, str]]:
@@ -64,8 +71,7 @@ def _reasons(oracle: Oracle, state: bytes, node: Node, event: Seen) -> Iterator[
 def _differences(oracle: Oracle, state: bytes, facts: Facts) -> str:
     layout = oracle.model.layout
     said = (
-        f"{layout.show(position)} is {layout.show_value(position, told)}; in the model it is"
-        f" {layout.show_value(position, expected)}"
+        f"{_shown(oracle, position, told, ' is')}; in the model {layout.show_value(position, expected)}"
         for position, told, expected in oracle.wrong(state, facts)
     )
     return "; ".join(said)

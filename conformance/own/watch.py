@@ -21,6 +21,7 @@ from cowpath.conformance.own.points import BEGUN, CALLED, MADE, RAISED, RETURNED
 from cowpath.conformance.own.result import Refused
 from cowpath.conformance.own.vocabulary import Impossible, Vocabulary, WatchError
 from cowpath.conformance.scheduler.kernel import Failure
+from cowpath.model.designs.case import Case
 from cowpath.model.finite.instance import Instance
 from cowpath.model.language.errors import InputError
 from cowpath.model.language.system import System
@@ -45,7 +46,7 @@ class Call:
 
 
 class Watch:
-    """A model, and how the code shows its steps.
+    """A model, on an instance or as a case, and how the code shows its steps.
 
     `calls`: functions, or `Call`s; while one is under way its owner may make steps. A function is given as
     it is, or by its name. An owner is called as its thread, else as `owner(thread, number)` says, the number
@@ -59,8 +60,8 @@ class Watch:
 
     def __init__(
         self,
-        system: System,
-        instance: Instance,
+        model: System | Case,
+        instance: Instance | None = None,
         *,
         calls: Iterable[Function | Call] = (),
         steps: Mapping[str, str] | None = None,
@@ -69,6 +70,12 @@ class Watch:
         owner: Callable[[str, int], str | None] | None = None,
         sight: str | Collection[str] = WHITE,
     ) -> None:
+        if isinstance(model, Case):
+            system, instance = model.design.system, model.instance
+        else:
+            system = model
+        if instance is None:
+            raise InputError("Watch(system, instance), or Watch(Case(DESIGN, load('FILE.toml')))")
         self.vocabulary = Vocabulary(system, instance)
         self.calls = [call if isinstance(call, Call) else Call(call) for call in calls]
         self.steps, self.waits, self.facts = dict(steps or {}), dict(waits or {}), dict(facts or {})

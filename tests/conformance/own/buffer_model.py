@@ -8,55 +8,58 @@ from typing import Any
 from cowpath.conformance import Call, Watch, instance
 from cowpath.model.finite.instance import Instance
 from cowpath.model.language.expression import Expr, nobody
-from cowpath.model.language.sorts import Enum, Index, Maybe
+from cowpath.model.language.sorts import Index, Maybe
 from cowpath.model.language.system import State, System
 from tests.conformance.own.buffers import Right, Twice
 
 Request = Index("Request", ordered=False)
 Item = Index("Item", ordered=False)
-Place = Enum("Place", ("called", "waiting", "done"))
 
 SYSTEM = System("buffer")
 SYSTEM.parameter("puts", Request, sort=Maybe(Item))
-SYSTEM.variable("pc", Request, sort=Place, initial="called")
+SYSTEM.program(Request, start="called", places=("waiting",), ends=("done",))
 SYSTEM.variable("held", sort=Maybe(Item), unset="empty")
 SYSTEM.variable("got", Request, sort=Maybe(Item))
-SYSTEM.terminal(Request, lambda s, r: s.pc[r] == "done")
+SYSTEM.terminal(Request)
 
 
 @SYSTEM.action("put.wait", r=Request)
 def put_wait(s: State, r: Expr) -> None:
     """waits for room"""
-    s.require((s.puts[r] != nobody(Item)) & (s.pc[r] != "done"), "it puts", location=True)
+    s.require_at(r, "called", "waiting")
+    s.require(s.puts[r] != nobody(Item), "it puts", location=True)
     s.require(s.held != nobody(Item), "it is full")
-    s.pc[r] = "waiting"
+    s.go(r, "waiting")
 
 
 @SYSTEM.action("put", r=Request)
 def put(s: State, r: Expr) -> None:
     """puts its item"""
-    s.require((s.puts[r] != nobody(Item)) & (s.pc[r] != "done"), "it puts", location=True)
+    s.require_at(r, "called", "waiting")
+    s.require(s.puts[r] != nobody(Item), "it puts", location=True)
     s.require(s.held == nobody(Item), "there is room")
     s.held = s.puts[r]
-    s.pc[r] = "done"
+    s.go(r, "done")
 
 
 @SYSTEM.action("get.wait", r=Request)
 def get_wait(s: State, r: Expr) -> None:
     """waits for an item"""
-    s.require((s.puts[r] == nobody(Item)) & (s.pc[r] != "done"), "it gets", location=True)
+    s.require_at(r, "called", "waiting")
+    s.require(s.puts[r] == nobody(Item), "it gets", location=True)
     s.require(s.held == nobody(Item), "it is empty")
-    s.pc[r] = "waiting"
+    s.go(r, "waiting")
 
 
 @SYSTEM.action("get", r=Request)
 def get(s: State, r: Expr) -> None:
     """takes the item"""
-    s.require((s.puts[r] == nobody(Item)) & (s.pc[r] != "done"), "it gets", location=True)
+    s.require_at(r, "called", "waiting")
+    s.require(s.puts[r] == nobody(Item), "it gets", location=True)
     s.require(s.held != nobody(Item), "there is an item")
     s.got[r] = s.held
     s.held = nobody(Item)
-    s.pc[r] = "done"
+    s.go(r, "done")
 
 
 def requests(puts: int, gets: int) -> Instance:

@@ -8,24 +8,22 @@ import re
 import subprocess
 import sys
 from pathlib import Path
-from types import ModuleType
+from typing import Any
 
 import pytest
 
 from cowpath.conformance import Watch, explore
 from cowpath.conformance.own.testfile import find_tests
-from cowpath.model.explore.engines import ENGINES
-from cowpath.model.explore.result import DEADLOCK, UNLIMITED, questions
-from cowpath.model.finite.domains import narrow
-from cowpath.model.finite.ground import ground
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
 
 
 @pytest.fixture
-def load(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+def load(monkeypatch: pytest.MonkeyPatch) -> Any:
     """The examples as one has them who runs Python there."""
     monkeypatch.syspath_prepend(EXAMPLES)
+    for name in [path.stem for path in EXAMPLES.glob("*.py")]:
+        monkeypatch.delitem(sys.modules, name, raising=False)
     return importlib
 
 
@@ -51,51 +49,34 @@ def test_the_seeded_bug_is_found_by_pytest_alone_and_its_token_replays() -> None
     assert "replayed, 3 deviations" in again
 
 
-FILES = {"cowmap_model.py": {"with_the_bug"}, "buffer_model.py": set[str](), "rwlock_model.py": set[str]()}
+# Each model, which tests are refused, and whether its threads may get stuck.
+MODELS = [
+    ("cowmap_model.py", {"test_with_the_bug"}, False),
+    ("buffer_model.py", set[str](), True),
+    ("buffer_repaired.py", set[str](), False),
+    ("rwlock_model.py", set[str](), True),
+    ("rwlock_repaired.py", set[str](), False),
+]
 
 
-@pytest.mark.parametrize("file", list(FILES))
-def test_the_models_explain_their_threads(file: str, load: ModuleType) -> None:
+@pytest.mark.parametrize(("file", "refused", "stuck"), MODELS)
+def test_the_models_explain_their_threads(file: str, refused: set[str], stuck: bool, load: Any) -> None:
     for test in find_tests(str(EXAMPLES / file)):
-        result = explore(test.body, modules=test.modules, model=test.wish.model, schedules=400)
-        assert (result.found is not None) == (test.name in FILES[file]), result
+        result = explore(test.body, modules=test.modules, model=test.wish.model)
+        assert (result.found is not None) == (test.name in refused), result
+        assert result.found or bool(result.stuck) == stuck
         assert isinstance(test.wish.model, Watch)
 
 
-def test_the_models_say_what_is_wrong_with_the_code(load: ModuleType) -> None:
-    """What the threads do as their model says may be a deadlock for all that; the mended ones have none."""
-    buffers, locks = load.import_module("buffer_model"), load.import_module("rwlock_model")
-    found = {}
-    for watch in (
-        buffers.watch(buffers.buffer.OneCondition, 1),
-        buffers.watch(buffers.buffer.TwoConditions, 2),
-        locks.watch(locks.rwlock.ReadWriteLock, False),
-        locks.watch(locks.rwlock.Reentrant, True),
-    ):
-        system, instance = watch.vocabulary.system, watch.vocabulary.instance
-        narrowed = narrow(ground(system, instance))
-        asked = questions(narrowed.model, [p.name for p in system.properties])
-        result = ENGINES["python"].explore(narrowed, asked, UNLIMITED, lambda progress: None)
-        assert result.complete
-        assert set(result.depths) <= {DEADLOCK}
-        found[system.name] = (result.states, result.depths.get(DEADLOCK))
-    assert found == {
-        "buffer with 1 condition": (38, 6),
-        "buffer with 2 conditions": (30, None),
-        "read-write-lock": (17, 2),
-        "reentrant": (17, None),
-    }
-
-
-def test_threads_of_another_class_are_refused(load: ModuleType) -> None:
-    buffers, locks = load.import_module("buffer_model"), load.import_module("rwlock_model")
+def test_threads_of_another_class_are_refused(load: Any) -> None:
+    buffers, repaired = load.import_module("buffer_model"), load.import_module("buffer_repaired")
     one = buffers.buffer.OneCondition
-    refused = explore(
-        lambda: buffers.buffer.use(one), modules=[buffers.buffer], model=buffers.watch(one, 2), seed=1
-    )
+    judge = buffers.watch(repaired.DESIGN, one, "changed", "changed")
+    refused = explore(lambda: buffers.buffer.use(one), modules=[buffers.buffer], model=judge)
     assert refused.found is not None
     assert refused.found.kind == "refused"
-    plain = locks.rwlock.ReadWriteLock
-    refused = explore(lambda: locks.rwlock.use(plain), modules=[locks.rwlock], model=locks.watch(plain, True))
+    locks, mended = load.import_module("rwlock_model"), load.import_module("rwlock_repaired")
+    plain, judge = locks.rwlock.ReadWriteLock, locks.watch(mended.DESIGN)
+    refused = explore(lambda: locks.rwlock.use(plain), modules=[locks.rwlock], model=judge)
     assert refused.found is not None
     assert refused.found.reason == "reader cannot move, but in the model it can: read"

@@ -51,7 +51,7 @@ WRONG: list[tuple[type[Right], tuple[int, int], Any, str]] = [
     (Hasty, (3, 1), "white", "put 2 makes put, which the model does not allow: not 'there is room'"),
     (Hasty, (3, 1), "black", "put 2 returns, but in the model it has not finished"),
     (Twice, (2, 2), "white", "get 0 makes get, which the model does not allow: not 'there is an item'"),
-    (Twice, (2, 2), "black", "when get 0 returns, got get 0 is item 0; in the model it is item 1"),
+    (Twice, (2, 2), "black", "when get 0 returns, got get 0 is item 0; in the model item 1"),
 ]
 
 
@@ -81,7 +81,7 @@ def test_a_wrong_fact_is_refused() -> None:
     judge = watch(Right, facts={"put": lambda item: {"held": None}})
     result = explore(workload(Right), modules=MODULES, model=judge)
     assert result.found is not None
-    assert result.found.reason == "after put of put 0, held is empty; in the model it is item 0"
+    assert result.found.reason == "after put of put 0, held is empty; in the model item 0"
 
 
 def test_a_value_that_the_model_never_has_is_refused() -> None:
@@ -139,18 +139,18 @@ def test_a_call_may_be_a_part_of_an_owners_life() -> None:
     """Nothing is finished when `put` returns: the owner goes on in a later call."""
     system = System("two calls")
     system.parameter("nothing", sort=Maybe(buffer_model.Item))
-    system.variable("pc", buffer_model.Request, sort=buffer_model.Place, initial="called")
-    system.terminal(buffer_model.Request, lambda s, r: s.pc[r] == "done")
+    system.program(buffer_model.Request, start="called", places=("waiting",), ends=("done",))
+    system.terminal(buffer_model.Request)
 
     @system.action("first", r=buffer_model.Request)
     def first(s: Any, r: Any) -> None:
-        s.require(s.pc[r] == "called", "called", location=True)
-        s.pc[r] = "waiting"
+        s.require_at(r, "called")
+        s.go(r, "waiting")
 
     @system.action("second", r=buffer_model.Request)
     def second(s: Any, r: Any) -> None:
-        s.require(s.pc[r] == "waiting", "waiting", location=True)
-        s.pc[r] = "done"
+        s.require_at(r, "waiting")
+        s.go(r, "done")
 
     def test() -> None:
         buffer = Right()
@@ -173,7 +173,7 @@ def test_a_call_may_be_a_part_of_an_owners_life() -> None:
     assert explore(test, modules=MODULES, model=judge("done"), schedules=20).found is None
     refused = explore(test, modules=MODULES, model=judge("waiting"), schedules=20)
     assert refused.found is not None
-    assert refused.found.reason == "when one returns, pc one is waiting; in the model it is done"
+    assert refused.found.reason == "when one returns, one is at waiting; in the model done"
 
 
 MISSAID: list[tuple[dict[str, Any], str]] = [
@@ -215,11 +215,12 @@ def test_an_instance_is_made_of_words() -> None:
     assert made.sizes == {"Request": 2, "Item": 1}
     assert made.tables == {"puts": {(0,): 0, (1,): 1}}
     for words, error in (
-        ({"Items": ["a"]}, r"'buffer' has no Items \(did you mean 'Item'\?\)"),
-        ({"Request": []}, "accepted: the names of its elements"),
-        ({"Request": ["a", "a"], "Item": ["i"]}, "has a name twice"),
-        ({"Request": ["a"], "Item": ["i"], "puts": {"b": "i"}}, "puts has nothing at"),
-        ({"Request": ["a"], "Item": ["i"], "puts": {"a": "j"}}, "accepted: i, nobody"),
+        ({"Items": ["a"]}, r"buffer has no sort 'Items' \(did you mean 'Item'\?\)"),
+        ({"Request": []}, "accepted of a sort: its elements' names"),
+        ({"Item": ["i"]}, "buffer has a sort Request of no size"),
+        ({"Request": ["a", "a"], "Item": ["i"]}, "1 names for 2"),
+        ({"Request": ["a"], "Item": ["i"], "puts": {"b": "i"}}, "puts: there is no b"),
+        ({"Request": ["a"], "Item": ["i"], "puts": {"a": "j"}}, "accepted: a number or name of"),
     ):
         with pytest.raises(InputError, match=error):
             instance(SYSTEM, **words)
