@@ -117,6 +117,11 @@ class _Case:
         start, length = request.offset or 0, request.length or 1
         return start // self.cluster != (start + length - 1) // self.cluster
 
+    def within_blocks(self, request: Request, first: int, last: int) -> bool:
+        """Tell whether the bytes lie within the blocks of the request."""
+        start, end = request.offset or 0, (request.offset or 0) + (request.length or 0)
+        return start // self.block * self.block <= first < last <= -(-end // self.block) * self.block
+
     def _transfers(self) -> list[Transfer]:
         """Return what was held when the run was refused; or what was refused itself."""
         if self.event.kind == "rest":
@@ -141,15 +146,17 @@ def _whole(case: _Case, transfer: Transfer) -> bool:
 
 
 def _several_reads(case: _Case) -> bool:
-    """Pieces of a guest read over several clusters are held at once, one beginning where another ends."""
+    """Pieces of a guest read over several clusters are held at once, one beginning where another ends.
+
+    They may be rounded to blocks.
+    """
     held = {(e.start, e.end) for _, wrote, pieces in case.seen for e, _ in pieces if not wrote}
     reads = [r for r in case.of_kind("guest-read") if case.wide(r)]
     return any(
-        start == end and end % case.cluster == 0 and (r.offset or 0) <= first < end < last
+        start == end and end % case.cluster == 0 and case.within_blocks(r, first, last)
         for r in reads
         for first, end in held
         for start, last in held
-        if last <= (r.offset or 0) + (r.length or 0)
     )
 
 
@@ -203,17 +210,15 @@ def _ends_under_a_read(case: _Case) -> bool:
 def _ragged(case: _Case) -> bool:
     """Blocks of the source are read or written for an NBD write that is ragged there, in part."""
     ragged = [
-        (start, start + length)
+        r
         for r in case.of_kind(*NBD_WRITES)
-        for start, length in [(r.offset or 0, r.length or 0)]
-        if start % case.block or (start + length) % case.block
+        if (r.offset or 0) % case.block or ((r.offset or 0) + (r.length or 0)) % case.block
     ]
     on_source = [e for disk, _, pieces in case.seen if disk == "secondary" for e, _ in pieces]
     return any(
-        start // case.block * case.block <= e.start
-        and e.end <= -(-end // case.block) * case.block
-        and (e.start > start or e.end < end)
-        for start, end in ragged
+        case.within_blocks(r, e.start, e.end)
+        and (e.start > (r.offset or 0) or e.end < (r.offset or 0) + (r.length or 0))
+        for r in ragged
         for e in on_source
     )
 

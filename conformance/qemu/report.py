@@ -118,7 +118,7 @@ def _text(
 ) -> Iterator[str]:
     yield title
     yield ""
-    releases = sorted({f"{each.qemu.version} ({each.options or 'plain'})" for each in alike})
+    releases = sorted({f"{each.qemu.version} ({str(each.options) or 'plain'})" for each in alike})
     yield f"Seen on QEMU {', '.join(releases)}; on {', '.join(sorted({each.scenario for each in alike}))}."
     program = outcome.qemu.program(outcome.stack.program)
     yield "To see it again: python3 reproduce.py " + " ".join([*outcome.qemu.before, str(program)])
