@@ -41,6 +41,7 @@ COMMANDS = {
     "replay": (f"{HARNESS}.replay", "Run a trace of the model on the threads, and show both."),
     "mutants": (f"{HARNESS}.mutants", "Seed faults, and count the schedules until each is found."),
     "conform": (f"{HARNESS}.conform", "Hold runs of the threads against the model."),
+    "qemu": (f"{HARNESS}.qemu", "Hold runs of a real QEMU against the model."),
     "validate": (f"{HARNESS}.validate", "Hold the log of a run against the model."),
 }
 

@@ -69,6 +69,7 @@ LAYERS = {
         "monitor",
         "campaign",
         "own",
+        "qemu",
         "mutants",
         "commands",
         "__init__",  # the face of what is for anybody's code, which nothing here looks at

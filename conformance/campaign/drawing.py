@@ -6,11 +6,12 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from cowpath.model.scenarios import Scenario
+from cowpath.model.scenarios import Scenario, ScenarioError
 from cowpath.model.scenarios.scenario import from_document
 from cowpath.model.scenarios.vocabulary import NBD_WRITES
 
 _WITHOUT_EXTENT = ("checkpoint", "stop")
+_TRIES = 100
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,21 @@ class Bounds:
 
 
 def draw(chance: random.Random, bounds: Bounds, name: str) -> Scenario:
-    """Return a workload of that name, by what the chance gives. Raises ScenarioError if it is none."""
+    """Return a workload of that name, by what the chance gives.
+
+    What no model takes (zeroes that are ragged at a coarser node below) is drawn anew. Raises ScenarioError
+    if the bounds hold nothing else.
+    """
+    for _ in range(_TRIES):
+        document = _document(chance, bounds, name)
+        try:
+            return from_document(document, name)
+        except ScenarioError as error:
+            refused = error
+    raise refused
+
+
+def _document(chance: random.Random, bounds: Bounds, name: str) -> dict[str, object]:
     sectors = chance.randint(*bounds.sectors)
     requests: list[dict[str, object]] = []
     control = False
@@ -47,7 +62,7 @@ def draw(chance: random.Random, bounds: Bounds, name: str) -> Scenario:
     writes = [each for each in requests if each["kind"] in NBD_WRITES]
     if bounds.faults and len(writes) == 1 and chance.random() < 0.5:
         writes[0]["fault"] = chance.choice(bounds.faults)
-    document: dict[str, object] = {
+    return {
         "name": name,
         "unit": "sectors",
         "sectors": sectors,
@@ -59,4 +74,3 @@ def draw(chance: random.Random, bounds: Bounds, name: str) -> Scenario:
         "options": {"on_cbw_error": chance.choice(bounds.policies)},
         "request": requests,
     }
-    return from_document(document, name)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import random
 
+import pytest
+
 from cowpath.conformance.campaign.drawing import Bounds, draw
 from cowpath.model.scenarios import Scenario, ScenarioError
 
@@ -16,13 +18,7 @@ BOUNDS = Bounds(
 
 def drawn(seed: int, count: int, bounds: Bounds = BOUNDS) -> list[Scenario]:
     chance = random.Random(seed)
-    made: list[Scenario] = []
-    while len(made) < count:
-        try:
-            made.append(draw(chance, bounds, f"drawn {len(made)}"))
-        except ScenarioError:
-            continue
-    return made
+    return [draw(chance, bounds, f"drawn {number}") for number in range(count)]
 
 
 def test_a_seed_draws_the_same_again() -> None:
@@ -37,10 +33,15 @@ def test_all_within_bounds_comes_up() -> None:
     assert {request.fault for request in requests} == {"none", *BOUNDS.faults}
     assert {len(scenario.requests) for scenario in scenarios} == {2, 3, 4}
     assert {scenario.size // 512 for scenario in scenarios} == {2, 3, 4, 5, 6}
-    assert {scenario.option("on_cbw_error") for scenario in scenarios} == {False, True}
+    assert {scenario.on_cbw_error for scenario in scenarios} == {*BOUNDS.policies}
     assert {scenario.protocol_alignment // 512 for scenario in scenarios} == {1, 2}
 
 
 def test_at_most_one_request_ends_or_resets_it() -> None:
     for scenario in drawn(2, 200):
         assert sum(request.kind in ("checkpoint", "stop") for request in scenario.requests) <= 1
+
+
+def test_bounds_that_hold_nothing_are_an_error() -> None:
+    with pytest.raises(ScenarioError, match="nbd-wrote"):
+        draw(random.Random(1), Bounds(("nbd-wrote",)), "nothing")
