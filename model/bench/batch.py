@@ -99,7 +99,8 @@ class _Batch:
     def work(self, task: int, send: Callable[[bytes | tuple[int, Progress | None]], None]) -> None:
         """Check the cases of a group; send each one's result and, where somebody watches, how far it is."""
         group = self.groups[task]
-        programs = self._programs(group) if self._plain else {}
+        together = self._plain and self.plan.limits.max_seconds is None  # which is of each alone
+        programs = self._programs(group) if together else {}
         for number in group:
 
             def report(progress: Progress | None, number: int = number) -> None:

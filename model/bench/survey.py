@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
+from cowpath.model.bench.alarm import alarm
 from cowpath.model.bench.check import INTERRUPTED, check, plain_questions
 from cowpath.model.bench.classes import Classes, Marks
 from cowpath.model.bench.workers import Send, Workers, cores
@@ -167,7 +168,7 @@ class _Part:
     """What a task has found, by class."""
 
     task: int
-    classes: Classes
+    classes: Classes | None
     found: Mapping[int, Found]
     seconds: float
     engine: str
@@ -204,23 +205,31 @@ class _Work:
             if self._watched:
                 send((number, f"{title}: {words}"))
 
-        say("classes")
-        types, workloads = bound.types_of(design), list(bound.workloads(task.requests))
-        whole = narrow(types.instances(workloads).ground())
-        marks = Marks(types, whole)
-        classes = Classes.by(map(marks.key, workloads))
-        mine = range(task.part, len(classes.first), task.parts)
-        first = [workloads[classes.first[c]] for c in mine]
-        narrowed = narrow(types.instances(first).ground()) if len(first) < len(workloads) else whole
-        search = _Search(self, design, bound, narrowed, first, say)
+        classes, search, stopped = None, None, None
+        limits = self.plan.limits
         try:
-            search.run()
+            with alarm(self.left().max_seconds, f"--max-seconds {limits.max_seconds or 0:g} was reached"):
+                say("classes")
+                types, workloads = bound.types_of(design), list(bound.workloads(task.requests))
+                whole = narrow(types.instances(workloads).ground())
+                classes = Classes.by(map(Marks(types, whole).key, workloads))
+                mine = range(task.part, len(classes.first), task.parts)
+                first = [workloads[classes.first[c]] for c in mine]
+                narrowed = narrow(types.instances(first).ground()) if len(first) < len(workloads) else whole
+                search = _Search(self, design, bound, narrowed, first, say)
+                search.run()
         except KeyboardInterrupt:
-            search.stopped = INTERRUPTED
-        found = {mine[place]: one for place, one in search.found.items()}
+            stopped = INTERRUPTED
+        except Stop as stop:
+            stopped = str(stop)
+        found: dict[int, Found] = {}
+        engine, remarks = "", tuple[str, ...]()
+        if search is not None:
+            found = {mine[place]: one for place, one in search.found.items()}
+            engine, remarks, stopped = search.engine, search.remarks, stopped or search.stopped
         seconds = time.process_time() - began
-        send(_Part(number, classes, found, seconds, search.engine, search.stopped, search.remarks))
-        if search.stopped == INTERRUPTED:
+        send(_Part(number, classes, found, seconds, engine, stopped, remarks))
+        if stopped == INTERRUPTED:
             raise KeyboardInterrupt
 
     def left(self, states: int = 0) -> Limits:
@@ -242,7 +251,7 @@ class _Work:
             some = [parts[n] for n, task in mine if task.requests == requests and n in parts]
             workloads = tuple(bound.workloads(requests))
             alone = Classes.by(iter(range(len(workloads))))
-            classes = some[0].classes if some else alone
+            classes = next((part.classes for part in some if part.classes is not None), alone)
             found = {c: one for part in some for c, one in part.found.items()}
             sizes[requests] = Size(
                 requests, workloads, classes, tuple(found.get(c) for c in range(len(classes.first)))
@@ -257,7 +266,7 @@ class _Work:
             {name: kinds[name] for name in design.asked(self.plan.properties)},
             sizes,
             sum(part.seconds for part in all_parts),
-            ", ".join(sorted({part.engine for part in all_parts})),
+            ", ".join(sorted({part.engine for part in all_parts} - {""})) or self.plan.engine,
             reasons[0] if reasons else missing and (stopped or missing),
             tuple(dict.fromkeys(remark for part in all_parts for remark in part.remarks)),
         )
