@@ -97,7 +97,7 @@ class Workload:
             # The model leaves the protocol node out where no request is unaligned there.
             scenario.protocol_alignment if any(reduced.proto_unaligned) else 1,
             scenario.copy_on_read,
-            scenario.on_cbw_error == "break-snapshot",
+            scenario.option("on_cbw_error"),
         )
         if any(request.stream or not pair.runs(request.kind) for request in scenario.requests):
             raise ScenarioError(
@@ -188,8 +188,8 @@ class Workload:
         extent = Extent(offset, offset + length)
         request = Request(submitted.label, extent, data, kind == "guest-read")
         options = {
-            "checkpoint": {"quiesced": scenario.quiesced_checkpoint},
-            "stop": {"drained": scenario.drain_on_stop},
+            "checkpoint": {"quiesced": scenario.option("quiesced_checkpoint")},
+            "stop": {"drained": scenario.option("drain_on_stop")},
         }
         return request, method_of(kind), options.get(kind, {})
 

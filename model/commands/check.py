@@ -24,7 +24,7 @@ from cowpath.model.commands.options import (
 )
 from cowpath.model.explore.result import Limits
 from cowpath.model.language.verdict import worst
-from cowpath.model.render import text, verdicts
+from cowpath.model.render import rfc_question, text, verdicts
 
 
 @click.command(short_help="Explore designs on scenarios and print the verdicts.")
@@ -55,7 +55,8 @@ def check(
     Without arguments: every design on every bundled scenario. Exit status 0 if all hold, 1 if something is
     violated, 3 if something is undetermined, 2 for bad input.
     """
-    chosen, on = find_designs(names), find_scenarios(wanted)
+    chosen = find_designs(names)
+    on = find_scenarios(wanted, chosen)
     limits = Limits(max_states, max_seconds)
     plan = make_plan(chosen, on, properties, engine, limits, reductions, reduce)
     if json_path not in (None, "-"):
@@ -96,12 +97,12 @@ def _show(results: Sequence[Result], seconds: float) -> None:
     meanings = {name: words for r in results for name, words in r.case.design.meanings.items()}
     outcomes = results[0].properties.values() if len(results) == 1 else ()
     traces = [outcome.trace for outcome in outcomes if outcome.trace is not None]
-    for each in traces or verdicts.telling(results):
+    for each in traces or rfc_question.telling(results):
         console.print()
         rendered = text.render(each, meanings[each.property], width=WIDTH)
         console.print(rendered, end="", markup=False, soft_wrap=True)
     for line in verdicts.surprises(results):
         console.print(f"Not as expected: {line}", style="bold red", markup=False)
-    if len(results) > 1 and (answer := verdicts.answer(results)):
+    if len(results) > 1 and (answer := rfc_question.answer(results)):
         console.print()
         console.print(answer, markup=False)

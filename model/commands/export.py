@@ -32,7 +32,8 @@ def export(
 
     What is written is the finite model that `check` explores, with the same steps and states.
     """
-    (design,), (scenario,) = find_designs([name]), find_scenarios([wanted])
+    (design,) = find_designs([name])
+    (scenario,) = find_scenarios([wanted], [design])
     check_expectations([design], [scenario])
     check_properties([design], properties)
     case, asked = Case(design, scenario, reduce), design.asked(properties)

@@ -51,7 +51,8 @@ def graph(
     With --quotient a person can read it: what a cluster goes through (clean, being copied, done,
     overwritten), and which steps lead from one stage to the next.
     """
-    (design,), (scenario,) = find_designs([name]), find_scenarios([wanted])
+    (design,) = find_designs([name])
+    (scenario,) = find_scenarios([wanted], [design])
     case = Case(design, scenario, reduced)
     if quotient and not scenario.has_disk:
         raise InputError("--quotient: is by the stages of clusters; accepted: for a design with disks")

@@ -19,6 +19,7 @@ from cowpath.model.designs.loading import find as load_design
 from cowpath.model.language.errors import InputError, shown
 from cowpath.model.language.reading import called, read_text
 from cowpath.model.scenarios import Scenario, bundled, find
+from cowpath.model.scenarios.vocabulary import BUNDLED
 from cowpath.model.trace.reading import ReadError, read, retrace
 from cowpath.model.trace.trace import Trace
 
@@ -63,9 +64,16 @@ def find_designs(names: Sequence[str]) -> list[Design]:
     return list(by_name.values())
 
 
-def find_scenarios(names: Sequence[str]) -> list[Scenario]:
-    """Return the scenarios of these names or files, all bundled ones for none. Raises `InputError`."""
-    found = [find(name) for name in names] or list(bundled())
+def find_scenarios(names: Sequence[str], designs: Sequence[Design] = ()) -> list[Scenario]:
+    """Return the scenarios of these names or files, all bundled ones for none. Raises `InputError`.
+
+    They may use the designs' own words.
+    """
+    vocabulary = BUNDLED
+    for design in designs:
+        own = design.vocabulary
+        vocabulary = vocabulary.extended(own.kinds, own.faults, own.options)
+    found = [find(name, vocabulary) for name in names] or list(bundled())
     different = list(dict.fromkeys(found))
     for words in ([s.name for s in different], [s.slug for s in different]):
         twice = [word for word in words if words.count(word) > 1]

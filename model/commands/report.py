@@ -39,7 +39,8 @@ def report_command(
 
     Without arguments: every design on every bundled scenario. Exit status as of `check`.
     """
-    chosen, on = find_designs(names), find_scenarios(wanted)
+    chosen = find_designs(names)
+    on = find_scenarios(wanted, chosen)
     plan = make_plan(chosen, on, properties, engine, Limits(max_states, max_seconds), (), True)
     files.check_file(path, "-o")
     proofs = {} if proofs_path is None else read_proofs(proofs_path)

@@ -42,7 +42,8 @@ def step(name: str, wanted: str, reduce: bool) -> None:
     """
     if wanted == STDIN:
         raise InputError("--scenario: stdin is where the commands come from; accepted: a name or a file")
-    (design,), (scenario,) = find_designs([name]), find_scenarios([wanted])
+    (design,) = find_designs([name])
+    (scenario,) = find_scenarios([wanted], [design])
     _Session(Case(design, scenario, reduce)).run()
 
 

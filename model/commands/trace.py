@@ -84,7 +84,8 @@ def trace(
         raise InputError("--minimal: looks for what still fails; `concurrency` has a witness, no failure")
     if against is not None and form != "html":
         raise InputError(f"--against: goes with --format html, not with {form}")
-    (design,), (scenario,) = find_designs([name]), find_scenarios([wanted])
+    (design,) = find_designs([name])
+    (scenario,) = find_scenarios([wanted], [design])
     case = Case(design, scenario, reduce)
     other = None if against is None else replace(case, design=find_designs([against])[0])
     properties = (wanted_property,) if wanted_property else ()

@@ -64,7 +64,7 @@ class Case:
                 return instance_of(self.design.system, scenario.sizes, scenario.parameters, scenario.names)
             except InputError as error:
                 raise ScenarioError(f"{scenario.slug}: {error}") from None
-        return fit(self.design.system, bind(scenario, self.geometry, self.design.known_kinds))
+        return fit(self.design.system, bind(scenario, self.geometry, self.design.vocabulary))
 
     @cached_property
     def narrowed(self) -> Narrowed:

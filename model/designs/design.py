@@ -11,7 +11,15 @@ from cowpath.model.language.claim import Claim, ProofOutline
 from cowpath.model.language.errors import ModelError
 from cowpath.model.language.system import System
 from cowpath.model.scenarios.scenario import Scenario
-from cowpath.model.scenarios.vocabulary import DEADLOCK, KINDS, PROGRESS, PROPERTIES
+from cowpath.model.scenarios.vocabulary import (
+    BUNDLED,
+    DEADLOCK,
+    KINDS,
+    OPTIONS,
+    PROGRESS,
+    PROPERTIES,
+    Vocabulary,
+)
 from cowpath.model.stack.assembly import assemble, kinds_of, outline
 from cowpath.model.stack.part import Part, Parts
 
@@ -106,9 +114,10 @@ class Design:
         return "covers" in self.system.parameters
 
     @property
-    def known_kinds(self) -> tuple[str, ...]:
-        """The kinds of request that its system tells apart: all bundled ones, then its own."""
-        return (*KINDS, *(kind for kind in self.kinds if kind not in KINDS))
+    def vocabulary(self) -> Vocabulary:
+        """The words that its scenarios may use: the bundled ones, then those of its parts' own."""
+        faults = [fault for part in self.parts for fault in part.faults]
+        return BUNDLED.extended(self.kinds, faults, sorted(self.options))
 
     @property
     def kinds(self) -> tuple[str, ...]:
@@ -126,6 +135,7 @@ class Design:
             return "disk" if scenario.has_disk else "[sizes] to set"
         used = dict.fromkeys(request.kind for request in scenario.requests)
         missing = [kind for kind in used if kind not in self.kinds]
-        if scenario.on_cbw_error == "break-snapshot" and "on_cbw_error" not in self.options:
-            missing.append("on_cbw_error")
+        for name, option in OPTIONS.items():
+            if option.must_be_known and scenario.option(name) and name not in self.options:
+                missing.append(name)
         return ", ".join(missing) or None

@@ -12,7 +12,7 @@ from cowpath.model.designs import Design
 from cowpath.model.language.errors import InputError
 from cowpath.model.language.reading import called, read_text
 from cowpath.model.language.verdict import Verdict
-from cowpath.model.render import html, verdicts
+from cowpath.model.render import html, rfc_question, verdicts
 from cowpath.model.scenarios import Scenario
 from cowpath.model.trace.trace import Trace
 
@@ -97,7 +97,7 @@ def overview(
         rows.append(Row(scenario, disk, tuple(cells)))
     asked = tuple(dict.fromkeys(name for result in results for name in result.properties))
     told = Report(
-        shown, tuple(rows), asked, verdicts.totals(results, seconds), verdicts.answer(results), proofs
+        shown, tuple(rows), asked, verdicts.totals(results, seconds), rfc_question.answer(results), proofs
     )
     meanings = {name: words for r in results for name, words in r.case.design.meanings.items()}
     return html.report_page(told, meanings)

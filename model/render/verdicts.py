@@ -11,11 +11,8 @@ from rich.text import Text
 
 from cowpath.model.bench.check import PropertyResult, Result
 from cowpath.model.language.verdict import Verdict
-from cowpath.model.liveness.starvation import PROGRESS, Starvation
-from cowpath.model.render.text import conclusion
-from cowpath.model.stack.properties import STANDARD
+from cowpath.model.liveness.starvation import Starvation
 from cowpath.model.trace import record
-from cowpath.model.trace.trace import Trace
 
 _ABREAST = 5
 STYLE = {Verdict.HOLDS: "green", Verdict.VIOLATED: "bold red", Verdict.UNDETERMINED: "yellow"}
@@ -119,13 +116,6 @@ def totals(results: Sequence[Result], seconds: float) -> str:
     return "\n".join([line, *remarks])
 
 
-def telling(results: Sequence[Result]) -> list[Trace]:
-    """Return the traces to show beside a table: the RFC's shortest deadlock, by an unaligned write if any."""
-    dead = [r for r in results if r.design == "rfc-2016" and "deadlock" in r.violated]
-    dead.sort(key=lambda r: (not any(r.case.geometry.unaligned), r.properties["deadlock"].depth))
-    return [trace for r in dead[:1] if (trace := r.properties["deadlock"].trace) is not None]
-
-
 def surprises(results: Sequence[Result]) -> Iterator[str]:
     """Yield a line for each verdict or state count that is not what the scenario's file expects.
 
@@ -141,43 +131,6 @@ def surprises(results: Sequence[Result]) -> Iterator[str]:
                 got = None if got == Verdict.UNDETERMINED.value else got
             if got is not None and got != expected:
                 yield f"{result.case.title}: {name} is {got}, its file expects {expected}"
-
-
-def answer(results: Sequence[Result]) -> str | None:
-    """Return the answer to the RFC's question as the results give it; None if they bear on it too little."""
-    rfc = [r for r in results if r.design == "rfc-2016" and set(STANDARD) <= set(r.properties)]
-    if len(rfc) < 2:
-        return None
-    if not all(result.exploration.complete for result in results):
-        return "The RFC's question is not answered: not every run was explored completely."
-    parts = ['Does the RFC "introduce an unexpected deadlock"?']
-    dead = [r for r in rfc if "deadlock" in r.violated]
-    if dead:
-        (trace,) = telling(dead)
-        words = conclusion(trace, "").removeprefix("deadlock: ")
-        parts.append(
-            f"Yes, in {len(dead)} of {len(rfc)} scenarios. On '{trace.scenario}' it takes "
-            f"{len(trace.steps)} steps: {words}"
-        )
-    else:
-        parts.append(f"Not in any of {len(rfc)} scenarios.")
-    plain = [r for r in rfc if not any(r.case.geometry.unaligned) and not r.scenario.copy_on_read]
-    if plain and not any("deadlock" in r.violated for r in plain):
-        parts.append(
-            f"In the {len(plain)} where every write is aligned to the notifier's node and that node does not "
-            "copy on read, there is none."
-        )
-    closed = sum("snapshot" not in r.violated for r in rfc)
-    parts.append(f"The race it was written for is closed in {closed} of {len(rfc)} scenarios.")
-    repaired = [r for r in results if r.design == "rfc-repaired"]
-    if repaired:
-        whole = sum(not set(r.violated) - {PROGRESS} for r in repaired)
-        served = sum(PROGRESS not in r.violated for r in repaired)
-        parts.append(
-            f"With the changes of rfc-repaired every property but `progress` holds in {whole} of "
-            f"{len(repaired)}, and `progress` in {served}; `cowpath designs rfc-repaired` lists them."
-        )
-    return " ".join(parts)
 
 
 def as_json(result: Result) -> dict[str, Any]:

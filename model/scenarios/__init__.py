@@ -11,6 +11,7 @@ from cowpath.model.language.errors import hint, shown
 from cowpath.model.language.reading import STDIN
 from cowpath.model.scenarios.errors import ScenarioError
 from cowpath.model.scenarios.scenario import Request, Scenario, load, loads
+from cowpath.model.scenarios.vocabulary import BUNDLED, Vocabulary
 
 __all__ = ["Request", "Scenario", "ScenarioError", "bundled", "find", "load", "loads"]
 
@@ -26,7 +27,7 @@ def bundled() -> tuple[Scenario, ...]:
     return _read_folder(_FOLDER)
 
 
-def find(name_or_path: str) -> Scenario:
+def find(name_or_path: str, vocabulary: Vocabulary = BUNDLED) -> Scenario:
     """Give the bundled scenario with this slug or name (in any case), else the one that is read from there.
 
     A name that ends in .toml or has a slash is a file's, or a pipe's; '-' is standard input.
@@ -39,7 +40,7 @@ def find(name_or_path: str) -> Scenario:
         if wanted in (scenario.slug.casefold(), scenario.name.casefold()):
             return scenario
     if wanted == STDIN or wanted.endswith(".toml") or "/" in wanted:
-        return load(name_or_path)
+        return load(name_or_path, vocabulary=vocabulary)
     near = hint(wanted, [word.casefold() for scenario in known for word in (scenario.slug, scenario.name)])
     names = ", ".join(scenario.slug for scenario in known) or "none is bundled"
     raise ScenarioError(

@@ -6,18 +6,26 @@ from a file is checked here and nowhere else, so that the rest of the model can 
 
 from __future__ import annotations
 
-import re
 import tomllib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from cowpath.model.language.errors import hint, shown
+from cowpath.model.language.errors import shown
 from cowpath.model.language.reading import called, read_text
 from cowpath.model.language.verdict import Verdict
+from cowpath.model.scenarios.document import Where, choice, flag, table_of, text_of
 from cowpath.model.scenarios.errors import ScenarioError
 from cowpath.model.scenarios.sizes import SECTOR, in_sectors, parse_size, show_bytes, show_extent
-from cowpath.model.scenarios.vocabulary import CBW_POLICIES, FAULTS, IO_KINDS, KINDS, NBD_WRITES, PROPERTIES
+from cowpath.model.scenarios.vocabulary import (
+    BUNDLED,
+    FAULTS,
+    IO_KINDS,
+    NBD_WRITES,
+    OPTIONS,
+    PROPERTIES,
+    Vocabulary,
+)
 
 VERDICTS = tuple(verdict.value for verdict in Verdict)
 """What `[expect]` may say of a property."""
@@ -33,9 +41,7 @@ MOST_ELEMENTS = 64
 _TOP_KEYS = ("name", "shows", "unit", "sectors", "cluster", "secondary", "options", "request", "expect")
 _OWN_KEYS = ("name", "shows", "sizes", "parameters", "names", "expect")
 _SECONDARY_KEYS = ("request_alignment", "protocol_alignment", "copy_on_read")
-_OPTION_KEYS = ("quiesced_checkpoint", "drain_on_stop", "on_cbw_error")
 _REQUEST_KEYS = ("kind", "at", "count", "stream", "fault")
-_BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 
 
 @dataclass(frozen=True)
@@ -75,9 +81,7 @@ class Scenario:
     request_alignment: int = SECTOR
     protocol_alignment: int = SECTOR
     copy_on_read: bool = False
-    quiesced_checkpoint: bool = True
-    drain_on_stop: bool = True
-    on_cbw_error: str = "break-guest-write"
+    options: Mapping[str, bool | str] = field(default_factory=dict, hash=False)
     requests: tuple[Request, ...]
     # A dict cannot be hashed; leaving it out keeps a scenario usable as a cache key.
     expect: Mapping[str, Mapping[str, str | int]] = field(default_factory=dict, hash=False)
@@ -87,69 +91,63 @@ class Scenario:
     parameters: Mapping[str, object] = field(default_factory=dict, hash=False)
     names: Mapping[str, tuple[str, ...]] = field(default_factory=dict, hash=False)
 
+    def option(self, name: str) -> bool:
+        """Tell what the model makes of an option: a bundled one, or a flag of a design's own."""
+        option = OPTIONS.get(name)
+        return (
+            option.holds(self.options.get(name, option.default)) if option else bool(self.options.get(name))
+        )
+
     @property
     def has_disk(self) -> bool:
         """Whether it is of a block stack, and not of a system that says its own sizes."""
         return self.size > 0
 
 
-def load(path: str | Path, designs: Collection[str] | None = None) -> Scenario:
+def load(
+    path: str | Path, designs: Collection[str] | None = None, vocabulary: Vocabulary = BUNDLED
+) -> Scenario:
     """Read a scenario file, or standard input ('-'); its slug is the file's stem.
 
-    `designs`, when given, are the names that `[expect]` may use. Raises ScenarioError, one line naming the
-    file and the key or line, for anything wrong with the file or in it.
+    `designs`, when given, are the names that `[expect]` may use; `vocabulary`: the words that all else may.
+    Raises ScenarioError, one line naming the file and the key or line, for anything wrong with the file or in
+    it.
     """
     name = str(path)
     text = read_text(name, "a scenario", ScenarioError, LONGEST_FILE)
-    return _parse(text, called(name), Path(called(name)).stem, designs)
+    return _parse(text, called(name), Path(called(name)).stem, designs, vocabulary)
 
 
-def loads(text: str, slug: str, designs: Collection[str] | None = None) -> Scenario:
+def loads(
+    text: str, slug: str, designs: Collection[str] | None = None, vocabulary: Vocabulary = BUNDLED
+) -> Scenario:
     """Read a scenario from TOML text; errors name it by `slug`. Otherwise as `load`."""
-    return _parse(text, slug, slug, designs)
+    return _parse(text, slug, slug, designs, vocabulary)
 
 
 def from_document(document: dict[str, object], where: str) -> Scenario:
     """Check a document as TOML would give it; errors name it by `where`. Otherwise as `load`."""
-    return _Reader(where, "", None).scenario(document)
+    return _Reader(where, "", None, BUNDLED).scenario(document)
 
 
-def _parse(text: str, file: str, slug: str, designs: Collection[str] | None) -> Scenario:
+def _parse(
+    text: str, file: str, slug: str, designs: Collection[str] | None, vocabulary: Vocabulary
+) -> Scenario:
     try:
         document = tomllib.loads(text)
     except RecursionError:
         raise ScenarioError(f"{file}: nested too deeply; accepted: the tables of a scenario") from None
     except ValueError as error:  # not only TOMLDecodeError: int() refuses thousands of digits
         raise ScenarioError(f"{file}: not valid TOML: {error}") from None
-    return _Reader(file, slug, designs).scenario(document)
-
-
-@dataclass(frozen=True)
-class _Where:
-    """A place in a scenario file, as errors name it."""
-
-    file: str
-    path: str = ""
-
-    def key(self, name: str) -> _Where:
-        name = name if _BARE_KEY.fullmatch(name) else shown(name)
-        return _Where(self.file, f"{self.path}.{name}" if self.path else name)
-
-    def item(self, index: int) -> _Where:
-        return _Where(self.file, f"{self.path}[{index}]")
-
-    def error(self, what: str) -> ScenarioError:
-        return ScenarioError(f"{self}: {what}")
-
-    def __str__(self) -> str:
-        return f"{self.file}: {self.path}" if self.path else self.file
+    return _Reader(file, slug, designs, vocabulary).scenario(document)
 
 
 class _Reader:
     """Reads one document; keeps what is true of the whole file: what its sizes are of."""
 
-    def __init__(self, file: str, slug: str, designs: Collection[str] | None) -> None:
-        self._top = _Where(file)
+    def __init__(self, file: str, slug: str, designs: Collection[str] | None, vocabulary: Vocabulary) -> None:
+        self._words = vocabulary
+        self._top = Where(file)
         self._slug = slug
         self._designs = designs
         self._sectors = False
@@ -159,20 +157,20 @@ class _Reader:
     def scenario(self, document: dict[str, object]) -> Scenario:
         """Check a whole document and build its scenario."""
         top, own = self._top, "sizes" in document
-        _table(document, top, _OWN_KEYS if own else (*_TOP_KEYS, *_OWN_KEYS[2:5]))
-        name = _text(document, "name", top)
+        table_of(document, top, _OWN_KEYS if own else (*_TOP_KEYS, *_OWN_KEYS[2:5]))
+        name = text_of(document, "name", top)
         if name is None:
             raise top.key("name").error("missing; accepted: a text of one line")
         if not name.strip() or len(name.splitlines()) != 1:
             raise top.key("name").error(f"{shown(name)} is not a name; accepted: a text of one line")
-        shows = " ".join((_text(document, "shows", top) or "").split())
+        shows = " ".join((text_of(document, "shows", top) or "").split())
         if own:
             return self._own(document, name.strip(), shows)
         for key in ("parameters", "names"):
             if key in document:
                 raise top.key(key).error("is for systems that say their own sizes; accepted: with [sizes]")
         if "unit" in document:
-            self._sectors = bool(_choice(document["unit"], ("sectors",), top.key("unit")))
+            self._sectors = bool(choice(document["unit"], ("sectors",), top.key("unit")))
         self._size = size = self._disk(document)
         cluster = self._positive(document, "cluster", top)
         if cluster % SECTOR:
@@ -180,19 +178,14 @@ class _Reader:
         secondary, where = self._subtable(document, "secondary", _SECONDARY_KEYS)
         request_alignment = self._alignment(secondary, "request_alignment", where)
         protocol_alignment = self._alignment(secondary, "protocol_alignment", where)
-        copy_on_read = _flag(secondary, "copy_on_read", where, default=False)
+        copy_on_read = flag(secondary, "copy_on_read", where, default=False)
         if copy_on_read and cluster % request_alignment:
             # What such a read claims and writes ends where its blocks end, in the model where clusters do.
             raise where.key("copy_on_read").error(
                 f"true: a cluster of {cluster} bytes is not whole blocks of {request_alignment} bytes,"
                 " for which this is not modelled; accepted: false, or an alignment that divides the cluster"
             )
-        options, where = self._subtable(document, "options", _OPTION_KEYS)
-        quiesced_checkpoint = _flag(options, "quiesced_checkpoint", where, default=True)
-        drain_on_stop = _flag(options, "drain_on_stop", where, default=True)
-        on_cbw_error = _choice(
-            options.get("on_cbw_error", CBW_POLICIES[0]), CBW_POLICIES, where.key("on_cbw_error")
-        )
+        options = self._options(document)
         requests = self._requests(document)
         if protocol_alignment > request_alignment:
             self._no_ragged_zeroes(requests, request_alignment)
@@ -205,9 +198,7 @@ class _Reader:
             request_alignment=request_alignment,
             protocol_alignment=protocol_alignment,
             copy_on_read=copy_on_read,
-            quiesced_checkpoint=quiesced_checkpoint,
-            drain_on_stop=drain_on_stop,
-            on_cbw_error=on_cbw_error,
+            options=options,
             requests=requests,
             expect=expect,
             in_bytes=self._in_bytes,
@@ -218,17 +209,17 @@ class _Reader:
         """Build the scenario of a system that is no block stack."""
         where = self._top.key("sizes")
         sizes: dict[str, int] = {}
-        for sort, size in _table(document["sizes"], where, None).items():
+        for sort, size in table_of(document["sizes"], where, None).items():
             if not isinstance(size, int) or isinstance(size, bool) or not 1 <= size <= MOST_ELEMENTS:
                 raise where.key(sort).error(f"{shown(size)}; accepted: a number from 1 to {MOST_ELEMENTS}")
             sizes[sort] = size
         where = self._top.key("names")
         names: dict[str, tuple[str, ...]] = {}
-        for sort, words in _table(document.get("names", {}), where, None).items():
+        for sort, words in table_of(document.get("names", {}), where, None).items():
             if not isinstance(words, list) or not all(isinstance(w, str) and w.strip() for w in words):
                 raise where.key(sort).error(f"{shown(words)}; accepted: a list of names")
             names[sort] = tuple(words)
-        parameters = _table(document.get("parameters", {}), self._top.key("parameters"), None)
+        parameters = table_of(document.get("parameters", {}), self._top.key("parameters"), None)
         return Scenario(
             name=name,
             shows=shows,
@@ -244,15 +235,13 @@ class _Reader:
 
     # -- sizes
 
-    def _read_size(self, value: object, where: _Where, *, sectors: bool = False) -> int:
+    def _read_size(self, value: object, where: Where, *, sectors: bool = False) -> int:
         otherwise = ', or unit = "sectors" at the top of the file'
         size = parse_size(value, str(where), sectors=sectors or self._sectors, otherwise=otherwise)
         self._in_bytes = self._in_bytes or not in_sectors(value)
         return size
 
-    def _positive(
-        self, table: Mapping[str, object], key: str, where: _Where, *, sectors: bool = False
-    ) -> int:
+    def _positive(self, table: Mapping[str, object], key: str, where: Where, *, sectors: bool = False) -> int:
         if key not in table:
             raise where.key(key).error('missing; accepted: a size with its unit, such as "64KiB"')
         size = self._read_size(table[key], where.key(key), sectors=sectors)
@@ -269,7 +258,7 @@ class _Reader:
             raise where.error(f"a disk of {show_bytes(size)} is overlong; accepted: 512 B to 1 TiB")
         return size
 
-    def _alignment(self, table: Mapping[str, object], key: str, where: _Where) -> int:
+    def _alignment(self, table: Mapping[str, object], key: str, where: Where) -> int:
         if key not in table:
             return SECTOR
         size = self._read_size(table[key], where.key(key))
@@ -283,9 +272,21 @@ class _Reader:
 
     def _subtable(
         self, document: Mapping[str, object], key: str, keys: Collection[str]
-    ) -> tuple[dict[str, object], _Where]:
+    ) -> tuple[dict[str, object], Where]:
         where = self._top.key(key)
-        return _table(document.get(key, {}), where, keys), where
+        return table_of(document.get(key, {}), where, keys), where
+
+    def _options(self, document: Mapping[str, object]) -> dict[str, bool | str]:
+        """Return the options that are not as they are by default."""
+        table, where = self._subtable(document, "options", self._words.options)
+        said: dict[str, bool | str] = {}
+        for name, option in self._words.options.items():
+            value = table.get(name, option.default)
+            if option.accepted:
+                said[name] = choice(value, option.accepted, where.key(name))
+            else:
+                said[name] = flag(table, name, where, default=bool(option.default))
+        return {name: value for name, value in said.items() if value != self._words.options[name].default}
 
     # -- requests
 
@@ -314,18 +315,18 @@ class _Reader:
                 )
         return tuple(requests)
 
-    def _group(self, raw: object, where: _Where, group: int, before: int) -> list[Request]:
-        table = _table(raw, where, _REQUEST_KEYS)
+    def _group(self, raw: object, where: Where, group: int, before: int) -> list[Request]:
+        table = table_of(raw, where, _REQUEST_KEYS)
         if "kind" not in table:
-            raise where.key("kind").error(f"missing; accepted: {', '.join(KINDS)}")
-        kind = _choice(table["kind"], KINDS, where.key("kind"))
+            raise where.key("kind").error(f"missing; accepted: {', '.join(self._words.kinds)}")
+        kind = choice(table["kind"], self._words.kinds, where.key("kind"))
         offset, length = self._extent(table, kind, where.key("at"))
         count = _count(table.get("count", 1), where.key("count"))
-        stream = _flag(table, "stream", where, default=False)
+        stream = flag(table, "stream", where, default=False)
         if stream and kind == "stop":
             raise where.key("stream").error("true: the job ends once; accepted: false")
-        fault = _choice(table.get("fault", "none"), FAULTS, where.key("fault"))
-        if fault != "none" and kind not in NBD_WRITES:
+        fault = choice(table.get("fault", "none"), self._words.faults, where.key("fault"))
+        if fault != "none" and fault in FAULTS and kind not in NBD_WRITES:
             raise where.key("fault").error(
                 f"a {kind} has no step {fault!r} that could fail; accepted: none"
                 f" (only {' and '.join(NBD_WRITES)} take another fault)"
@@ -334,8 +335,8 @@ class _Reader:
             Request(kind, offset, length, stream, fault, f"{kind} {before + i}", group) for i in range(count)
         ]
 
-    def _extent(self, table: Mapping[str, object], kind: str, where: _Where) -> tuple[int | None, int | None]:
-        if kind not in IO_KINDS:
+    def _extent(self, table: Mapping[str, object], kind: str, where: Where) -> tuple[int | None, int | None]:
+        if not self._words.has_extent(kind):
             if "at" in table:
                 raise where.error(
                     f"a {kind} has no extent; accepted: no `at` ({', '.join(IO_KINDS)} have one)"
@@ -376,16 +377,16 @@ class _Reader:
         self, document: Mapping[str, object], *, own: bool = False
     ) -> dict[str, dict[str, str | int]]:
         where = self._top.key("expect")
-        tables = _table(document.get("expect", {}), where, self._designs, what="design")
+        tables = table_of(document.get("expect", {}), where, self._designs, what="design")
         known = None if own else (*PROPERTIES, "states")
         return {design: _expectations(table, where.key(design), known) for design, table in tables.items()}
 
 
-def _expectations(raw: object, where: _Where, known: Collection[str] | None) -> dict[str, str | int]:
+def _expectations(raw: object, where: Where, known: Collection[str] | None) -> dict[str, str | int]:
     expected: dict[str, str | int] = {}
-    for name, value in _table(raw, where, known, what="property").items():
+    for name, value in table_of(raw, where, known, what="property").items():
         if name != "states":
-            expected[name] = _choice(value, VERDICTS, where.key(name))
+            expected[name] = choice(value, VERDICTS, where.key(name))
         elif isinstance(value, int) and not isinstance(value, bool) and value >= 1:
             expected[name] = value
         else:
@@ -395,39 +396,7 @@ def _expectations(raw: object, where: _Where, known: Collection[str] | None) -> 
     return expected
 
 
-def _table(raw: object, where: _Where, keys: Collection[str] | None, what: str = "key") -> dict[str, object]:
-    """Check that `raw` is a table with no key outside `keys` (None: any key)."""
-    if not isinstance(raw, dict):
-        names = f" with the keys {', '.join(keys)}" if keys else ""
-        raise where.error(f"{shown(raw)} is not a table; accepted: a table{names}")
-    for key in raw:
-        if keys is not None and key not in keys:
-            raise where.key(key).error(f"unknown {what}{hint(key, keys)}; accepted: {', '.join(keys)}")
-    return raw
-
-
-def _text(table: Mapping[str, object], key: str, where: _Where) -> str | None:
-    value = table.get(key)
-    if value is not None and not isinstance(value, str):
-        raise where.key(key).error(f"{shown(value)} is not a text; accepted: a string in quotes")
-    return value
-
-
-def _flag(table: Mapping[str, object], key: str, where: _Where, *, default: bool) -> bool:
-    value = table.get(key, default)
-    if not isinstance(value, bool):
-        raise where.key(key).error(f"{shown(value)} is not a truth value; accepted: true, false")
-    return value
-
-
-def _choice(value: object, accepted: Collection[str], where: _Where) -> str:
-    if not isinstance(value, str) or value not in accepted:
-        near = hint(value, accepted) if isinstance(value, str) else ""
-        raise where.error(f"{shown(value)} is unknown{near}; accepted: {', '.join(accepted)}")
-    return value
-
-
-def _count(value: object, where: _Where) -> int:
+def _count(value: object, where: Where) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= MOST_REQUESTS:
         raise where.error(
             f"{shown(value)} is not a count; accepted: a whole number from 1 to {MOST_REQUESTS}"

@@ -1,5 +1,10 @@
 """The words of scenarios: kinds of request, faults, options, properties. Said here and nowhere else."""
 
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
 IO_KINDS = ("nbd-write", "nbd-zero", "guest-read", "guest-write", "client-discard")
 """Kinds of request that have an extent (`at`)."""
 NBD_WRITES = ("nbd-write", "nbd-zero")
@@ -8,8 +13,69 @@ KINDS = (*IO_KINDS, "checkpoint", "stop")
 """Every kind of request."""
 FAULTS = ("none", "cbw-read", "cbw-write", "data-write")
 """The step of an NBD write that fails; "none" for every other kind."""
-CBW_POLICIES = ("break-guest-write", "break-snapshot")
-"""What a failed copy breaks: the write that wanted it, or the snapshot (copy-before-write-7.0 only)."""
+
+
+@dataclass(frozen=True)
+class Option:
+    """An option of a scenario, which the model knows as true or false.
+
+    `accepted`: the words that it takes, of which `true` is the one that makes it true; none: true and false
+    themselves. `must_be_known`: a scenario that sets it fits only designs that know it.
+    """
+
+    says: str
+    default: bool | str
+    parameter: str
+    accepted: tuple[str, ...] = ()
+    true: str = ""
+    must_be_known: bool = False
+
+    def holds(self, value: object) -> bool:
+        """Tell what the model makes of a value."""
+        return value == self.true if self.accepted else bool(value)
+
+
+OPTIONS: Mapping[str, Option] = {
+    "quiesced_checkpoint": Option(
+        "the checkpoint waits until nothing is in flight, as COLO does", True, "quiesced_checkpoint"
+    ),
+    "drain_on_stop": Option("teardown drains before the job is freed", True, "drain_on_stop"),
+    "on_cbw_error": Option(
+        "what a failed copy breaks: the write that wanted it, or the snapshot",
+        "break-guest-write",
+        "break_snapshot",
+        accepted=("break-guest-write", "break-snapshot"),
+        true="break-snapshot",
+        must_be_known=True,
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """The words that a scenario may use. A design's own kinds have an extent; its own options are flags."""
+
+    kinds: tuple[str, ...] = KINDS
+    faults: tuple[str, ...] = FAULTS
+    options: Mapping[str, Option] = field(default_factory=lambda: OPTIONS)
+
+    def extended(self, kinds: Iterable[str], faults: Iterable[str], options: Iterable[str]) -> Vocabulary:
+        """Return the vocabulary with words of a design's own after the bundled ones."""
+        own = {
+            name: Option("of the design's own", False, name) for name in options if name not in self.options
+        }
+        return Vocabulary(
+            tuple(dict.fromkeys((*self.kinds, *kinds))),
+            tuple(dict.fromkeys((*self.faults, *faults))),
+            {**self.options, **own},
+        )
+
+    def has_extent(self, kind: str) -> bool:
+        """Tell whether requests of the kind are about a part of the disk."""
+        return kind in IO_KINDS or kind not in KINDS
+
+
+BUNDLED = Vocabulary()
 DEADLOCK, PROGRESS = "deadlock", "progress"
 """The two properties that every engine knows, whatever the system claims."""
 PROPERTIES = {

@@ -8,6 +8,7 @@ import tomli_w
 
 from cowpath.model.scenarios.scenario import Request, Scenario
 from cowpath.model.scenarios.sizes import SECTOR
+from cowpath.model.scenarios.vocabulary import OPTIONS
 
 
 def document(scenario: Scenario) -> dict[str, object]:
@@ -38,11 +39,7 @@ def document(scenario: Scenario) -> dict[str, object]:
             "protocol_alignment": size(scenario.protocol_alignment),
             "copy_on_read": scenario.copy_on_read,
         },
-        "options": {
-            "quiesced_checkpoint": scenario.quiesced_checkpoint,
-            "drain_on_stop": scenario.drain_on_stop,
-            "on_cbw_error": scenario.on_cbw_error,
-        },
+        "options": {**{name: option.default for name, option in OPTIONS.items()}, **scenario.options},
         "request": [request(group[0], len(group)) for group in groups],
     }
 

@@ -7,21 +7,21 @@ from collections.abc import Sequence
 from cowpath.model.finite.instance import Instance, Table
 from cowpath.model.scenarios.geometry import Geometry, show_range
 from cowpath.model.scenarios.scenario import Request, Scenario
-from cowpath.model.scenarios.vocabulary import FAULTS, KINDS
+from cowpath.model.scenarios.vocabulary import BUNDLED, Vocabulary
 
 PHRASES = ("range", "clusters")
 """What may stand in braces in what a wait says of its holder."""
 
 
-def bind(scenario: Scenario, geometry: Geometry, kinds: Sequence[str] = KINDS) -> Instance:
+def bind(scenario: Scenario, geometry: Geometry, words: Vocabulary = BUNDLED) -> Instance:
     """Return the instance that the scenario means in the geometry (reduced or not).
 
-    `kinds`: those that the design knows, which are all that are bundled and then its own.
+    `words`: those that the design knows, which are all that are bundled and then its own.
     """
     requests = scenario.requests
     tables: dict[str, Table] = {
-        "kind": _column([kinds.index(request.kind) for request in requests]),
-        "fault": _column([FAULTS.index(request.fault) for request in requests]),
+        "kind": _column([words.kinds.index(request.kind) for request in requests]),
+        "fault": _column([words.faults.index(request.fault) for request in requests]),
         "stream": _column([request.stream for request in requests]),
         "covers": _grid(geometry.covers),
         "wide": _grid(geometry.wide),
@@ -47,9 +47,7 @@ def bind(scenario: Scenario, geometry: Geometry, kinds: Sequence[str] = KINDS) -
         ),
         "cluster_of": _column([cell.cluster for cell in geometry.cells]),
         "copy_on_read": {(): int(scenario.copy_on_read)},
-        "quiesced_checkpoint": {(): int(scenario.quiesced_checkpoint)},
-        "break_snapshot": {(): int(scenario.on_cbw_error == "break-snapshot")},
-        "drain_on_stop": {(): int(scenario.drain_on_stop)},
+        **{o.parameter: {(): int(scenario.option(name))} for name, o in words.options.items()},
         "protocol_serialises": {(): int(any(geometry.proto_unaligned))},
     }
     sectors = tuple("+".join(show_range(scenario, *span) for span in cell.ranges) for cell in geometry.cells)

@@ -36,6 +36,11 @@ class Part:
         return ()
 
     @property
+    def faults(self) -> tuple[str, ...]:
+        """Faults, of the part's own, that may strike its transfers."""
+        return ()
+
+    @property
     def options(self) -> tuple[str, ...]:
         """Options of a scenario that need this part."""
         return ()

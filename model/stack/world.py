@@ -26,7 +26,7 @@ from cowpath.model.language.expression import Expr, exists
 from cowpath.model.language.program import Group, Region
 from cowpath.model.language.sorts import Enum, Index, Int, Maybe, Position
 from cowpath.model.language.system import List, State, System
-from cowpath.model.scenarios.vocabulary import FAULTS, KINDS
+from cowpath.model.scenarios.vocabulary import BUNDLED
 from cowpath.model.stack.part import Part, Parts
 
 Request = Index("Request", ordered=False)
@@ -60,9 +60,13 @@ class World(Part):
 
     def declare(self, system: System, parts: Parts) -> None:
         """Declare the instance's tables, the disks, and where a request is."""
-        own = [kind for part in parts for kind in part.kinds if kind not in KINDS]
-        system.parameter("kind", Request, sort=Enum("Kind", (*KINDS, *dict.fromkeys(own))))
-        system.faults_of(Request, Enum("Fault", FAULTS))
+        words = BUNDLED.extended(
+            (kind for part in parts for kind in part.kinds),
+            (fault for part in parts for fault in part.faults),
+            sorted({option for part in parts for option in part.options}),
+        )
+        system.parameter("kind", Request, sort=Enum("Kind", words.kinds))
+        system.faults_of(Request, Enum("Fault", words.faults))
         system.parameter("stream", Request)  # when it is over the next of its kind may come
         system.parameter("covers", Request, Sector)  # the request's own range
         system.parameter("wide", Request, Sector)  # the same, rounded out to the secondary node's alignment
@@ -79,9 +83,8 @@ class World(Part):
         system.parameter("gives_up", Request, Cluster)  # a client's discard contains the whole cluster
         system.parameter("notices", Request, Request)  # r's wait for copies in flight sees q, in 4.2
         system.parameter("copy_on_read")  # of the secondary disk's node
-        system.parameter("quiesced_checkpoint")
-        system.parameter("drain_on_stop")
-        system.parameter("break_snapshot")  # on-cbw-error: a failed copy breaks the snapshot, not the write
+        for option in words.options.values():
+            system.parameter(option.parameter)
         system.parameter("protocol_serialises")  # some request is unaligned at the protocol node
 
         def data(name: str, *indices: Index, internal: bool = False, called: str = "") -> None:

@@ -87,8 +87,10 @@ class Walk:
                     continue
                 value = now[variable.name][owner,]
                 changed = value != first[variable.name][owner,]
-                if isinstance(variable.sort, Enum):
+                if variable.name in self.reference.system.programs:
                     said += [f"at {value}"] if changed or not said else []
+                elif changed and isinstance(variable.sort, Enum):
+                    said.append(f"{_spoken(variable)} {value}")
                 elif changed and variable.sort == BOOL:
                     said.append(_spoken(variable))
                 elif changed and isinstance(variable.sort, Maybe):

@@ -14,7 +14,7 @@ from cowpath.model import scenarios
 from cowpath.model.language.errors import shown
 from cowpath.model.scenarios import Request, Scenario, ScenarioError, bundled, find, load, loads
 from cowpath.model.scenarios.sizes import SECTOR, parse_size, show_bytes, show_extent
-from cowpath.model.scenarios.vocabulary import IO_KINDS, KINDS, NBD_WRITES
+from cowpath.model.scenarios.vocabulary import IO_KINDS, KINDS, NBD_WRITES, OPTIONS
 from cowpath.model.scenarios.writing import document
 
 READ = '[[request]]\nkind = "guest-read"\nat = [0, 1]\n'
@@ -198,9 +198,7 @@ def test_the_blueprint_example_is_read() -> None:
         request_alignment=1024,
         protocol_alignment=512,
         copy_on_read=True,
-        quiesced_checkpoint=False,
-        drain_on_stop=False,
-        on_cbw_error="break-guest-write",
+        options={"quiesced_checkpoint": False, "drain_on_stop": False},
         requests=(
             Request("nbd-write", 0, 512, False, "data-write", "nbd-write 0", 0),
             Request("nbd-write", 0, 512, False, "data-write", "nbd-write 1", 0),
@@ -216,8 +214,8 @@ def test_the_blueprint_example_is_read() -> None:
 def test_defaults() -> None:
     scenario = loads(top(READ), "small")
     assert (scenario.request_alignment, scenario.protocol_alignment) == (512, 512)
-    assert (scenario.shows, scenario.copy_on_read, scenario.on_cbw_error) == ("", False, "break-guest-write")
-    assert (scenario.quiesced_checkpoint, scenario.drain_on_stop) == (True, True)
+    assert (scenario.shows, scenario.copy_on_read, scenario.options) == ("", False, {})
+    assert [scenario.option(name) for name in OPTIONS] == [True, True, False]
     assert (scenario.expect, scenario.in_bytes) == ({}, False)
     assert scenario.requests == (Request("guest-read", 0, 512, False, "none", "guest-read 0", 0),)
 
@@ -455,8 +453,7 @@ def valid(draw: Callable[..., object]) -> Scenario:
         request_alignment=unit << alignment,
         protocol_alignment=unit << integer(0, alignment if zeroes else 12),
         copy_on_read=flag() and cluster % (unit << alignment) == 0,
-        quiesced_checkpoint=flag(),
-        drain_on_stop=flag(),
+        options={n: False for n in ("quiesced_checkpoint", "drain_on_stop") if flag()},
         requests=tuple(requests),
         expect={"rfc-2016": {"deadlock": "violated", "states": integer(1, 99)}} if flag() else {},
         in_bytes=in_bytes,
@@ -539,7 +536,7 @@ def test_find_lists_what_there_is(folder: Path) -> None:
         "unknown scenario 'late-raed' (did you mean 'late-read'?);"
         " accepted: early, late-read, a path ending in .toml, or - for stdin"
     )
-    with pytest.raises(ScenarioError, match=r"cannot read the scenario"):
+    with pytest.raises(ScenarioError, match=r"cannot read a scenario"):
         find(str(folder / "03-none.toml"))
 
 
