@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from cowpath.model.scenarios import Scenario, ScenarioError
 from cowpath.model.scenarios.scenario import from_document
-from cowpath.model.scenarios.vocabulary import NBD_WRITES
+from cowpath.model.scenarios.vocabulary import NBD_WRITES, OPTIONS
 
 _WITHOUT_EXTENT = ("checkpoint", "stop")
 _TRIES = 100
@@ -62,6 +62,7 @@ def _document(chance: random.Random, bounds: Bounds, name: str) -> dict[str, obj
     writes = [each for each in requests if each["kind"] in NBD_WRITES]
     if bounds.faults and len(writes) == 1 and chance.random() < 0.5:
         writes[0]["fault"] = chance.choice(bounds.faults)
+    policy = chance.choice(bounds.policies)
     return {
         "name": name,
         "unit": "sectors",
@@ -71,6 +72,6 @@ def _document(chance: random.Random, bounds: Bounds, name: str) -> dict[str, obj
             "request_alignment": chance.choice(bounds.alignments),
             "protocol_alignment": chance.choice(bounds.protocol_alignments),
         },
-        "options": {"on_cbw_error": chance.choice(bounds.policies)},
+        "options": {} if policy == OPTIONS["on_cbw_error"].default else {"on_cbw_error": policy},
         "request": requests,
     }

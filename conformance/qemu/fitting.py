@@ -66,7 +66,7 @@ def fit(scenario: Scenario, stack: Stack, design: Design, options: Options) -> F
             options,
             request_alignment=real_top,
             protocol_alignment=real_below,
-            on_cbw_error=scenario.on_cbw_error,
+            on_cbw_error="break-snapshot" if scenario.option("on_cbw_error") else "break-guest-write",
             discards=options.discards or any(r.kind == "client-discard" for r in requests),
         ),
     )
@@ -84,7 +84,7 @@ def _amiss(scenario: Scenario, stack: Stack, design: Design, options: Options) -
     if scenario.copy_on_read:
         yield "copy-on-read moves data in QEMU's own time, not in requests of the scenario"
     if scenario.option("on_cbw_error") and stack.name != "cbw":
-        yield f"the stack has no on-cbw-error={scenario.on_cbw_error}"
+        yield "the stack has no on-cbw-error"
     if scenario.size % scenario.cluster:
         yield "its last cluster is cut short, and a window in a long disk has none such"
     kinds = {request.kind for request in scenario.requests}

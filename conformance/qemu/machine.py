@@ -28,6 +28,7 @@ from cowpath.conformance.runs.log import ORIGINAL
 
 SIZE = 64 << 30
 """Bytes of each disk."""
+_FOLDER = "cowpath-qemu-"
 _MEGABYTE = 1 << 20
 _PATIENCE = 5.0  # seconds
 
@@ -44,7 +45,8 @@ class Machine:
         graph = stack.graph(options, qemu.release)
         self.commands = graph.commands
         self.loop = Loop()
-        self.folder = Path(tempfile.mkdtemp(prefix="cowpath-qemu-", dir=_memory()))
+        sweep()
+        self.folder = Path(tempfile.mkdtemp(prefix=f"{_FOLDER}{os.getpid()}-", dir=_memory()))
         self._window = 0
         self._kicks = _kicks(options.cluster)
         self._answered: set[str] = set()
@@ -177,6 +179,14 @@ def _kicks(cluster: int) -> dict[str, int]:
     return {name: SIZE - number * far for number, name in enumerate(("hidden", "secondary", "active"), 1)}
 
 
-def _memory() -> str | None:
-    """Return a folder in memory, None for the default if there is none."""
-    return "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+def sweep() -> None:
+    """Remove the folders of processes that were killed before they could do so; each is named in its own."""
+    for folder in Path(_memory()).glob(f"{_FOLDER}*-*"):
+        owner = folder.name.removeprefix(_FOLDER).partition("-")[0]
+        if owner.isdigit() and not os.path.exists(f"/proc/{owner}"):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _memory() -> str:
+    """Return a folder in memory, or the usual one if there is none."""
+    return "/dev/shm" if os.access("/dev/shm", os.W_OK) else tempfile.gettempdir()

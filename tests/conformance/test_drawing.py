@@ -33,7 +33,7 @@ def test_all_within_bounds_comes_up() -> None:
     assert {request.fault for request in requests} == {"none", *BOUNDS.faults}
     assert {len(scenario.requests) for scenario in scenarios} == {2, 3, 4}
     assert {scenario.size // 512 for scenario in scenarios} == {2, 3, 4, 5, 6}
-    assert {scenario.on_cbw_error for scenario in scenarios} == {*BOUNDS.policies}
+    assert {scenario.option("on_cbw_error") for scenario in scenarios} == {False, True}
     assert {scenario.protocol_alignment // 512 for scenario in scenarios} == {1, 2}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from cowpath.conformance.qemu import machine as machine_module
 from cowpath.conformance.qemu.bench import Bench, Subject
 from cowpath.conformance.qemu.binaries import Qemu
 from cowpath.conformance.qemu.errors import Broken, Died
@@ -260,6 +262,17 @@ def test_a_machine_leaves_nothing_behind(qemu: Qemu) -> None:
     machine.close()
     assert not os.path.exists(f"/proc/{pid}")
     assert not folder.exists()
+
+
+def test_what_a_killed_process_has_left_is_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine_module, "_memory", lambda: str(tmp_path))
+    gone = subprocess.Popen(["true"])
+    gone.wait()
+    ours, theirs, others = (tmp_path / f"cowpath-qemu-{n}-x" for n in (os.getpid(), gone.pid, "other"))
+    for folder in (ours, theirs, others):
+        folder.mkdir()
+    machine_module.sweep()
+    assert sorted(tmp_path.iterdir()) == sorted([ours, others])
 
 
 def test_a_stack_that_qemu_does_not_build_says_so_in_qemu_s_words(qemu: Qemu, tmp_path: Path) -> None:
