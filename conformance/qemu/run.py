@@ -187,6 +187,7 @@ class Walk:
         self._to_come = list(range(first))
         self._to_follow = list(range(first, len(requests)))
         self._calls: dict[int, Call] = {}
+        self._settling: list[Call] = []
         self._of_transfer: dict[Transfer, Task] = {}
         ends = [r.offset + r.length for r in requests if r.offset is not None and r.length is not None]
         self._span = -(-max(ends, default=1) // scenario.cluster) * scenario.cluster
@@ -243,6 +244,9 @@ class Walk:
             ended = self._wait(list(self._calls.values()), _SHORT)
             self.machine.spent |= not ended
             hung = () if ended else tuple(self.scenario.requests[i].label for i in self._calls)
+        # A copy under way at a run's end would meet the next run's checkpoint, which QEMU does not survive.
+        if self._settling and not self._wait(self._settling, _SHORT):
+            self.machine.spent = True
         breaks = self.scenario.option("on_cbw_error")
         self.machine.spent |= breaks and any(doing.error for doing in self.doings)
         self.machine.forget(self._base, self._span)
@@ -391,7 +395,8 @@ class Walk:
                 self.results[request.label] = facts[0][1] if facts else None
                 self.tell(Event("return", request.label, facts=facts))
                 if request.kind == "checkpoint":
-                    self.machine.submit_settling()  # nobody waits: it may be sat on while others are held
+                    # Nobody waits yet: it may be sat on while others are held.
+                    self._settling += self.machine.submit_settling()
 
     def _wait(self, calls: Sequence[Call], timeout: float) -> bool:
         """Wait for all of them; tell whether they are done. Raises Died."""
