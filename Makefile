@@ -1,7 +1,7 @@
 PYTHON ?= python3.11
 BIN := .venv/bin
 
-.PHONY: check test lint bench clean
+.PHONY: check test lint bench qemu clean
 
 # Some bundled designs are meant to fail: exit status 1 (something violated) is the expected outcome here.
 check: .venv/installed
@@ -19,6 +19,12 @@ lint: .venv/installed
 bench: .venv/installed
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[bench]'
 	@$(BIN)/python tests/benchmarks/schedules.py
+
+# Another Debian release's QEMU beside the installed one, unpacked: make qemu SUITE=bookworm-backports
+SUITE ?= bookworm-backports
+qemu:
+	@conformance/qemu/unpack-debian $(SUITE) build/qemu-$(SUITE)
+	@echo "cowpath qemu --prefix build/qemu-$(SUITE)"
 
 .venv/installed: pyproject.toml
 	@test -d .venv || $(PYTHON) -m venv .venv

@@ -30,6 +30,7 @@ COMMANDS = {
     "designs": (f"{MODEL}.listings", "List the designs, or tell all about one."),
     "scenarios": (f"{MODEL}.listings", "List the scenarios, or show one."),
     "check": (f"{MODEL}.check", "Explore designs on scenarios and print the verdicts."),
+    "survey": (f"{MODEL}.survey", "Explore every workload up to a bound."),
     "trace": (f"{MODEL}.trace", "Print the shortest trace that decides a property."),
     "export": (f"{MODEL}.export", "Write a model for SPIN or TLC."),
     "report": (f"{MODEL}.report", "Write all verdicts, with their traces, on one page of HTML."),
@@ -40,6 +41,7 @@ COMMANDS = {
     "replay": (f"{HARNESS}.replay", "Run a trace of the model on the threads, and show both."),
     "mutants": (f"{HARNESS}.mutants", "Seed faults, and count the schedules until each is found."),
     "conform": (f"{HARNESS}.conform", "Hold runs of the threads against the model."),
+    "qemu": (f"{HARNESS}.qemu", "Hold runs of a real QEMU against the model."),
     "validate": (f"{HARNESS}.validate", "Hold the log of a run against the model."),
 }
 

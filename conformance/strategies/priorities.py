@@ -27,7 +27,7 @@ class PCT(Strategy):
     def begin(self, tasks: Sequence[Task]) -> None:
         """Draw the priorities and the change points."""
         draw = self.random.random
-        self.priority = {task: self.depth + draw() for task in tasks}
+        self.priority = {task: self.depth + draw() for task in tasks}  # whoever comes later draws then
         self.changes = {int(draw() * self.longest): float(i) for i in range(1, self.depth)}
         self.decision = 0
 
@@ -39,6 +39,9 @@ class PCT(Strategy):
         """Return the task of the highest priority, after lowering it if this is a change point."""
         if not tasks:
             return self.random.randrange(n)
+        for task in tasks:
+            if task not in self.priority:
+                self.priority[task] = self.depth + self.random.random()
         best = max(tasks, key=self.priority.__getitem__)
         if self.decision in self.changes:
             self.priority[best] = self.changes[self.decision]
@@ -80,6 +83,7 @@ class POS(Strategy):
         """Return the task of the highest priority."""
         if not tasks:
             return self.random.randrange(n)
+        self._meet(tasks)
         return tasks.index(max(tasks, key=lambda task: self.priority[task.name]))
 
     def labelled(self, label: str, name: str) -> None:
@@ -88,12 +92,20 @@ class POS(Strategy):
 
     def stepped(self, task: Task, accesses: Sequence[Access]) -> None:
         """Draw again for the task's next step and for those that this one races with."""
+        self._meet([task])
         self.known[task.name, self.before[task.name]] = tuple(accesses)
         self.before[task.name] = self.label[task.name]
         for name, label in self.before.items():
             pending = self.known.get((name, label))
             if name == task.name or pending is None or not independent(pending, accesses):
                 self.priority[name] = self.random.random()
+
+    def _meet(self, tasks: Sequence[Task]) -> None:
+        """Draw for those who were not there at the beginning."""
+        for task in tasks:
+            if task.name not in self.priority:
+                self.priority[task.name] = self.random.random()
+                self.label[task.name] = self.before[task.name] = ""
 
 
 class UniformRandomWalk(Strategy):
@@ -121,16 +133,19 @@ class UniformRandomWalk(Strategy):
         """Return a task by its weight; before anything has been learnt all weigh the same."""
         if not tasks:
             return self.random.randrange(n)
-        weights = [max(self.left[task.name], 1) for task in tasks]
+        weights = [max(self._left(task.name), 1) for task in tasks]
         at = self.random.random() * sum(weights)
         return next(i for i, end in enumerate(accumulate(weights)) if at < end)
 
     def labelled(self, label: str, name: str) -> None:
         """Count the step."""
-        self.made[name] += 1
-        self.left[name] -= 1
+        self.left[name] = self._left(name) - 1
+        self.made[name] = self.made.get(name, 0) + 1
 
     def end(self, failure: Failure | None) -> None:
         """Learn how many steps each task makes: the most that it has made."""
         for name, made in self.made.items():
             self.total[name] = max(made, self.total.get(name, 0))
+
+    def _left(self, name: str) -> int:
+        return self.left.setdefault(name, self.total.get(name, 1))

@@ -1,13 +1,19 @@
-"""Checking many designs on many scenarios, one after the other; an interrupt keeps what is known."""
+"""Checking many designs on many scenarios, on all cores; an interrupt keeps what is known."""
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from cowpath.model.bench.check import Result, check, unexplored
+from cowpath.model.bench.check import INTERRUPTED, Result, check, plain_questions, unexplored
+from cowpath.model.bench.parcel import Parcels
+from cowpath.model.bench.workers import Workers, cores
 from cowpath.model.designs import Case, Design
+from cowpath.model.explore.program import Program
 from cowpath.model.explore.result import UNLIMITED, Limits, Progress
+from cowpath.model.finite.domains import narrow
+from cowpath.model.finite.instances import Instances
 from cowpath.model.scenarios import Scenario
 
 
@@ -33,37 +39,101 @@ class Plan:
 Watch = Callable[[str, Progress | None], None]
 
 
-def run(plan: Plan, watch: Watch = lambda task, progress: None) -> list[Result]:
+def run(plan: Plan, watch: Watch | None = None, processes: int | None = None) -> list[Result]:
     """Carry the plan out. After Ctrl-C what was not explored is undetermined, and says so.
 
-    Raises `ScenarioError` if a scenario has no disk of the wanted kind, before anything is explored.
+    `processes`: at most so many; None for as many as there are cores. Raises `ScenarioError` if a scenario
+    has no disk of the wanted kind, before anything is explored.
     """
-    results: list[Result] = []
-    interrupted = False
     cases = plan.cases
     for case in cases:
         case.instance  # noqa: B018, worked out here
-    for case in cases:
-        task = f"{case.title} ({len(results) + 1} of {len(cases)})"
+        case.design.system  # noqa: B018, recorded here, once for all processes
+    batch = _Batch(plan, cases, watch is not None)
+    results: dict[int, Result] = {}
 
-        def report(progress: Progress, task: str = task) -> None:
-            watch(task, progress)
+    def receive(what: bytes | tuple[int, Progress | None]) -> None:
+        if isinstance(what, bytes):
+            number, results[number] = batch.parcels.unpacked(what)
+        elif watch is not None:
+            number, progress = what
+            watch(f"{cases[number].title} ({len(results)} of {len(cases)} done)", progress)
 
-        try:
-            if interrupted:
-                raise KeyboardInterrupt
-            watch(task, None)
+    gc.freeze()  # what there is now is not garbage, in any of the processes
+    try:
+        Workers(batch.work, cores() if processes is None else processes).run(batch.tasks, receive)
+    finally:
+        gc.unfreeze()
+    return [
+        results.get(number) or unexplored(case, plan.properties, plan.engine)
+        for number, case in enumerate(cases)
+    ]
+
+
+class _Batch:
+    """The cases in groups, of which each is a task: those of one design whose models have one shape.
+
+    Such are grounded together (see `finite.instances`), and explored one after the other.
+    """
+
+    def __init__(self, plan: Plan, cases: Sequence[Case], watched: bool) -> None:
+        self.plan = plan
+        self.cases = cases
+        self.watched = watched
+        self.parcels = Parcels(cases)
+        groups: dict[object, list[int]] = {}
+        for number, case in enumerate(cases):
+            shape = tuple(case.instance.sizes.items())
+            groups.setdefault((case.design.name, shape if self._plain else number), []).append(number)
+        self.groups = list(groups.values())
+
+    @property
+    def tasks(self) -> list[int]:
+        """The groups, by number; those that are likely to take longest come last, for who does not wait."""
+
+        def weight(number: int) -> int:
+            return sum(4 ** len(self.cases[case].scenario.requests) for case in self.groups[number])
+
+        return sorted(range(len(self.groups)), key=weight)
+
+    def work(self, task: int, send: Callable[[bytes | tuple[int, Progress | None]], None]) -> None:
+        """Check the cases of a group; send each one's result and, where somebody watches, how far it is."""
+        group = self.groups[task]
+        together = self._plain and self.plan.limits.max_seconds is None  # which is of each alone
+        programs = self._programs(group) if together else {}
+        for number in group:
+
+            def report(progress: Progress | None, number: int = number) -> None:
+                if self.watched:
+                    send((number, progress))
+
+            report(None)
             result = check(
-                case,
-                properties=plan.properties,
-                engine=plan.engine,
-                limits=plan.limits,
-                reductions=plan.reductions,
+                self.cases[number],
+                properties=self.plan.properties,
+                engine=self.plan.engine,
+                limits=self.plan.limits,
+                reductions=self.plan.reductions,
                 report=report,
+                program=programs.get(number),
             )
-            interrupted = result.stopped == "interrupted"
-        except KeyboardInterrupt:
-            interrupted = True
-            result = unexplored(case, plan.properties, plan.engine)
-        results.append(result)
-    return results
+            send(self.parcels.packed(result))
+            if result.stopped == INTERRUPTED:
+                raise KeyboardInterrupt
+
+    def _programs(self, group: Sequence[int]) -> dict[int, Program]:
+        """Return the program of each case of a group with several, made for all of them together."""
+        if len(group) < 2:
+            return {}
+        cases = [self.cases[number] for number in group]
+        together = Instances.of(cases[0].design.system, [case.instance for case in cases])
+        narrowed = narrow(together.ground())
+        program = Program(narrowed, plain_questions(narrowed, cases[0].design.asked(self.plan.properties)))
+        return {
+            number: program.started(start) for number, start in zip(group, narrowed.model.starts, strict=True)
+        }
+
+    @property
+    def _plain(self) -> bool:
+        """Whether the cases are first searched plainly."""
+        return self.plan.engine == "auto" and not self.plan.reductions

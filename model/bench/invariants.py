@@ -144,7 +144,7 @@ def explored(system: System, instance: Instance, since: Vector | None = None, mo
     `since`: the state to begin with, if not the initial one.
     """
     model = ground(system, instance)
-    narrowed = narrow(model if since is None else replace(model, initial=since))
+    narrowed = narrow(model if since is None else replace(model, starts=(since,)))
     program = Program(narrowed, ())
     states = {program.initial: None}
     for state in (queue := [program.initial]):  # which grows meanwhile

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+import time
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import combinations, pairwise
 
@@ -31,15 +32,20 @@ class Minimiser:
     watch: Callable[[str], None] = lambda task: None
     kept: tuple[Request, ...] = field(default=(), init=False)
     undecided: bool = field(default=False, init=False)
+    _began: float = field(default=0.0, init=False)
+    _harmless: set[object] = field(default_factory=set, init=False)  # instances, seen to violate nothing
 
     def minimise(self, result: Result) -> tuple[Case, Trace]:
         """Return the smallest case and the trace there, which says what was left out.
 
         First the fewest requests, of all choices; then each request's shortest extent, one after another as
-        long as any shrinks; then, of the shortest traces, one with the fewest context switches. After Ctrl-C
-        the smallest known by then is returned, and the trace says so.
+        long as any shrinks, of those that begin and end at an edge of a request or of its blocks and
+        clusters, or a sector beside one; then, of the shortest traces, one with the fewest context switches.
+        After Ctrl-C the smallest known by then is returned, and the trace says so. A limit of time is for all
+        of it.
         """
         best, remarks = result, []
+        self._began = time.perf_counter()
         self.kept = result.scenario.requests
         try:
             for smaller in self._smaller(result):
@@ -65,7 +71,8 @@ class Minimiser:
         if (fewer := self._fewest_requests(result.case)) is not None:
             best = fewer
             yield best
-        while (shorter := self._shrink_any(best.case)) is not None:
+        edges = _edges(best.scenario)
+        while (shorter := self._shrink_any(best.case, edges)) is not None:
             best = shorter
             yield best
 
@@ -84,10 +91,10 @@ class Minimiser:
                         return found
         return None
 
-    def _shrink_any(self, case: Case) -> Result | None:
+    def _shrink_any(self, case: Case, edges: Sequence[int]) -> Result | None:
         scenario = case.scenario
         for place, request in enumerate(scenario.requests):
-            for start, end in _shorter(scenario, request):
+            for start, end in _shorter(request, edges):
                 smaller = replace(request, offset=start, length=end - start)
                 requests = (*scenario.requests[:place], smaller, *scenario.requests[place + 1 :])
                 if (found := self._violated(case, requests)) is not None:
@@ -95,19 +102,35 @@ class Minimiser:
         return None
 
     def _violated(self, case: Case, requests: tuple[Request, ...]) -> Result | None:
-        """Return the result with these requests if the property is violated there."""
+        """Return the result with these requests if the property is violated there.
+
+        What comes to the same instance as something before, which held, is not tried again.
+        """
+        smaller = replace(case, scenario=replace(case.scenario, requests=requests, expect={}))
+        same = repr((smaller.instance.sizes, smaller.instance.tables))
+        if same in self._harmless:
+            return None
+        left = None
+        if self.limits.max_seconds is not None:  # for all the searches together
+            left = self.limits.max_seconds - (time.perf_counter() - self._began)
+            if left <= 0:
+                self.undecided = True
+                return None
         self.watch(f"{self.name} on {', '.join(request.label for request in requests)}")
         found = check(
-            replace(case, scenario=replace(case.scenario, requests=requests, expect={})),
+            smaller,
             properties=(self.name,),
             engine=self.engine,
-            limits=self.limits,
+            limits=replace(self.limits, max_seconds=left),
             reductions=self.reductions,
         )
         if found.stopped == "interrupted":
             raise KeyboardInterrupt
         self.undecided |= found.stopped is not None and self.name not in found.violated
-        return found if self.name in found.violated else None
+        if self.name in found.violated:
+            return found
+        self._harmless.add(same)
+        return None
 
     def _with_fewest_switches(self, result: Result, trace: Trace) -> Trace:
         """Return such a trace of the same length; a lasso stays as it is. Raises `Stop`."""
@@ -131,19 +154,26 @@ class Minimiser:
                 yield f"{now.label} shortened from {_extent(before, was)} to {_extent(before, now)}"
 
 
-def _shorter(scenario: Scenario, request: Request) -> Iterator[tuple[int, int]]:
-    """Yield shorter extents inside the request's, the shortest first, cut where something begins or ends."""
+def _edges(scenario: Scenario) -> list[int]:
+    """Return where requests begin and end, their blocks and clusters, and a sector either side of that."""
+    edges = {
+        edge
+        for request in scenario.requests
+        if request.offset is not None and request.length is not None
+        for edge in (request.offset, request.offset + request.length)
+    }
+    for unit in (scenario.cluster, scenario.request_alignment, scenario.protocol_alignment):
+        for at in list(edges):
+            edges |= {at // unit * unit, -(-at // unit) * unit}
+    return sorted(edges | {at + SECTOR for at in edges} | {at - SECTOR for at in edges})
+
+
+def _shorter(request: Request, edges: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """Yield extents between edges inside the request's, the shortest first."""
     if request.offset is None or request.length is None:
         return
     start, end = request.offset, request.offset + request.length
-    ends = {start, end, start + SECTOR, end - SECTOR}
-    for other in scenario.requests:
-        if other.offset is not None and other.length is not None:
-            ends |= {other.offset, other.offset + other.length}
-    for unit in (scenario.cluster, scenario.request_alignment, scenario.protocol_alignment):
-        for at in list(ends):
-            ends |= {at // unit * unit, -(-at // unit) * unit}
-    inside = sorted(at for at in ends if start <= at <= end)
+    inside = [at for at in edges if start <= at <= end]
     extents = [extent for extent in combinations(inside, 2) if extent != (start, end)]
     yield from sorted(extents, key=lambda extent: (extent[1] - extent[0], extent))
 

@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -25,6 +26,10 @@ from cowpath.model.commands.options import (
 from cowpath.model.explore.result import Limits
 from cowpath.model.language.verdict import worst
 from cowpath.model.render import rfc_question, text, verdicts
+
+if TYPE_CHECKING:
+    from cowpath.model.bench.failing import Failing
+    from cowpath.model.bench.survey import Survey
 
 
 @click.command(short_help="Explore designs on scenarios and print the verdicts.")
@@ -103,6 +108,12 @@ def _show(results: Sequence[Result], seconds: float) -> None:
         console.print(rendered, end="", markup=False, soft_wrap=True)
     for line in verdicts.surprises(results):
         console.print(f"Not as expected: {line}", style="bold red", markup=False)
-    if len(results) > 1 and (answer := rfc_question.answer(results)):
+    if len(results) > 1 and (answer := rfc_question.answer(results, _of_all(results))):
         console.print()
         console.print(answer, markup=False)
+
+
+def _of_all(results: Sequence[Result]) -> tuple[Survey, Failing] | None:
+    from cowpath.model.bench.rfc import asked_of_all  # takes its time to load
+
+    return asked_of_all(results)

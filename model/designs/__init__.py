@@ -1,32 +1,44 @@
-"""The designs, by name, in the order in which they came."""
+"""The designs, by name, in the order in which they came; each is loaded when it is asked for."""
 
 from __future__ import annotations
 
-from cowpath.model.designs import (
-    block_copy_4_2,
-    block_copy_5_0,
-    copy_before_write_7_0,
-    fleecing_4_0,
-    merged_2_8,
-    rfc_2016,
-    rfc_repaired,
-    unserialised,
-)
+import importlib
+from collections.abc import Iterator, Mapping
+
 from cowpath.model.designs.case import Case
 from cowpath.model.designs.design import Design
 
 __all__ = ["DESIGNS", "Case", "Design"]
 
-DESIGNS: dict[str, Design] = {
-    module.DESIGN.name: module.DESIGN
-    for module in (
-        unserialised,
-        rfc_2016,
-        merged_2_8,
-        fleecing_4_0,
-        block_copy_4_2,
-        block_copy_5_0,
-        copy_before_write_7_0,
-        rfc_repaired,
-    )
-}
+
+class _Designs(Mapping[str, Design]):
+    """Looks a design up in the module of this folder that defines it as `DESIGN`."""
+
+    def __init__(self, modules: Mapping[str, str]) -> None:
+        self._modules = modules
+
+    def __getitem__(self, name: str) -> Design:
+        design = importlib.import_module(f"{__name__}.{self._modules[name]}").DESIGN
+        assert isinstance(design, Design)
+        assert design.name == name
+        return design
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._modules)
+
+    def __len__(self) -> int:
+        return len(self._modules)
+
+
+DESIGNS: Mapping[str, Design] = _Designs(
+    {
+        "unserialised": "unserialised",
+        "rfc-2016": "rfc_2016",
+        "merged-2.8": "merged_2_8",
+        "fleecing-4.0": "fleecing_4_0",
+        "block-copy-4.2": "block_copy_4_2",
+        "block-copy-5.0": "block_copy_5_0",
+        "copy-before-write-7.0": "copy_before_write_7_0",
+        "rfc-repaired": "rfc_repaired",
+    }
+)

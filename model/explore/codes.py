@@ -8,6 +8,7 @@ bundled designs this takes a third of the bits that the components' own values w
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,11 +17,12 @@ import numpy as np
 import numpy.typing as npt
 
 from cowpath.model.explore.packing import Packing, Words
-from cowpath.model.finite.domains import Narrowed, members, possible_values, refine
+from cowpath.model.finite.domains import Guard, Narrowed, members, possible_values
 from cowpath.model.finite.reference import Vector
 from cowpath.model.finite.term import Term, cells_of
 
 MOST = 4096  # valuations of a group; one that can take more is split
+MOST_OF_BUFFER = 512  # the same, of a buffer where there are many starts
 Columns = tuple[Words, ...]  # states: one array for each word
 State = tuple[int, ...]  # one state: its words
 Indices = npt.NDArray[np.intp]
@@ -73,7 +75,7 @@ class Coding:
                 at += -at % word
             shifts.append(at if group.width else 0)
             at += group.width
-        return Coding(groups, tuple(reversed(shifts)), max(at, 1), tuple(narrowed.model.initial), word)
+        return Coding(groups, tuple(reversed(shifts)), max(at, 1), narrowed.model.starts[0], word)
 
     @property
     def words(self) -> int:
@@ -148,19 +150,31 @@ class Packed:
 
 
 def families(narrowed: Narrowed) -> list[tuple[int, ...]]:
-    """Gather the live components by what they belong to: the first index of their variables."""
+    """Gather the live components by what they belong to: the first index of their variables.
+
+    Where there are many starts what a family has in common is cut in three, or its valuations would multiply:
+    what only tells starts apart, what has no second index (where it is), and each variable that has one.
+    """
     layout = narrowed.model.layout
+    rigid = set(narrowed.rigid)
     found: dict[object, list[int]] = {}
     for number, cell in enumerate(layout.cells):
         if len(narrowed.values[number]) > 1:
             indices = layout.system.variables[cell.variable].indices
             belongs = tuple(zip((i.name for i in indices), cell.indices, strict=True))[:1]
-            found.setdefault(belongs, []).append(number)
+            part: object = None
+            if rigid:
+                part = "rigid" if number in rigid else cell.variable if len(indices) > 1 else "where"
+            found.setdefault((belongs, part), []).append(number)
     return [tuple(cells) for cells in found.values()]
 
 
 def _closed(narrowed: Narrowed, cells: tuple[int, ...], most: int) -> Iterator[Group]:
     """Yield the cells as one group, or, where it could take too many valuations, each as its own."""
+    layout = narrowed.model.layout
+    buffers = all(len(layout.cells[cell].indices) > 1 for cell in cells)
+    if narrowed.rigid and buffers:  # one is copied to another by a table over both
+        most = min(most, MOST_OF_BUFFER)
     valuations = _reachable(narrowed, cells, most)
     if valuations is not None:
         yield Group(cells, valuations)
@@ -169,19 +183,32 @@ def _closed(narrowed: Narrowed, cells: tuple[int, ...], most: int) -> Iterator[G
 
 
 def _reachable(narrowed: Narrowed, cells: Sequence[int], most: int) -> tuple[Vector, ...] | None:
-    """Return what the cells can take together while all others are arbitrary; None if that is too much."""
-    masks = [sum(1 << value for value in values) for values in narrowed.values]
+    """Return what the cells can take together while all others are arbitrary; None if that is too much.
+
+    A step is tried only where the cell that most guards test has a value for which the guard can hold.
+    """
     place = {cell: i for i, cell in enumerate(cells)}
-    steps = [
-        _Step(command.enabled, updates, place)
-        for command in narrowed.model.commands
-        if (updates := [(cell, value) for cell, value in command.updates if cell in place])
-    ]
-    start = tuple(narrowed.model.initial[cell] for cell in cells)
-    seen, todo = {start}, [start]
+    seen = {tuple([start[cell] for cell in cells]) for start in narrowed.model.starts}
+    if len(seen) > most:
+        return None
+    masks = [sum(1 << value for value in values) for values in narrowed.values]
+    steps: list[tuple[_Step, dict[int, int]]] = []
+    for command in narrowed.model.commands:
+        updates = [(cell, value) for cell, value in command.updates if cell in place]
+        if updates:
+            guard = Guard(command.enabled)
+            tests = {cell: allowed for cell, allowed in guard.tests if cell in place}
+            steps.append((_Step(guard, command.enabled, updates, place), tests))
+    tested = Counter(cell for _, tests in steps for cell in tests)
+    switch = tested.most_common(1)[0][0] if tested else cells[0]
+    buckets = {
+        value: [step for step, tests in steps if tests.get(switch, -1) >> value & 1]
+        for value in narrowed.values[switch]
+    }
+    at, todo = place[switch], list(seen)
     while todo:
         valuation = todo.pop()
-        for step in steps:
+        for step in buckets[valuation[at]]:
             for after in step.successors(valuation, masks):
                 if after not in seen:
                     if len(seen) >= most:
@@ -194,10 +221,12 @@ def _reachable(narrowed: Narrowed, cells: Sequence[int], most: int) -> tuple[Vec
 class _Step:
     """What a command does to one group; remembered for the values of the cells it looks at."""
 
-    def __init__(self, guard: Term, updates: list[tuple[int, Term]], place: Mapping[int, int]) -> None:
+    def __init__(
+        self, guard: Guard, enabled: Term, updates: list[tuple[int, Term]], place: Mapping[int, int]
+    ) -> None:
         self.guard = guard
         self.updates = [(cell, place[cell], value) for cell, value in updates]
-        read = {*cells_of(guard), *(c for _, value in updates for c in cells_of(value))}
+        read = {*cells_of(enabled), *(c for _, value in updates for c in cells_of(value))}
         self.reads = [(cell, place[cell]) for cell in sorted(read & place.keys())]
         self.known: dict[Vector, list[tuple[int, ...]]] = {}
 
@@ -216,7 +245,7 @@ class _Step:
         fixed = list(masks)
         for (cell, _), value in zip(self.reads, key, strict=True):
             fixed[cell] = 1 << value
-        seen = refine(self.guard, fixed)
+        seen = self.guard.refine(fixed)
         if seen is None:
             return []
         values = (

@@ -8,7 +8,8 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from cowpath.model.explore import renaming
-from cowpath.model.explore.codes import Columns, Packed, State
+from cowpath.model.explore.codes import Coding, Columns, Packed, State
+from cowpath.model.explore.each import Each, Tally
 from cowpath.model.explore.reductions import UNREDUCED, Reductions
 from cowpath.model.explore.result import (
     DEADLOCK,
@@ -21,7 +22,7 @@ from cowpath.model.explore.result import (
     Witness,
     enforce,
 )
-from cowpath.model.explore.state_set import Recent, StateSet, distinct, merged
+from cowpath.model.explore.state_set import Recent, Run, StateSet, distinct, merged
 from cowpath.model.explore.vector_program import Mask, VectorProgram
 from cowpath.model.finite.domains import Narrowed
 
@@ -48,8 +49,7 @@ class NumpyEngine:
         program = VectorProgram(narrowed, questions)
         canonical = renaming.of_columns(program.coding, reductions.symmetry)
         began = time.perf_counter()
-        initial = program.coding.pack(narrowed.model.initial)
-        layers = [distinct(tuple(initial.T))]
+        layers = [first_layer(program.coding, narrowed)]
         seen = StateSet()
         seen.add(layers[0])
         recent = Recent(layers[0].states)
@@ -108,6 +108,76 @@ class NumpyEngine:
         }
         counts, prepared = (len(seen) + len(new), transitions, len(layers) - 1), began - started
         return Exploration(self.name, *counts, seconds, stopped, depths, witnesses, prepared=prepared)
+
+    def explore_each(
+        self, narrowed: Narrowed, questions: tuple[Question, ...], limits: Limits, report: Report
+    ) -> Each:
+        """See `Engine`."""
+        started = time.perf_counter()
+        program = VectorProgram(narrowed, questions)
+        tally = Tally(narrowed, program.coding, [*program.questions, DEADLOCK])
+        began = reported = time.perf_counter()
+        frontier = first_layer(program.coding, narrowed)
+        seen = StateSet()
+        seen.add(frontier)
+        recent = Recent(frontier.states)
+        new = StateSet()
+        depth, stopped = 0, None
+        try:
+            while len(frontier):
+                tally.begin(depth, [frontier.states])
+                for chunk in _chunks(frontier.states):
+                    now, states = time.perf_counter(), len(seen) + len(new)
+                    enforce(limits, states, now - began, depth)
+                    if now - reported > 0.1:
+                        reported = now
+                        memory = seen.memory + new.memory
+                        transitions = int(tally.transitions.sum())
+                        report(Progress(states, transitions, now - began, len(frontier), depth, memory))
+                    successors = _expand_each(program, tally, chunk)
+                    if successors:
+                        there = distinct(
+                            recent.others(
+                                tuple(np.concatenate(words) for words in zip(*successors, strict=True))
+                            )
+                        )
+                        new.add(new.without_known(seen.without_known(there)))
+                if not len(new):
+                    break
+                frontier, new, depth = merged(new.runs), StateSet(), depth + 1
+                seen.add(frontier)
+        except (Stop, KeyboardInterrupt) as stop:
+            stopped = str(stop) or "interrupted"
+        return tally.result(
+            self.name, time.perf_counter() - began, began - started, stopped, transitions=True
+        )
+
+
+def first_layer(coding: Coding, narrowed: Narrowed) -> Run:
+    """Return the initial states."""
+    rows = np.concatenate([coding.pack(start) for start in narrowed.model.starts])
+    return distinct(tuple(np.ascontiguousarray(rows.T)))
+
+
+def _expand_each(program: VectorProgram, tally: Tally, chunk: Columns) -> list[Columns]:
+    """Return the successors of states; the tally gets their transitions, and what the states answer."""
+    whose = tally.origins(chunk)
+    movable = np.zeros((len(program.model.finished), len(chunk[0])), dtype=bool)
+    successors: list[Columns] = []
+    moves = np.zeros(len(chunk[0]), np.int64)
+    for number, which, after in program.expand(chunk):
+        moves[which] += 1  # a command is enabled once in a state
+        movable[program.model.commands[number].owner, which] = True
+        successors.append(after)
+    tally.transitions += np.bincount(whose, weights=moves, minlength=tally.many).astype(np.int64)
+    for name, question in program.questions.items():
+        mask = np.broadcast_to(question(*chunk)[0], len(chunk[0]))
+        if mask.any():
+            tally.answer(name, np.unique(whose[mask]))
+    stuck = program.deadlocked(chunk, movable)
+    if stuck.any():
+        tally.answer(DEADLOCK, np.unique(whose[stuck]))
+    return successors
 
 
 def _chunks(states: Columns) -> Iterator[Columns]:

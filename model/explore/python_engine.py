@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
-from cowpath.model.explore import renaming
+from cowpath.model.explore import plain
 from cowpath.model.explore.program import Program
 from cowpath.model.explore.reductions import UNREDUCED, Reductions
 from cowpath.model.explore.result import (
@@ -20,6 +22,9 @@ from cowpath.model.explore.result import (
     enforce,
 )
 from cowpath.model.finite.domains import Narrowed
+
+if TYPE_CHECKING:
+    from cowpath.model.explore.each import Each
 
 _OVERHEAD = 33 + 8 + 32  # of a byte string, its place in a layer, its share of the set
 
@@ -41,7 +46,11 @@ class PythonEngine:
         """See `Engine`."""
         started = time.perf_counter()
         program = Program(narrowed, questions, reductions)
-        canonical = renaming.of_bytes(narrowed, reductions.symmetry)
+        canonical = None
+        if reductions.symmetry:
+            from cowpath.model.explore import renaming  # NumPy takes its time to load
+
+            canonical = renaming.of_bytes(narrowed, reductions.symmetry)
         began = reported = time.perf_counter()
         layers = [[program.initial]]
         seen = {program.initial}
@@ -93,6 +102,48 @@ class PythonEngine:
         reached = sum(1 for layer in layers if layer) - 1
         counts, prepared = (len(seen), transitions, reached), began - started
         return Exploration(self.name, *counts, seconds, stopped, depths, witnesses, prepared=prepared)
+
+    def explore_each(
+        self, narrowed: Narrowed, questions: tuple[Question, ...], limits: Limits, report: Report
+    ) -> Each:
+        """See `Engine`. One start is explored after the other, by functions that are made once."""
+        import numpy as np  # takes its time to load
+
+        from cowpath.model.explore.each import Each
+
+        started = time.perf_counter()
+        program = Program(narrowed, questions)
+        many = len(narrowed.model.starts)
+        began = time.perf_counter()
+        states, transitions, depth = (np.zeros(many, np.int64) for _ in range(3))
+        depths = {name: np.full(many, -1) for name in (*(q.name for q in questions), DEADLOCK)}
+        complete = np.zeros(many, np.bool_)
+        stopped = None
+        for number, start in enumerate(narrowed.model.starts):
+            left = _left(limits, int(states.sum()), time.perf_counter() - began)
+            found, _ = plain.explore(program.started(start), left, report, None)
+            states[number], transitions[number], depth[number] = found.states, found.transitions, found.depth
+            for name, at in found.depths.items():
+                depths[name][number] = at
+            complete[number] = found.complete
+            if not found.complete:
+                try:
+                    enforce(limits, int(states.sum()), time.perf_counter() - began, int(depth[number]))
+                    stopped = found.stopped
+                except Stop as stop:  # which names the limit as it was given
+                    stopped = str(stop)
+                break
+        counts = states, transitions, depth, depths, complete
+        return Each(self.name, *counts, time.perf_counter() - began, began - started, stopped)
+
+
+def _left(limits: Limits, states: int, seconds: float) -> Limits:
+    """Return the limits less what is used of them."""
+    return replace(
+        limits,
+        max_states=None if limits.max_states is None else limits.max_states - states,
+        max_seconds=None if limits.max_seconds is None else limits.max_seconds - seconds,
+    )
 
 
 def _shortest_path(program: Program, layers: Sequence[Iterable[bytes]], target: bytes) -> tuple[int, ...]:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from cowpath.model.explore.reductions import UNREDUCED, Reductions
 from cowpath.model.finite.domains import Narrowed
 from cowpath.model.finite.ground import GroundModel
 from cowpath.model.finite.term import Term
+
+if TYPE_CHECKING:
+    from cowpath.model.explore.each import Each
 
 
 @dataclass(frozen=True)
@@ -125,6 +128,15 @@ class Engine(Protocol):
         """Explore until nothing is new or a limit is hit; Ctrl-C counts as a limit.
 
         `reductions` has no needs if the engine does not know what to do with them.
+        """
+        ...
+
+    def explore_each(
+        self, narrowed: Narrowed, questions: tuple[Question, ...], limits: Limits, report: Report
+    ) -> Each:
+        """Explore a model from all its starts at once; of each it says what `explore` says of it alone.
+
+        `limits` are for all of them together. There are no witnesses.
         """
         ...
 

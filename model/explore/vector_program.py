@@ -20,7 +20,7 @@ from cowpath.model.explore import codes, packing
 from cowpath.model.explore.codes import Coding, Columns, Indices, Packed
 from cowpath.model.explore.program import wait_matrix
 from cowpath.model.explore.result import Question
-from cowpath.model.explore.semantics import Semantics, joined
+from cowpath.model.explore.semantics import Semantics, Values, joined
 from cowpath.model.finite.domains import Narrowed
 from cowpath.model.finite.ground import Command, GroundModel
 from cowpath.model.finite.reference import OutOfRange
@@ -144,34 +144,49 @@ class VectorProgram:
             changed.setdefault(group, {})[place] = value
         unproved = narrowed.unproved.get(number, ())
         writer = _Writer(self.semantics, [value for _, value in (*command.updates, *unproved)])
+        parts = [part for part in _conjuncts(command) if isinstance(part, Node)]
+        possible, _ = joined(self.semantics, parts, True)
         for cell, value in unproved:
             beyond = f"np.any({writer.number(value)} >= {self.model.layout.sizes[cell]})"
             writer.lines.append(f"if {beyond}: outside({number}, {cell})")
         columns = [[f"w{word}"] for word in range(self.coding.words)]
         for group, cells in changed.items():
             columns[self.coding.shifts[group] // self.coding.word].append(
-                self._difference(writer, group, cells)
+                self._difference(writer, group, cells, possible.get(group))
             )
         writer.space["outside"] = self._outside
         return writer.function(f"({''.join(' ^ '.join(parts) + ',' for parts in columns)})")
 
-    def _difference(self, writer: _Writer, group: int, cells: Mapping[int, Term]) -> str:
+    def _difference(
+        self, writer: _Writer, group: int, cells: Mapping[int, Term], possible: Values | None
+    ) -> str:
         """Return old code xor new code, where it lies in its word: the entry of a table.
 
-        It is indexed by the old code and by the new values that depend on other groups.
+        It is indexed by the old code and by the new values that depend on other groups. `possible`: at which
+        old codes the command can be enabled, if that is known; the table has no entries for the others.
         """
         joining = self.semantics.joining(group, cells)
         rows = [
             dict(zip(joining, row, strict=True))
             for row in itertools.product(*(range(size) for _, size in joining.values()))
         ]
-        olds = range(len(self.coding.groups[group].valuations))
+        size = len(self.coding.groups[group].valuations)
+        olds = np.arange(size) if possible is None else np.flatnonzero(possible)
         if len(olds) * len(rows) > _MOST_ENTRIES:
             raise _TooLarge
-        table = np.maximum(self.semantics.moves(group, olds, cells, rows), 0).ravel()
+        if not len(olds):
+            return "0"
+        table = np.maximum(self.semantics.moves(group, olds.tolist(), cells, rows), 0).ravel()
         place = writer.code(group)
-        for term, size in joining.values():
-            place = f"({place} * {size} + ({writer.number(term)}).view(np.int64))"
+        if len(olds) < size:
+            rank = np.zeros(size, np.int64)
+            rank[olds] = np.arange(len(olds))
+            if joining:
+                place = writer.entry(rank, place)
+            else:
+                table = table[rank]
+        for term, count in joining.values():
+            place = f"({place} * {count} + ({writer.number(term)}).view(np.int64))"
         shift = np.uint64(self.coding.shifts[group] % self.coding.word)
         return writer.entry(table.astype(np.uint64) << shift, place)
 

@@ -1,18 +1,21 @@
 """Grounding: a model and an instance give a finite list of commands over a vector of small integers.
 
 Quantifiers are unrolled, parameters folded in, and a command whose guard folds to false is dropped.
-`domains.narrow` then drops what can never happen.
+`domains.narrow` then drops what can never happen. An expression is evaluated once for all places of the text
+that say the same (see `shape`), and what a command assigns only when somebody looks.
 """
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property, partial
 
 from cowpath.model.finite.instance import Instance, Layout
 from cowpath.model.finite.reference import Reference, Vector
-from cowpath.model.finite.term import Node, Term, Terms
+from cowpath.model.finite.shape import Placed, Shape, plan, shape
+from cowpath.model.finite.term import Term, Terms
 from cowpath.model.language.errors import ModelError
 from cowpath.model.language.expression import (
     Add,
@@ -33,7 +36,7 @@ from cowpath.model.language.expression import (
 from cowpath.model.language.sorts import Index
 from cowpath.model.language.system import Action, System
 
-Bindings = Mapping[int, int]
+Updates = tuple[tuple[int, Term], ...]
 
 
 @dataclass(frozen=True)
@@ -57,18 +60,27 @@ class Command:
     enabled: Term
     here: Term
     waits: tuple[WaitFor, ...]
-    updates: tuple[tuple[int, Term], ...]
+    assign: Callable[[], Updates] = field(repr=False, compare=False)
 
     @property
     def owner(self) -> int:
         """The element that moves or waits."""
         return self.arguments[0]
 
+    @cached_property
+    def updates(self) -> Updates:
+        """The components that change, ascending, with their new values.
+
+        Raises `ModelError` if two assignments meet in one of them.
+        """
+        return self.assign()
+
 
 @dataclass(frozen=True)
 class GroundModel:
     """A finite model; properties are by name.
 
+    `starts`: the initial states; more than one where many instances are explored at once (see `instances`).
     `finished[r]` is the term that says owner r is finished, `pending[r]` that it must not stay so for ever
     (constantly false where the system claims no progress).
     """
@@ -77,12 +89,18 @@ class GroundModel:
     instance: Instance
     layout: Layout
     terms: Terms
-    initial: Vector
+    starts: tuple[Vector, ...]
     commands: tuple[Command, ...]
     always: Mapping[str, Term]
     sometimes: Mapping[str, Term]
     finished: tuple[Term, ...]
     pending: tuple[Term, ...]
+
+    @property
+    def initial(self) -> Vector:
+        """The initial state, where there is but one."""
+        (initial,) = self.starts
+        return initial
 
     def counters(self, owner: int) -> tuple[int, ...]:
         """Return the components that say where the owner is: of its program, then of others it has."""
@@ -103,12 +121,17 @@ class GroundModel:
 def ground(system: System, instance: Instance) -> GroundModel:
     """Return the finite model of the system on the instance.
 
-    Raises `ModelError` if the system has no `terminal`, or two assignments of one step meet in one cell.
+    Raises `ModelError` if the system has no `terminal`.
     """
+    return ground_from(system, instance, (Reference(system, instance).initial(),))
+
+
+def ground_from(system: System, instance: Instance, starts: Sequence[Vector]) -> GroundModel:
+    """Return the finite model with the given initial states. Otherwise as `ground`."""
     if system.finished is None:
         raise ModelError(f"{system.name}: terminal is not declared")
-    reference = Reference(system, instance)
-    grounder = _Grounder(instance, reference.layout)
+    layout = Layout(system, instance)
+    grounder = Grounder(instance, layout)
     commands = []
     for action in system.actions:
         for arguments in itertools.product(*(range(p.sort.size(instance.sizes)) for p in action.params)):
@@ -129,9 +152,9 @@ def ground(system: System, instance: Instance) -> GroundModel:
     model = GroundModel(
         system,
         instance,
-        reference.layout,
+        layout,
         grounder.terms,
-        reference.initial(),
+        tuple(starts),
         tuple(commands),
         claims["always"],
         claims["sometimes"],
@@ -177,9 +200,11 @@ class _Beginning:
         self.waiting = [command.here for command in commands if command.waits]
         self.waits_at: dict[int, bool] = {}
         self.values = {
-            number: model.initial[number]
+            number: model.starts[0][number]
             for number, cell in enumerate(model.layout.cells)
-            if cell.indices[:1] == (owner,) and variables[cell.variable].indices[0] == owners
+            if cell.indices[:1] == (owner,)
+            and variables[cell.variable].indices[0] == owners
+            and len({start[number] for start in model.starts}) == 1
         }
         self.known: dict[Term, Term] = {}
 
@@ -222,45 +247,57 @@ def given(terms: Terms, term: Term, cell: int | None, value: int) -> Term:
     return terms.rebuild(term, tuple(given(terms, argument, cell, value) for argument in term.arguments))
 
 
-class _Grounder:
+class Grounder:
+    """Evaluates expressions as far as the instance is known. `terms` makes and keeps what is left."""
+
     def __init__(self, instance: Instance, layout: Layout) -> None:
         self.instance = instance
         self.layout = layout
         self.terms = Terms()
-        self.entries = {
+        self._known: dict[Shape, dict[tuple[int, ...], Term]] = {}
+        self._entries = {
             name: dict[tuple[Term, ...], Term](table.items()) for name, table in instance.tables.items()
         }
         for (name, indices), number in layout.position.items():
-            self.entries.setdefault(name, {})[indices] = self.terms.cell(number)
+            self._entries.setdefault(name, {})[indices] = self.terms.cell(number)
 
     def command(self, action: Action, arguments: tuple[int, ...]) -> Command | None:
-        bound = dict(zip((p.number for p in action.params), arguments, strict=True))
+        """Return the action at these arguments; None if it can never be enabled."""
+        text = plan(action)
         parts: list[Term] = []
-        for guard in action.guards:
-            part = self.term(guard.condition, bound)
+        for guard in text.guards:
+            part = self._placed(guard.placed, arguments)
             if part == 0 and isinstance(part, int):
                 return None
             parts.append(part)
         waits = []
-        for number, wait in enumerate(action.waits):
-            for other in range(wait.bound.sort.size(self.instance.sizes)):
-                condition = self.term(wait.condition, {**bound, wait.bound.number: other})
+        for number, wait in enumerate(text.waits):
+            assert wait.other is not None
+            for other in range(wait.other.size(self.instance.sizes)):
+                condition = self._placed(wait.placed, (*arguments, other))
                 if not (isinstance(condition, int) and condition == 0):
                     waits.append(WaitFor(number, other, condition))
         enabled = self.terms.conjunction([*parts, *(self.terms.negation(w.condition) for w in waits)])
-        at = (p for p, guard in zip(parts, action.guards, strict=True) if guard.location)
-        here = self.terms.conjunction(at)
-        return Command(action, arguments, enabled, here, tuple(waits), self.updates(action, bound))
+        here = self.terms.conjunction(
+            part for part, guard in zip(parts, text.guards, strict=True) if guard.location
+        )
+        assign = partial(self._updates, action, arguments)
+        return Command(action, arguments, enabled, here, tuple(waits), assign)
 
-    def updates(self, action: Action, bound: Bindings) -> tuple[tuple[int, Term], ...]:
+    def term(self, expr: Expr, bound: Mapping[int, int]) -> Term:
+        """Return what is left of an expression, with values for its free locals by number."""
+        form, locals_ = shape(expr)
+        return self._value(form, tuple([bound[number] for number in locals_]))
+
+    def _updates(self, action: Action, arguments: tuple[int, ...]) -> Updates:
         assigned: dict[int, Term] = {}
-        for update in action.updates:
-            ranges = (range(b.sort.size(self.instance.sizes)) for b in update.bound)
+        for update in plan(action).updates:
+            ranges = (range(sort.size(self.instance.sizes)) for sort in update.bound)
             for values in itertools.product(*ranges):
-                inner = {**bound, **dict(zip((b.number for b in update.bound), values, strict=True))}
-                value = self.term(update.value, inner)
-                indices = [self.term(i, inner) for i in update.indices]
-                for cell, condition in self.targets(update.variable, indices):
+                inner = (*arguments, *values)
+                value = self._placed(update.value, inner)
+                indices = tuple([self._placed(index, inner) for index in update.indices])
+                for cell, condition in self._targets(update.variable, indices):
                     if cell in assigned:
                         raise ModelError(f"action {action.label}: {self.layout.show(cell)} is assigned twice")
                     assigned[cell] = self.terms.choice(condition, value, self.terms.cell(cell))
@@ -268,80 +305,93 @@ class _Grounder:
             (cell, value) for cell, value in sorted(assigned.items()) if value is not self.terms.cell(cell)
         )
 
-    def targets(self, variable: str, indices: list[Term]) -> Iterable[tuple[int, Term]]:
-        """Yield the cells an assignment may mean, each with the condition under which it means it."""
+    def _targets(self, variable: str, indices: tuple[Term, ...]) -> Iterable[tuple[int, Term]]:
+        """Return the cells an assignment may mean, each with the condition under which it means it."""
+        position = self.layout.position
+        cell = position.get((variable, indices))  # type: ignore[arg-type]  # None: some index is no constant
+        if cell is not None:
+            return ((cell, 1),)
         declared = self.layout.system.variables[variable].indices
-        for values in itertools.product(*self.ranges(indices, declared)):
-            same = self.terms.conjunction(map(self.terms.equal, indices, values))
-            yield self.layout.position[variable, values], same
+        return (
+            (position[variable, values], self.terms.conjunction(map(self.terms.equal, indices, values)))
+            for values in itertools.product(*self._ranges(indices, declared))
+        )
 
-    def term(self, expr: Expr, bound: Bindings) -> Term:
-        terms = self.terms
-        match expr:
-            case Local():
-                return bound[expr.number]
-            case Param() | Read():
-                return self.look_up(expr, bound)
-            case Const():
-                return expr.value
-            case Not():
-                return terms.negation(self.term(expr.operand, bound))
-            case And():
-                left = self.term(expr.left, bound)
-                if isinstance(left, int):
-                    return self.term(expr.right, bound) if left else 0
-                return terms.conjunction([left, self.term(expr.right, bound)])
-            case Or():
-                left = self.term(expr.left, bound)
-                if isinstance(left, int):
-                    return 1 if left else self.term(expr.right, bound)
-                return terms.disjunction([left, self.term(expr.right, bound)])
-            case Eq():
-                return terms.equal(self.term(expr.left, bound), self.term(expr.right, bound))
-            case Less():
-                return terms.less(self.term(expr.left, bound), self.term(expr.right, bound))
-            case Add():
-                return terms.total(self.term(expr.left, bound), self.term(expr.right, bound))
-            case IfThenElse():
-                condition = self.term(expr.condition, bound)
-                if isinstance(condition, int):
-                    return self.term(expr.then if condition else expr.other, bound)
-                return terms.choice(condition, self.term(expr.then, bound), self.term(expr.other, bound))
-            case Size():
-                return self.instance.sizes[expr.index.name]
-            case Quantified():
-                bodies = (
-                    self.term(expr.body, {**bound, expr.bound.number: i})
-                    for i in range(expr.bound.sort.size(self.instance.sizes))
-                )
-                if expr.kind == "exists":
-                    return terms.disjunction(bodies)
-                if expr.kind == "forall":
-                    return terms.conjunction(bodies)
-                return terms.counted(bodies)
-        raise TypeError(f"not an expression: {expr!r}")
+    def _placed(self, placed: Placed, values: tuple[int, ...]) -> Term:
+        """Return the value of a shape whose locals have those of the values that its places say."""
+        form, places = placed
+        return self._value(form, tuple([values[place] for place in places]))
 
-    def look_up(self, expr: Param | Read, bound: Bindings) -> Term:
+    def _value(self, form: Shape, values: tuple[int, ...]) -> Term:
+        known = self._known.get(form)
+        if known is None:
+            known = self._known[form] = {}
+        found = known.get(values)
+        if found is None:
+            found = known[values] = self._evaluated(form, values)
+        return found
+
+    def _evaluated(self, form: Shape, values: tuple[int, ...]) -> Term:
+        terms, kind, parts = self.terms, form.kind, form.parts
+        if kind is Local:
+            return values[0]
+        if kind is Const:
+            return int(form.what)
+        if kind is Size:
+            return self.instance.sizes[form.what]
+        if kind is Quantified:
+            return self._quantified(form, values)
+        if kind is Read or kind is Param:
+            return self._look_up(kind, form.what, tuple([self._placed(part, values) for part in parts]))
+        first = self._placed(parts[0], values)
+        if kind is Not:
+            return terms.negation(first)
+        if kind is And:
+            if isinstance(first, int):
+                return self._placed(parts[1], values) if first else 0
+            return terms.conjunction([first, self._placed(parts[1], values)])
+        if kind is Or:
+            if isinstance(first, int):
+                return 1 if first else self._placed(parts[1], values)
+            return terms.disjunction([first, self._placed(parts[1], values)])
+        if kind is IfThenElse:
+            if isinstance(first, int):
+                return self._placed(parts[1 if first else 2], values)
+            return terms.choice(first, self._placed(parts[1], values), self._placed(parts[2], values))
+        second = self._placed(parts[1], values)
+        if kind is Eq:
+            return terms.equal(first, second)
+        if kind is Less:
+            return terms.less(first, second)
+        if kind is Add:
+            return terms.total(first, second)
+        raise TypeError(f"not an expression: {kind.__name__}")
+
+    def _quantified(self, form: Shape, values: tuple[int, ...]) -> Term:
+        what, sort = form.what
+        (body,) = form.parts
+        bodies = (self._placed(body, (*values, i)) for i in range(sort.size(self.instance.sizes)))
+        if what == "exists":
+            return self.terms.disjunction(bodies)
+        if what == "forall":
+            return self.terms.conjunction(bodies)
+        return self.terms.counted(bodies)
+
+    def _look_up(self, kind: type[Expr], name: str, indices: tuple[Term, ...]) -> Term:
         """Return the cell or table entry; where an index is not constant, a chain over its values."""
-        entries = self.entries[expr.name]
-        indices = tuple([self.term(i, bound) for i in expr.indices])
+        entries = self._entries[name]
         found = entries.get(indices)  # None: some index is no constant
         if found is None:
             system = self.layout.system
-            declared = (system.parameters if isinstance(expr, Param) else system.variables)[expr.name].indices
-            *others, last = itertools.product(*self.ranges(indices, declared))
+            declared = (system.parameters if kind is Param else system.variables)[name].indices
+            *others, last = itertools.product(*self._ranges(indices, declared))
             found = entries[last]
             for values in others:
                 same = self.terms.conjunction(map(self.terms.equal, indices, values))
                 found = self.terms.choice(same, entries[values], found)
         return found
 
-    def ranges(self, indices: Sequence[Term], declared: Sequence[Index]) -> Iterable[Iterable[int]]:
-        """Return what each of the indices can be."""
+    def _ranges(self, indices: Sequence[Term], declared: Sequence[Index]) -> Iterable[Iterable[int]]:
+        """Yield what each of the indices can be."""
         for term, index in zip(indices, declared, strict=True):
             yield [term] if isinstance(term, int) else self.instance.elements(index)
-
-
-def constant(term: Term) -> int | None:
-    """Return the term's value if it is a constant."""
-    return None if isinstance(term, Node) else term

@@ -6,7 +6,7 @@ A term is an int (a constant) or a `Node` over components of the state vector. E
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 
@@ -173,3 +173,31 @@ def cells_of(term: Term) -> Iterator[int]:
         else:
             for argument in term.arguments:
                 yield from cells_of(argument)
+
+
+def evaluate(term: Term, state: Sequence[int]) -> int:
+    """Return a term's value in a state."""
+    if isinstance(term, int):
+        return term
+    arguments = term.arguments
+    match term.kind:
+        case "cell":
+            assert isinstance(arguments[0], int)
+            return state[arguments[0]]
+        case "not":
+            return 1 - evaluate(arguments[0], state)
+        case "and":
+            return int(all(evaluate(a, state) for a in arguments))
+        case "or":
+            return int(any(evaluate(a, state) for a in arguments))
+        case "eq":
+            return int(evaluate(arguments[0], state) == evaluate(arguments[1], state))
+        case "lt":
+            return int(evaluate(arguments[0], state) < evaluate(arguments[1], state))
+        case "add":
+            return evaluate(arguments[0], state) + evaluate(arguments[1], state)
+        case "if":
+            return evaluate(arguments[1 if evaluate(arguments[0], state) else 2], state)
+        case "sum":
+            return sum(1 for a in arguments if evaluate(a, state))
+    raise TypeError(term.kind)

@@ -1,8 +1,8 @@
 """Strongly connected components of a graph given as arrays: step i goes from source[i] to target[i].
 
 What lies on no cycle is peeled off first, a layer at a time, by NumPy: of a graph without cycles nothing is
-left. The rest is decomposed by networkx where it is small, else by Tarjan's algorithm with a stack of its
-own. Both are linear. Source: R. Tarjan, "Depth-first search and linear graph algorithms", 1972.
+left. The rest is decomposed by Tarjan's algorithm with a stack of its own. Both are linear.
+Source: R. Tarjan, "Depth-first search and linear graph algorithms", 1972.
 """
 
 from __future__ import annotations
@@ -13,8 +13,6 @@ import numpy as np
 
 from cowpath.model.explore.codes import Indices
 
-SMALL = 500  # steps
-
 
 def components(source: Indices, target: Indices) -> Iterator[Indices]:
     """Yield, for each component with a step inside, the numbers of its steps."""
@@ -23,7 +21,7 @@ def components(source: Indices, target: Indices) -> Iterator[Indices]:
         return
     states, ends = np.unique(np.concatenate([source[left], target[left]]), return_inverse=True)
     tail, head = ends[: len(left)], ends[len(left) :]
-    label = (by_networkx if len(left) <= SMALL else by_tarjan)(len(states), tail, head)
+    label = by_tarjan(len(states), tail, head)
     inside = np.flatnonzero(label[tail] == label[head])
     order = inside[np.argsort(label[tail[inside]], kind="stable")]
     cuts = np.flatnonzero(np.diff(label[tail[order]])) + 1
@@ -55,19 +53,6 @@ def _peeled(source: Indices, target: Indices, steps: Indices) -> Indices:
         entries[reached] -= times
         layer = reached[entries[reached] == 0]
     return np.sort(steps[~peeled[source[steps]]])
-
-
-def by_networkx(size: int, source: Indices, target: Indices) -> Indices:
-    """Return a label for each state, equal for those of one component."""
-    import networkx as nx  # takes its time to load
-
-    graph: nx.DiGraph[int] = nx.DiGraph()
-    graph.add_nodes_from(range(size))
-    graph.add_edges_from(zip(source.tolist(), target.tolist(), strict=True))
-    label = np.empty(size, dtype=np.intp)
-    for number, members in enumerate(nx.strongly_connected_components(graph)):
-        label[list(members)] = number
-    return label
 
 
 def by_tarjan(size: int, source: Indices, target: Indices) -> Indices:

@@ -1,4 +1,4 @@
-"""Every step between two reachable states, by the states' numbers: for what takes the graph as a whole."""
+"""Every step between two reachable states, by the states' numbers, where there are many: in NumPy arrays."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from cowpath.model.explore.codes import Columns, Indices
-from cowpath.model.explore.program import Program
-from cowpath.model.explore.result import Limits, Progress, Question, Report, enforce
+from cowpath.model.explore.result import Limits, Progress, Report, enforce
 from cowpath.model.explore.state_set import StateSet, distinct, keys_of, locate, merged
 from cowpath.model.explore.vector_program import VectorProgram
 from cowpath.model.finite.domains import Narrowed
+from cowpath.model.liveness.components import on_cycles
+from cowpath.model.liveness.graph import pending
 
-SMALL = 20_000  # states
 _CHUNK = 1 << 15  # states expanded at once: their columns stay in the cache
 
 
@@ -23,64 +23,22 @@ _CHUNK = 1 << 15  # states expanded at once: their columns stay in the cache
 class StateGraph:
     """Source and target of each step; the numbering of the states is the function's own.
 
-    `stranded`: a shortest path, by commands, to a state where somebody is pending, nobody who is can move,
-    and nobody is deadlocked: only an arrival could help.
+    `stranded`: whether there is a state where somebody is pending, nobody who is can move, and nobody is
+    deadlocked: only an arrival could help.
     """
 
     source: Indices
     target: Indices
-    stranded: tuple[int, ...] | None
+    stranded: bool
 
-
-def pending(narrowed: Narrowed) -> tuple[Question, ...]:
-    """Return the questions who is pending, named by the owners' numbers."""
-    return tuple(Question(str(owner), term) for owner, term in enumerate(narrowed.model.pending))
+    @property
+    def cyclic(self) -> bool:
+        """Whether some state can be reached from itself."""
+        return bool(len(on_cycles(self.source, self.target)))
 
 
 def explore(narrowed: Narrowed, limits: Limits, report: Report) -> StateGraph:
-    """Return the whole graph; raises `Stop` if a limit is hit."""
-    few = plainly(narrowed, limits, SMALL)
-    return vectorised(narrowed, limits, report) if few is None else few
-
-
-def plainly(narrowed: Narrowed, limits: Limits, most: int | None = None) -> StateGraph | None:
-    """Find one state after the other; return None if there are more than `most`."""
-    program = Program(narrowed, pending(narrowed))
-    began = time.perf_counter()
-    number = {program.initial: 0}
-    states, came = [program.initial], [(0, 0)]
-    source, target = [], []
-    stranded: tuple[int, ...] | None = None
-    for at, state in enumerate(states):  # which grows meanwhile
-        if at % 1024 == 0:
-            enforce(limits, len(states), time.perf_counter() - began)
-        if most is not None and len(states) > most:
-            return None
-        successors = program.successors(state)
-        owed = set(map(int, program.answers(state)))
-        nobody = bool(owed) and owed.isdisjoint(program.owners[command] for command, _ in successors)
-        if nobody and stranded is None and not program.deadlocked(state, successors):
-            stranded = _path(came, at)
-        for command, successor in successors:
-            if successor not in number:
-                number[successor] = len(states)
-                states.append(successor)
-                came.append((at, command))
-            source.append(at)
-            target.append(number[successor])
-    return StateGraph(np.array(source, dtype=np.intp), np.array(target, dtype=np.intp), stranded)
-
-
-def _path(came: list[tuple[int, int]], at: int) -> tuple[int, ...]:
-    path: list[int] = []
-    while at:
-        at, command = came[at]
-        path.append(command)
-    return tuple(reversed(path))
-
-
-def vectorised(narrowed: Narrowed, limits: Limits, report: Report) -> StateGraph:
-    """Find whole layers at once."""
+    """Return the graph, found by whole layers at once. Raises `Stop` if a limit is hit."""
     program = VectorProgram(narrowed, pending(narrowed))
     began = reported = time.perf_counter()
     seen, new = StateSet(), StateSet()
@@ -122,8 +80,7 @@ def vectorised(narrowed: Narrowed, limits: Limits, report: Report) -> StateGraph
             steps[1, filled : filled + len(which)] = locate(run, keys_of(after), after)
             filled += len(which)
         before += len(chunk[0])
-    again = plainly(narrowed, limits) if stranded else None  # for the path
-    return StateGraph(steps[0], steps[1], again.stranded if again else None)
+    return StateGraph(steps[0], steps[1], stranded)
 
 
 def _chunks(states: Columns) -> Iterator[Columns]:

@@ -14,9 +14,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from cowpath.model.explore.plain import Graph
 from cowpath.model.explore.program import Program
-from cowpath.model.finite.domains import Narrowed
-from cowpath.model.liveness.step_graph import pending
+from cowpath.model.liveness.graph import owed_bits
 
 
 class Node(NamedTuple):
@@ -52,26 +52,38 @@ class Sight:
 class Queues:
     """The runs of a ground model under these wake-ups, a move at a time."""
 
-    def __init__(self, narrowed: Narrowed) -> None:
-        self.program = Program(narrowed, pending(narrowed))
-        self.first = Node(self.program.initial)
+    def __init__(self, program: Program, graph: Graph | None = None) -> None:
+        """`program` asks who is pending (see `pending`); `graph` is what it has seen already, if it has."""
+        self.program = program
+        self.graph = graph
+        self.first = Node(program.initial)
+        self._owed = owed_bits(program.questions)
         self._sights: dict[bytes, Sight] = {}
 
     def sight(self, state: bytes) -> Sight:
         """See a state."""
-        if state not in self._sights:
-            successors = self.program.successors(state)
-            steps: dict[int, list[tuple[int, bytes]]] = {}
-            for command, after in successors:
-                steps.setdefault(self.program.owners[command], []).append((command, after))
-            owed = frozenset(map(int, self.program.answers(state)))
-            ahead: dict[int, tuple[int, ...]] = {}
-            for who, other in self.program.edges(state):
-                if who in owed:
-                    ahead[who] = (*ahead.get(who, ()), other)
-            deadlocked = self.program.deadlocked(state, successors)
-            self._sights[state] = Sight(steps, owed, ahead, deadlocked)
-        return self._sights[state]
+        found = self._sights.get(state)
+        if found is None:
+            found = self._sights[state] = self._look(state)
+        return found
+
+    def _look(self, state: bytes) -> Sight:
+        graph, program = self.graph, self.program
+        if graph is None:
+            successors, answers, unfinished = program.see(state)
+            deadlocked = program.stuck(state, successors, unfinished)
+        else:
+            at = graph.number[state]
+            successors, answers, deadlocked = graph.successors[at], graph.answers[at], graph.deadlocked[at]
+        steps: dict[int, list[tuple[int, bytes]]] = {}
+        for command, after in successors:
+            steps.setdefault(program.owners[command], []).append((command, after))
+        owed = frozenset([owner for owner, bit in self._owed.items() if answers & bit])
+        ahead: dict[int, tuple[int, ...]] = {}
+        for who, other in program.edges(state) if owed else ():
+            if who in owed:
+                ahead[who] = (*ahead.get(who, ()), other)
+        return Sight(steps, owed, ahead, deadlocked)
 
     def after(self, path: Sequence[int]) -> Sight:
         """See the state at the end of a path of commands."""

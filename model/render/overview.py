@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from cowpath.model.bench.check import Result
+from cowpath.model.bench.rfc import asked_of_all
 from cowpath.model.bench.theorems import ANY
 from cowpath.model.designs import Design
 from cowpath.model.language.errors import InputError
@@ -97,7 +98,12 @@ def overview(
         rows.append(Row(scenario, disk, tuple(cells)))
     asked = tuple(dict.fromkeys(name for result in results for name in result.properties))
     told = Report(
-        shown, tuple(rows), asked, verdicts.totals(results, seconds), rfc_question.answer(results), proofs
+        shown,
+        tuple(rows),
+        asked,
+        verdicts.totals(results, seconds),
+        rfc_question.answer(results, asked_of_all(results)),
+        proofs,
     )
     meanings = {name: words for r in results for name, words in r.case.design.meanings.items()}
     return html.report_page(told, meanings)

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from cowpath.model.bench.check import Result
+from cowpath.model.bench.formula import in_words
 from cowpath.model.designs.rfc_2016 import DESIGN as RFC
 from cowpath.model.designs.rfc_repaired import DESIGN as REPAIRED
 from cowpath.model.liveness.starvation import PROGRESS
 from cowpath.model.render.text import conclusion
 from cowpath.model.stack.properties import STANDARD
 from cowpath.model.trace.trace import Trace
+
+if TYPE_CHECKING:
+    from cowpath.model.bench.failing import Failing
+    from cowpath.model.bench.survey import Survey
 
 
 def telling(results: Sequence[Result]) -> list[Trace]:
@@ -20,8 +26,11 @@ def telling(results: Sequence[Result]) -> list[Trace]:
     return [trace for r in dead[:1] if (trace := r.properties["deadlock"].trace) is not None]
 
 
-def answer(results: Sequence[Result]) -> str | None:
-    """Return the answer to the RFC's question as the results give it; None if they bear on it too little."""
+def answer(results: Sequence[Result], all_: tuple[Survey, Failing] | None = None) -> str | None:
+    """Return the answer to the RFC's question as the results give it; None if they bear on it too little.
+
+    `all_`: which of all small workloads deadlock, if that was asked.
+    """
     rfc = [r for r in results if r.design == RFC.name and set(STANDARD) <= set(r.properties)]
     if len(rfc) < 2:
         return None
@@ -38,6 +47,8 @@ def answer(results: Sequence[Result]) -> str | None:
         )
     else:
         parts.append(f"Not in any of {len(rfc)} scenarios.")
+    if all_ is not None:
+        parts.append(_of_all(*all_))
     plain = [r for r in rfc if not any(r.case.geometry.unaligned) and not r.scenario.copy_on_read]
     if plain and not any("deadlock" in r.violated for r in plain):
         parts.append(
@@ -55,3 +66,14 @@ def answer(results: Sequence[Result]) -> str | None:
             f"{len(repaired)}, and `progress` in {served}; `cowpath designs rfc-repaired` lists them."
         )
     return " ".join(parts)
+
+
+def _of_all(survey: Survey, failing: Failing) -> str:
+    bound = survey.bound
+    number = sum(len(size.workloads) for size in survey.sizes.values())
+    fail = failing.violated + sum(failing.smaller.values())
+    line = (
+        f"Of all {number} workloads of up to {bound.requests} requests ({', '.join(bound.kinds)}) on a disk "
+        f"of {bound.sectors} sectors in one cluster, with blocks of {bound.alignment}, it deadlocks in {fail}"
+    )
+    return f"{line}{'' if failing.when is None else f', exactly when {in_words(failing.when)}'}."

@@ -35,6 +35,9 @@ def find(name_or_path: str, vocabulary: Vocabulary = BUNDLED) -> Scenario:
     Raises ScenarioError when there is no such scenario, or when the file is bad.
     """
     wanted = name_or_path.casefold()
+    for path in _FOLDER.glob("*.toml"):  # one file instead of all
+        if _slug(path).casefold() == wanted:
+            return _read(path)
     known = bundled()
     for scenario in known:
         if wanted in (scenario.slug.casefold(), scenario.name.casefold()):
@@ -54,7 +57,7 @@ def _read_folder(folder: Path) -> tuple[Scenario, ...]:
     found: dict[str, Path] = {}
     scenarios: list[Scenario] = []
     for path in sorted(folder.glob("*.toml")):
-        scenario = replace(load(path), slug=_NUMBER.sub("", path.stem))
+        scenario = _read(path)
         for word in {scenario.slug.casefold(), scenario.name.casefold()}:
             # Otherwise `find` would quietly prefer one of the two.
             if word in found:
@@ -64,3 +67,12 @@ def _read_folder(folder: Path) -> tuple[Scenario, ...]:
             found[word] = path
         scenarios.append(scenario)
     return tuple(scenarios)
+
+
+@cache
+def _read(path: Path) -> Scenario:
+    return replace(load(path), slug=_slug(path))
+
+
+def _slug(path: Path) -> str:
+    return _NUMBER.sub("", path.stem)

@@ -10,10 +10,11 @@ each byte its cell is a bisimulation between the model of the whole disk and the
 Two more reductions concern whole clusters:
 
 - A cluster that no request touches is dropped: nothing ever reads or changes it.
-- A cluster that no writer touches is never allocated in either overlay, nor copied by the job. A reader that
-  arrives at it looks it up together with its unallocated neighbours, as one extent. So adjacent clusters of
-  this sort whose bytes all agree about the readers are always looked up, waited for and read together: they
-  are merged into one. A read of 64 MiB around a single write comes down to three clusters.
+- A cluster of which no writer's own extent has a byte is never allocated in either overlay, nor copied by the
+  job, also where a write is widened to it. A reader that arrives at it looks it up together with its
+  unallocated neighbours, as one extent. So adjacent clusters of this sort whose bytes all agree about all
+  requests are always looked up, waited for and read together: they are merged into one. A read of 64 MiB
+  around a single write comes down to three clusters, and so does a block of 64 MiB around it.
 
 `unreduced` builds the same structure without any of this, grain by grain, for comparison.
 """
@@ -113,14 +114,17 @@ def reduce(scenario: Scenario) -> Geometry:
     return _geometry(scenario, reaches, clusters, cells)
 
 
-def unreduced(scenario: Scenario) -> Geometry:
+def unreduced(scenario: Scenario, grain: int | None = None) -> Geometry:
     """Give the plain geometry: every cluster, and one cell for every grain of the disk.
 
-    The grain is the largest number of bytes that divides every size and every position that matters. This is
-    the slow reference for `reduce`. Raises ScenarioError when it has more than 64 cells.
+    The grain, unless one is given that does, is the largest number of bytes that divides every size and every
+    position that matters. This is the slow reference for `reduce`. Raises ScenarioError when it has more than
+    64 cells.
     """
     reaches = _reaches(scenario)
-    grain = gcd(scenario.cluster, *_cuts(scenario, reaches))
+    largest = gcd(scenario.cluster, *_cuts(scenario, reaches))
+    grain = largest if grain is None else grain
+    assert largest % grain == 0
     count = scenario.size // grain
     if count > MOST_GRAINS:
         raise ScenarioError(
@@ -179,10 +183,6 @@ class _Reach:
     pieces: tuple[Range, ...] = ((0, 0),)
     unaligned: bool = False
     proto_unaligned: bool = False
-
-    def hull(self) -> Range:
-        """Give the smallest range that holds every byte reached."""
-        return min(self.wide[0], self.proto_wide[0]), max(self.wide[1], self.proto_wide[1])
 
     def mark(self, byte: int) -> Mark:
         part = next((i for i, piece in enumerate(self.pieces) if _inside(byte, piece)), 0)
@@ -278,9 +278,9 @@ def _cuts(scenario: Scenario, reaches: Iterable[_Reach]) -> list[int]:
 def _run_bounds(scenario: Scenario, reaches: Sequence[_Reach], cuts: Iterable[int]) -> list[int]:
     """Cut the disk into runs of clusters, each of which is one cluster of the reduced disk.
 
-    A cluster with a cut inside or touched by a writer is a run of its own. The clusters between two such, or
-    up to a cut that falls between clusters, are one run: all their bytes have the same marks, and the next
-    run has others. However many they are, they are never looked at one by one.
+    A cluster with a cut inside, or in a writer's own extent, is a run of its own. The clusters between two
+    such, or up to a cut that falls between clusters, are one run: all their bytes have the same marks, and
+    the next run has others. However many they are, they are never looked at one by one.
     """
     size, cluster = scenario.size, scenario.cluster
     bounds = {0, size}
@@ -289,7 +289,7 @@ def _run_bounds(scenario: Scenario, reaches: Sequence[_Reach], cuts: Iterable[in
             bounds.add(cut - cut % cluster)
             bounds.add(min(cut + -cut % cluster, size))
     for request, reach in zip(scenario.requests, reaches, strict=True):
-        start, end = reach.hull()
+        start, end = reach.covers
         if request.kind == "guest-read" or start == end:
             continue
         start -= start % cluster

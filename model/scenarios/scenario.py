@@ -91,6 +91,11 @@ class Scenario:
     parameters: Mapping[str, object] = field(default_factory=dict, hash=False)
     names: Mapping[str, tuple[str, ...]] = field(default_factory=dict, hash=False)
 
+    @property
+    def on_cbw_error(self) -> str:
+        """What a failed copy breaks, in QEMU's own word."""
+        return str(self.options.get("on_cbw_error", OPTIONS["on_cbw_error"].default))
+
     def option(self, name: str) -> bool:
         """Tell what the model makes of an option: a bundled one, or a flag of a design's own."""
         option = OPTIONS.get(name)

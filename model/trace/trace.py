@@ -342,26 +342,37 @@ def explain_deadlock(
 
     Raises `ReplayError` if the state is none.
     """
-    import networkx as nx  # takes its time to load
-
     unfinished, blocked = _blocked(reference, state)
-    graph: nx.DiGraph[int] = nx.DiGraph()
+    ahead: dict[int, list[int]] = {r: [] for r in blocked}
     words: dict[tuple[int, int], WaitEdge] = {}
     for r, q, edge in waits(reference, state, blocked):
-        graph.add_edge(r, q)
+        if q in ahead and q not in ahead[r]:
+            ahead[r].append(q)
         words.setdefault((r, q), edge)
     assert reference.system.finished is not None
     owners = reference.system.finished[0].sort
     names = tuple(reference.instance.show(owners, r) for r in unfinished)
-    cycles = sorted(nx.simple_cycles(graph.subgraph(blocked)), key=lambda c: (len(c), min(c)))
-    if cycles:
-        ring = cycles[0]
-        start = ring.index(min(ring))
-        ring = ring[start:] + ring[:start]
+    rings = [ring for r in blocked if (ring := _ring(ahead, r))]
+    if rings:
+        ring = min(rings, key=lambda ring: (len(ring), ring[0]))
         return tuple(words[r, q] for r, q in zip(ring, ring[1:] + ring[:1], strict=True)), (), names
     if not unfinished or len(blocked) < len(unfinished):
         raise ReplayError("the last state of the trace is no deadlock in the reference")
     return (), tuple(words.values()), names
+
+
+def _ring(ahead: Mapping[int, Sequence[int]], least: int) -> tuple[int, ...]:
+    """Return a shortest cycle through `least` on which nobody has a smaller number; () if there is none."""
+    paths: list[tuple[int, ...]] = [(least,)]
+    seen = {least}
+    for path in paths:  # which grows meanwhile: breadth first
+        for other in ahead[path[-1]]:
+            if other == least:
+                return path
+            if other > least and other not in seen:
+                seen.add(other)
+                paths.append((*path, other))
+    return ()
 
 
 def waits(reference: Reference, state: Vector, owners: Sequence[int]) -> Iterator[tuple[int, int, WaitEdge]]:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
+from typing import Any
 
 import pytest
 
-from cowpath.model.bench.check import check
+from cowpath.model.bench import minimal as module
+from cowpath.model.bench.check import Result, check
 from cowpath.model.bench.minimal import Minimiser
 from cowpath.model.designs import DESIGNS, Case
 from cowpath.model.explore.result import DEADLOCK, UNLIMITED, Limits, questions
@@ -129,10 +132,64 @@ def test_ctrl_c_leaves_the_smallest_that_is_known(monkeypatch: pytest.MonkeyPatc
     found = check(Case(DESIGNS["rfc-2016"], loads(CROWD, "crowd")), properties=("deadlock",))
     minimiser = Minimiser("deadlock", "python", UNLIMITED, ())
 
-    def interrupted(case: Case) -> None:
+    def interrupted(case: Case, edges: Sequence[int]) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(minimiser, "_shrink_any", interrupted)
     case, trace = minimiser.minimise(found)
     assert len(case.scenario.requests) == 2
     assert trace.removed[-1] == "interrupted: there may be smaller ones"
+
+
+MEBIBYTES = """
+name = "blocks of a mebibyte"
+sectors = "16MiB"
+cluster = "1MiB"
+[secondary]
+request_alignment = "1MiB"
+[[request]]
+kind = "nbd-write"
+at = ["512KiB", "3MiB"]
+[[request]]
+kind = "guest-read"
+at = ["1MiB", "4MiB"]
+"""
+
+
+def noted(monkeypatch: pytest.MonkeyPatch) -> list[Case]:
+    """Return the cases that are checked from now on, as they come."""
+    tried: list[Case] = []
+
+    def noting(case: Case, **options: Any) -> Result:
+        tried.append(case)
+        return check(case, **options)
+
+    monkeypatch.setattr(module, "check", noting)
+    return tried
+
+
+def test_extents_shrink_by_meaningful_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Down to a sector each, from thousands, by few searches."""
+    searches = noted(monkeypatch)
+    found = check(Case(DESIGNS["rfc-2016"], loads(MEBIBYTES, "mebibytes")), properties=("deadlock",))
+    case, _ = Minimiser("deadlock", "auto", UNLIMITED, ()).minimise(found)
+    assert [request.length for request in case.scenario.requests] == [512, 512]
+    assert len(searches) < 50
+
+
+def test_what_comes_to_the_same_instance_is_tried_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    tried = noted(monkeypatch)
+    found = check(Case(DESIGNS["rfc-2016"], loads(CROWD, "crowd")), properties=("deadlock",))
+    Minimiser("deadlock", "auto", UNLIMITED, ()).minimise(found)
+    held = [
+        repr((c.instance.sizes, c.instance.tables))
+        for c in tried
+        if not check(c, properties=("deadlock",)).violated
+    ]
+    assert len(held) == len({*held})
+
+
+def test_a_limit_of_time_is_for_all_of_it() -> None:
+    found = check(Case(DESIGNS["rfc-2016"], loads(CROWD, "crowd")), properties=("deadlock",))
+    _, trace = Minimiser("deadlock", "auto", Limits(max_seconds=1e-6), ()).minimise(found)
+    assert "a limit left some smaller ones undecided" in trace.removed

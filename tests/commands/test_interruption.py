@@ -57,7 +57,6 @@ def test_ctrl_c_keeps_what_was_found_before_and_leaves_the_rest_undetermined(tmp
         ("long", "rfc-repaired", "undetermined", "interrupted"),
         ("long", "rfc-2016", "undetermined", "interrupted"),
     ]
-    assert results[3]["states"] == 0
 
 
 @pytest.mark.parametrize("engine", ["numpy", "python"])

@@ -51,5 +51,4 @@ def test_every_property_falls_somewhere() -> None:
     fallen = {
         p for s in bundled() for verdicts in s.expect.values() for p, v in verdicts.items() if v == "violated"
     }
-    # write-through falls in no shipped design; test_repair.py makes it fall.
-    assert fallen == set(STANDARD) - {"write-through"}
+    assert fallen == set(STANDARD)

@@ -533,7 +533,7 @@ def test_two_assignments_to_a_cell_are_not_grounded() -> None:
             s.grid[r, j] = True
         s.grid[r, s.home[r]] = False
 
-    said = message_of(lambda: ground(system, HERE))
+    said = message_of(lambda: narrow(ground(system, HERE)))
     assert said == "action fill: grid request 0 cluster 0 is assigned twice"
 
 

@@ -1,8 +1,6 @@
-"""Components by networkx and by the project's own pass, on drawn graphs and on shapes that hurt recursion."""
+"""Components against networkx's, on drawn graphs and on shapes that hurt recursion."""
 
 from __future__ import annotations
-
-from collections.abc import Callable
 
 import networkx as nx
 import numpy as np
@@ -10,13 +8,17 @@ import pytest
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
-from cowpath.model.liveness import components as module
-from cowpath.model.liveness.components import by_networkx, by_tarjan, components, on_cycles
+from cowpath.model.explore import plain
+from cowpath.model.explore.program import Program
+from cowpath.model.explore.result import UNLIMITED
+from cowpath.model.finite.domains import narrow
+from cowpath.model.liveness.components import by_tarjan, components, on_cycles
+from cowpath.model.liveness.graph import acyclic
+from tests.random_systems import Case, cases
 
 Edges = list[tuple[int, int]]
 
 fixed = settings(derandomize=True, deadline=None, database=None, max_examples=300)
-each_way = pytest.mark.parametrize("small", [0, 10**9], ids=["tarjan", "networkx"])
 
 
 @st.composite
@@ -48,20 +50,19 @@ def expected(edges: Edges) -> list[list[int]]:
 
 @fixed
 @given(graphs())
-def test_both_decompositions_are_the_same(edges: Edges) -> None:
+def test_the_decomposition_is_that_of_networkx(edges: Edges) -> None:
     size = 1 + max((max(edge) for edge in edges), default=0)
-    own, theirs = (parts(way(size, *arrays(edges))) for way in (by_tarjan, by_networkx))
-    assert own == theirs
+    graph: nx.DiGraph[int] = nx.DiGraph(edges)
+    graph.add_nodes_from(range(size))
+    own = parts(by_tarjan(size, *arrays(edges)))
+    assert own == {frozenset(part) for part in nx.strongly_connected_components(graph)}
     event(f"largest: {max(map(len, own))}")
 
 
-@each_way
 @fixed
 @given(graphs())
-def test_components_are_those_with_an_edge_inside(small: int, edges: Edges) -> None:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module, "SMALL", small)
-        assert found(edges) == expected(edges)
+def test_components_are_those_with_an_edge_inside(edges: Edges) -> None:
+    assert found(edges) == expected(edges)
 
 
 @fixed
@@ -86,27 +87,17 @@ def test_what_is_peeled_off_lies_on_no_cycle_nor_between_two(edges: Edges) -> No
     ],
     ids=["a path", "a ring", "a lasso", "self-loops", "pairs"],
 )
-@each_way
-def test_deep_and_wide_ones(
-    monkeypatch: pytest.MonkeyPatch, small: int, edges: Edges, sizes: list[int]
-) -> None:
-    monkeypatch.setattr(module, "SMALL", small)
+def test_deep_and_wide_ones(edges: Edges, sizes: list[int]) -> None:
     assert sorted(len(part) for part in found(edges)) == sizes
 
 
-def test_the_own_pass_takes_over_where_a_graph_is_not_small(monkeypatch: pytest.MonkeyPatch) -> None:
-    called: list[str] = []
-
-    def noting(name: str, way: Callable[..., np.ndarray]) -> Callable[..., np.ndarray]:
-        def noted(*arguments: object) -> np.ndarray:
-            called.append(name)
-            return way(*arguments)
-
-        return noted
-
-    monkeypatch.setattr(module, "SMALL", 3)
-    monkeypatch.setattr(module, "by_networkx", noting("networkx", by_networkx))
-    monkeypatch.setattr(module, "by_tarjan", noting("own", by_tarjan))
-    for size in (3, 4):
-        found([(i, (i + 1) % size) for i in range(size)])
-    assert called == ["networkx", "own"]
+@settings(derandomize=True, deadline=None, database=None, max_examples=60)
+@given(cases())
+def test_a_graph_is_acyclic_where_nothing_lies_on_a_cycle(case: Case) -> None:
+    if not case.naive.complete:
+        return
+    _, graph = plain.explore(Program(narrow(case.model), ()), UNLIMITED, lambda progress: None, None)
+    assert graph is not None
+    ends = [(at, graph.number[t]) for at, steps in enumerate(graph.successors) for _, t in steps]
+    assert acyclic(graph) == nx.is_directed_acyclic_graph(nx.DiGraph(ends))
+    event(f"acyclic: {acyclic(graph)}, forward: {graph.forward}")

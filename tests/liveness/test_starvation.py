@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from cowpath.model.bench import batch
 from cowpath.model.bench.check import check
 from cowpath.model.designs import DESIGNS, Case, Design
+from cowpath.model.explore import plain
 from cowpath.model.explore.program import Program
 from cowpath.model.explore.result import UNLIMITED, Limits, Progress, Question
 from cowpath.model.finite.domains import Narrowed, narrow
@@ -22,8 +23,11 @@ from cowpath.model.finite.instance import Instance
 from cowpath.model.language.expression import Expr, exists, forall, nobody
 from cowpath.model.language.system import Action, State, System
 from cowpath.model.language.verdict import Verdict
-from cowpath.model.liveness import step_graph
-from cowpath.model.liveness.starvation import Lasso, starve
+from cowpath.model.liveness import starvation, step_graph
+from cowpath.model.liveness.components import on_cycles
+from cowpath.model.liveness.graph import acyclic, pending, stranded
+from cowpath.model.liveness.runs import Lasso
+from cowpath.model.liveness.starvation import starve
 from cowpath.model.liveness.wakeups import Move, Node, Queues
 from cowpath.model.render.text import conclusion, render
 from cowpath.model.scenarios import Scenario, bundled, loads
@@ -146,13 +150,15 @@ def test_toys(name: str) -> None:
 
 def test_who_is_left_behind_has_a_path_and_no_loop() -> None:
     narrowed = admission(3, [(0, 1)], streams=[2], keeps=[1])
-    few, many = step_graph.plainly(narrowed, UNLIMITED), step_graph.vectorised(narrowed, UNLIMITED, silent)
-    assert few is not None
-    assert few.stranded is not None
-    assert few.stranded == many.stranded
-    found = starve(narrowed, UNLIMITED, silent)
-    assert found.lasso == Lasso(0, few.stranded, ())
-    commands = [narrowed.model.commands[n] for n in few.stranded]
+    alone = stranded(seen(narrowed))
+    assert alone is not None
+    assert step_graph.explore(narrowed, UNLIMITED, silent).stranded
+    for most in (20_000, 1):  # beyond which NumPy goes on
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(starvation, "MOST", most)
+            found = starve(narrowed, UNLIMITED, silent)
+        assert found.lasso == Lasso(0, alone, ())
+    commands = [narrowed.model.commands[n] for n in alone]
     assert sorted(c.action.label for c in commands) == ["come", "come", "enter", "leave"]
     path = [(c.action, c.arguments) for c in commands]
     model = narrowed.model
@@ -310,23 +316,34 @@ def test_both_ways_to_the_graph_find_the_same_steps() -> None:
     scenario = STREAMS[0]
     for name in DESIGNS:
         narrowed = narrowed_of(name, scenario)
-        one = step_graph.plainly(narrowed, UNLIMITED)
-        assert one is not None
-        other = step_graph.vectorised(narrowed, UNLIMITED, silent)
-        assert one.stranded is other.stranded is None
+        graph, other = seen(narrowed), step_graph.explore(narrowed, UNLIMITED, silent)
+        assert stranded(graph) is None
+        assert not other.stranded
+        ends = [
+            (at, graph.number[after])
+            for at, successors in enumerate(graph.successors)
+            for _, after in successors
+        ]
+        assert acyclic(graph) is not bool(len(on_cycles(other.source, other.target)))
         degrees = []
-        for whole in (one, other):
-            ends = zip(whole.source.tolist(), whole.target.tolist(), strict=True)
-            counts: nx.MultiDiGraph[int] = nx.MultiDiGraph(list(ends))
+        for steps in (ends, zip(other.source.tolist(), other.target.tolist(), strict=True)):
+            counts: nx.MultiDiGraph[int] = nx.MultiDiGraph(list(steps))
             degrees.append(sorted((counts.in_degree(n), counts.out_degree(n)) for n in counts))
         assert degrees[0] == degrees[1]
 
 
 def test_a_graph_that_is_not_small_is_left_to_numpy(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(step_graph, "SMALL", 100)
+    monkeypatch.setattr(starvation, "MOST", 100)
     narrowed = narrowed_of("fleecing-4.0", STREAMS[0])
-    assert step_graph.plainly(narrowed, UNLIMITED, 100) is None
+    with pytest.raises(plain.TooMany):
+        seen(narrowed, 100)
     assert starved(narrowed) == (0,)
+
+
+def seen(narrowed: Narrowed, most: int | None = None) -> plain.Graph:
+    _, graph = plain.explore(Program(narrowed, pending(narrowed)), UNLIMITED, silent, most)
+    assert graph is not None
+    return graph
 
 
 WRITES = next(scenario for scenario in STREAMS if scenario.slug == "wide-write-among-writes")
@@ -359,7 +376,7 @@ def test_an_interrupt_in_the_search_leaves_progress_and_all_that_follows_open(
 
     monkeypatch.setattr(Queues, "moves", interrupted)
     designs = [DESIGNS["rfc-2016"], DESIGNS["merged-2.8"]]
-    first, second = batch.run(batch.Plan(designs, [WRITES], ["deadlock", "progress"]))
+    first, second = batch.run(batch.Plan(designs, [WRITES], ["deadlock", "progress"]), processes=1)
     assert (first.stopped, second.stopped) == ("interrupted", "interrupted")
     assert [outcome.verdict for outcome in first.properties.values()] == [Verdict.HOLDS, Verdict.UNDETERMINED]
     assert second.exploration.states == 0

@@ -6,8 +6,10 @@ import os
 import time
 from contextlib import suppress
 
+from cowpath.model.explore.each import Each, Tally
+from cowpath.model.explore.native.each import EachSearch
 from cowpath.model.explore.native.moves import Unsupported
-from cowpath.model.explore.native.program import Program
+from cowpath.model.explore.native.program import OUTSIDE, Program
 from cowpath.model.explore.native.search import Layer, Search
 from cowpath.model.explore.reductions import UNREDUCED, Reductions
 from cowpath.model.explore.result import Exploration, Limits, Question, Report, Stop
@@ -61,6 +63,23 @@ class NativeEngine:
         found = (search.states, search.transitions, search.depth)
         prepared = search.began - began
         return Exploration(self.name, *found, seconds, stopped, depths, witnesses, prepared=prepared)
+
+    def explore_each(
+        self, narrowed: Narrowed, questions: tuple[Question, ...], limits: Limits, report: Report
+    ) -> Each:
+        """See `Engine`. Raises `Unsupported` if the model is beyond this engine."""
+        began = time.perf_counter()
+        program = Program(narrowed, questions, optimised=self.patience == 0)
+        names = [name for name in program.names if name != OUTSIDE]
+        tally = Tally(narrowed, program.coding, names)
+        search = EachSearch(program, tally, self.threads, self.patience * program.code.seconds)
+        stopped = None
+        try:
+            search.run(limits, report)
+        except (Stop, KeyboardInterrupt) as stop:
+            stopped = str(stop) or "interrupted"
+        seconds = time.perf_counter() - search.began
+        return tally.result(self.name, seconds, search.began - began, stopped, transitions=False)
 
     def _again(self, program: Program, depth: int, report: Report) -> list[Layer]:
         """Return all layers down to a depth."""

@@ -22,7 +22,8 @@ from cowpath.model.explore.vector_program import VectorProgram
 from cowpath.model.finite.domains import Narrowed
 
 States = npt.NDArray[np.uint64]  # a row of words for each
-_OUTSIDE = "outside a sort"
+OUTSIDE = "outside a sort"
+"""The question whether an enabled command would leave a sort."""
 
 
 class Program:
@@ -77,17 +78,17 @@ class Program:
         pointer, number = ctypes.c_void_p, ctypes.c_uint64
         return self.code.function("judge", number, pointer, pointer, number, pointer, pointer)
 
-    @property
-    def initial(self) -> States:
-        """The initial state as one row."""
-        return self.coding.pack(self.coding.fixed)
+    @cached_property
+    def starts(self) -> States:
+        """The initial states, a row for each."""
+        return np.concatenate([self.coding.pack(start) for start in self.narrowed.model.starts])
 
     def complain(self, found: Mapping[str, tuple[int, Hit]]) -> None:
         """Raise `OutOfRange` if a state was found where a command would leave a sort."""
-        if _OUTSIDE in found:
-            reference = Reference(self.narrowed, ())
-            state = self.coding.unpack(np.array(found[_OUTSIDE][1][1], dtype=np.uint64))
-            reference.successors(bytes(state[cell] for cell in reference.live))
+        if OUTSIDE in found:
+            state = self.coding.unpack(np.array(found[OUTSIDE][1][1], dtype=np.uint64))
+            reference = Reference(self.narrowed, ()).started(state)
+            reference.successors(reference.initial)
             raise AssertionError("the reference stays within the sorts")
 
     def witness(self, layers: Sequence[Sequence[States]], state: State) -> Witness:
@@ -125,4 +126,4 @@ def _outside(narrowed: Narrowed) -> Question:
         for number, updates in narrowed.unproved.items()
         for cell, value in updates
     ]
-    return Question(_OUTSIDE, terms.disjunction(found))
+    return Question(OUTSIDE, terms.disjunction(found))

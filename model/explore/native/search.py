@@ -38,7 +38,7 @@ class Worker:
         self._aside = np.empty((kernel.reserve, kernel.words), dtype=np.uint64)
         self._aside_hashes = np.empty(kernel.reserve, dtype=np.uint64)
         self.call[14:16] = self._aside.ctypes.data, self._aside_hashes.ctypes.data
-        self._recent = np.tile(program.initial, (RECENT, 1))
+        self._recent = np.tile(program.starts[0], (RECENT, 1))
         self.call[17] = self._recent.ctypes.data
         self._renew()
         self.begin(0)
@@ -123,20 +123,24 @@ class Search:
     `layers` are the states of each depth, or None once there were more than `keep` of them.
     """
 
+    worker: type[Worker] = Worker
+
     def __init__(self, program: Program, threads: int, keep: int | None, patience: float) -> None:
         self.program = program
         self.patience = patience
         self.keep = keep
         self.began = self._reported = time.perf_counter()
         self._margin = threads * program.kernel.reserve
-        self.table = Table(program.shape, program.code, 1 << (16 * self._margin).bit_length())
-        self.table.add(program.initial[0])
+        side_places = 1 << (16 * self._margin).bit_length()
+        self.table = Table(program.shape, program.code, side_places, len(program.starts))
+        for row in program.starts:
+            self.table.add(row)
         self._free: list[States] = []
-        self._workers = [Worker(program, self._free) for _ in range(threads)]
-        self.layers: list[Layer] | None = [[program.initial]]
+        self._workers = [self.worker(program, self._free) for _ in range(threads)]
+        self.layers: list[Layer] | None = [[program.starts]]
         self.found: dict[str, tuple[int, Hit]] = {}
         self.depth = 0
-        self._states, self._transitions, self._frontier = 1, 0, 1
+        self._states, self._transitions, self._frontier = len(program.starts), 0, len(program.starts)
 
     @property
     def states(self) -> int:
@@ -150,10 +154,11 @@ class Search:
 
     def run(self, limits: Limits, report: Report) -> None:
         """Search until nothing is new. Raises `Stop` when a limit is hit."""
-        layer: Layer = [self.program.initial]
+        rows = self.program.starts
+        layer: Layer = [rows[at : at + _SEGMENT].copy() for at in range(0, len(rows), _SEGMENT)]
         with ThreadPoolExecutor(len(self._workers)) as pool:
             while layer:
-                wanted = sum(1 << n for n, name in enumerate(self.program.names) if name not in self.found)
+                wanted = self._wanted(layer)
                 for worker in self._workers:
                     worker.begin(wanted)
                 self._frontier = sum(map(len, layer))
@@ -172,6 +177,10 @@ class Search:
                 for worker in self._workers:
                     layer += worker.finish()
                 self._settle(layer)
+
+    def _wanted(self, layer: Layer) -> int:
+        """Return the questions that are still open when a layer begins, as bits."""
+        return sum(1 << n for n, name in enumerate(self.program.names) if name not in self.found)
 
     def _judge(self, pool: ThreadPoolExecutor, layer: Layer, limits: Limits, report: Report) -> Layer:
         """Leave in a layer the states where owners may go alone; return those that must be whole."""

@@ -20,11 +20,13 @@ _SPLIT_AT_ONCE = 1 << 12  # lines
 
 
 class Table:
-    """A set of states. `words` is what the compiled code reads: see `visited`."""
+    """A set of states, at first with room for some. `words` is what compiled code reads: see `visited`."""
 
-    def __init__(self, shape: Shape, code: Compiled, side_places: int) -> None:
+    def __init__(self, shape: Shape, code: Compiled, side_places: int, states: int) -> None:
         self.shape = shape
         self.log_lines = shape.first_lines
+        while self.crowded(states):
+            self.log_lines += 1
         self.words = np.zeros(32, dtype=np.uint64)
         self._code = code  # its functions live as long as it does
         self._split = code.function("split", None, ctypes.c_void_p, ctypes.c_uint64, ctypes.c_uint64)

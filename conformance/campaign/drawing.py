@@ -1,0 +1,77 @@
+"""Workloads beyond the bundled scenarios, drawn by chance: the same seed draws the same."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from cowpath.model.scenarios import Scenario, ScenarioError
+from cowpath.model.scenarios.scenario import from_document
+from cowpath.model.scenarios.vocabulary import NBD_WRITES, OPTIONS
+
+_WITHOUT_EXTENT = ("checkpoint", "stop")
+_TRIES = 100
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """Of what is drawn: kinds of request, how many requests, how long the disk is (sectors), its clusters.
+
+    `faults` are those that an NBD write may have, in half of the workloads with just one; `alignments` are
+    those of the secondary's node. At most one checkpoint or stop is drawn for a workload.
+    """
+
+    kinds: Sequence[str]
+    requests: tuple[int, int] = (2, 4)
+    sectors: tuple[int, int] = (2, 6)
+    clusters: Sequence[int] = (2,)
+    alignments: Sequence[int] = (1, 1, 2)
+    protocol_alignments: Sequence[int] = (1, 1, 1, 2)
+    faults: Sequence[str] = ()
+    policies: Sequence[str] = ("break-guest-write",)
+
+
+def draw(chance: random.Random, bounds: Bounds, name: str) -> Scenario:
+    """Return a workload of that name, by what the chance gives.
+
+    What no model takes (zeroes that are ragged at a coarser node below) is drawn anew. Raises ScenarioError
+    if the bounds hold nothing else.
+    """
+    for _ in range(_TRIES):
+        document = _document(chance, bounds, name)
+        try:
+            return from_document(document, name)
+        except ScenarioError as error:
+            refused = error
+    raise refused
+
+
+def _document(chance: random.Random, bounds: Bounds, name: str) -> dict[str, object]:
+    sectors = chance.randint(*bounds.sectors)
+    requests: list[dict[str, object]] = []
+    control = False
+    for _ in range(chance.randint(*bounds.requests)):
+        kind = chance.choice([k for k in bounds.kinds if not (control and k in _WITHOUT_EXTENT)])
+        if kind in _WITHOUT_EXTENT:
+            control = True
+            requests.append({"kind": kind})
+            continue
+        start = chance.randrange(sectors)
+        requests.append({"kind": kind, "at": [start, chance.randint(1, sectors - start)]})
+    writes = [each for each in requests if each["kind"] in NBD_WRITES]
+    if bounds.faults and len(writes) == 1 and chance.random() < 0.5:
+        writes[0]["fault"] = chance.choice(bounds.faults)
+    policy = chance.choice(bounds.policies)
+    return {
+        "name": name,
+        "unit": "sectors",
+        "sectors": sectors,
+        "cluster": chance.choice(bounds.clusters),
+        "secondary": {
+            "request_alignment": chance.choice(bounds.alignments),
+            "protocol_alignment": chance.choice(bounds.protocol_alignments),
+        },
+        "options": {} if policy == OPTIONS["on_cbw_error"].default else {"on_cbw_error": policy},
+        "request": requests,
+    }

@@ -1,0 +1,126 @@
+"""Scenarios for a real QEMU: scaled to its copy unit; and why a stack cannot run one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from cowpath.conformance.qemu.stacks import WRITES, Options, Stack
+from cowpath.model.designs import Design
+from cowpath.model.scenarios import Scenario
+from cowpath.model.scenarios.scenario import Request
+
+_LARGEST_BLOCK = 1 << 16  # bytes; QEMU's NBD client takes no larger minimum block
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A scenario with sizes that QEMU has, and the options that give the stack its alignments.
+
+    `scenario` is what the oracle judges by.
+    """
+
+    scenario: Scenario
+    options: Options
+
+
+def fit(scenario: Scenario, stack: Stack, design: Design, options: Options) -> Fitted | str:
+    """Return the scenario as the stack runs it, or in words why it cannot."""
+    unfit = next(_amiss(scenario, stack, design, options), None)
+    if unfit is not None:
+        return unfit
+    factor, rest = divmod(options.cluster, scenario.cluster)
+    if rest:
+        return f"its cluster of {scenario.cluster} bytes does not divide QEMU's of {options.cluster}"
+
+    def scaled(request: Request) -> Request:
+        if request.offset is None or request.length is None:
+            return request
+        return replace(request, offset=request.offset * factor, length=request.length * factor)
+
+    requests = tuple(map(scaled, scenario.requests))
+
+    def needed(alignment: int) -> int:
+        """Return the alignment; 1 if no request is unaligned there: then it makes no difference."""
+        extents = [(r.offset, r.length) for r in requests if r.offset is not None and r.length is not None]
+        aligned = all(offset % alignment == length % alignment == 0 for offset, length in extents)
+        return 1 if aligned else alignment
+
+    top, below = scenario.request_alignment * factor, scenario.protocol_alignment * factor
+    real_top, real_below = needed(top), needed(below) if below > top else 1
+    if max(real_top, real_below) > _LARGEST_BLOCK:
+        return f"an alignment of {max(real_top, real_below)} bytes is more than QEMU's NBD client takes"
+    fitted = replace(
+        scenario,
+        size=scenario.size * factor,
+        cluster=options.cluster,
+        request_alignment=top,
+        protocol_alignment=below,
+        requests=requests,
+        in_bytes=True,
+        expect={},
+    )
+    return Fitted(
+        fitted,
+        replace(
+            options,
+            request_alignment=real_top,
+            protocol_alignment=real_below,
+            on_cbw_error="break-snapshot" if scenario.option("on_cbw_error") else "break-guest-write",
+            discards=options.discards or any(r.kind == "client-discard" for r in requests),
+        ),
+    )
+
+
+def _amiss(scenario: Scenario, stack: Stack, design: Design, options: Options) -> Iterator[str]:
+    missing = design.unsupported(scenario)
+    if missing is not None:
+        yield f"{design.name} has no {missing}"
+    for request in scenario.requests:
+        if request.stream:
+            yield "a stream of requests has no end"
+        if request.kind not in stack.kinds:
+            yield f"the stack has no {request.kind}"
+    if scenario.copy_on_read:
+        yield "copy-on-read moves data in QEMU's own time, not in requests of the scenario"
+    if scenario.option("on_cbw_error") and stack.name != "cbw":
+        yield "the stack has no on-cbw-error"
+    if scenario.size % scenario.cluster:
+        yield "its last cluster is cut short, and a window in a long disk has none such"
+    kinds = {request.kind for request in scenario.requests}
+    if {"checkpoint", "stop"} <= kinds:
+        yield f"a checkpoint may come after the stop, which {design.name} lacks; QEMU ignores it from 5.0 on"
+    yield from _indistinct(scenario)
+
+
+def _indistinct(scenario: Scenario) -> Iterator[str]:
+    """Say whose copy is to fail, if at the disks it looks like another's that is not."""
+    copying = [r for r in scenario.requests if r.kind in WRITES]
+    for number, one in enumerate(scenario.requests):
+        if one.fault == "none":
+            continue
+        if one.fault == "data-write" and one.kind == "nbd-zero":
+            yield f"the zeroes of {one.label}, which fails, do not say whose they are"
+        if one.fault == "data-write":
+            continue
+        for other in scenario.requests:
+            alike = other.kind in WRITES and other.fault != one.fault
+            if other is not scenario.requests[number] and alike and _share_a_cluster(scenario, one, other):
+                yield f"at the disks the copies of {one.label}, which fail, look like those of {other.label}"
+    reads = [r for r in scenario.requests if r.kind == "guest-read"]
+    blocks = max(scenario.request_alignment, scenario.protocol_alignment)
+    if blocks >= scenario.cluster and any(r.fault == "cbw-read" for r in copying):
+        yield "at the disks the copy that fails may look like the read of a read-modify-write"
+    for one in copying:
+        if one.fault == "cbw-read" and any(_share_a_cluster(scenario, one, other) for other in reads):
+            yield f"at the disks the copy of {one.label}, which fails, may look like a guest's read"
+
+
+def _share_a_cluster(scenario: Scenario, one: Request, other: Request) -> bool:
+    (a, b), (c, d) = (_clusters(scenario, each) for each in (one, other))
+    return a < d and c < b
+
+
+def _clusters(scenario: Scenario, request: Request) -> tuple[int, int]:
+    start, length = request.offset or 0, request.length or 0
+    return start // scenario.cluster, -(-(start + length) // scenario.cluster)

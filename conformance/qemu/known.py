@@ -1,0 +1,234 @@
+"""Where a refusal is the model's doing: what QEMU does at the same time, or in finer steps, by its source.
+
+Each was observed on QEMU 5.2 to 11.1, and a design here simplifies it away. The monitor refuses such a run
+all the same; it is only listed apart, with its letter, from what nobody has accounted for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from cowpath.conformance.monitor.monitor import Refusal
+from cowpath.conformance.monitor.oracle import Oracle, Transfer
+from cowpath.conformance.runs.log import Event, Sight
+from cowpath.model.scenarios.scenario import Request
+from cowpath.model.scenarios.vocabulary import NBD_WRITES
+
+
+@dataclass(frozen=True)
+class Known:
+    """A simplification of the models: its letter, what QEMU does, and where in QEMU that is."""
+
+    letter: str
+    says: str
+    source: str
+
+    def __str__(self) -> str:
+        return f"{self.letter}: {self.says} ({self.source})"
+
+
+D1 = Known(
+    "D1",
+    "a guest read over several extents has the transfers of all of them under way at once; the model reads "
+    "one after the other",
+    "block/qcow2.c qcow2_co_preadv_part, a task pool",
+)
+D2 = Known(
+    "D2",
+    "a write over several clusters copies them at once; the model copies one, then looks again",
+    "block/block-copy.c block_copy_dirty_clusters, a task pool, 5.1",
+)
+D3 = Known(
+    "D3",
+    "a guest write's data are there before its mapping; in the model both come in one step",
+    "block/qcow2.c, the L2 entry is linked after the data are written",
+)
+D4 = Known(
+    "D4",
+    "a guest write reads what it lacks of its first and of its last cluster apart; in the model in one read",
+    "block/qcow2-cluster.c perform_cow",
+)
+D5 = Known(
+    "D5",
+    "a guest read of the active disk has looked up before it reads; in the model both are one step",
+    "block/qcow2.c, no lock is held across the read",
+)
+S1 = Known(
+    "S1",
+    "while a stop waits for what is under way, newcomers are queued; in the model they go on",
+    "block/io.c bdrv_drained_begin, block/block-backend.c blk_wait_while_drained",
+)
+S2 = Known(
+    "S2",
+    "the job of a backup ends while a read through its overlay is under way; in the model it waits for that",
+    "block/copy-before-write.c bdrv_cbw_drop drains the filter, not who reads through the target",
+)
+Z1 = Known(
+    "Z1",
+    "a write that is ragged at both ends reads the two blocks one after the other, and zeroes are written in "
+    "up to three pieces; in the model each is one step",
+    "block/io.c bdrv_padding_rmw_read, bdrv_co_do_zero_pwritev",
+)
+ALL = (D1, D2, D3, D4, D5, S1, S2, Z1)
+_COPIES = (("secondary", False), ("hidden", True))
+"""Disks, and whether they are written, of a copy's two transfers."""
+
+
+def recognise(oracle: Oracle, log: Sequence[Event], refusal: Refusal) -> Known | None:
+    """Return what is to blame for the refusal, None if that is not known.
+
+    Who sees transfers sees them differ, at a rest or a step; what comes back to a client must be right.
+    """
+    if oracle.sight is Sight.BLACK:
+        return None
+    case = _Case(oracle, log[: refusal.position], refusal)
+    if refusal.event.kind == "return":
+        return S2 if _ends_under_a_read(case) else None
+    if refusal.event.kind not in ("rest", "step"):
+        return None
+    return next((found for found, fits in _SIGNS if fits(case)), None)
+
+
+class _Case:
+    """The run up to what was refused: who is under way, what is held, and what has been transferred."""
+
+    def __init__(self, oracle: Oracle, before: Sequence[Event], refusal: Refusal) -> None:
+        self.event = refusal.event
+        self.cluster = oracle.scenario.cluster
+        self.block = max(oracle.scenario.request_alignment, oracle.scenario.protocol_alignment)
+        self.before = before
+        requests = {request.label: request for request in oracle.scenario.requests}
+        under_way: dict[str, Request] = {}
+        for event in before:
+            if event.kind == "invoke":
+                under_way[event.request] = requests[event.request]
+            elif event.kind == "return":
+                under_way.pop(event.request, None)
+        self.under_way = list(under_way.values())
+        self.seen = self._transfers()
+
+    def of_kind(self, *kinds: str) -> Iterator[Request]:
+        """Yield the requests of these kinds that are under way."""
+        yield from (request for request in self.under_way if request.kind in kinds)
+
+    def wide(self, request: Request) -> bool:
+        """Tell whether the request lies in several clusters."""
+        start, length = request.offset or 0, request.length or 1
+        return start // self.cluster != (start + length - 1) // self.cluster
+
+    def within_blocks(self, request: Request, first: int, last: int) -> bool:
+        """Tell whether the bytes lie within the blocks of the request."""
+        start, end = request.offset or 0, (request.offset or 0) + (request.length or 0)
+        return start // self.block * self.block <= first < last <= -(-end // self.block) * self.block
+
+    def _transfers(self) -> list[Transfer]:
+        """Return what was held when the run was refused; or what was refused itself."""
+        if self.event.kind == "rest":
+            return list(self.event.fact("held"))
+        transfer = self.event.fact("transfer")
+        held = [e for e in self.before if e.kind == "rest"]
+        last = list(held[-1].fact("held")) if held else []
+        return last if transfer is None or transfer in last else [*last, transfer]
+
+    def within(self, transfer: Transfer, request: Request) -> bool:
+        """Tell whether the transfer lies within the clusters of the request."""
+        start, length = request.offset or 0, request.length or 0
+        first, last = (
+            start // self.cluster * self.cluster,
+            -(-(start + length) // self.cluster) * self.cluster,
+        )
+        return all(first <= extent.start and extent.end <= last for extent, _ in transfer[2])
+
+
+def _whole(case: _Case, transfer: Transfer) -> bool:
+    return all(e.start % case.cluster == e.end % case.cluster == 0 for e, _ in transfer[2])
+
+
+def _several_reads(case: _Case) -> bool:
+    """Pieces of a guest read over several clusters are held at once, one beginning where another ends.
+
+    They may be rounded to blocks.
+    """
+    held = {(e.start, e.end) for _, wrote, pieces in case.seen for e, _ in pieces if not wrote}
+    reads = [r for r in case.of_kind("guest-read") if case.wide(r)]
+    return any(
+        start == end and end % case.cluster == 0 and case.within_blocks(r, first, last)
+        for r in reads
+        for first, end in held
+        for start, last in held
+    )
+
+
+def _several_copies(case: _Case) -> bool:
+    """An NBD write over several clusters has transfers of more than one of them under way."""
+    writes = [r for r in case.of_kind(*NBD_WRITES) if case.wide(r)]
+    copies = [t for t in case.seen if (t[0], t[1]) in _COPIES and _whole(case, t)]
+    return any(sum(case.within(t, r) for t in copies) > 1 for r in writes)
+
+
+def _data_before_mapping(case: _Case) -> bool:
+    """Data of a guest write have been written to the active disk, and a guest read passes it below."""
+    written = [e.fact("transfer") for e in case.before if e.kind == "step"]
+    active = [t for t in written if t[0] == "active" and t[1]]
+    below = [t for t in case.seen if t[0] != "active"]
+    return bool(active) and any(
+        case.within(a, w) and case.within(b, w)
+        for w in case.of_kind("guest-write")
+        for a in active
+        for b in below
+    )
+
+
+def _head_and_tail(case: _Case) -> bool:
+    """A guest write that is not whole clusters, at both of its ends, or in several clusters, is under way."""
+    ragged = [
+        r
+        for r in case.of_kind("guest-write")
+        if case.wide(r)
+        and ((r.offset or 0) % case.cluster or ((r.offset or 0) + (r.length or 0)) % case.cluster)
+    ]
+    return any(case.within(t, r) for r in ragged for t in case.seen)
+
+
+def _emptied_under_a_read(case: _Case) -> bool:
+    """A checkpoint has been made while a guest read of the active disk was held."""
+    checkpoint = any(e.kind == "return" and e.request.startswith("checkpoint") for e in case.before)
+    return checkpoint and any(t[0] == "active" and not t[1] for t in case.seen)
+
+
+def _stop_queues(case: _Case) -> bool:
+    """Somebody waits though the model lets it go on, while a stop is under way."""
+    return case.event.kind == "rest" and any(case.of_kind("stop"))
+
+
+def _ends_under_a_read(case: _Case) -> bool:
+    """A stop has returned while a guest read is under way."""
+    return case.event.request.startswith("stop") and any(case.of_kind("guest-read"))
+
+
+def _ragged(case: _Case) -> bool:
+    """Blocks of the source are read or written for an NBD write that is ragged there, in part."""
+    ragged = [
+        r
+        for r in case.of_kind(*NBD_WRITES)
+        if (r.offset or 0) % case.block or ((r.offset or 0) + (r.length or 0)) % case.block
+    ]
+    on_source = [e for disk, _, pieces in case.seen if disk == "secondary" for e, _ in pieces]
+    return any(
+        case.within_blocks(r, e.start, e.end)
+        and (e.start > (r.offset or 0) or e.end < (r.offset or 0) + (r.length or 0))
+        for r in ragged
+        for e in on_source
+    )
+
+
+_SIGNS: Sequence[tuple[Known, Callable[[_Case], bool]]] = (
+    (S1, _stop_queues),
+    (D5, _emptied_under_a_read),
+    (D4, _head_and_tail),
+    (D3, _data_before_mapping),
+    (D2, _several_copies),
+    (D1, _several_reads),
+    (Z1, _ragged),
+)

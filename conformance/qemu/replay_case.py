@@ -1,0 +1,257 @@
+"""Forces one interleaving on a QEMU; exit status 1 if the fault is there, 0 if not, 2 if it cannot be tried.
+
+    python3 reproduce.py QEMU-STORAGE-DAEMON-OR-QEMU-SYSTEM [ARGUMENTS BEFORE OURS...]
+
+Needs nothing but Python 3.9 and the QEMU. QEMU's disks are NBD exports of this script, which holds each of
+QEMU's transfers until it is let go. `CASE` below says how QEMU is set up (QMP commands), what is asked of it
+and which transfer is let go when, and what must not come of it.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from typing import Any
+
+from cowpath.conformance.qemu.replay_wires import (
+    COMMANDS,
+    QMP,
+    READ,
+    SIZE,
+    WRITE,
+    Call,
+    Client,
+    Gate,
+    Loop,
+)
+
+CASE: dict[str, Any] = {}
+MB = 1 << 20
+ANOTHER_WAY = 2.0  # seconds until we say that QEMU does not go the way that was recorded
+
+
+def empty_qcow2(cluster: int) -> bytes:
+    """Return an image with nothing in it, whose data are in another file: docs/interop/qcow2.txt."""
+    entries = -(-SIZE // (cluster * (cluster // 8)))
+    bits = cluster.bit_length() - 1
+    header = struct.pack(
+        ">4sIQIIQIIQQIIQQQQII",
+        *(b"QFI\xfb", 3, 0, 0, bits, SIZE, 0, entries, 3 * cluster, cluster, 1, 0, 0, 4, 0, 0, 4, 104),
+    )
+    header += struct.pack(">II16sII", 0x44415441, 13, b"given on open", 0, 0)
+    parts = (header, struct.pack(">Q", 2 * cluster), struct.pack(">H", 1) * 4, b"")
+    return b"".join(part.ljust(cluster, b"\0") for part in parts)
+
+
+def filled(value: Any, folder: str) -> Any:
+    """Return QMP arguments with the folder in its place."""
+    if isinstance(value, dict):
+        return {key: filled(each, folder) for key, each in value.items()}
+    return value.replace("{folder}", folder) if isinstance(value, str) else value
+
+
+class Machine:
+    """QEMU, its disks and its clients."""
+
+    def __init__(self, command: list[str], folder: str) -> None:
+        self.folder, self.loop = folder, Loop()
+        self.gate = Gate(self.loop, f"{folder}/gate", CASE["disks"])
+        for name, cluster in CASE["images"].items():
+            with open(f"{folder}/{name}.qcow2", "wb") as image:
+                image.write(empty_qcow2(cluster))
+        said = subprocess.run([*command, "--version"], stdout=subprocess.PIPE, check=False).stdout.decode()
+        print(said.splitlines()[0] if said else "no version")
+        ours, theirs = socket.socketpair()
+        chardev = f"socket,id=qmp,fd={theirs.fileno()}"
+        arguments = ["--chardev", chardev, "--monitor", "chardev=qmp"]
+        if "emulator" in said:
+            arguments = [
+                "-machine",
+                "none",
+                "-nodefaults",
+                "-nographic",
+                "-display",
+                "none",
+                "-S",
+                "-no-user-config",
+            ]
+            arguments += ["-chardev", chardev, "-mon", "chardev=qmp,mode=control"]
+        self.errors = open(f"{folder}/stderr", "w+b")  # noqa: SIM115
+        self.process = subprocess.Popen(
+            [*command, *arguments], pass_fds=[theirs.fileno()], stderr=self.errors, stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+        )  # fmt: skip
+        theirs.close()
+        self.qmp = QMP(self.loop, ours)
+        for name, arguments in CASE["commands"]:
+            self.qmp.run(name, filled(arguments, folder))
+        self.clients = {
+            name: Client(self.loop, f"{folder}/nbd", name, CASE["structured"] and name == "guest")
+            for name in ("writer", "guest")
+        }
+        self.kicker = Client(self.loop, f"{folder}/nbd", "guest", False)
+        self.kicks = {"hidden": SIZE - 4 * MB, "secondary": SIZE - 8 * MB, "active": SIZE - 12 * MB}
+        first = [self.clients["writer"].submit(WRITE, self.kicks["hidden"], 512, bytes(512))]
+        if "active" in CASE["disks"]:
+            first.append(self.clients["guest"].submit(WRITE, self.kicks["active"], 512, bytes(512)))
+        self.wait(lambda: all(call.done for call in first), 5)
+        self.gate.holding = True
+        self.as_recorded = True
+
+    @property
+    def dead(self) -> bool:
+        """Whether QEMU has ended."""
+        return not self.qmp.open or self.process.poll() is not None
+
+    def wait(self, done: Callable[[], bool], timeout: float) -> bool:
+        """Wait; now and then read elsewhere: QEMU's NBD client may sit on a reply while another is out."""
+        end = time.monotonic() + timeout
+        while not self.loop.until(lambda: done() or self.dead, 0.1):
+            for disk in {t.disk for t in self.gate.held}:
+                self.kicker.submit(READ, self.kicks[disk], 512)
+            if time.monotonic() > end:
+                return False
+        return done()
+
+    def said(self) -> str:
+        """Return the last line that QEMU has said."""
+        self.process.wait(5)
+        self.errors.seek(0)
+        return (self.errors.read().decode(errors="replace").strip().splitlines() or ["nothing"])[-1]
+
+    def close(self) -> None:
+        """End QEMU."""
+        self.process.kill()
+        self.process.wait(10)
+        self.errors.close()
+
+
+def show(data: bytes) -> str:
+    """Return data as runs."""
+    runs: list[list[int]] = []
+    for byte in data:
+        if runs and runs[-1][1] == byte:
+            runs[-1][0] += 1
+        else:
+            runs.append([1, byte])
+    return ", ".join(f"{count} x 0x{byte:02x}" for count, byte in runs[:8])
+
+
+def follow(machine: Machine) -> dict[str, Call]:
+    """Do what was recorded; return the calls by what they are called."""
+    calls: dict[str, Call] = {}
+    gate = machine.gate
+    for number, step in enumerate(CASE["steps"], 1):
+        if "ask" in step:
+            print(f"{number:3}. {step['says']}")
+            if "qmp" in step:
+                call = calls[step["ask"]] = machine.qmp.submit(*step["qmp"])
+                if "event" in step:
+                    call.also = lambda event=step["event"]: event in machine.qmp.events
+            else:
+                start, end = step["at"]
+                data = bytes([step["byte"]]) * (end - start) if step["command"] == "WRITE" else b""
+                client = machine.clients[step["client"]]
+                command = COMMANDS[step["command"]]
+                calls[step["ask"]] = client.submit(command, start, end - start, data)
+        elif "let" in step:
+            found = [t for t in gate.held if str(t) == step["let"]]
+            if not found:
+                print(f"{number:3}. {step['let']} is not there: this QEMU goes another way")
+                machine.as_recorded = False
+                return calls
+            print(f"{number:3}. {step['says']}")
+            if not found[0].executed:
+                gate.execute(found[0], step["error"])
+            if step["answer"]:
+                gate.answer(found[0])
+        if step.get("open"):
+            gate.open_up()
+            machine.wait(lambda: calls[step["ask"]].done, ANOTHER_WAY)  # noqa: B023
+            continue
+
+        def as_recorded(step: dict[str, Any] = step) -> bool:
+            held = sorted(map(str, gate.held))
+            back = sorted(name for name, call in calls.items() if call.done)
+            return held == sorted(step["held"]) and back == sorted(step["back"])
+
+        if not machine.wait(as_recorded, ANOTHER_WAY) and not machine.dead:
+            machine.as_recorded = False
+            held = "; ".join(map(str, gate.held)) or "nothing"
+            recorded = "; ".join(step["held"]) or "nothing"
+            print(f"     another way: QEMU now waits for {held}; recorded was {recorded}")
+    return calls
+
+
+def judge(machine: Machine, calls: dict[str, Call]) -> bool:
+    """Print what is expected and what was seen; return whether the fault is there."""
+    check = CASE["check"]
+    print(f"expected: {check['expected']}")
+    if machine.dead:
+        print(f"seen:     QEMU died: {machine.said()}")
+        return True
+    if not (machine.as_recorded or check.get("any_way")):
+        print("seen:     another interleaving, of which nothing is said")
+        return False
+    call = calls.get(check["request"])
+    held = [str(t) for t in machine.gate.held]
+    if check["kind"] == "transfer":
+        there = set(check["held"]) <= set(held)
+        print(f"seen:     QEMU waits for {'; '.join(held) or 'nothing'}")
+        return there
+    if check["kind"] == "early":
+        done = call is not None and call.done and bool(call.error) == check["fails"]
+        print(f"seen:     {check['request']} {'has' if call and call.done else 'has not'} returned")
+        return done
+    machine.gate.open_up()
+    machine.wait(lambda: all(each.done for each in calls.values()), ANOTHER_WAY)
+    if machine.dead:
+        print(f"seen:     QEMU died: {machine.said()}")
+        return True
+    if check["kind"] == "crash":
+        print("seen:     QEMU lives")
+        return False
+    if check["kind"] == "hang":
+        waits = [name for name, each in calls.items() if not each.done]
+        print(f"seen:     {', '.join(waits) or 'nobody'} hangs")
+        return bool(waits)
+    if call is None or not call.done or call.error:
+        print(f"seen:     {check['request']} {'fails' if call and call.error else 'does not return'}")
+        return call is not None and call.done
+    print(f"seen:     {show(call.data)}")
+    return all(call.data != b"".join(bytes([b]) * n for n, b in right) for right in check["right"])
+
+
+def main() -> int:
+    """Run the case on the QEMU that is given; say what came of it."""
+    if len(sys.argv) < 2:
+        print(__doc__)
+        return 2
+    folder = tempfile.mkdtemp(prefix="qemu-case-")
+    machine: Machine | None = None
+    try:
+        print(CASE["title"])
+        try:
+            machine = Machine(sys.argv[1:], folder)
+        except (OSError, RuntimeError) as error:
+            print(f"cannot be tried on this QEMU: {error}")
+            return 2
+        fault = judge(machine, follow(machine))
+        print("the fault is there" if fault else "the fault is not there")
+        return 1 if fault else 0
+    finally:
+        if machine is not None:
+            machine.close()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("LC_ALL", "C")
+    sys.exit(main())

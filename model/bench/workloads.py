@@ -1,0 +1,159 @@
+"""Every workload up to a bound: all multisets of so many requests of some kinds, at every extent."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+from cowpath.model.designs import Case, Design
+from cowpath.model.finite.instance import fit
+from cowpath.model.finite.instances import ByType
+from cowpath.model.language.errors import InputError
+from cowpath.model.scenarios import Request, Scenario
+from cowpath.model.scenarios.geometry import unreduced
+from cowpath.model.scenarios.sizes import SECTOR, show_extent
+from cowpath.model.scenarios.vocabulary import IO_KINDS, KINDS
+from cowpath.model.stack.binding import bind
+from cowpath.model.stack.world import Request as RequestSort
+
+Workload = tuple[int, ...]
+"""The types of its requests, by number, ascending."""
+
+
+class BoundError(InputError):
+    """There is no such set of workloads; the message is one line."""
+
+
+@dataclass(frozen=True)
+class Type:
+    """What a request can be: its kind and extent, first sector and number of sectors (0, 0 without one)."""
+
+    kind: str
+    at: int
+    length: int
+
+    @property
+    def end(self) -> int:
+        """The first sector behind it."""
+        return self.at + self.length
+
+    def within(self, other: Type) -> bool:
+        """Tell whether the other is such a request with the same or a longer extent."""
+        return self.kind == other.kind and other.at <= self.at and self.end <= other.end
+
+    def __str__(self) -> str:
+        return (
+            f"{self.kind} {show_extent(self.at * SECTOR, self.end * SECTOR, False)}"
+            if self.length
+            else self.kind
+        )
+
+
+@dataclass(frozen=True)
+class Bound:
+    """Sizes are in sectors; `alignment` is the secondary node's request alignment.
+
+    Raises `BoundError` if there is no such disk or kind.
+    """
+
+    sectors: int
+    cluster: int
+    alignment: int
+    requests: int
+    kinds: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        for name, value in (
+            ("sectors", self.sectors),
+            ("cluster", self.cluster),
+            ("requests", self.requests),
+        ):
+            if value < 1:
+                raise BoundError(f"--{name} {value}: accepted: a whole number from 1")
+        if self.alignment < 1 or self.alignment.bit_count() != 1:
+            raise BoundError(f"--alignment {self.alignment}: accepted: 1, 2, 4, 8 ... sectors")
+        for kind in self.kinds:
+            if kind not in KINDS:
+                raise BoundError(f"--kinds {kind}: accepted: {', '.join(KINDS)}")
+        if not self.kinds:
+            raise BoundError(f"--kinds names none; accepted: {', '.join(KINDS)}")
+
+    @cached_property
+    def types(self) -> tuple[Type, ...]:
+        """What a request can be: each kind in turn, at every extent."""
+        extents = [(a, b - a) for a in range(self.sectors) for b in range(a + 1, self.sectors + 1)]
+        return tuple(
+            Type(kind, at, length)
+            for kind in self.kinds
+            for at, length in (extents if kind in IO_KINDS else [(0, 0)])
+        )
+
+    def count(self, requests: int) -> int:
+        """Return how many workloads of so many requests there are, but for those with two stops."""
+        return math.comb(len(self.types) + requests - 1, requests)
+
+    def workloads(self, requests: int) -> Iterator[Workload]:
+        """Yield every multiset of so many types; a job stops once at most."""
+        stops = {number for number, type_ in enumerate(self.types) if type_.kind == "stop"}
+        for workload in itertools.combinations_with_replacement(range(len(self.types)), requests):
+            if not stops or sum(number in stops for number in workload) < 2:
+                yield workload
+
+    def named(self, workload: Workload) -> str:
+        """Return the workload in words."""
+        return " + ".join(str(self.types[number]) for number in workload)
+
+    def scenario(self, workload: Workload) -> Scenario:
+        """Return the workload as a scenario."""
+        requests = tuple(self._request(number, place) for place, number in enumerate(workload))
+        return replace(self._disk, name=self.named(workload), requests=requests)
+
+    @cached_property
+    def _disk(self) -> Scenario:
+        size = self.sectors * SECTOR
+        alignment, cluster = self.alignment * SECTOR, self.cluster * SECTOR
+        return Scenario(name="", size=size, cluster=cluster, request_alignment=alignment, requests=())
+
+    def _request(self, number: int, place: int) -> Request:
+        type_ = self.types[number]
+        at, length = (type_.at * SECTOR, type_.length * SECTOR) if type_.length else (None, None)
+        return Request(type_.kind, at, length, False, "none", f"{type_.kind} {place}", place)
+
+    def types_of(self, design: Design) -> ByType:
+        """Return what each type of request means to the design, on the plain disk, sector by sector.
+
+        Raises `BoundError` if a table depends on the workload as a whole, or the disk is too long.
+        """
+        if not design.has_disks:
+            raise BoundError(
+                f"{design.name} has no disks, so no workloads; accepted: designs of a block stack"
+            )
+        missing = [kind for kind in self.kinds if kind not in design.kinds]
+        if missing:
+            accepted = ", ".join(kinds_of(design, KINDS))
+            raise BoundError(f"--kinds {missing[0]}: {design.name} has no such request; accepted: {accepted}")
+        scenario = self.scenario(tuple(range(len(self.types))))
+        whole = fit(design.system, bind(scenario, unreduced(scenario, SECTOR), design.vocabulary))
+        for number in range(len(self.types)):
+            one = self.scenario((number,))
+            alone = bind(one, unreduced(one, SECTOR), design.vocabulary)
+            for name, parameter in design.system.parameters.items():
+                of_requests = RequestSort in parameter.indices
+                if not of_requests and alone.tables[name] != whole.tables[name]:
+                    raise BoundError(
+                        f"'{name}' depends on the workload as a whole: no survey of such is possible"
+                    )
+        return ByType(design.system, RequestSort.name, whole)
+
+
+def kinds_of(design: Design, among: Sequence[str]) -> tuple[str, ...]:
+    """Return those of the kinds that the design has."""
+    return tuple(kind for kind in among if kind in design.kinds)
+
+
+def case(design: Design, bound: Bound, workload: Workload) -> Case:
+    """Return the design on the workload."""
+    return Case(design, bound.scenario(workload))

@@ -1,0 +1,309 @@
+"""Runs on the QEMU that is installed: what each stack does, how runs repeat, and what is refused."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cowpath.conformance.qemu import machine as machine_module
+from cowpath.conformance.qemu.bench import Bench, Subject
+from cowpath.conformance.qemu.binaries import Qemu
+from cowpath.conformance.qemu.errors import Broken, Died
+from cowpath.conformance.qemu.faults import CRASHED, examine
+from cowpath.conformance.qemu.fitting import fit
+from cowpath.conformance.qemu.known import ALL, D1, D2, D4
+from cowpath.conformance.qemu.machine import Machine
+from cowpath.conformance.qemu.run import Scheduled
+from cowpath.conformance.qemu.stacks import STACKS, Options, Stack
+from cowpath.conformance.runs.log import Sight
+from cowpath.conformance.scheduler.kernel import Strategy
+from cowpath.conformance.scheduler.schedule import Replay, ReplayError, Schedule
+from cowpath.conformance.strategies.exhaustive import SleepSets
+from cowpath.conformance.strategies.portfolio import Portfolio
+from cowpath.conformance.strategies.simple import RandomWalk, Sequential
+from cowpath.model.designs import DESIGNS
+from cowpath.model.scenarios import Scenario, bundled, find, loads
+
+each_stack = pytest.mark.parametrize("stack", list(STACKS.values()), ids=list(STACKS))
+BLACK, GREY = Scheduled(Sight.BLACK), Scheduled(Sight.GREY)
+
+
+def bench(qemu: Qemu, stack: Stack, how: Scheduled = BLACK, design: str = "", **options: Any) -> Bench:
+    return Bench(qemu, stack, Options(**options), DESIGNS[design or stack.design], how)
+
+
+def subject(on: Bench, scenario: Scenario) -> Subject:
+    made = on.prepare(scenario)
+    assert isinstance(made, Subject), made
+    return made
+
+
+def interleavings(on: Bench, what: Subject, most: int = 400) -> Iterator[str | None]:
+    """Yield the kind of what is wrong, or None, for every interleaving of transfers."""
+    strategy: Strategy = SleepSets()
+    for _ in range(most):
+        run = on.run(what, strategy)
+        if run.failure is None or run.failure.kind != "pruned":
+            fault = examine(what, run)
+            yield None if fault is None else fault.known.letter if fault.known else fault.kind
+        if strategy.exhausted:
+            return
+    pytest.fail("there are too many")
+
+
+@each_stack
+@pytest.mark.parametrize("how", [BLACK, GREY], ids=["black", "grey"])
+def test_every_interleaving_of_the_race_is_explained(qemu: Qemu, stack: Stack, how: Scheduled) -> None:
+    with bench(qemu, stack, how) as on:
+        found = list(interleavings(on, subject(on, find("race"))))
+    assert set(found) == {None}
+    assert 8 <= len(found) <= 30
+
+
+@each_stack
+def test_with_answers_apart_there_are_more_and_sleep_sets_leave_some_out(qemu: Qemu, stack: Stack) -> None:
+    apart, seen = replace(BLACK, apart=True), []
+    with bench(qemu, stack, apart) as on:
+        what = subject(on, find("race"))
+        seen = list(interleavings(on, what))
+    with bench(qemu, stack, replace(GREY, apart=True)) as on:  # every order counts there
+        more = list(interleavings(on, subject(on, find("race"))))
+    assert set(seen) == {None}
+    assert len(seen) < len(more)
+
+
+@each_stack
+def test_a_reader_without_a_snapshot_is_refused(qemu: Qemu, stack: Stack) -> None:
+    with bench(qemu, stack, no_snapshot=True) as on:
+        what = subject(on, find("race"))
+        kinds = set(interleavings(on, what))
+    assert "return of guest-read: guest-read returns nbd-write at , in the model original data" in kinds
+
+
+@pytest.mark.parametrize(
+    ("stack", "design"), [("cbw", "block-copy-5.0"), ("fleecing", "copy-before-write-7.0")]
+)
+def test_another_stack_s_design_does_not_explain_it(qemu: Qemu, stack: str, design: str) -> None:
+    with bench(qemu, STACKS[stack], GREY, design) as on:
+        what, strategy = subject(on, find("race")), Portfolio(1)
+        faults = [examine(what, on.run(what, strategy)) for _ in range(30)]
+    assert any(fault is not None and fault.known is None for fault in faults)
+
+
+@each_stack
+def test_bundled_scenarios_and_stacks(qemu: Qemu, stack: Stack) -> None:
+    """Everything that fits is run, and nothing healthy refused; the rest says why it does not fit."""
+    ran = 0
+    with bench(qemu, stack) as on:
+        for scenario in bundled():
+            made = on.prepare(scenario)
+            if isinstance(made, str):
+                assert made
+                continue
+            strategy = Portfolio(1)
+            for _ in range(4):
+                fault = examine(made, on.run(made, strategy))
+                if fault is not None:  # the two of 7.0 to 9.0, found as faults elsewhere
+                    assert scenario.slug in ("two-readers", "client-discard"), fault
+                    assert stack.name == "cbw"
+                    assert qemu.release < (9, 1)
+            ran += 1
+    assert ran >= 9
+
+
+# -- repeating
+
+
+@each_stack
+def test_a_token_gives_the_same_run_again(qemu: Qemu, stack: Stack) -> None:
+    with bench(qemu, stack, GREY) as on:
+        what, strategy = subject(on, find("unaligned-below")), RandomWalk(3)
+        for _ in range(5):
+            first = on.run(what, strategy)
+            again = on.run(what, Replay(Schedule.parse(str(first.schedule))))
+            assert again.log == first.log
+            assert again.doings == first.doings
+
+
+def test_a_token_of_another_run_is_found_out(qemu: Qemu) -> None:
+    with bench(qemu, STACKS["cbw"]) as on:
+        race, below = subject(on, find("race")), subject(on, find("unaligned-below"))
+        token = str(on.run(race, RandomWalk(1)).schedule)
+        with pytest.raises(ReplayError, match="decision"):
+            on.run(below, Replay(Schedule.parse(token)))
+        assert examine(race, on.run(race, Sequential())) is None  # and the next run is as good as any
+
+
+# -- what grey sight refutes
+
+
+KNOWN = {
+    "D1": ("fleecing", "two-readers", D1),
+    "D2": ("replication", "", D2),
+    "D4": ("replication", "guest-writes-meet", D4),
+}
+WIDE_WRITE = """
+name = "a write over dirty, copied, dirty"
+sectors = "384KiB"
+cluster = "64KiB"
+[secondary]
+request_alignment = "1B"
+[[request]]
+kind = "nbd-write"
+at = ["64KiB", "64KiB"]
+[[request]]
+kind = "nbd-write"
+at = ["0B", "192KiB"]
+"""
+
+
+@pytest.mark.parametrize("letter", list(KNOWN))
+def test_what_the_models_simplify_is_known_by_its_letter(qemu: Qemu, letter: str) -> None:
+    name, slug, known = KNOWN[letter]
+    scenario = find(slug) if slug else loads(WIDE_WRITE, "wide")
+    with bench(qemu, STACKS[name], GREY) as on:
+        what, strategy = subject(on, scenario), RandomWalk(1)
+        faults = [examine(what, on.run(what, strategy)) for _ in range(40)]
+    found = {fault.known for fault in faults if fault is not None}
+    assert known in found
+    assert None not in found
+    with bench(qemu, STACKS[name]) as on:  # a client does not see it
+        what, strategy = subject(on, scenario), RandomWalk(1)
+        assert not any(examine(what, on.run(what, strategy)) for _ in range(40))
+
+
+def test_every_known_simplification_says_what_it_is_and_where() -> None:
+    assert [known.letter for known in ALL] == ["D1", "D2", "D3", "D4", "D5", "S1", "S2", "Z1"]
+    assert all(known.says and known.source for known in ALL)
+
+
+def test_a_wrong_transfer_is_not_taken_for_a_known_simplification(qemu: Qemu) -> None:
+    with bench(qemu, STACKS["cbw"], GREY, no_snapshot=True) as on:
+        what, strategy = subject(on, find("two-readers")), Portfolio(1)
+        faults = [examine(what, on.run(what, strategy)) for _ in range(30)]
+    assert any(fault is not None for fault in faults)
+    assert all(fault.known is None for fault in faults if fault is not None)
+
+
+# -- faults, death, hanging
+
+FAILING = """
+name = "a copy that fails"
+sectors = "128KiB"
+cluster = "64KiB"
+[secondary]
+request_alignment = "1B"
+[[request]]
+kind = "nbd-write"
+at = ["0B", "4KiB"]
+fault = "{fault}"
+[[request]]
+kind = "guest-read"
+at = ["64KiB", "4KiB"]
+[[request]]
+kind = "nbd-write"
+at = ["64KiB", "4KiB"]
+"""
+
+
+@each_stack
+@pytest.mark.parametrize("fault", ["cbw-read", "cbw-write", "data-write"])
+def test_a_transfer_that_fails_fails_its_write_and_nobody_else(qemu: Qemu, stack: Stack, fault: str) -> None:
+    with bench(qemu, stack) as on:
+        what, strategy = subject(on, loads(FAILING.format(fault=fault), "failing")), RandomWalk(1)
+        for _ in range(8):
+            run = on.run(what, strategy)
+            assert examine(what, run) is None
+            assert (run.results["nbd-write 0"], run.results["nbd-write 2"]) == ("EIO", None)
+            assert sum(doing.error != 0 for doing in run.doings) >= 1
+
+
+def test_a_broken_snapshot_is_not_used_again(qemu: Qemu) -> None:
+    breaks = "options.on_cbw_error = 'break-snapshot'\n[secondary]"
+    text = FAILING.format(fault="cbw-write").replace("[secondary]", breaks)
+    with bench(qemu, STACKS["cbw"]) as on:
+        what = subject(on, loads(text, "failing"))
+        strategy = RandomWalk(2)
+        runs = [on.run(what, strategy) for _ in range(8)]
+        assert [examine(what, run) for run in runs] == [None] * 8
+    assert {run.results["nbd-write 0"] for run in runs} == {None}  # the snapshot breaks, not the write
+
+
+def test_a_qemu_that_dies_is_a_crash_with_its_words(qemu: Qemu) -> None:
+    with bench(qemu, STACKS["cbw"]) as on:
+        what = subject(on, find("race"))
+        machine = on.machine(what.options)
+        machine.process._process.kill()
+        with pytest.raises(Died):
+            machine.rest()
+        machine.spent = True
+        assert examine(what, on.run(what, Sequential())) is None  # a new one is made
+    if qemu.release >= (9, 1):
+        return
+    with bench(qemu, STACKS["cbw"]) as on:
+        what = subject(on, find("client-discard"))
+        fault = examine(what, on.run(what, Sequential()))
+        assert fault is not None
+        assert fault.verdict == CRASHED
+        assert "Assertion" in fault.reason
+        assert fault.run.log[-1].kind == "crash"
+
+
+def test_a_machine_leaves_nothing_behind(qemu: Qemu) -> None:
+    machine = Machine(qemu, STACKS["replication"], Options())
+    pid, folder = machine.process._process.pid, machine.folder
+    assert os.path.exists(f"/proc/{pid}")
+    machine.close()
+    assert not os.path.exists(f"/proc/{pid}")
+    assert not folder.exists()
+
+
+def test_what_a_killed_process_has_left_is_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine_module, "_memory", lambda: str(tmp_path))
+    gone = subprocess.Popen(["true"])
+    gone.wait()
+    ours, theirs, others = (tmp_path / f"cowpath-qemu-{n}-x" for n in (os.getpid(), gone.pid, "other"))
+    for folder in (ours, theirs, others):
+        folder.mkdir()
+    machine_module.sweep()
+    assert sorted(tmp_path.iterdir()) == sorted([ours, others])
+
+
+def test_a_stack_that_qemu_does_not_build_says_so_in_qemu_s_words(qemu: Qemu, tmp_path: Path) -> None:
+    with pytest.raises(Broken, match="blockdev-add: "):
+        Machine(qemu, STACKS["cbw"], Options(filters=("raw", "raw"), on_cbw_error="burn"))
+
+
+# -- options
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"target": "qcow2", "cluster": 1 << 17},
+        {"structured": True, "status": True},
+        {"discards": True},
+        {"iothread": True},
+        {"filters": ("throttle", "raw")},
+        {"cbw_timeout": 30},
+    ],
+    ids=str,
+)
+def test_options_are_what_users_have(qemu: Qemu, options: dict[str, Any]) -> None:
+    with bench(qemu, STACKS["cbw"], **options) as on:
+        what = subject(on, find("race"))
+        assert set(interleavings(on, what)) == {None}
+
+
+def test_larger_clusters_make_a_larger_scenario(qemu: Qemu) -> None:
+    small, stack = find("race"), STACKS["cbw"]
+    fitted = fit(small, stack, DESIGNS[stack.design], Options(target="qcow2", cluster=1 << 17))
+    assert not isinstance(fitted, str)
+    assert fitted.scenario.cluster == 1 << 17
+    assert [r.length for r in fitted.scenario.requests] == [8192, 1024]
