@@ -13,6 +13,8 @@ from subprocess import PIPE
 
 import pytest
 
+from tests.in_process import Command
+
 COWPATH = Path(sys.executable).with_name("cowpath")
 CODE = """
 import threading
@@ -56,7 +58,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return made
 
 
-def cowpath(folder: Path, *arguments: str) -> tuple[int, str, str]:
+def run_cowpath(folder: Path, *arguments: str) -> tuple[int, str, str]:
     done = subprocess.run(
         [COWPATH, *arguments], cwd=folder, capture_output=True, text=True, timeout=120, check=False
     )
@@ -64,11 +66,11 @@ def cowpath(folder: Path, *arguments: str) -> tuple[int, str, str]:
 
 
 def test_a_file_of_tests_conforms_or_not(folder: Path) -> None:
-    status, out, err = cowpath(folder, "conform", "test_it.py")
+    status, out, err = run_cowpath(folder, "conform", "test_it.py")
     assert (status, err) == (1, "")
     assert "test_race: fails" in out
     assert "test_fine:\n  no failure in 100 schedules of portfolio" in out
-    status, out, _ = cowpath(
+    status, out, _ = run_cowpath(
         folder, "conform", "test_it.py::test_fine", "--schedules", "7", "--strategy", "random"
     )
     assert status == 0
@@ -76,16 +78,16 @@ def test_a_file_of_tests_conforms_or_not(folder: Path) -> None:
 
 
 def test_a_token_replays(folder: Path) -> None:
-    _, out, _ = cowpath(folder, "conform", "test_it.py::test_race")
+    _, out, _ = run_cowpath(folder, "conform", "test_it.py::test_race")
     token = re.search(r"token (\S+)", out)
     assert token
-    status, again, _ = cowpath(folder, "conform", "test_it.py::test_race", "--token", token[1])
+    status, again, _ = run_cowpath(folder, "conform", "test_it.py::test_race", "--token", token[1])
     assert status == 1
     assert "replayed, 1 deviation" in again
 
 
 def test_the_outcomes_are_data(folder: Path) -> None:
-    status, out, _ = cowpath(folder, "conform", "test_it.py", "--json", "-")
+    status, out, _ = run_cowpath(folder, "conform", "test_it.py", "--json", "-")
     first, second = json.loads(out)
     assert status == 1
     assert (first["test"], first["verdict"]) == ("test_race", "violated")
@@ -121,23 +123,28 @@ REFUSED = [
 @pytest.mark.parametrize(
     ("arguments", "error"), REFUSED, ids=lambda each: " ".join(each) if isinstance(each, list) else ""
 )
-def test_bad_input_is_one_line(folder: Path, arguments: list[str], error: str) -> None:
+def test_bad_input_is_one_line(
+    cowpath: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], error: str
+) -> None:
+    monkeypatch.setattr(sys, "path", [*sys.path])  # the file's folder is put there, as Python does it
+    folder = tmp_path
+    (folder / "test_it.py").write_text(CODE)
     (folder / "broken.py").write_text("x = 1\n\nx / 0\n")
     (folder / "wrong.py").write_text("def f(:\n")
     (folder / "empty.py").write_text("x = 1\n")
     fixture = "from cowpath.conformance import schedules\n@schedules(1)\ndef test_it(tmp_path):\n    pass\n"
     (folder / "fixture.py").write_text(fixture)
-    status, out, err = cowpath(folder, *arguments)
-    assert (status, out, err.count("\n")) == (2, "", 1)
-    assert error in err
+    done = cowpath(*arguments)
+    assert (done.status, done.out, done.err.count("\n")) == (2, "", 1)
+    assert error in done.err
 
 
 def test_mutants_of_ones_own_code(folder: Path) -> None:
-    status, out, err = cowpath(folder, "mutants", "test_it.py::test_fine", "--budget", "50")
+    status, out, err = run_cowpath(folder, "mutants", "test_it.py::test_fine", "--budget", "50")
     assert (status, err) == (0, "")
     assert "lock removed: with self.lock:" in out
     assert re.search(r"(\d+) of \1 mutants are seen", out)
-    status, out, _ = cowpath(
+    status, out, _ = run_cowpath(
         folder, "mutants", "test_it.py::test_fine", "--budget", "2", "--function", "add_locked", "--json", "-"
     )
     outcomes = json.loads(out)
