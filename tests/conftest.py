@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from io import StringIO
 from pathlib import Path
@@ -10,6 +11,10 @@ import pytest
 
 from cowpath.command_line import run
 from tests.in_process import Command, Ran
+
+# A shell starts what it runs in the background with interrupts ignored, and a process hands that on to
+# those it starts: then no test of Ctrl-C could end. A handler is not handed on: they start with the default.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

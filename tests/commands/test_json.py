@@ -46,7 +46,7 @@ def test_json_is_an_object_for_each_design_and_scenario(two_by_two: list[dict[st
     assert [result["verdict"] for result in two_by_two] == ["violated", "violated", "holds", "holds"]
     for result in two_by_two:
         assert result.keys() == RESULT
-        assert result["engine"] == "numpy"
+        assert result["engine"] == "python"  # of so few states
         assert result["stopped"] is None
         assert result["transitions"] >= result["states"] - 1 > 0
         assert 0 < result["depth"] < result["states"]
@@ -94,10 +94,10 @@ def test_the_cycle_of_a_deadlock_in_json_closes(two_by_two: list[dict[str, Any]]
 def test_json_of_both_engines_is_the_same(
     cowpath: Callable[..., Ran], two_by_two: list[dict[str, Any]]
 ) -> None:
-    results = json.loads(cowpath("check", *ON_TWO, "--engine", "python", "--json", "-").out)
-    assert {result["engine"] for result in results} == {"python"}
+    results = json.loads(cowpath("check", *ON_TWO, "--engine", "numpy", "--json", "-").out)
+    assert {result["engine"] for result in results} == {"numpy"}
     for result in results:
-        result["engine"] = "numpy"
+        result["engine"] = "python"
     assert without_seconds(results) == without_seconds(two_by_two)
 
 

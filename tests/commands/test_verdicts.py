@@ -53,7 +53,7 @@ def test_limits_that_are_not_hit_change_nothing(cowpath: Callable[..., Ran]) -> 
 def test_a_terminal_shows_progress_and_colours(tmp_path: Path) -> None:
     watched = on_terminal(tmp_path, "check", "rfc-2016", "rfc-repaired", "--scenario", "unaligned-write")
     assert watched.status == 1
-    assert re.search(r"rfc-\w+ on 'unaligned write' \([12] of 2\)", watched.shown)
+    assert re.search(r"rfc-\w+ on 'unaligned write' \([01] of 2 done\)", watched.shown)
     assert "\x1b[1;31mdeadlock 8" in watched.shown
     assert "\x1b[32mholds" in watched.shown
 
@@ -63,7 +63,7 @@ def test_progress_tells_states_rate_frontier_and_depth(tmp_path: Path) -> None:
     watched = on_terminal(tmp_path, "check", "rfc-repaired", "--scenario", "long.toml", "--max-seconds", "1")
     assert watched.status == 3
     assert re.search(
-        r"rfc-repaired on 'long' \(1 of 1\): [\d,]+ states, [\d,]+ transitions, [\d,]+ states/s, "
+        r"rfc-repaired on 'long' \(0 of 1 done\): [\d,]+ states, [\d,]+ transitions, [\d,]+ states/s, "
         r"frontier [\d,]+, depth \d+, [\d,]+ MB",
         watched.shown,
     )
