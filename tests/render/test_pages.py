@@ -108,7 +108,9 @@ def test_the_cycle_is_drawn_with_what_each_holds(soup: BeautifulSoup) -> None:
 def test_every_state_has_its_panel_with_disks_rule_and_difference(soup: BeautifulSoup) -> None:
     panels = soup.select(".panel")
     assert len(panels) == len(DEADLOCK.steps) + 1
-    assert [panel.has_attr("hidden") for panel in panels] == [True] * len(DEADLOCK.steps) + [False]
+    assert [panel.has_attr("hidden") for panel in panels] == [True, False] + [True] * (
+        len(DEADLOCK.steps) - 1
+    )
     for panel, step in zip(panels[1:], DEADLOCK.steps, strict=True):
         assert step.source in text(panel.select_one(".rule"))
         differences = [text(each) for each in panel.select(".diff div")]

@@ -5,7 +5,9 @@
     return { panels, cards: [...side.querySelectorAll(".card")], last: panels.length - 1 };
   });
   const last = Math.max(...sides.map((side) => side.last));
-  let now = last;
+  const veil = document.querySelector("[data-veil]");
+  const asked = () => /^#step=(\d+)$/.exec(location.hash)?.[1];
+  let now = 0;
 
   function select(number, focus) {
     now = Math.max(0, Math.min(last, number));
@@ -15,8 +17,14 @@
       cards.forEach((card, at) => {
         if (at + 1 === here) card.setAttribute("aria-current", "step");
         else card.removeAttribute("aria-current");
+        card.closest(".row").classList.toggle("later", at + 1 > now);
       });
     }
+    for (const note of document.querySelectorAll(".note")) {
+      note.classList.toggle("later", note.nextElementSibling.classList.contains("later"));
+    }
+    document.body.classList.toggle("veiled", veil.checked);
+    for (const ask of document.querySelectorAll(".ask")) ask.hidden = !veil.checked || now === last;
     const chosen = document.querySelector(".card[aria-current]");
     if (focus && chosen) {
       chosen.focus({ preventScroll: true });
@@ -26,6 +34,12 @@
     for (const button of document.querySelectorAll("[data-go]")) {
       button.disabled = now === (["first", "back"].includes(button.dataset.go) ? 0 : last);
     }
+  }
+
+  function go(number, focus) {
+    select(number, focus);
+    history.replaceState(null, "", `#step=${now}`);
+    say();
   }
 
   function say() {
@@ -42,15 +56,15 @@
     const button = event.target.closest("[data-go]");
     if (!card && !button) return;
     const { cards } = (card && sides.find((side) => side.cards.includes(card))) || {};
-    select(card ? cards.indexOf(card) + 1 : moves[button.dataset.go](), false);
-    say();
+    go(card ? cards.indexOf(card) + 1 : moves[button.dataset.go](), button?.matches(".ask"));
   });
   document.addEventListener("keydown", (event) => {
     if (!(event.key in keys) || event.ctrlKey || event.altKey || event.metaKey) return;
     if (event.target.matches(".scroll")) return; // there the keys scroll
     event.preventDefault();
-    select(moves[keys[event.key]](), true);
-    say();
+    go(moves[keys[event.key]](), true);
   });
-  select(last, false);
+  veil.addEventListener("change", () => select(now, false));
+  addEventListener("hashchange", () => { if (asked()) select(Number(asked()), true); });
+  select(Number(asked() ?? 1), false);
 }
