@@ -11,7 +11,5 @@ html_theme = "furo"
 html_title = f"cowpath {version}"
 autodoc_typehints = "description"
 autodoc_member_order = "bysource"
-suppress_warnings = [
-    "misc.highlighting_failure",  # Promela, TLA+ and Mermaid are shown as they are
-    "toc.empty_glob",  # pages of parts that are not there yet
-]
+default_role = "code"  # what docstrings mean by `name`
+suppress_warnings = ["misc.highlighting_failure"]  # Promela, TLA+ and Mermaid are shown as they are

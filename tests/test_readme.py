@@ -6,7 +6,8 @@
     <!-- output of: COMMAND -->       all that it prints
     <!-- part of: COMMAND -->         lines that it prints, one after the other
     <!-- text of: PATH -->            a file of this repository
-Blocks of `sh` and `text` are not looked at: what installs something, needs other programs, or is no code.
+    ```sh                             cowpath's own commands, one a line, are run: those that write files
+What else is in `sh`, and `text`, is not looked at: it needs other programs, or is no code.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ BLOCK = re.compile(
     r"```(?P<kind>[\w{}-]+)\n(?P<body>.*?)```\n",
     re.DOTALL,
 )
-UNCHECKED = ("sh", "text", "{eval-rst}", "{toctree}")
+UNCHECKED = ("text", "{eval-rst}", "{toctree}")
 LINK = re.compile(r"\]\((?!https?:)(?P<file>[^)#]*)(?:#(?P<anchor>[^)]+))?\)")
 
 
@@ -71,6 +72,9 @@ class Block:
             return output(self.of, folder)
         elif self.what == "part of":
             return self.body if self.body in output(self.of, folder) else f"(no part of: {self.of})\n"
+        elif self.kind == "sh":
+            for line in re.findall(r"^(cowpath (?!serve).*?)(?: +#.*)?$", self.body, re.MULTILINE):
+                output(line, folder)
         elif self.kind == "console":
             command = self.body.splitlines()[0]
             return f"{command}\n{output(command.removeprefix('$ '), folder)}"
@@ -118,7 +122,7 @@ def test_the_page_shows_what_happens(page: str, tmp_path: Path) -> None:
 def test_every_block_is_checked_or_is_of_a_kind_that_cannot_be(page: str) -> None:
     text = (ROOT / page).read_text()
     assert text.count("```") == 2 * len(blocks(page)), "a block that is not read"
-    assert [b.body for b in blocks(page) if not b.what and b.kind not in ("console", *UNCHECKED)] == []
+    assert [b.body for b in blocks(page) if not b.what and b.kind not in ("console", "sh", *UNCHECKED)] == []
 
 
 @pytest.mark.parametrize("page", [*PAGES, "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md"])
@@ -127,6 +131,12 @@ def test_every_link_leads_somewhere(page: str) -> None:
         target = (ROOT / page).parent / link["file"] if link["file"] else ROOT / page
         assert target.exists(), link[0]
         assert not link["anchor"] or link["anchor"] in anchors(target), link[0]
+
+
+def test_every_page_is_in_the_table_of_contents() -> None:
+    named = re.findall(r"^([\w-]+)$", (ROOT / "docs/index.md").read_text(), re.MULTILINE)
+    assert {f"docs/{name}.md" for name in (*named, "index")} == {*PAGES} - {"README.md"}
+    assert len(named) == len({*named})
 
 
 def test_the_first_page_is_short() -> None:

@@ -34,7 +34,10 @@ def test_engines_agree_and_it_is_expected(name: str, scenario: Scenario) -> None
     expected = expectations.expected(name).get(scenario.slug)
     assert expectations.outcome(reference) == expected, expectations.RENEW
     # What a bundled file does not list is expected to hold.
-    assert dict.fromkeys(expected["violated"], "violated") == scenario.expect.get(name, {})
+    documented = scenario.expect.get(name, {})
+    assert dict.fromkeys(expected["violated"], "violated") == documented, (
+        "[expect]: what is violated, no more"
+    )
     # Vacuity: the run in which everybody finishes is among those explored.
     assert reference.properties["finished"].verdict is Verdict.HOLDS
 
