@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import itertools
 import re
 import subprocess
 import sys
@@ -38,12 +37,13 @@ def table(called: str) -> Iterator[tuple[tuple[str, ...], str]]:
 def may_import(called: str) -> dict[str, set[str]]:
     """Return for each room of a table which others it may import."""
     rooms = {name: set(re.findall(r"`(\w+)`", last)) for names, last in table(called) for name in names}
+    order = list(rooms)
     for names, last in table(called):
         for name in names:
             if last == "all":
                 rooms[name] = {*rooms}
             elif last == "all before":
-                rooms[name] = {*itertools.takewhile(lambda other, name=name: other != name, rooms)}
+                rooms[name] = {*order[: order.index(name)]}
     return rooms
 
 
