@@ -45,7 +45,7 @@ def output(command: str, folder: Path) -> str:
     typed = (folder / source).read_text() if source else ""
     done = subprocess.run(
         [*PROGRAMS[program], *arguments],
-        cwd=folder, input=typed, capture_output=True, text=True, timeout=300, check=False,
+        cwd=folder, input=typed, capture_output=True, text=True, timeout=900, check=False,
         env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
     )  # fmt: skip
     assert done.returncode in (0, 1), done.stderr
