@@ -1,27 +1,41 @@
-"""All that the pages show is run, in order, in an empty folder. Run this file to bring them up to date."""
+"""All that the README and the pages of docs/ show is run, page by page, in order, in a folder of its own.
+
+`python -m tests.test_readme [PAGE...]` brings them up to date. A block is checked by what stands before it:
+    ```console                        "$ COMMAND", and all that it prints
+    <!-- file: NAME -->               what is written to that file, for the commands after it
+    <!-- output of: COMMAND -->       all that it prints
+    <!-- part of: COMMAND -->         lines that it prints, one after the other
+    <!-- text of: PATH -->            a file of this repository
+    ```sh                             cowpath's own commands, one a line, are run: those that write files
+What else is in `sh`, and `text`, is not looked at: it needs other programs, or is no code.
+"""
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parents[1]
-PAGES = ("README.md", "docs/own-code.md")
+PAGES = ("README.md", *sorted(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md")))
 PROGRAMS = {
     "cowpath": [str(Path(sys.executable).with_name("cowpath"))],
     "python": [sys.executable],
     "pytest": [sys.executable, "-m", "pytest", "-p", "no:cacheprovider"],
 }
 BLOCK = re.compile(
-    r"(?:<!-- (?:file: (?P<file>\S+)|output of: (?P<command>[^\n]+)) -->\n)?"
-    r"```(?P<kind>\w+)\n(?P<body>.*?)```\n",
+    r"(?:<!-- (?P<what>file|output of|part of|text of): (?P<of>[^\n]+) -->\n)?"
+    r"```(?P<kind>[\w{}-]+)\n(?P<body>.*?)```\n",
     re.DOTALL,
 )
+UNCHECKED = ("text", "{eval-rst}", "{toctree}")
+LINK = re.compile(r"\]\((?!https?:)(?P<file>[^)#]*)(?:#(?P<anchor>[^)]+))?\)")
 
 
 def output(command: str, folder: Path) -> str:
@@ -31,21 +45,54 @@ def output(command: str, folder: Path) -> str:
     typed = (folder / source).read_text() if source else ""
     done = subprocess.run(
         [*PROGRAMS[program], *arguments],
-        cwd=folder, input=typed, capture_output=True, text=True, timeout=300, check=False,
+        cwd=folder, input=typed, capture_output=True, text=True, timeout=900, check=False,
+        env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
     )  # fmt: skip
     assert done.returncode in (0, 1), done.stderr
     assert not done.stderr
     return "\n".join(line.rstrip() for line in done.stdout.splitlines()).strip("\n") + "\n"
 
 
-def shown(block: re.Match[str], folder: Path) -> str | None:
-    """Return the block's text as it should read; None if it is no command's output."""
-    if block["command"]:
-        return output(block["command"], folder)
-    if block["kind"] == "console" and not block["file"]:
-        command = block["body"].splitlines()[0]
-        return f"{command}\n{output(command.removeprefix('$ '), folder)}"
-    return None
+@dataclass(frozen=True)
+class Block:
+    """A block of a page, in the folder where the page's commands run."""
+
+    what: str
+    of: str
+    kind: str
+    body: str
+
+    def should_be(self, folder: Path) -> str | None:
+        """Return the text as it should read; None if nobody knows. Writes the file, if it is one."""
+        if self.what == "file":
+            (folder / self.of).write_text(self.body)
+        elif self.what == "text of":
+            return (ROOT / self.of).read_text()
+        elif self.what == "output of":
+            return output(self.of, folder)
+        elif self.what == "part of":
+            return self.body if self.body in output(self.of, folder) else f"(no part of: {self.of})\n"
+        elif self.kind == "sh":
+            for line in re.findall(r"^(cowpath (?!serve).*?)(?: +#.*)?$", self.body, re.MULTILINE):
+                output(line, folder)
+        elif self.kind == "console":
+            command = self.body.splitlines()[0]
+            return f"{command}\n{output(command.removeprefix('$ '), folder)}"
+        return None
+
+
+def read(found: re.Match[str]) -> Block:
+    return Block(found["what"] or "", found["of"] or "", found["kind"], found["body"])
+
+
+def blocks(page: str) -> list[Block]:
+    return [read(found) for found in BLOCK.finditer((ROOT / page).read_text())]
+
+
+def with_examples(folder: Path) -> Path:
+    """Return the folder, in which the examples can be had as in a checkout."""
+    (folder / "examples").symlink_to(ROOT / "examples")
+    return folder
 
 
 def without_times(text: str) -> str:
@@ -53,31 +100,75 @@ def without_times(text: str) -> str:
     return re.sub(r"0x[0-9a-f]+", "0x#", re.sub(r"\d+\.\d+( ?)s", r"#\1s", text))
 
 
-@pytest.mark.parametrize("page", PAGES)
+def anchors(page: Path) -> set[str]:
+    """Return the anchors of a page's headings, as GitHub and the generator make them."""
+    text = BLOCK.sub("", page.read_text())
+    heads = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", head.lower()).replace(" ", "-") for head in heads}
+
+
+@pytest.mark.parametrize(
+    "page", [page for page in PAGES if any(b.kind not in UNCHECKED for b in blocks(page))]
+)
 def test_the_page_shows_what_happens(page: str, tmp_path: Path) -> None:
-    compared = 0
-    for block in BLOCK.finditer((ROOT / page).read_text()):
-        if block["file"]:
-            (tmp_path / block["file"]).write_text(block["body"])
-        elif (text := shown(block, tmp_path)) is not None:
-            assert without_times(text) == without_times(block["body"])
-            compared += 1
-    assert compared >= 5
+    folder = with_examples(tmp_path)
+    for block in blocks(page):
+        if (text := block.should_be(folder)) is not None:
+            renew = f"if that is meant: python -m tests.test_readme {page}"
+            assert without_times(text) == without_times(block.body), renew
 
 
-def update(page: Path) -> None:
-    """Replace what the page shows by what happens."""
+@pytest.mark.parametrize("page", PAGES)
+def test_every_block_is_checked_or_is_of_a_kind_that_cannot_be(page: str) -> None:
+    text = (ROOT / page).read_text()
+    assert text.count("```") == 2 * len(blocks(page)), "a block that is not read"
+    assert [b.body for b in blocks(page) if not b.what and b.kind not in ("console", "sh", *UNCHECKED)] == []
+
+
+@pytest.mark.parametrize("page", [*PAGES, "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md"])
+def test_every_link_leads_somewhere(page: str) -> None:
+    for link in LINK.finditer(BLOCK.sub("", (ROOT / page).read_text())):
+        target = (ROOT / page).parent / link["file"] if link["file"] else ROOT / page
+        assert target.exists(), link[0]
+        assert not link["anchor"] or link["anchor"] in anchors(target), link[0]
+
+
+def test_every_page_is_in_the_table_of_contents() -> None:
+    named = re.findall(r"^([\w-]+)$", (ROOT / "docs/index.md").read_text(), re.MULTILINE)
+    assert {f"docs/{name}.md" for name in (*named, "index")} == {*PAGES} - {"README.md"}
+    assert len(named) == len({*named})
+
+
+def test_the_first_page_is_short() -> None:
+    assert len((ROOT / "README.md").read_text().splitlines()) <= 300
+
+
+def test_what_is_shown_wrongly_is_noticed(tmp_path: Path) -> None:
+    folder = with_examples(tmp_path)
+    assert Block("part of", "cowpath --version", "text", "cowpath, 17\n").should_be(folder) != "cowpath, 17\n"
+    assert (
+        Block("", "", "console", "$ cowpath --version\nno\n").should_be(folder) != "$ cowpath --version\nno\n"
+    )
+    assert Block("file", "x.py", "python", "print(1)\n").should_be(folder) is None
+    assert Block("output of", "python x.py", "text", "2\n").should_be(folder) == "1\n"
+
+
+def update(page: str) -> None:
+    """Replace what the page shows by what happens, where that differs by more than times."""
     with tempfile.TemporaryDirectory() as name:
+        folder = with_examples(Path(name))
 
-        def replaced(block: re.Match[str]) -> str:
-            if block["file"]:
-                (Path(name) / block["file"]).write_text(block["body"])
-            text = shown(block, Path(name))
-            return block[0] if text is None else block[0].replace(block["body"], text)
+        def replaced(found: re.Match[str]) -> str:
+            text = read(found).should_be(folder)
+            if text is None or without_times(text) == without_times(found["body"]):
+                return found[0]
+            before, after = found.start("body") - found.start(), found.end("body") - found.start()
+            return found[0][:before] + text + found[0][after:]
 
-        page.write_text(BLOCK.sub(replaced, page.read_text()))
+        path = ROOT / page
+        path.write_text(BLOCK.sub(replaced, path.read_text()))
 
 
 if __name__ == "__main__":
     for wanted in sys.argv[1:] or PAGES:
-        update(ROOT / wanted)
+        update(wanted)

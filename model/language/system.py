@@ -86,7 +86,7 @@ class System(Declarations):
         internal: bool = False,
         called: str = "",
     ) -> None:
-        """Declare a variable; `initial` is a value or a function of (state, *indices).
+        """Declare a variable; `initial` is a value, or a function of the state and the indices.
 
         The default initial value is false, or nobody. `called`: what pages call it, if not by its name.
         """

@@ -21,6 +21,7 @@ from cowpath.conformance.scheduler.kernel import Kernel
 from cowpath.conformance.scheduler.substrate import Greenlets, PooledThreads
 from cowpath.model.designs import DESIGNS
 from cowpath.model.scenarios import Scenario, bundled, find
+from tests.expectations import expected
 
 COWPATH = Path(sys.executable).with_name("cowpath")
 
@@ -36,8 +37,8 @@ def covered(design: str, slug: str, kernel: Kernel) -> Coverage:
 def small(design: str, most: int) -> Iterator[Scenario]:
     """Yield the bundled scenarios that threads run of which the design has at most so many states."""
     for scenario in bundled():
-        states = scenario.expect.get(design, {}).get("states")
-        if runs(scenario) and isinstance(states, int) and states <= most:
+        pinned = expected(design).get(scenario.slug)
+        if runs(scenario) and pinned is not None and pinned["states"] <= most:
             yield scenario
 
 

@@ -8,6 +8,7 @@ from cowpath.model.explore.engines import ENGINES
 from cowpath.model.language.verdict import Verdict
 from cowpath.model.scenarios import Scenario, bundled
 from cowpath.model.stack.properties import STANDARD
+from tests import expectations
 
 RUNS = [
     (n, scenario) for scenario in bundled() for n, d in DESIGNS.items() if d.unsupported(scenario) is None
@@ -20,7 +21,7 @@ def outcome(result: Result) -> tuple[object, ...]:
 
 
 @pytest.mark.parametrize(("name", "scenario"), RUNS, ids=[f"{s.slug}-{d}" for d, s in RUNS])
-def test_engines_agree_and_the_file_expects_it(name: str, scenario: Scenario) -> None:
+def test_engines_agree_and_it_is_expected(name: str, scenario: Scenario) -> None:
     safety = tuple(p for p in STANDARD if p != "progress")  # which is searched alike whatever the engine
     engines = [engine for engine in ENGINES if engine != "auto"]
     asked = dict.fromkeys(engines, (*safety, "concurrency", "concurrency-done", "finished"))
@@ -30,11 +31,13 @@ def test_engines_agree_and_the_file_expects_it(name: str, scenario: Scenario) ->
     assert reference.exploration.complete
     for result in results.values():
         assert outcome(result) == outcome(reference)
-    # What a bundled file does not list is expected to hold; the number of states is always given.
-    expected = dict(scenario.expect[name])
-    assert reference.exploration.states == expected.pop("states")
-    verdicts = {p: reference.properties[p].verdict.value for p in STANDARD}
-    assert {p: v for p, v in verdicts.items() if v != "holds"} == expected
+    expected = expectations.expected(name).get(scenario.slug)
+    assert expectations.outcome(reference) == expected, expectations.RENEW
+    # What a bundled file does not list is expected to hold.
+    documented = scenario.expect.get(name, {})
+    assert dict.fromkeys(expected["violated"], "violated") == documented, (
+        "[expect]: what is violated, no more"
+    )
     # Vacuity: the run in which everybody finishes is among those explored.
     assert reference.properties["finished"].verdict is Verdict.HOLDS
 
@@ -42,9 +45,13 @@ def test_engines_agree_and_the_file_expects_it(name: str, scenario: Scenario) ->
 def test_there_are_enough_scenarios_and_each_says_what_it_shows() -> None:
     assert len(bundled()) >= 12
     assert all(len(scenario.shows) > 40 for scenario in bundled())
-    for scenario in bundled():
-        fitting = {name for name, design in DESIGNS.items() if design.unsupported(scenario) is None}
-        assert set(scenario.expect) == fitting
+
+
+@pytest.mark.parametrize("name", list(DESIGNS))
+def test_what_is_expected_is_of_the_scenarios_that_there_are(name: str) -> None:
+    fitting = [s.slug for s in bundled() if DESIGNS[name].unsupported(s) is None]
+    assert list(expectations.expected(name)) == fitting, expectations.RENEW
+    assert {path.stem for path in expectations.FOLDER.glob("*.json")} == {*DESIGNS}, expectations.RENEW
 
 
 def test_every_property_falls_somewhere() -> None:

@@ -18,7 +18,6 @@ from cowpath.model.finite.ground import ground
 from tests.benchmarks.cow_request import TABLE, build, instance
 from tests.toys import Toy, awkward, dining, leak, mutex, overflow
 
-README = Path(__file__).parents[2] / "README.md"
 ROW = next(row for row in TABLE if row.states == 788)
 
 
@@ -131,10 +130,3 @@ def test_the_disk_may_be_exported_whole(tmp_path: Path, capsys: pytest.CaptureFi
     assert "reduced to" not in whole
     declared = [re.findall(r"^unsigned secondary_(\w+) :", text, re.MULTILINE) for text in (reduced, whole)]
     assert declared == [["0_3"], ["0_1", "1_2", "2_3"]]
-
-
-def test_the_readme_shows_what_is_exported(capsys: pytest.CaptureFixture[str]) -> None:
-    told = README.read_text()
-    for language in ("promela", "tla"):
-        (excerpt,) = re.findall(rf"```{language}\n(.*?)```", told, re.DOTALL)
-        assert excerpt in exported(capsys, "rfc-2016", "--scenario", "unaligned-write", "--to", language)
