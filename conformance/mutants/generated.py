@@ -2,7 +2,8 @@
 
 A mutant is killed if a campaign of `conform` refuses a run of it: the same cases (a design on a scenario,
 bundled or drawn), the same schedules, the design's own model as the judge. Only the order is another one, a
-few schedules of every case first, and cases whose runs do not come to the changed line are left out.
+few schedules of every case first, and cases whose runs do not come to the changed line are left out. What is
+listed as equivalent has those few only, to see that it is no other.
 """
 
 from __future__ import annotations
@@ -10,26 +11,31 @@ from __future__ import annotations
 import ast
 import importlib
 import pkgutil
+import re
 import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FunctionType, ModuleType
 
 from cowpath import impl
-from cowpath.conformance.campaign.alarm import examine
+from cowpath.conformance.campaign.alarm import Finding, examine
 from cowpath.conformance.campaign.conform import Plan, share
 from cowpath.conformance.monitor.explain import reason
 from cowpath.conformance.monitor.oracle import Oracle
 from cowpath.conformance.own.exchange import Exchange, functions
 from cowpath.conformance.own.mutate import Mutant, mutants
-from cowpath.conformance.own.points import Wanted
+from cowpath.conformance.own.points import Wanted, meant
 from cowpath.conformance.runs.workload import Run, Workload
 from cowpath.conformance.scheduler.kernel import Kernel, Strategy
 from cowpath.conformance.scheduler.substrate import Greenlets
 from cowpath.conformance.strategies.portfolio import STRATEGIES
+from cowpath.model.language.errors import InputError
 from cowpath.model.scenarios import Scenario
 
+NEVER_RUN = "never run"
+"""What is said of a mutant whose line no run comes to."""
 _REACHED = "__cowpath_reached__"
 _NO_POINTS = Wanted(statements=False)
 _LOOKED = 8  # schedules of every case, to see which lines its runs come to
@@ -67,6 +73,10 @@ class Outcome:
         return "killed" if self.killed else "equivalent" if self.why else "survives"
 
 
+class BaselineError(InputError):
+    """A run is refused without any mutation; the message says how."""
+
+
 @dataclass(eq=False)
 class _Case:
     design: str
@@ -80,22 +90,30 @@ class _Case:
 class Hunt:
     """The mutants of the modules' functions, and the cases of a plan that are to see them.
 
-    `one_of`: of so many mutants take one, evenly; `idle` has the functions that no run comes to, whose
-    mutants are left out. Close it when it is over.
+    `wanted`: the functions to be mutated, of whose names the beginning may be left out; without any, all that
+    some run comes to, and `idle` has the others. `one_of`: of so many mutants take one, evenly; `all` has
+    them all. Close it when it is over.
     """
 
-    def __init__(self, plan: Plan, modules: Sequence[ModuleType], one_of: int = 1) -> None:
-        self.plan, self.modules, self.one_of = plan, modules, one_of
+    def __init__(
+        self, plan: Plan, modules: Sequence[ModuleType], wanted: Sequence[str] = (), one_of: int = 1
+    ) -> None:
+        self.plan, self.modules, self.wanted, self.one_of = plan, modules, wanted, one_of
         self.kernel = Kernel(Greenlets(), limit=_STEPS)
         self.cases: list[_Case] = []
+        self.all: list[Mutant] = []
         self.mutants: list[Mutant] = []
         self.idle: list[str] = []
         self.functions: dict[str, list[FunctionType]] = {}
 
     def prepare(self, watch: Callable[[str], None] = lambda where: None) -> None:
-        """Run every case as it is, to see what it comes to, and make the mutants."""
+        """Run every case as it is, to see what it comes to, and make the mutants.
+
+        Raises BaselineError if a run is refused.
+        """
         for module in self.modules:
-            self.functions[str(module.__file__)] = functions({str(module.__file__): module})
+            file = str(module.__file__)
+            self.functions[file] = functions({file: module})
         looking = [self._exchange(module, _mark) for module in self.modules]
         for pair in self.plan.pairs:
             fitting = self.plan.fitting(pair)
@@ -105,50 +123,53 @@ class Hunt:
                 part = share(self.plan.schedules, len(fitting), number)
                 case = _Case(pair.name, workload.scenario, workload, oracle, part)
                 self.cases.append(case)
-                run = self._running(case, looking, {_REACHED: lambda *where, to=case.lines: to.add(where)})
-                strategy = self._strategy()
+                self._tell(case.lines)
+                run, strategy = self._running(case, looking), self._strategy()
                 for _ in range(min(part, _LOOKED)):
-                    run(strategy)
+                    if (finding := examine(oracle, run(strategy))) is not None:
+                        says = _why(case, finding)
+                        raise BaselineError(f"{pair.name} is refused as it is, on '{scenario.name}': {says}")
         reached = {where for case in self.cases for where in case.lines}
-        made = [mutant for module in self.modules for mutant in mutants(module, lambda name: True)]
-        run_at_all = {(m.module, m.function) for m in made if _where(m) in reached}
-        self.idle = sorted({m.function for m in made if (m.module, m.function) not in run_at_all})
-        self.all = [m for m in made if (m.module, m.function) in run_at_all]
-        self.mutants = self.all[:: self.one_of]
+        self.all = [mutant for module in self.modules for mutant in mutants(module, lambda name: True)]
+        run_at_all = {(m.module, m.function) for m in self.all if _where(m) in reached}
+        self.idle = sorted({m.function for m in self.all if (m.module, m.function) not in run_at_all})
+        chosen = [m for m in self.all if (m.module, m.function) in run_at_all]
+        if self.wanted:
+            chosen = [m for m in chosen if meant(m.function, self.wanted)]
+        self.mutants = chosen[:: self.one_of]
+
+    def _tell(self, lines: set[tuple[str, int]]) -> None:
+        """Have the lines that the marked code comes to told there."""
+        for known in self.functions.values():
+            for function in known:
+                function.__globals__[_REACHED] = lambda *where: lines.add(where)
 
     def close(self) -> None:
         """Give the cases' files back."""
         for case in self.cases:
             case.workload.close()
 
-    def run(self) -> Iterator[Outcome]:
-        """Yield what becomes of each mutant."""
-        known = equivalents(self.all)
+    def run(self, why: Mapping[Key, str]) -> Iterator[Outcome]:
+        """Yield what becomes of each mutant; `why` some are known to be equivalent."""
         for mutant in self.mutants:
-            yield self._hunt(mutant, known.get(_key(mutant), ""))
+            yield self._hunt(mutant, why.get(key(mutant), ""))
 
     def _hunt(self, mutant: Mutant, why: str) -> Outcome:
         exchange = [self._exchange(mutant.module, mutant.apply)]
         cases = [case for case in self.cases if _where(mutant) in case.lines]
-        hunts = [(case, self._running(case, exchange, {}), self._strategy()) for case in cases]
+        hunts = [(case, self._running(case, exchange), self._strategy()) for case in cases]
         count = 0
-        for first in (True, False):
+        for first in (True,) if why else (True, False):
             for case, run, strategy in hunts:
                 head = min(case.share, _FIRST)
                 for _ in range(head if first else case.share - head):
                     count += 1
-                    made = run(strategy)
-                    if (finding := examine(case.oracle, made)) is not None:
-                        says = (
-                            reason(case.oracle, finding.refusal)
-                            if finding.refusal
-                            else finding.says or made.reason
-                        )
-                        return Outcome(
-                            mutant, finding.by, case.design, case.scenario.name, count,
-                            str(made.schedule), says, why,
-                        )  # fmt: skip
-        return Outcome(mutant, None, "", "", count, "", "" if cases else "never run", why)
+                    finding = examine(case.oracle, run(strategy))
+                    if finding is not None:
+                        where, says = (case.design, case.scenario.name), _why(case, finding)
+                        token = str(finding.run.schedule)
+                        return Outcome(mutant, finding.by, *where, count, token, says, why)
+        return Outcome(mutant, None, "", "", count, "", "" if cases else NEVER_RUN, why)
 
     def _strategy(self) -> Strategy:
         return STRATEGIES[self.plan.strategies[0]](self.plan.seed)
@@ -160,20 +181,14 @@ class Hunt:
         exchange.functions = self.functions[str(module.__file__)]
         return exchange
 
-    def _running(
-        self, case: _Case, exchanges: Iterable[Exchange], calls: Mapping[str, Callable[..., object]]
-    ) -> Callable[[Strategy], Run]:
+    def _running(self, case: _Case, exchanges: Iterable[Exchange]) -> Callable[[Strategy], Run]:
         """Return what makes a run with the code exchanged; all else, the judge too, has the original."""
 
         def run(strategy: Strategy) -> Run:
-            made = [exchange.made(calls) for exchange in exchanges]
-            for each in made:
-                each.__enter__()
-            try:
+            with ExitStack() as stack:
+                for exchange in exchanges:
+                    stack.enter_context(exchange.made({}))
                 return case.workload.run(strategy)
-            finally:
-                for each in made:
-                    each.__exit__(None, None, None)
 
         return run
 
@@ -186,24 +201,37 @@ def stack_modules() -> list[ModuleType]:
 
 # -- which are known to be equivalent
 
-_Key = tuple[str, str, str, str, str, int]
+Key = tuple[str, int, str, str]
+"""What tells a mutant from all others: its file, the node that changes, the kind of change, its result."""
 
 
-def equivalents(made: Sequence[Mutant], path: Path = _EQUIVALENTS) -> dict[tuple[str, int, str, str], str]:
+def known_equivalents(made: Sequence[Mutant], path: Path = _EQUIVALENTS) -> dict[Key, str]:
     """Return why each mutant that is known to be equivalent is that.
 
     The file names a mutant by what it changes, not by its line; `number` tells those alike in one function
-    apart, from 1 on. Raises ValueError for an entry that means no mutant: the code has changed.
+    apart, from 1 on. A `rule` is for all whose statement has its pattern in it. Raises InputError for an
+    entry that means no mutant: the code has changed.
     """
     named = _named(made)
-    found: dict[tuple[str, int, str, str], str] = {}
-    for entry in tomllib.loads(path.read_text(encoding="utf-8")).get("mutant", []):
-        name = tuple(entry[key] for key in ("file", "function", "kind", "before", "after"))
+    found: dict[Key, str] = {}
+    document = tomllib.loads(path.read_text(encoding="utf-8"))
+    for rule in document.get("rule", []):
+        meant_by_it = [m for m in made if m.kind == rule["kind"] and re.match(rule["before"], m.before)]
+        if not meant_by_it:
+            raise InputError(f"{path.name}: no mutant is {rule['kind']}, {rule['before']}")
+        found.update((key(mutant), rule["why"]) for mutant in meant_by_it)
+    for entry in document.get("mutant", []):
+        name = tuple(entry[field] for field in ("file", "function", "kind", "before", "after"))
         mutant = named.get((*name, entry.get("number", 1)))
         if mutant is None:
-            raise ValueError(f"{path.name}: no mutant is {', '.join(name)}")
-        found[_key(mutant)] = entry["why"]
+            raise InputError(f"{path.name}: no mutant is {', '.join(name)}")
+        found[key(mutant)] = entry["why"]
     return found
+
+
+def key(mutant: Mutant) -> Key:
+    """Return what tells the mutant from all others."""
+    return str(mutant.module.__file__), mutant.at, mutant.kind, mutant.after
 
 
 def _named(made: Sequence[Mutant]) -> dict[tuple[object, ...], Mutant]:
@@ -223,8 +251,9 @@ def _named(made: Sequence[Mutant]) -> dict[tuple[object, ...], Mutant]:
     return named
 
 
-def _key(mutant: Mutant) -> tuple[str, int, str, str]:
-    return str(mutant.module.__file__), mutant.at, mutant.kind, mutant.after
+def _why(case: _Case, finding: Finding) -> str:
+    """Return the finding in words."""
+    return reason(case.oracle, finding.refusal) if finding.refusal else finding.says or finding.run.reason
 
 
 def _where(mutant: Mutant) -> tuple[str, int]:
