@@ -21,8 +21,9 @@ class Bounds:
     """Of what is drawn: kinds of request, how many requests, how long the disk is (sectors), its clusters.
 
     `faults` are those that an NBD write may have, in half of the workloads with just one; `alignments` are
-    those of the secondary's node. At most one checkpoint or stop is drawn for a workload. `bytes_`: in so
-    many workloads of ten extents begin and end inside sectors.
+    those of the secondary's node. At most one checkpoint or stop is drawn for a workload. Of ten workloads
+    so many have extents that begin and end inside sectors (`bytes_`), extents that all begin in one cluster
+    (`crowded`), and a checkpoint or stop for certain (`ends`).
     """
 
     kinds: Sequence[str]
@@ -34,6 +35,8 @@ class Bounds:
     faults: Sequence[str] = ()
     policies: Sequence[str] = ("break-guest-write",)
     bytes_: int = 0
+    crowded: int = 0
+    ends: int = 0
 
 
 def wide(kinds: Sequence[str]) -> Bounds:
@@ -53,6 +56,8 @@ def wide(kinds: Sequence[str]) -> Bounds:
         faults=tuple(fault for fault in FAULTS if fault != "none"),
         policies=("break-guest-write", "break-snapshot"),
         bytes_=2,
+        crowded=5,
+        ends=4,
     )
 
 
@@ -84,21 +89,29 @@ def workloads(seed: int, bounds: Bounds, count: int, fits: Callable[[Scenario], 
 
 def is_drawn(scenario: Scenario) -> bool:
     """Tell whether it is one of the drawn `workloads`."""
-    return scenario.slug.startswith(_CALLED)
+    return scenario.name.startswith(_CALLED)
 
 
 def _document(chance: random.Random, bounds: Bounds, name: str) -> dict[str, object]:
     sectors = chance.randint(*bounds.sectors)
     requests: list[dict[str, object]] = []
     control = False
-    inside = chance.randrange(10) < bounds.bytes_
-    for _ in range(chance.randint(*bounds.requests)):
+    cluster = chance.choice(bounds.clusters)
+    inside, crowded, ends = (chance.randrange(10) < n for n in (bounds.bytes_, bounds.crowded, bounds.ends))
+    first = chance.randrange(0, sectors, cluster)
+    ending = [kind for kind in bounds.kinds if kind in _WITHOUT_EXTENT]
+    if ends and ending:
+        control = True
+        requests.append({"kind": chance.choice(ending)})
+    for _ in range(chance.randint(*bounds.requests) - len(requests)):
         kind = chance.choice([k for k in bounds.kinds if not (control and k in _WITHOUT_EXTENT)])
         if kind in _WITHOUT_EXTENT:
             control = True
             requests.append({"kind": kind})
             continue
-        start = chance.randrange(sectors)
+        start = (
+            chance.randrange(first, min(first + cluster, sectors)) if crowded else chance.randrange(sectors)
+        )
         length = chance.randint(1, sectors - start)
         at: list[object] = [start, length]
         if inside:
@@ -113,7 +126,7 @@ def _document(chance: random.Random, bounds: Bounds, name: str) -> dict[str, obj
         "name": name,
         "unit": "sectors",
         "sectors": sectors,
-        "cluster": chance.choice(bounds.clusters),
+        "cluster": cluster,
         "secondary": {
             "request_alignment": chance.choice(bounds.alignments),
             "protocol_alignment": chance.choice(bounds.protocol_alignments),
