@@ -96,9 +96,12 @@ def _document(chance: random.Random, bounds: Bounds, name: str) -> dict[str, obj
     sectors = chance.randint(*bounds.sectors)
     requests: list[dict[str, object]] = []
     control = False
-    cluster = chance.choice(bounds.clusters)
-    inside, crowded, ends = (chance.randrange(10) < n for n in (bounds.bytes_, bounds.crowded, bounds.ends))
-    first = chance.randrange(0, sectors, cluster)
+    inside, crowded, ends = (
+        bool(tenths) and chance.randrange(10) < tenths
+        for tenths in (bounds.bytes_, bounds.crowded, bounds.ends)
+    )
+    near = min(bounds.clusters)
+    first = chance.randrange(0, sectors, near) if crowded else 0
     ending = [kind for kind in bounds.kinds if kind in _WITHOUT_EXTENT]
     if ends and ending:
         control = True
@@ -109,9 +112,7 @@ def _document(chance: random.Random, bounds: Bounds, name: str) -> dict[str, obj
             control = True
             requests.append({"kind": kind})
             continue
-        start = (
-            chance.randrange(first, min(first + cluster, sectors)) if crowded else chance.randrange(sectors)
-        )
+        start = chance.randrange(first, min(first + near, sectors)) if crowded else chance.randrange(sectors)
         length = chance.randint(1, sectors - start)
         at: list[object] = [start, length]
         if inside:
@@ -126,7 +127,7 @@ def _document(chance: random.Random, bounds: Bounds, name: str) -> dict[str, obj
         "name": name,
         "unit": "sectors",
         "sectors": sectors,
-        "cluster": cluster,
+        "cluster": chance.choice(bounds.clusters),
         "secondary": {
             "request_alignment": chance.choice(bounds.alignments),
             "protocol_alignment": chance.choice(bounds.protocol_alignments),
