@@ -8,7 +8,7 @@ from functools import partial
 
 import pytest
 
-from cowpath.conformance.campaign.alarm import UNREPORTED, examine
+from cowpath.conformance.campaign.alarm import UNREPORTED, Finding, examine
 from cowpath.conformance.campaign.conform import TOURS, Plan, conform
 from cowpath.conformance.campaign.tours import cover, missed
 from cowpath.conformance.monitor.cells import Cells
@@ -17,6 +17,7 @@ from cowpath.conformance.pairs import PAIRS
 from cowpath.conformance.runs import log_file, workload
 from cowpath.conformance.runs.log import Event, Sight
 from cowpath.conformance.runs.original import ORIGINAL, is_original, original
+from cowpath.conformance.runs.recorder import TappedDisk
 from cowpath.conformance.runs.watchdog import Spin, watchdog
 from cowpath.conformance.runs.workload import SPINS, Workload
 from cowpath.conformance.scheduler import kernel
@@ -56,17 +57,17 @@ def test_moved_original_data_are_nobodys() -> None:
 
 def test_a_stack_that_moves_original_data_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """The second cluster is copied from where the first one is."""
-    read = workload.TappedDisk._read
+    read = TappedDisk._read
 
-    def moved(disk: workload.TappedDisk, pieces: list[Extent]) -> list[bytes]:
+    def moved(disk: TappedDisk, pieces: list[Extent]) -> list[bytes]:
         return read(disk, [Extent(p.start % 1024, p.start % 1024 + p.length) for p in pieces])
 
-    monkeypatch.setattr(workload.TappedDisk, "_read", moved)
+    monkeypatch.setattr(TappedDisk, "_read", moved)
     plan = Plan((PAIRS["rfc-repaired"],), (find("second-cluster"),), None, ("random",), 20, Sight.WHITE)
     assert _first_finding(plan).by == "monitor"
 
 
-def _first_finding(plan):  # type: ignore[no-untyped-def]
+def _first_finding(plan: Plan) -> Finding:
     (pair,), (scenario,) = plan.pairs, plan.scenarios
     work, oracle = plan.prepare(pair, scenario, Kernel(Greenlets()))
     strategy = STRATEGIES["random"](0)
