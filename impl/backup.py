@@ -28,7 +28,10 @@ class Job:
         self.source = source
         self.target = target
         self.cluster = cluster
-        self.done = Bitmap(context, "the done bitmap", cluster)
+        # The bitmap goes first, with the end of the job, and the job's memory after it.
+        self.done = Bitmap(
+            context, "the done bitmap", cluster, lambda: self.alive("the done bitmap", "ended", "freed")
+        )
         self._state = "running"
 
     @property

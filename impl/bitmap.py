@@ -2,39 +2,51 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from cowpath.impl.context import AioContext
 from cowpath.impl.extent import Extent
 
 
 class Bitmap:
-    """One bit a cluster; extents stand for all clusters that they touch."""
+    """One bit a cluster; extents stand for all clusters that they touch.
 
-    def __init__(self, context: AioContext, called: str, cluster: int) -> None:
+    `alive` is asked at every use whether the bitmap's memory is still there, and raises if it is not.
+    """
+
+    def __init__(
+        self, context: AioContext, called: str, cluster: int, alive: Callable[[], None] = lambda: None
+    ) -> None:
         self.context = context
         self.called = called
         self.cluster = cluster
+        self.alive = alive
         self._set: set[int] = set()
 
     def set(self, extent: Extent) -> None:
         """Set the extent's bits."""
         clusters = extent.units(self.cluster)
+        self.alive()
         self.context.touch(self.called, (clusters.start, clusters.stop), True)
         self._set.update(clusters)
 
     def reset(self, extent: Extent) -> None:
         """Clear the extent's bits."""
         clusters = extent.units(self.cluster)
+        self.alive()
         self.context.touch(self.called, (clusters.start, clusters.stop), True)
         self._set.difference_update(clusters)
 
     def clear(self) -> None:
         """Clear all bits."""
+        self.alive()
         self.context.touch(self.called, None, True)
         self._set.clear()
 
     def run(self, extent: Extent) -> tuple[bool, Extent]:
         """Return the first bit of the extent, and the beginning of the extent where it stays the same."""
         clusters = extent.units(self.cluster)
+        self.alive()
         self.context.touch(self.called, (clusters.start, clusters.stop), False)
         bit = clusters.start in self._set
         for k in clusters[1:]:

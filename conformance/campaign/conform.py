@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from cowpath.conformance.campaign.alarm import CanaryError, Finding, examine, minimal
-from cowpath.conformance.campaign.tours import Graph, cover
+from cowpath.conformance.campaign.drawing import wide, workloads
+from cowpath.conformance.campaign.tours import Graph, cover, missed
 from cowpath.conformance.monitor.oracle import Oracle
 from cowpath.conformance.pairs import PAIRS, Pair
 from cowpath.conformance.runs.epilogue import epilogue
@@ -20,6 +21,7 @@ from cowpath.conformance.strategies.portfolio import STRATEGIES
 from cowpath.model.designs import Design
 from cowpath.model.language.verdict import Verdict
 from cowpath.model.scenarios import Scenario, find
+from cowpath.model.scenarios.vocabulary import KINDS
 
 CANARY = ("unserialised", "rfc-repaired", "race")
 """A design run under another one's model, and a scenario on which it must be refused."""
@@ -27,6 +29,9 @@ FREE = "free"
 """The strategy of no scheduler at all: free threads. A failure of theirs has no token, only its log."""
 TOURS = "tours"
 """The strategy of making every step that the model has; with white sight only."""
+DRAWN = 16
+"""Workloads that are drawn for each design where nothing else is said."""
+_DRAWN = tuple(kind for kind in KINDS if kind != "client-discard")
 _PATIENCE = 2_000
 _CHUNK = 50
 
@@ -35,7 +40,8 @@ _CHUNK = 50
 class Plan:
     """What to run: each design, on the scenarios that fit, so many schedules in all for each strategy's turn.
 
-    `model` judges all of them; None: each design's own. `seed` makes it another campaign.
+    `model` judges all of them; None: each design's own. `seed` makes it another campaign. `drawn`: so many
+    workloads beside, drawn for each design by chance.
     """
 
     pairs: Sequence[Pair]
@@ -45,6 +51,7 @@ class Plan:
     schedules: int
     sight: Sight
     seed: int = 0
+    drawn: int = 0
 
     def judge(self, pair: Pair) -> Design:
         """Return the design whose model judges the runs of this one."""
@@ -53,7 +60,13 @@ class Plan:
     def fitting(self, pair: Pair) -> list[Scenario]:
         """Return the scenarios that both the design and its judge have all of, and that threads run."""
         judges = (pair.model, self.judge(pair))
-        return [s for s in self.scenarios if runs(s) and all(d.unsupported(s) is None for d in judges)]
+
+        def fits(scenario: Scenario) -> bool:
+            return runs(scenario) and all(judge.unsupported(scenario) is None for judge in judges)
+
+        kinds = [kind for kind in pair.model.kinds if kind in _DRAWN and pair.runs(kind)]
+        drawn = workloads(self.seed, wide(kinds), self.drawn, fits) if kinds else ()
+        return [*filter(fits, self.scenarios), *drawn]
 
     def prepare(self, pair: Pair, scenario: Scenario, kernel: Kernel) -> tuple[Workload, Oracle]:
         """Return what runs the scenario, with an epilogue for black sight, and what judges the runs."""
@@ -180,13 +193,14 @@ class _Campaign:
         self.last: Sequence[Event] = ()
         self.scenario: Scenario | None = None
         self.interrupted = False
+        self.unfinished = False  # tours, of which the budget was over before all was reached
 
     def run(self) -> None:
         began = time.perf_counter()
         try:
             for number, scenario in enumerate(self.scenarios):
-                share = _share(self.plan.schedules, len(self.scenarios), number)
-                self._run_scenario(scenario, share, began)
+                part = share(self.plan.schedules, len(self.scenarios), number)
+                self._run_scenario(scenario, part, began)
                 if self.failure:
                     break
         except KeyboardInterrupt:
@@ -197,7 +211,7 @@ class _Campaign:
         verdict = Verdict.HOLDS
         if self.failure is not None:
             verdict = Verdict.VIOLATED
-        elif self.interrupted or not self.schedules:
+        elif self.interrupted or self.unfinished or not self.schedules:
             verdict = Verdict.UNDETERMINED
         coverage = Coverage((self.edges[0], self.edges[1]), (self.waits[0], self.waits[1]))
         return Outcome(
@@ -213,22 +227,26 @@ class _Campaign:
             self.scenario,
         )
 
-    def _run_scenario(self, scenario: Scenario, share: int, began: float) -> None:
-        plan = self.plan
+    def _run_scenario(self, scenario: Scenario, schedules: int, began: float) -> None:
+        plan, bundled = self.plan, scenario in self.plan.scenarios
         workload, oracle = plan.prepare(self.pair, scenario, self.kernel)
         self.scenario = scenario = workload.scenario
         try:
             for number, name in enumerate(plan.strategies):
-                part = _share(share, len(plan.strategies), number)
+                part = share(schedules, len(plan.strategies), number)
                 if name == TOURS:
                     found = cover(workload, oracle, seed=plan.seed, most=part)
                     self.schedules += found.tours
+                    self.last = found.last.log if found.last else ()
+                    finding = missed(found, oracle) if found.alarm is None else found.alarm
+                    if finding is None:
+                        self.unfinished = self.unfinished or not found.complete
+                        continue
                     if found.alarm is not None:
-                        least = minimal(workload.run, oracle, found.alarm)
-                        self.failure = Failure(scenario, name, oracle, least)
-                        self.last = least.run.log
-                        return
-                    continue
+                        finding = minimal(workload.run, oracle, finding)
+                    self.failure = Failure(scenario, name, oracle, finding)
+                    self.last = finding.run.log
+                    return
                 strategy = None if name == FREE else STRATEGIES[name](plan.seed)
                 stress = Stress(workload, plan.seed)
                 for i in range(part):
@@ -250,7 +268,7 @@ class _Campaign:
                         return
         finally:
             workload.close()
-            if plan.sight is Sight.WHITE:
+            if plan.sight is Sight.WHITE and bundled:
                 self._cover(oracle)
 
     def _cover(self, oracle: Oracle) -> None:
@@ -263,6 +281,6 @@ class _Campaign:
             covered[1] += len(there)
 
 
-def _share(total: int, parts: int, number: int) -> int:
+def share(total: int, parts: int, number: int) -> int:
     """Return one of the parts, as equal as can be, that the total is divided into."""
     return total * (number + 1) // parts - total * number // parts

@@ -12,7 +12,7 @@ from __future__ import annotations
 import random
 from collections import Counter, deque
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from math import inf
 
@@ -20,7 +20,7 @@ from cowpath.conformance.campaign.alarm import Finding, examine
 from cowpath.conformance.monitor.monitor import Monitor
 from cowpath.conformance.monitor.oracle import Oracle
 from cowpath.conformance.monitor.view import Move
-from cowpath.conformance.runs.workload import Workload
+from cowpath.conformance.runs.workload import Run, Workload
 from cowpath.conformance.scheduler.kernel import Task
 from cowpath.conformance.strategies.simple import Guided, Wanted
 from cowpath.impl.errors import Crash
@@ -127,7 +127,10 @@ class Guide(Guided):
 
 @dataclass(frozen=True)
 class Coverage:
-    """What the tours reached, of all there is, and what not; `alarm` ended them early if it is given."""
+    """What the tours reached, of all there is, and what not, from the initial state on; `last`: the last run.
+
+    `alarm` ended them early if it is given; `over` says that the budget did.
+    """
 
     edges: tuple[int, int]
     waits: tuple[int, int]
@@ -135,6 +138,8 @@ class Coverage:
     untried: tuple[Refused, ...]
     tours: int
     alarm: Finding | None
+    over: bool = False
+    last: Run | None = field(default=None, compare=False, repr=False)
 
     @property
     def complete(self) -> bool:
@@ -195,8 +200,8 @@ def cover(workload: Workload, oracle: Oracle, *, seed: int = 0, most: float = in
     it: it is the one that the crash is of.
     """
     graph = Graph(oracle)
-    tours, count, alarm = Tours(graph, seed), 0, None
-    while alarm is None and count < most and (tour := tours.plan()) is not None:
+    tours, count, alarm, run = Tours(graph, seed), 0, None, None
+    while alarm is None and (tour := tours.plan()) is not None and count < most:
         run = workload.run(Guide(tour, graph))
         monitor, made, steps = Monitor(oracle), 0, 0
         count += 1
@@ -220,8 +225,28 @@ def cover(workload: Workload, oracle: Oracle, *, seed: int = 0, most: float = in
     return Coverage(
         (len(graph.edges) - len(missing), len(graph.edges)),
         (len(graph.waits) - len(untried), len(graph.waits)),
-        tuple(sorted(missing)),
-        tuple(sorted(untried)),
+        tuple((s, m.command) for s, moves in graph.moves.items() for m in moves if (s, m.command) in missing),
+        tuple(sorted(untried, key=lambda each: [*graph.moves].index(each[0]))),
         count,
         alarm,
+        alarm is None and tour is not None,
+        run,
     )
+
+
+def missed(coverage: Coverage, oracle: Oracle) -> Finding | None:
+    """Return what tours never reached, as what is wrong with the stack; None if only the budget ended."""
+    if coverage.complete or coverage.over or coverage.last is None:
+        return None
+    names = oracle.model.instance.names[oracle.model.system.owners.name]
+    if coverage.missing:
+        state, command = coverage.missing[0]
+        move = next(move for move in oracle.moves(state) if move.command == command)
+        what = f"no run makes {move.action.label} of {names[move.owner]}, which the model has where"
+    else:
+        state, owner = coverage.untried[0]
+        what = f"no run finds {names[owner]} waiting, as the model has it, where"
+    others = [f"{name} is at {oracle.place(state, number)}" for number, name in enumerate(names[:-1])]
+    left = len(coverage.missing) + len(coverage.untried) - 1
+    more = f"; {left} more are missed" if left else ""
+    return Finding("tours", coverage.last, None, f"{what} {', '.join(others)}{more}")

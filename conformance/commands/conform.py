@@ -14,7 +14,8 @@ from rich.table import Table
 
 from cowpath.conformance.campaign.alarm import CanaryError
 from cowpath.conformance.campaign.columns import draw, refused
-from cowpath.conformance.campaign.conform import FREE, TOURS, Failure, Outcome, Plan, Progress, conform
+from cowpath.conformance.campaign.conform import DRAWN, FREE, TOURS, Failure, Outcome, Plan, Progress, conform
+from cowpath.conformance.campaign.drawing import is_drawn
 from cowpath.conformance.commands.own_conform import Wanted, conform_tests
 from cowpath.conformance.commands.validate import SIGHT
 from cowpath.conformance.monitor import explain
@@ -30,6 +31,7 @@ from cowpath.model.language.errors import InputError
 from cowpath.model.language.verdict import Verdict, worst
 from cowpath.model.render.text import wrap
 from cowpath.model.scenarios import bundled, find
+from cowpath.model.scenarios.writing import dumps
 
 
 @click.command(name="conform", short_help="Hold runs of the threads against the model.")
@@ -54,11 +56,21 @@ from cowpath.model.scenarios import bundled, find
     metavar="N",
     help="For each design, over all its scenarios and strategies.",
 )
+@click.option(
+    "--drawn",
+    type=click.IntRange(min=0),
+    metavar="N",
+    help=f"Workloads drawn by chance for each design, among which the schedules are shared, too. Default:"
+    f" {DRAWN} beside the bundled scenarios, none with --scenario or {TOURS}.",
+)
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of what is random.")
 @SIGHT
 @click.option("--json", "json_path", metavar="OUT", help="Write the outcomes there ('-': to stdout).")
 @click.option(
-    "--log", "folder", metavar="DIR", help="Write each failing run, else the last, to DIR/DESIGN.ndjson."
+    "--log",
+    "folder",
+    metavar="DIR",
+    help="Write each failing run, else the last, to DIR/DESIGN.ndjson, a drawn workload to DIR/DESIGN.toml.",
 )
 @click.option("--token", metavar="TOKEN", help="Of FILE.py::TEST: run it once, as the token says.")
 @click.pass_context
@@ -69,6 +81,7 @@ def conform_command(
     judge: str | None,
     strategies: tuple[str, ...],
     schedules: int,
+    drawn: int | None,
     seed: int,
     sight: str | None,
     json_path: str | None,
@@ -77,8 +90,9 @@ def conform_command(
 ) -> None:
     """Run the threaded stack under a scheduler, and hold every run against the model.
 
-    Without arguments: every design on every bundled scenario that fits. First a canary must be refused. Exit
-    status 0 if all that was run is explained, 1 if not, 3 if it was cut short, 2 for bad input.
+    Without arguments: every design on every bundled scenario that fits, and on drawn workloads. First a
+    canary must be refused. With tours a step of the model that no run makes is refused, too. Exit status 0
+    if all that was run is explained, 1 if not, 3 if it was cut short, 2 for bad input.
 
     With FILE.py: the tests there that are under @schedules, which say how often they are run, and by what
     model they are judged if by one; --schedules, --strategy, --seed and --sight say it instead.
@@ -106,6 +120,7 @@ def conform_command(
             schedules,
             Sight(sight or "white"),
             seed,
+            (0 if scenarios or TOURS in strategies else DRAWN) if drawn is None else drawn,
         )
         outcomes = _run(plan)
         written = json.dumps([as_json(outcome) for outcome in outcomes], indent=1) + "\n"
@@ -119,6 +134,8 @@ def conform_command(
             if where is not None and outcome.scenario is not None:
                 header = Header(outcome.scenario, outcome.model, plan.sight)
                 files.write(where / f"{outcome.design}.ndjson", log_file.write(header, outcome.last))
+                if is_drawn(outcome.scenario):
+                    files.write(where / f"{outcome.design}.toml", dumps(outcome.scenario))
     except CanaryError as error:
         click.echo(f"undetermined: {error}")
         raise SystemExit(Verdict.UNDETERMINED.exit_status) from None
@@ -132,8 +149,13 @@ def _refuse(context: click.Context, names: Sequence[str]) -> None:
             raise InputError(
                 f"{name} is no file of tests under @schedules, as the others are; run it by itself"
             )
-    for name, option in (("scenarios", "--scenario"), ("judge", "--as"), ("folder", "--log")):
-        if context.params[name]:
+    for name, option in (
+        ("scenarios", "--scenario"),
+        ("judge", "--as"),
+        ("folder", "--log"),
+        ("drawn", "--drawn"),
+    ):
+        if context.params[name] not in (None, ()):
             raise InputError(f"{option} is of designs; a test under @schedules says by itself what it runs")
 
 
@@ -183,7 +205,7 @@ def as_json(outcome: Outcome) -> dict[str, Any]:
 def _reason(failure: Failure) -> str:
     finding = failure.finding
     if finding.refusal is None:
-        return f"{finding.by}: {finding.run.reason}"
+        return f"{finding.by}: {finding.says or finding.run.reason}"
     return explain.reason(failure.oracle, finding.refusal)
 
 
@@ -236,3 +258,5 @@ def _failure(outcome: Outcome, failure: Failure) -> Iterator[str]:
     else:
         yield from refused(failure.oracle, run.log, refusal)
     yield f"found by {failure.strategy}" + (f"; token {failure.token}" if failure.token else "")
+    if is_drawn(failure.scenario):
+        yield f"The workload was drawn; conform --log DIR writes it, as {outcome.design}.toml, for replay."

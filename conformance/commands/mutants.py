@@ -12,6 +12,7 @@ from rich.console import Console
 
 from cowpath.conformance.campaign.alarm import CanaryError
 from cowpath.conformance.commands import mutants_text
+from cowpath.conformance.commands.generated_mutants import SCHEDULES, hunt_generated
 from cowpath.conformance.commands.own_mutants import hunt_own
 from cowpath.conformance.mutants.catalogue import MUTANTS
 from cowpath.conformance.mutants.hunt import Outcome, Plan, hunt_all
@@ -55,7 +56,21 @@ _MATRIX = ("portfolio", "random", "pct", "pos", "urw")
     "functions",
     multiple=True,
     metavar="NAME",
-    help="With FILE.py: mutate this function only; may be repeated.",
+    help="With FILE.py or --generated: mutate this function only; may be repeated.",
+)
+@click.option(
+    "--generated",
+    is_flag=True,
+    help="Every first-order change of the stack's functions, instead of the faults made by hand; held against"
+    " each design's model as conform does it.",
+)
+@click.option(
+    "--one-of",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    metavar="N",
+    help="Of so many generated mutants take one.",
 )
 @click.pass_context
 def mutants(
@@ -67,25 +82,38 @@ def mutants(
     sight: str,
     path: str | None,
     functions: tuple[str, ...],
+    generated: bool,
+    one_of: int,
 ) -> None:
     """Seed faults in the threaded stack and in the model, and count the schedules until each is found.
 
     Without a name: all of them. With names: the way to each kill is shown, made as short as can be. With
-    FILE.py: in the functions that the tests there under @schedules run, up to --budget schedules a test.
+    FILE.py: in the functions that the tests there under @schedules run, up to --budget schedules a test; or,
+    where it defines THREADS, in the functions of that design.
+
+    Generated mutants have the schedules that conform has, so many for each design (--budget: other than
+    2,000), on bundled scenarios and drawn workloads.
 
     Exit status 0 if all die but those that are known to be equivalent, and these survive; 1 if not; 3 if
     interrupted; 2 for bad input.
     """
     if any(map(is_test_file, names)):
-        for option in ("strategies", "seeds", "sight"):
+        for option in ("strategies", "seeds", "sight", "generated", "one_of"):
             if context.get_parameter_source(option) is ParameterSource.COMMANDLINE:
-                shown = "--strategy" if option == "strategies" else f"--{option}"
+                shown = "--strategy" if option == "strategies" else f"--{option.replace('_', '-')}"
                 raise InputError(
                     f"{shown} is of the stack's mutants; a test under @schedules says it by itself"
                 )
         raise SystemExit(hunt_own(names, functions, budget, path).exit_status)
-    if functions:
-        raise InputError("--function is of a file of tests; accepted: FILE.py --function NAME")
+    designs = [name for name in names if name.endswith(".py")]
+    if generated or designs:
+        _refuse_generated(context, names, designs, generated)
+        given = context.get_parameter_source("budget") is ParameterSource.COMMANDLINE
+        schedules = budget if given else SCHEDULES
+        raise SystemExit(hunt_generated(designs, functions, one_of, schedules, sight, path).exit_status)
+    for option, said in (("--function", functions), ("--one-of", one_of > 1)):
+        if said:
+            raise InputError(f"{option} is of generated mutants; accepted: FILE.py or --generated beside it")
     chosen = [_find(name) for name in dict.fromkeys(names)] or list(MUTANTS)
     plan = Plan(tuple(dict.fromkeys(strategies)) or _MATRIX, seeds, budget, Sight(sight))
     try:
@@ -108,6 +136,25 @@ def mutants(
         raise SystemExit(Verdict.UNDETERMINED.exit_status) from None
     verdicts = [outcome.verdict for outcome in outcomes]
     raise SystemExit(worst([*verdicts, *([Verdict.UNDETERMINED] if interrupted else [])]).exit_status)
+
+
+def _refuse_generated(
+    context: click.Context, names: Sequence[str], designs: Sequence[str], generated: bool
+) -> None:
+    """Refuse what does not go with generated mutants."""
+    other = [name for name in names if name not in designs]
+    if other:
+        raise InputError(
+            f"{other[0]}: generated mutants have no names; accepted: FILE.py with THREADS, or --generated"
+        )
+    if generated and designs:
+        raise InputError(f"--generated is of the bundled stack; accepted: {designs[0]} without it")
+    for option in ("strategies", "seeds"):
+        if context.get_parameter_source(option) is ParameterSource.COMMANDLINE:
+            shown = "--strategy" if option == "strategies" else f"--{option}"
+            raise InputError(
+                f"{shown} is of the faults made by hand; generated mutants are hunted as conform does"
+            )
 
 
 def _find(name: str) -> Mutant:

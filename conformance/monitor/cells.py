@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from cowpath.conformance.runs.log import ORIGINAL, written_by
-from cowpath.impl.extent import Extent
+from cowpath.conformance.runs.log import written_by
+from cowpath.conformance.runs.original import is_original
 from cowpath.model.scenarios import Scenario
 from cowpath.model.scenarios.geometry import Geometry
 
-Pieces = Sequence[tuple[Extent, bytes]]
+Span = tuple[int, int]
+"""The bytes [start, end). The judge reckons with it itself: what it judges by is none of the stack's code."""
+Pieces = Sequence[tuple[Span, bytes]]
 
 
 class Cells:
@@ -20,33 +22,41 @@ class Cells:
         self.clusters = geometry.clusters
         self.edges = {edge for ranges in self.ranges for span in ranges for edge in span}
         requests = range(len(scenario.requests))
-        self.writers = {ORIGINAL: {len(requests)}}  # nobody
+        self.nobody = {len(requests)}
+        self.writers: dict[int, set[int]] = {}
         for number in requests:
             self.writers.setdefault(written_by(scenario, number), set()).add(number)
 
     def values(self, pieces: Pieces) -> dict[int, set[int]]:
         """Return who may have written each cell of which the pieces have a part.
 
-        Nobody can have written (the set is empty) what is not all the same, or not there as a whole.
+        Nobody can have written (the set is empty) what is not all one request's, not there as a whole, or
+        original data of another place.
         """
         found: dict[int, set[int]] = {}
         for cell, ranges in enumerate(self.ranges):
             parts = [
-                data[max(start, extent.start) - extent.start : min(end, extent.end) - extent.start]
-                for extent, data in pieces
+                (max(start, low), data[max(start, low) - low : min(end, high) - low])
+                for (low, high), data in pieces
                 for start, end in ranges
-                if start < extent.end and extent.start < end
+                if start < high and low < end
             ]
             if parts:
-                part = b"".join(parts)
-                whole = len(part) == sum(end - start for start, end in ranges)
-                same = part == part[:1] * len(part)
-                found[cell] = self.writers.get(part[0], set()) if whole and same else set()
+                whole = sum(len(part) for _, part in parts) == sum(end - start for start, end in ranges)
+                found[cell] = self._writers(parts) if whole else set()
         return found
 
-    def span(self, extent: Extent) -> tuple[int, int] | None:
+    def _writers(self, parts: Sequence[tuple[int, bytes]]) -> set[int]:
+        byte = parts[0][1][:1]
+        if byte and byte[0] in self.writers:
+            same = all(part == byte * len(part) for _, part in parts)
+            return self.writers[byte[0]] if same else set()
+        return self.nobody if all(is_original(start, part) for start, part in parts) else set()
+
+    def span(self, extent: Span) -> tuple[int, int] | None:
         """Return the first and the last cluster of an extent, None if it cuts a cell in two."""
-        if extent.start not in self.edges or extent.end not in self.edges:
+        low, high = extent
+        if low not in self.edges or high not in self.edges:
             return None
-        touched = [k for k, (start, end) in enumerate(self.clusters) if extent.overlaps(Extent(start, end))]
+        touched = [k for k, (start, end) in enumerate(self.clusters) if low < end and start < high]
         return (touched[0], touched[-1]) if touched else None

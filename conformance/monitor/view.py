@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
+import networkx as nx
+
 from cowpath.model.designs import Case
 from cowpath.model.explore.program import Program
 from cowpath.model.explore.result import questions
@@ -53,6 +55,14 @@ class View:
     def waits(self, state: bytes) -> set[tuple[int, int]]:
         """Return (who, for whom) for everyone who waits."""
         return {*self.program.edges(state)}
+
+    def cycle(self, state: bytes) -> tuple[tuple[int, int], ...]:
+        """Return a cycle of waits, (who, for whom) each, in the state; nothing if there is none."""
+        waits = nx.DiGraph(sorted(self.waits(state)))
+        try:
+            return tuple((who, whom) for who, whom in nx.find_cycle(waits))
+        except nx.NetworkXNoCycle:
+            return ()
 
     def waited_for(self, move: Move) -> str:
         """Return for whom a step that parks waits; "" of one that does not."""

@@ -138,11 +138,11 @@ class _Case:
             start // self.cluster * self.cluster,
             -(-(start + length) // self.cluster) * self.cluster,
         )
-        return all(first <= extent.start and extent.end <= last for extent, _ in transfer[2])
+        return all(first <= start and end <= last for (start, end), _ in transfer[2])
 
 
 def _whole(case: _Case, transfer: Transfer) -> bool:
-    return all(e.start % case.cluster == e.end % case.cluster == 0 for e, _ in transfer[2])
+    return all(start % case.cluster == end % case.cluster == 0 for (start, end), _ in transfer[2])
 
 
 def _several_reads(case: _Case) -> bool:
@@ -150,7 +150,7 @@ def _several_reads(case: _Case) -> bool:
 
     They may be rounded to blocks.
     """
-    held = {(e.start, e.end) for _, wrote, pieces in case.seen for e, _ in pieces if not wrote}
+    held = {extent for _, wrote, pieces in case.seen for extent, _ in pieces if not wrote}
     reads = [r for r in case.of_kind("guest-read") if case.wide(r)]
     return any(
         start == end and end % case.cluster == 0 and case.within_blocks(r, first, last)
@@ -216,10 +216,10 @@ def _ragged(case: _Case) -> bool:
     ]
     on_source = [e for disk, _, pieces in case.seen if disk == "secondary" for e, _ in pieces]
     return any(
-        case.within_blocks(r, e.start, e.end)
-        and (e.start > (r.offset or 0) or e.end < (r.offset or 0) + (r.length or 0))
+        case.within_blocks(r, start, end)
+        and (start > (r.offset or 0) or end < (r.offset or 0) + (r.length or 0))
         for r in ragged
-        for e in on_source
+        for start, end in on_source
     )
 
 

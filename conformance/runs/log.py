@@ -23,11 +23,12 @@ from __future__ import annotations
 from enum import Enum
 from typing import Any, NamedTuple
 
+from cowpath.conformance.runs.original import ORIGINAL
 from cowpath.model.scenarios import Scenario
 
+__all__ = ["ORIGINAL", "Event", "Fact", "Sight", "written_by"]
+
 Fact = tuple[str, Any]
-ORIGINAL = 0xFF
-"""What every byte of the secondary disk is at the start."""
 
 
 def written_by(scenario: Scenario, number: int) -> int:

@@ -5,12 +5,15 @@
     {"event": "step", "request": "guest-read 0", "label": "read.lookup-hidden",
      "extent": [0, 4096], "mapped": false}
     {"event": "step", "request": "nbd-write 1", "label": "cow.read", "transfer": {"disk": "secondary",
-     "write": false, "pieces": [{"at": [0, 65536], "data": [[65536, 255]]}]}}
-    {"event": "return", "request": "guest-read 0", "pieces": [{"at": [0, 4096], "data": [[4096, 255]]}]}
+     "write": false, "pieces": [{"at": [0, 65536], "data": [[65536, "original"]]}]}}
+    {"event": "return", "request": "guest-read 0",
+     "pieces": [{"at": [0, 4096], "data": [[4096, "original"]]}]}
 
 (Without the line breaks inside.) `scenario` is a scenario file's content, `design` that whose model the log
-is held against. Positions are bytes. Data are run-length coded: [count, byte]. A byte says who wrote it: 255
-is what the secondary disk holds at the start, request i writes i + 1, an nbd-zero 0.
+is held against. Positions are bytes. Data are run-length coded: [count, byte]. A byte says who wrote it:
+request i writes i + 1, an nbd-zero 0. [count, "original"] is what the secondary disk holds there at the
+start. Its bytes tell where they belong: at the offset x it is 128 + x // 64 % 127, and so the log shows where
+original data have been moved. 255 is for who fills the disk with it: original data of any place.
 
     event        what it says beside
     invoke       the `request` arrives
@@ -40,6 +43,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cowpath.conformance.runs.log import Event, Fact, Sight
+from cowpath.conformance.runs.original import original
 from cowpath.impl.extent import Extent
 from cowpath.model.language.errors import InputError, shown
 from cowpath.model.scenarios import Scenario, ScenarioError
@@ -48,6 +52,7 @@ from cowpath.model.scenarios.writing import document
 
 Pieces = Sequence[tuple[Extent, bytes]]
 _RUNS = re.compile(rb"(?s)(.)\1*")
+_ORIGINAL = "original"
 _DISKS = ("secondary", "hidden", "active")
 _MOST_DATA = 1 << 28  # bytes of data in all: what is told in a few characters may fill the memory
 
@@ -118,10 +123,19 @@ def _described(transfer: tuple[str, bool, Pieces]) -> dict[str, Any]:
 
 
 def _coded(pieces: Pieces) -> list[dict[str, Any]]:
-    return [
-        {"at": [*extent], "data": [[len(run[0]), run[0][0]] for run in _RUNS.finditer(data)]}
-        for extent, data in pieces
-    ]
+    return [{"at": [*extent], "data": _runs(extent.start, data)} for extent, data in pieces]
+
+
+def _runs(at: int, data: bytes) -> list[list[int | str]]:
+    runs: list[list[int | str]] = []
+    for run in _RUNS.finditer(data):
+        count, start = len(run[0]), at + run.start()
+        byte = _ORIGINAL if run[0] == original(start, start + count) else run[0][0]
+        if runs and runs[-1][1] == byte == _ORIGINAL:
+            runs[-1][0] = int(runs[-1][0]) + count
+        else:
+            runs.append([count, byte])
+    return runs
 
 
 # -- reading
@@ -276,12 +290,24 @@ def _pieces(value: Any, room: _Room) -> Pieces:
 def _piece(value: Mapping[str, Any], room: _Room) -> tuple[Extent, bytes]:
     _only(value, "at", "data")
     extent, runs = _extent(value.get("at"), "at"), value.get("data")
-    if not isinstance(runs, list) or not all(_numbers(run, 2) and run[1] < 256 for run in runs):
-        raise _Bad(f"data: {shown(runs)}; accepted: runs, [[count, byte], ...]")
+    if not isinstance(runs, list) or not all(map(_is_run, runs)):
+        raise _Bad(
+            f'data: {shown(runs)}; accepted: runs, [[count, byte], ...], "original" in place of a byte'
+        )
     if sum(count for count, _ in runs) != extent.length:
         raise _Bad(f"data: not as long as {extent}; accepted: runs of {extent.length} bytes in all")
     room.take(extent)
-    return extent, b"".join(bytes([byte]) * count for count, byte in runs)
+    data, at = bytearray(), extent.start
+    for count, byte in runs:
+        data += original(at, at + count) if byte == _ORIGINAL else bytes([byte]) * count
+        at += count
+    return extent, bytes(data)
+
+
+def _is_run(run: Any) -> bool:
+    if isinstance(run, list) and run[1:] == [_ORIGINAL]:
+        return _numbers(run[:1], 1)
+    return _numbers(run, 2) and run[1] < 256
 
 
 def _extent(value: Any, key: str) -> Extent:

@@ -11,8 +11,10 @@ from operator import attrgetter
 from typing import Any
 
 from cowpath.conformance.pairs import Pair, method_of
-from cowpath.conformance.runs.log import ORIGINAL, Event, written_by
+from cowpath.conformance.runs.log import Event, written_by
+from cowpath.conformance.runs.original import original
 from cowpath.conformance.runs.recorder import Recorder, TappedDisk
+from cowpath.conformance.runs.watchdog import Spin, watchdog
 from cowpath.conformance.scheduler.kernel import Failure, Kernel, Strategy, Task
 from cowpath.conformance.scheduler.schedule import Schedule
 from cowpath.conformance.scheduler.sync import ScheduledSync
@@ -34,6 +36,8 @@ Bodies = list[tuple[str, Callable[[], None]]]
 """Requests by name, and what makes each."""
 MOST_TOUCHED = 64 << 20
 """Bytes of the clusters that the requests of one run touch: they are held in memory several times."""
+SPINS = "spins"
+"""The kind of failure of a run that the watchdog ended."""
 _name = attrgetter("name")
 
 
@@ -112,7 +116,7 @@ class Workload:
         self._files = [os.memfd_create(disk) for disk in ("secondary", "hidden", "active")]
         for file in self._files:
             os.ftruncate(file, scenario.size)
-        self._baseline = [(start, bytes([ORIGINAL]) * (end - start)) for start, end in reduced.clusters]
+        self._baseline = [(start, original(start, end)) for start, end in reduced.clusters]
         for start, data in self._baseline:
             os.pwrite(self._files[0], data, start)
         self._written: Sequence[tuple[int, Extent]] = ()  # by the last run
@@ -136,22 +140,36 @@ class Workload:
         if strategy.footprints:
             context.touch_hook = lambda *access: kernel.accesses.append(access)
         context.choose_hook = kernel.choose
-        bodies, epilogue = self.submit(context, recorder)
-        failure = kernel.run(bodies, strategy)
+        try:
+            bodies, epilogue = self.submit(context, recorder)
+        except Exception as error:  # the design's own, of which it is made
+            says = f"it cannot be made: {type(error).__name__}: {error}"
+            return Run(log, {}, Failure("crash", "", says, error=error), (), (), ())
+        failure = self._perform(bodies, strategy)
         values, seen = kernel.values, kernel.seen
         if epilogue and failure is None:
             context.trace_hook, context.touch_hook = _recording(kernel, Sequential(), recorder), None
-            failure = kernel.run(epilogue, Sequential())
+            failure = self._perform(epilogue, Sequential())
         cycle = self.cycle(failure.cycle) if failure else ()
         log += ending(failure, cycle)
         return Run(log, recorder.results, failure, cycle, values, seen)
+
+    def _perform(self, bodies: Bodies, strategy: Strategy) -> Failure | None:
+        kernel = self.kernel
+        try:
+            with watchdog():
+                return kernel.run(bodies, strategy)
+        except Spin as spin:
+            name = kernel.failure.task if kernel.failure else ""
+            return Failure(SPINS, name, f"a step goes on and on: {spin.place}")
 
     def submit(self, context: AioContext, recorder: Recorder) -> tuple[Bodies, Bodies]:
         """Return the requests by name, each for a task of its own, on fresh disks; and the epilogue."""
         secondary, hidden, active = self._files
         size, cluster = self.scenario.size, self.scenario.cluster
         for file, extent in self._written:
-            os.pwrite(file, bytes([ORIGINAL if file == secondary else 0]) * extent.length, extent.start)
+            data = original(*extent) if file == secondary else bytes(extent.length)
+            os.pwrite(file, data, extent.start)
         self._written = recorder.written
         if self._faults:
             context.fault_hook = self._fail

@@ -6,8 +6,11 @@ import random
 
 import pytest
 
-from cowpath.conformance.campaign.drawing import Bounds, draw
+from cowpath.conformance.campaign.drawing import Bounds, draw, is_drawn, wide, workloads
 from cowpath.model.scenarios import Scenario, ScenarioError
+from cowpath.model.scenarios.scenario import from_document
+from cowpath.model.scenarios.vocabulary import NBD_WRITES
+from cowpath.model.scenarios.writing import document
 
 BOUNDS = Bounds(
     ("nbd-write", "nbd-zero", "guest-read", "guest-write", "checkpoint", "stop"),
@@ -45,3 +48,50 @@ def test_at_most_one_request_ends_or_resets_it() -> None:
 def test_bounds_that_hold_nothing_are_an_error() -> None:
     with pytest.raises(ScenarioError, match="nbd-wrote"):
         draw(random.Random(1), Bounds(("nbd-wrote",)), "nothing")
+
+
+def test_wide_bounds_come_to_what_the_bundled_scenarios_leave_out() -> None:
+    scenarios = drawn(1, 300, wide(BOUNDS.kinds))
+    met = set()
+    for scenario in scenarios:
+        cluster, alignment = scenario.cluster, scenario.request_alignment
+        met |= {"a ragged end"} if scenario.size % cluster else set()
+        for request in scenario.requests:
+            if request.offset is None or request.length is None:
+                continue
+            start, end = request.offset, request.offset + request.length
+            clusters = -(-end // cluster) - start // cluster
+            unaligned = bool(start % alignment or end % alignment)
+            met |= {"three clusters"} if request.kind in NBD_WRITES and clusters >= 3 else set()
+            met |= {"parts of a sector"} if start % 512 and end % 512 else set()
+            met |= {"a fault at an alignment"} if request.fault != "none" and unaligned else set()
+            inside = request.kind == "guest-write" and clusters > 1
+            met |= {"head and tail"} if inside and start % cluster and end % cluster else set()
+        overlapping = [r for r in scenario.requests if r.kind in NBD_WRITES]
+        met |= {"several entries"} if len(overlapping) >= 3 else set()
+    assert met == {
+        "a ragged end", "three clusters", "parts of a sector", "a fault at an alignment", "head and tail",
+        "several entries",
+    }  # fmt: skip
+
+
+def test_workloads_are_those_that_fit_and_keep_their_numbers() -> None:
+    def fits(scenario: Scenario) -> bool:
+        return len(scenario.requests) == 3
+
+    found = list(workloads(0, wide(BOUNDS.kinds), 5, fits))
+    assert [each.name for each in found] == [f"drawn {number}" for number in range(5)]
+    assert all(fits(each) and is_drawn(each) for each in found)
+    assert found[:3] == list(workloads(0, wide(BOUNDS.kinds), 3, fits))
+    assert found != list(workloads(1, wide(BOUNDS.kinds), 5, fits))
+    assert list(workloads(0, wide(BOUNDS.kinds), 2, lambda scenario: False)) == []
+
+
+def test_a_drawn_workload_is_written_and_read_again() -> None:
+    for scenario in drawn(5, 40, wide(BOUNDS.kinds)):
+        again = from_document(document(scenario), scenario.slug)
+        assert (again.requests, again.size, again.cluster) == (
+            scenario.requests,
+            scenario.size,
+            scenario.cluster,
+        )

@@ -10,7 +10,8 @@ from cowpath.conformance.monitor.monitor import judge
 from cowpath.conformance.monitor.oracle import Oracle
 from cowpath.conformance.pairs import PAIRS
 from cowpath.conformance.runs.epilogue import epilogue
-from cowpath.conformance.runs.log import ORIGINAL, Sight
+from cowpath.conformance.runs.log import Sight
+from cowpath.conformance.runs.original import original
 from cowpath.conformance.runs.stress import Stress
 from cowpath.conformance.runs.workload import Workload
 from cowpath.conformance.scheduler.kernel import Kernel
@@ -31,8 +32,8 @@ def workload(design: str, scenario: str) -> Workload:
 def test_all_that_was_touched_is_read_as_the_snapshot_and_then_as_the_secondary_disk_is() -> None:
     run = workload("rfc-2016", "race").run(STRATEGIES["random"](1))
     old, new = (run.results[name] for name in ("guest-read 2", "guest-read 4"))
-    assert old == bytes([ORIGINAL]) * 65536
-    assert new == bytes([ORIGINAL]) * 512 + bytes([2]) * 512 + bytes([ORIGINAL]) * (65536 - 1024)
+    assert old == original(0, 65536)
+    assert new == original(0, 512) + bytes([2]) * 512 + original(1024, 65536)
 
 
 def test_a_design_without_checkpoints_is_read_once_and_no_scenario_grows_too_long() -> None:

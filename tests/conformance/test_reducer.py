@@ -7,7 +7,7 @@ import statistics
 import pytest
 
 from cowpath.conformance.pairs import PAIRS
-from cowpath.conformance.runs.log import ORIGINAL
+from cowpath.conformance.runs.original import FIRST
 from cowpath.conformance.runs.workload import Run, Workload
 from cowpath.conformance.scheduler.kernel import Kernel, Strategy
 from cowpath.conformance.scheduler.schedule import Replay, Schedule
@@ -31,7 +31,7 @@ def kind(run: Run) -> str | None:
     if run.failure is not None:
         return run.failure.kind
     reads = [data for data in run.results.values() if isinstance(data, bytes)]
-    return "snapshot" if any(set(data) != {ORIGINAL} for data in reads) else None
+    return "snapshot" if any(min(data) < FIRST for data in reads) else None
 
 
 def failing(workload: Workload, strategy: Strategy) -> Run:
