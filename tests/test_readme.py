@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-PAGES = ("README.md", "docs/own-code.md")
+PAGES = ("README.md", "docs/own-code.md", "docs/survey.md")
 PROGRAMS = {
     "cowpath": [str(Path(sys.executable).with_name("cowpath"))],
     "python": [sys.executable],
@@ -62,7 +62,7 @@ def test_the_page_shows_what_happens(page: str, tmp_path: Path) -> None:
         elif (text := shown(block, tmp_path)) is not None:
             assert without_times(text) == without_times(block["body"])
             compared += 1
-    assert compared >= 5
+    assert compared >= (1 if page == "docs/survey.md" else 5)
 
 
 def update(page: Path) -> None:
