@@ -10,6 +10,7 @@ from typing import Any
 from cowpath.model.bench.check import Result
 from cowpath.model.designs import Case
 from cowpath.model.finite.reference import Reference
+from cowpath.model.trace.trace import TraceState
 
 _REFERENCE = -1
 
@@ -44,6 +45,12 @@ class _Pickler(pickle.Pickler):
         if isinstance(obj, Case):
             return self._number[id(obj)]
         return _REFERENCE if isinstance(obj, Reference) else None
+
+    def reducer_override(self, obj: Any) -> Any:
+        """Send a trace's state as it is: who has the model can put it in words when somebody looks."""
+        if isinstance(obj, TraceState):
+            return TraceState, (obj.reference, obj.state)
+        return NotImplemented
 
 
 class _Unpickler(pickle.Unpickler):

@@ -108,7 +108,8 @@ class _Search:
         return exploration, Graph(self.program, *kept, self.forward)
 
     def _search(self, limits: Limits, report: Report, most: int | None, began: float) -> None:
-        states, number, see, stuck = self.states, self.number, self.program.see, self.program.stuck
+        states, number, program = self.states, self.number, self.program
+        see, stuck, others = program.see, program.stuck, program.others
         dead_bit = 1 << len(self.names) - 1
         closed, here = self.aside, 0  # questions answered at a lesser depth; at this one
         end = known = 1
@@ -134,8 +135,16 @@ class _Search:
                         )
                     )
             state = states[at]
-            successors, answers, unfinished = see(state)
-            deadlocked = unfinished != 0 and stuck(state, successors, unfinished)
+            successors, answers, blocked = see(state)
+            for command, after in successors:
+                blocked &= others[command]
+                there = number.setdefault(after, known)
+                if there == known:
+                    states.append(after)
+                    known += 1
+                elif there <= at:
+                    self.forward = False
+            deadlocked = blocked != 0 and stuck(state, successors, blocked)
             self.successors.append(successors)
             self.answers.append(answers)
             self.deadlocked.append(deadlocked)
@@ -146,13 +155,6 @@ class _Search:
                 here |= new
                 self._note(new, state)
             self.transitions += len(successors)
-            for _, after in successors:
-                there = number.setdefault(after, known)
-                if there == known:
-                    states.append(after)
-                    known += 1
-                elif there <= at:
-                    self.forward = False
             at += 1
 
     def _note(self, answers: int, state: bytes) -> None:

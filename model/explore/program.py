@@ -50,7 +50,8 @@ class Program:
         self.initial = bytes(start[i] for i in self.live)
         self._space: dict[str, Any] = {f"c{i}": start[i] for i in self.narrowed.rigid}
         self._space |= {"B": _BYTES, "outside": partial(_outside, self.model)}
-        self._movers = [~(1 << owner) for owner in self.owners]
+        self.others = [~(1 << owner) for owner in self.owners]
+        """For each command, as a bit mask, all owners but its own."""
 
     def started(self, start: Vector) -> Program:
         """Return the program of another start of the model; what is compiled for one is for all."""
@@ -137,7 +138,7 @@ class Program:
     def stuck(self, state: bytes, successors: Successors, unfinished: int) -> bool:
         """Tell the same where it is known who is unfinished."""
         for command, _ in successors:
-            unfinished &= self._movers[command]
+            unfinished &= self.others[command]
         if not unfinished:
             return False
         if not successors:
