@@ -107,7 +107,7 @@ def mutex(n: int, *, locked: bool = True) -> Toy:
     return Toy(f"race-{n}", system, where, 3**n, 2 * many, 2 * n, {**depths, "exclusive": 2})
 
 
-def dining(n: int, *, polite: bool = False) -> Toy:
+def dining(n: int, *, polite: bool = False, patient: bool = True) -> Toy:
     """N owners round a table of n locks, each taking its left and then its right one; one more owner ticks.
 
     For n = 2: two locks in opposite order. An owner is idle, holds its left lock, both, or is done; one with
@@ -117,7 +117,8 @@ def dining(n: int, *, polite: bool = False) -> Toy:
     69 steps. The tick doubles states and steps, adds a step to each state, and one to the depth. It can
     always happen, so nothing but the wait cycle of all with their left locks is a deadlock: n steps away.
     Polite: the first owner may also put its left lock back, 2 * 3 or 2 * 11 steps more, and there is no
-    deadlock, though it waits in the same cycle as before.
+    deadlock, though it waits in the same cycle as before. Not patient: an owner comes when its left lock is free,
+    and waits for the right one only.
     """
     system = System("dining")
     system.parameter("left", Owner, sort=Lock)
@@ -131,7 +132,10 @@ def dining(n: int, *, polite: bool = False) -> Toy:
     @system.action("take left", r=Owner)
     def take_left(s: State, r: Expr) -> None:
         s.require((s.pc[r] == "idle") & ~s.ticks[r], "at idle", location=True)
-        s.wait_while(Owner, lambda q: s.holder[s.left[r]] == q, on="its left lock", held="it")
+        if patient:
+            s.wait_while(Owner, lambda q: s.holder[s.left[r]] == q, on="its left lock", held="it")
+        else:
+            s.require(s.holder[s.left[r]] == nobody(Owner), "its left lock is free")
         s.holder[s.left[r]] = r
         s.pc[r] = "one"
 

@@ -260,10 +260,20 @@ class Universe:
         raise TypeError(f"not an expression that z3 is given: {expr!r}")
 
 
+_DECLARED: set[tuple[str, int]] = set()
+"""The names that z3 knows, each with a number."""
+
+
 @cache
 def _constants(sort: Enum) -> Sequence[z3.ExprRef]:
-    """Return the values of an enum sort, which z3 wants declared once."""
-    return z3.EnumSort(sort.name, [f"{sort.name}.{value}" for value in sort.values])[1]
+    """Return the values of an enum sort, which z3 wants declared once, and by a name that no other has.
+
+    Two systems may give one name to different sorts: their places, say.
+    """
+    number = next(n for n in itertools.count(1) if (sort.name, n) not in _DECLARED)
+    _DECLARED.add((sort.name, number))
+    name = sort.name if number == 1 else f"{sort.name}!{number}"
+    return z3.EnumSort(name, [f"{name}.{value}" for value in sort.values])[1]
 
 
 def _equal(left: z3.ExprRef, right: z3.ExprRef) -> z3.BoolRef:

@@ -69,6 +69,15 @@ def test_the_labels_of_the_steps_are_the_models(design: str) -> None:
     assert seen == expected
 
 
+# What the model's `assertion` finds broken is where QEMU stops, and the threads with it; the model runs on.
+BEYOND_AN_ASSERTION = {
+    (
+        "writes-of-a-block",
+        "write-through",
+    ): "AssertionFailed: nbd-write 1 was serialising and had to wait again"
+}
+
+
 @pytest.mark.parametrize("design", [name for name in DESIGNS if name != "rfc-repaired"])  # it has none
 def test_every_counterexample_happens_on_real_threads(design: str) -> None:
     followed = 0
@@ -80,8 +89,12 @@ def test_every_counterexample_happens_on_real_threads(design: str) -> None:
                     workload = Workload(PAIRS[design], scenario, Kernel(substrate))
                     confirmation = confirm(outcome.trace, workload)
                     workload.close()
-                    assert confirmation.departure is None, (slug, outcome.trace.property)
                     followed += 1
+                    if (slug, outcome.trace.property) in BEYOND_AN_ASSERTION:
+                        assert confirmation.run.reason == BEYOND_AN_ASSERTION[slug, outcome.trace.property]
+                        assert confirmation.departure is not None
+                        continue
+                    assert confirmation.departure is None, (slug, outcome.trace.property)
     assert followed
 
 

@@ -145,7 +145,7 @@ def test_a_limit_leaves_open_what_it_cut(engine: Engine) -> None:
     instances = max(shapes("rfc-2016").values(), key=len)
     system = DESIGNS["rfc-2016"].system
     alone = [explore(ENGINES[0], system, instance) for instance in instances]
-    limit = sum(one.states for one in alone) - 20
+    limit = sum(one.states for one in alone) - 5
     with cramped():
         found = search(engine, Instances.of(system, instances), Limits(max_states=limit))
     assert found.stopped == f"--max-states {limit} was reached"

@@ -129,7 +129,7 @@ BAD = {
     "no length": (("rfc-2016",), "secondary.img is not there to tell a length: give --size"),
     "no size": (("rfc-2016", "--size", "big"), "--size: 'big' is not a size; accepted: "),
     "nothing": (("rfc-2016", "--size", "0B"), "--size: 0B; accepted: 1B or more"),
-    "no design": (("rfc-2017", "--size", "1MiB"), "'rfc-2017' is not one of 'unserialised', "),
+    "no design": (("rfc-2017", "--size", "1MiB"), "unknown design 'rfc-2017'; accepted: unserialised, "),
     "no policy": (("rfc-2016", "--size", "1MiB", "--break-snapshot"), "rfc-2016 does not know on-cbw-error"),
 }
 

@@ -172,7 +172,7 @@ def test_who_is_left_behind_has_a_path_and_no_loop() -> None:
 
 def test_who_is_deadlocked_does_not_starve() -> None:
     """The owners of two locks wait for each other while somebody ticks for ever."""
-    toy = dining(2)
+    toy = dining(2, patient=False)
     toy.system.progress(Owner, lambda s, r: (s.pc[r] == "one") | (s.pc[r] == "both"))
     found = starve(narrow(ground(toy.system, toy.instance)), UNLIMITED, silent)
     assert (found.starved, found.stopped) == ((), None)

@@ -34,6 +34,10 @@ def woken_first(system: System) -> System:
     return replace(system, actions=actions)
 
 
+# Who has been woken first goes first: the other writes of the block must then go round by another way.
+LATER = {("writes-of-a-block", "write-through"): 2}
+
+
 @pytest.mark.parametrize("name", DESIGNS)
 def test_no_verdict_depends_on_the_order_of_wake_ups(name: str) -> None:
     design = DESIGNS[name]
@@ -44,8 +48,11 @@ def test_no_verdict_depends_on_the_order_of_wake_ups(name: str) -> None:
         if design.unsupported(scenario) is None:
             free = check(Case(design, scenario), engine="python")
             bound = check(Case(strict, scenario), engine="python")
-            assert {p: (r.verdict, r.depth) for p, r in free.properties.items()} == {
-                p: (r.verdict, r.depth) for p, r in bound.properties.items()
+            assert {p: r.verdict for p, r in free.properties.items()} == {
+                p: r.verdict for p, r in bound.properties.items()
             }
+            for p, r in free.properties.items():
+                if r.depth is not None:
+                    assert bound.properties[p].depth == r.depth + LATER.get((scenario.slug, p), 0)
             fewer += bound.exploration.transitions < free.exploration.transitions
     assert fewer > 0  # the restriction bites

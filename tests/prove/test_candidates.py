@@ -97,7 +97,7 @@ def test_facts_of_a_design_are_those_that_its_own_invariants_speak_of() -> None:
         "first <= at",
         "not pc cow-loop: upto = at + 1",
         "pc cow-wait cow-loop copy-read copy-write copied: rwlock_read",
-        "not pc idle done notify write written cow-wait cow-request-wait: cow_request",
+        "not pc idle done write written notify cow-wait cow-request-wait: cow_request",
     }, sorted(names)
 
 

@@ -244,7 +244,7 @@ def test_drawn_systems(data: st.DataObject) -> None:
                 else:
                     setattr(s, what, target)
 
-        system.sometimes("all set", lambda s: s.x & s.y & s.z)
+    system.sometimes("all set", lambda s: s.x & s.y & s.z)
     system.always("not both", lambda s: ~(s.x & ~s.y))
     system.terminal(Owner, lambda s, r: s.step[r])
     tables = {f"is_{i}": column(*(int(i == r) for r in range(3))) for i in range(3)}
