@@ -117,8 +117,8 @@ def dining(n: int, *, polite: bool = False, patient: bool = True) -> Toy:
     69 steps. The tick doubles states and steps, adds a step to each state, and one to the depth. It can
     always happen, so nothing but the wait cycle of all with their left locks is a deadlock: n steps away.
     Polite: the first owner may also put its left lock back, 2 * 3 or 2 * 11 steps more, and there is no
-    deadlock, though it waits in the same cycle as before. Not patient: an owner comes when its left lock is free,
-    and waits for the right one only.
+    deadlock, though it waits in the same cycle as before. Not patient: an owner comes when its left lock is
+    free, and waits for the right one only.
     """
     system = System("dining")
     system.parameter("left", Owner, sort=Lock)
