@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, Request, sync_playwright
 
+from cowpath.model.designs import DESIGNS
 from tests.render.test_pages import DEADLOCK, overview_of, page_of
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -206,3 +207,18 @@ def test_a_verdict_leads_to_its_trace(browser: Browser, tmp_path: Path) -> None:
     page.get_by_role("link", name="deadlock 8").press("Enter")
     page.wait_for_selector("details[open] .card")
     assert page.locator(".card:visible").count() == 8
+
+
+def test_the_report_fits_a_phone_and_paper(browser: Browser, tmp_path: Path) -> None:
+    content = overview_of(tuple(DESIGNS), ("race", "unaligned-write", "neighbours"), {})
+    page = opened(browser, tmp_path, content, viewport={"width": 400, "height": 800})
+    assert page.evaluate("document.documentElement.scrollWidth") <= 400
+    narrow = "[...document.querySelectorAll('p, dd, li')].filter((e) => e.offsetParent)" + (
+        ".map((e) => e.getBoundingClientRect().width).filter((width) => width < 120)"
+    )
+    assert page.evaluate(narrow) == []
+    page.set_viewport_size({"width": 1032, "height": 700})  # A4 across, without its margins
+    page.emulate_media(media="print")
+    table = "(e) => e.getBoundingClientRect().right"
+    assert page.locator(".verdicts").evaluate(table) <= 1032
+    assert page.pdf(prefer_css_page_size=True).startswith(b"%PDF")
