@@ -89,9 +89,13 @@ def the_newest_leaves_the_node(end: Any) -> Any:
 def only_the_newest_is_looked_at(find_conflict: Any) -> Any:
     """Of a list only the newest entry is compared."""
 
-    def finds(requests: ReqList, extent: Any) -> Entry | None:
-        found = requests.entries[:1]
-        return found[0] if found and found[0].extent.overlaps(extent) else None
+    def finds(requests: ReqList, extent: Any, *excludes: Any) -> Entry | None:
+        entries, requests.entries = requests.entries, requests.entries[:1]
+        try:
+            found: Entry | None = find_conflict(requests, extent, *excludes)
+        finally:
+            requests.entries = entries
+        return found
 
     return finds
 
@@ -122,9 +126,13 @@ def only_the_newest_in_the_node_is_looked_at(find_conflict: Any) -> Any:
 def the_oldest_is_waited_for(find_conflict: Any) -> Any:
     """A list is searched from its oldest entry on."""
 
-    def finds(requests: ReqList, extent: Any) -> Entry | None:
-        overlapping = (entry for entry in reversed(requests.entries) if entry.extent.overlaps(extent))
-        return next(overlapping, None)
+    def finds(requests: ReqList, extent: Any, *excludes: Any) -> Entry | None:
+        requests.entries.reverse()
+        try:
+            found: Entry | None = find_conflict(requests, extent, *excludes)
+        finally:
+            requests.entries.reverse()
+        return found
 
     return finds
 

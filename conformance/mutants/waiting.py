@@ -51,8 +51,8 @@ def woken_before_it_leaves(remove: Any) -> Any:
 def a_list_is_looked_at_once(wait_all: Any) -> Any:
     """Who has waited for an entry of a list does not look again: an if for a while."""
 
-    def waits(requests: ReqList, waiter: Any, extent: Any) -> None:
-        if (entry := requests.find_conflict(extent)) is not None:
+    def waits(requests: ReqList, waiter: Any, extent: Any, *excludes: Any) -> None:
+        if (entry := requests.find_conflict(extent, *excludes)) is not None:
             requests.wait_one(waiter, entry, extent)
 
     return waits
@@ -119,14 +119,7 @@ def the_flush_lock_is_not_waited_for(wait_all: Any) -> Any:
     return _but_on("the job's flush_rwlock", wait_all)
 
 
-@WAITING.stack(
-    Design,
-    "_wait_for",
-    "rfc-repaired",
-    "failover",
-    survives=("black",),
-    why="a checkpoint amid the end of the job is like one before it",
-)
+@WAITING.stack(Design, "_wait_for", "rfc-repaired", "failover")
 def a_drain_looks_once(wait_for: Any) -> Any:
     """Who waits for two lists to be empty looks at each once, not at both at once."""
 
@@ -144,8 +137,8 @@ def a_checkpoint_does_not_wait(wait_for: Any) -> Any:
 
 
 def _but_on(called: str, wait_all: Any) -> Any:
-    def waits(requests: ReqList, waiter: Any, extent: Any) -> None:
+    def waits(requests: ReqList, waiter: Any, extent: Any, *excludes: Any) -> None:
         if requests.called != called:
-            wait_all(requests, waiter, extent)
+            wait_all(requests, waiter, extent, *excludes)
 
     return waits

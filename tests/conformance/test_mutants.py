@@ -5,6 +5,7 @@ Run this file to save the kills anew: `python -m tests.conformance.test_mutants`
 
 from __future__ import annotations
 
+import inspect
 import json
 import subprocess
 import sys
@@ -69,6 +70,21 @@ def test_a_fault_is_gone_after_use_even_if_that_fails() -> None:
             raise ZeroDivisionError
         assert dict(vars(mutant.owner)) == before
     assert "empty" not in vars(Hidden)  # it is inherited again
+
+
+def test_a_fault_takes_what_it_replaces_takes() -> None:
+    """Else each call of it is a crash of its own, which kills for no reason."""
+    checked = 0
+    for mutant in (CANARY, *STACK):
+        before = getattr(mutant.owner, mutant.attribute, None)
+        if inspect.isroutine(before):
+            taken = inspect.signature(before).parameters.values()
+            named_only = {each.name: None for each in taken if each.kind is each.KEYWORD_ONLY}
+            others = [None] * (len(taken) - len(named_only))
+            with mutant.applied():
+                inspect.signature(getattr(mutant.owner, mutant.attribute)).bind(*others, **named_only)
+            checked += 1
+    assert checked > 50
 
 
 # -- kills
