@@ -38,6 +38,13 @@ UNCHECKED = ("text", "{eval-rst}", "{toctree}")
 LINK = re.compile(r"\]\((?!https?:)(?P<file>[^)#]*)(?:#(?P<anchor>[^)]+))?\)")
 
 
+# Where CI is set, pytest does not shorten its lines.
+ENVIRONMENT = {
+    **{name: value for name, value in os.environ.items() if name not in ("CI", "BUILD_NUMBER")},
+    "PYTHONDONTWRITEBYTECODE": "1",
+}
+
+
 def output(command: str, folder: Path) -> str:
     """Run the command, with what comes after "<" as its input, and return what it prints."""
     command, _, source = command.partition(" < ")
@@ -45,8 +52,7 @@ def output(command: str, folder: Path) -> str:
     typed = (folder / source).read_text() if source else ""
     done = subprocess.run(
         [*PROGRAMS[program], *arguments],
-        cwd=folder, input=typed, capture_output=True, text=True, timeout=900, check=False,
-        env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
+        cwd=folder, input=typed, capture_output=True, text=True, timeout=900, check=False, env=ENVIRONMENT,
     )  # fmt: skip
     assert done.returncode in (0, 1), done.stderr
     assert not done.stderr
