@@ -114,7 +114,7 @@ REFUSED = [
     (["conform", "empty.py::test"], "empty.py: has no test under @schedules"),
     (["conform", "fixture.py"], "test_it has parameters"),
     (["mutants", "test_it.py", "--strategy", "pct"], "--strategy is of the stack's mutants"),
-    (["mutants", "--function", "add"], "--function is of a file of tests"),
+    (["mutants", "--function", "add"], "--function is of generated mutants"),
     (["mutants", "test_it.py"], "test_race fails as it is: crash"),
     (["mutants", "test_it.py::test_fine", "--function", "sub"], "there is no function sub to be mutated"),
 ]
