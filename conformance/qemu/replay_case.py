@@ -9,6 +9,7 @@ and which transfer is let go when, and what must not come of it.
 
 from __future__ import annotations
 
+import atexit
 import os
 import shutil
 import socket
@@ -88,6 +89,7 @@ class Machine:
             [*command, *arguments], pass_fds=[theirs.fileno()], stderr=self.errors, stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
         )  # fmt: skip
+        atexit.register(self.close)  # also where the rest cannot be set up
         theirs.close()
         self.qmp = QMP(self.loop, ours)
         for name, arguments in CASE["commands"]:

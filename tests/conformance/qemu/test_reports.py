@@ -91,6 +91,7 @@ def test_the_reproducer_needs_the_standard_library_alone(qemu: Qemu) -> None:
 
 
 def test_what_cannot_be_tried_is_not_called_healthy(qemu: Qemu, tmp_path: Path) -> None:
+    before = set(qemus_without_parent())
     _, report = found(qemu, "cbw", "race", no_snapshot=True)
     script = report.files["reproduce.py"]
     status, said = reproduced(
@@ -98,6 +99,12 @@ def test_what_cannot_be_tried_is_not_called_healthy(qemu: Qemu, tmp_path: Path) 
     )
     assert status == 2
     assert "cannot be tried on this QEMU: blockdev-add: " in said
+    assert set(qemus_without_parent()) <= before  # it has ended what it started
+
+
+def qemus_without_parent() -> list[str]:
+    asked = ["pgrep", "--parent", "1", "--full", "qemu-s"]
+    return subprocess.run(asked, capture_output=True, text=True, check=False).stdout.split()
 
 
 def test_a_report_says_what_a_maintainer_asks(qemu: Qemu) -> None:
