@@ -38,7 +38,11 @@ class Pair:
 
 
 PAIRS: Mapping[str, Pair] = MappingProxyType(
-    {name: Pair(model, threads.DESIGNS[name]) for name, model in models.DESIGNS.items()}
+    {
+        name: Pair(model, threads.DESIGNS[name])
+        for name, model in models.DESIGNS.items()
+        if name in threads.DESIGNS
+    }
 )
 
 

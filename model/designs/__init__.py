@@ -40,5 +40,8 @@ DESIGNS: Mapping[str, Design] = _Designs(
         "block-copy-5.0": "block_copy_5_0",
         "copy-before-write-7.0": "copy_before_write_7_0",
         "rfc-repaired": "rfc_repaired",
+        **{
+            f"mirror-{v}": f"mirror_{v.replace('.', '_')}" for v in ("3.0", "4.2", "5.0", "6.1", "7.2", "8.2")
+        },
     }
 )
