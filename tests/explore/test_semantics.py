@@ -176,7 +176,7 @@ def test_the_generator_is_not_vacuous() -> None:
     seen: list[Naive] = []
     used: set[str] = set()
 
-    @random_cases(80, part=1)
+    @random_cases(120, part=1)
     @given(cases())
     def sample(case: Case) -> None:
         seen.append(case.naive)
