@@ -43,7 +43,7 @@ def small(design: str, most: int) -> Iterator[Scenario]:
 
 
 @pytest.mark.parametrize(
-    ("most", "at_least"), [(600, 100), pytest.param(1_000, 130, marks=pytest.mark.lengthy)]
+    ("most", "at_least"), [(300, 70), pytest.param(1_000, 130, marks=pytest.mark.lengthy)]
 )
 def test_tours_reach_every_edge_and_every_refusal(most: int, at_least: int) -> None:
     count = 0
