@@ -30,6 +30,7 @@ TRANSFERS = {
     "protocol.rmw": ("secondary", False),
     "write.data": ("secondary", True),
     "guest.write": ("active", True),
+    "job.read": ("secondary", False),
 }
 """The steps that read or write a disk: which, and whether they write. A look-up does where it finds data."""
 Transfer = tuple[str, bool, Pieces]

@@ -11,7 +11,16 @@ from cowpath.model.language.sorts import BOOL
 from cowpath.model.language.system import List, State, System
 from cowpath.model.scenarios.vocabulary import PROPERTIES
 from cowpath.model.stack.part import Parts
-from cowpath.model.stack.world import PAST_ADMISSION, Cluster, Request, Sector, in_flight, is_kind, is_write
+from cowpath.model.stack.world import (
+    OWED,
+    PAST_ADMISSION,
+    Cluster,
+    Request,
+    Sector,
+    in_flight,
+    is_kind,
+    is_write,
+)
 
 STANDARD = tuple(name for name in PROPERTIES if not name.startswith("concurrency"))
 """The properties that are asked of every block stack when none is named."""
@@ -22,8 +31,9 @@ def declare(system: System, parts: Parts) -> None:
 
     Progress is claimed of I/O alone: a checkpoint and a stop drain, which keeps newcomers out.
     """
-    system.terminal(Request, lambda s, r: s.is_at(r, "done", "failed") | (s.stream[r] & s.is_at(r, "idle")))
-    system.progress(Request, lambda s, r: in_flight(s, r))
+    start = system.programs["pc"].start
+    system.terminal(Request, lambda s, r: s.is_at(r, "done", "failed") | (s.stream[r] & s.is_at(r, start)))
+    system.progress(Request, lambda s, r: in_flight(s, r) | s.within(r, OWED))
     system.sometimes(
         "finished",
         lambda s: forall(Request, lambda r: s.is_at(r, "done", "failed")),
