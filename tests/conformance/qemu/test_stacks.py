@@ -19,8 +19,9 @@ from cowpath.conformance.qemu.faults import CRASHED, examine
 from cowpath.conformance.qemu.fitting import fit
 from cowpath.conformance.qemu.known import ALL, D1, D2, D4
 from cowpath.conformance.qemu.machine import Machine
+from cowpath.conformance.qemu.nodes import Options
 from cowpath.conformance.qemu.run import Scheduled
-from cowpath.conformance.qemu.stacks import STACKS, Options, Stack
+from cowpath.conformance.qemu.stacks import STACKS, Stack
 from cowpath.conformance.runs.log import Sight
 from cowpath.conformance.scheduler.kernel import Strategy
 from cowpath.conformance.scheduler.schedule import Replay, ReplayError, Schedule
