@@ -15,6 +15,7 @@ from cowpath.model.commands import files
 from cowpath.model.commands.inputs import WIDTH, find_designs, find_scenarios, open_console
 from cowpath.model.commands.options import (
     ENGINE,
+    FRESH,
     MAX_SECONDS,
     MAX_STATES,
     PROPERTIES,
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
 @MAX_SECONDS
 @REDUCTION
 @REDUCE
+@FRESH
 def check(
     names: tuple[str, ...],
     wanted: tuple[str, ...],

@@ -15,6 +15,7 @@ from cowpath.model.liveness.starvation import Starvation
 from cowpath.model.trace import record
 
 _ABREAST = 5
+KEPT = "kept from an earlier run, its traces replayed now; --fresh explores again."
 STYLE = {Verdict.HOLDS: "green", Verdict.VIOLATED: "bold red", Verdict.UNDETERMINED: "yellow"}
 
 
@@ -75,6 +76,8 @@ def details(result: Result) -> Iterator[Text | str]:
         + ("" if found.complete else f"; stopped: {found.stopped}")
     )
     yield from (*result.reductions, *found.remarks)
+    if result.kept:
+        yield f"This is {KEPT}"
     if result.starvation is not None:
         yield _search(result.starvation)
     column = max(map(len, result.properties)) + 1
@@ -113,6 +116,8 @@ def totals(results: Sequence[Result], seconds: float) -> str:
     explored = f"{_count(len(results), 'run')}, {_count(states, 'state')} in all"
     line = f"{explored}, {seconds:.1f} s on the {engines} engine; "
     line += f"{stopped} not explored completely." if stopped else "every reachable state explored."
+    if kept := sum(result.kept for result in results):
+        line += f"\n{kept:,} of them are kept from earlier runs; --fresh explores them again."
     return "\n".join([line, *remarks])
 
 
@@ -146,6 +151,7 @@ def as_json(result: Result) -> dict[str, Any]:
         "seconds": round(found.seconds, 3),
         "engine": found.engine,
         "stopped": result.stopped,
+        "kept": result.kept,
         "reductions": [*([f"geometry: {line}"] if (line := _reduction(result)) else []), *result.reductions],
         "properties": {name: _property(outcome) for name, outcome in result.properties.items()},
     }
