@@ -8,7 +8,7 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from cowpath.model.bench.check import PropertyResult, Result, check
-from cowpath.model.designs import DESIGNS, Case, Design
+from cowpath.model.designs import ALL, Case, Design
 from cowpath.model.explore.program import Program
 from cowpath.model.explore.result import UNLIMITED, Exploration, Limits, Report
 from cowpath.model.finite.instance import Instance
@@ -68,7 +68,7 @@ def recall(
 
 def design_text(design: Design) -> str:
     """Return the text of a design; one of this package's own is text that every question has with it."""
-    return design.name if DESIGNS.get(design.name) is design else system_text(design.system)
+    return design.name if ALL.get(design.name) is design else system_text(design.system)
 
 
 def instance_text(instance: Instance) -> str:
