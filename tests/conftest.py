@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from cowpath.command_line import run
+from tests.draws import draw_everything
 from tests.in_process import Command, Ran
 
 # A shell starts what it runs in the background with interrupts ignored, and a process hands that on to
@@ -22,6 +23,11 @@ os.environ["COWPATH_CACHE"] = ""
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--everything", action="store_true", help="Run the lengthy tests, too.")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("--everything"):
+        draw_everything()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -38,6 +38,7 @@ from cowpath.model.stack.world import Request, Sector
 from cowpath.model.trace import record
 from cowpath.model.trace.lasso import replay_lasso
 from cowpath.model.trace.trace import ReplayError, Trace, WaitEdge
+from tests.draws import some
 from tests.toys import Owner, column, dining, instance
 
 Pairs = Collection[tuple[int, int]]
@@ -295,7 +296,7 @@ def scenarios(draw: st.DrawFn) -> Scenario:
     return loads(text, "drawn")
 
 
-@settings(fixed, max_examples=60)
+@settings(fixed, max_examples=some(60))
 @given(scenarios(), st.sampled_from(sorted(DESIGNS)))
 def test_both_definitions_agree_on_drawn_streams(scenario: Scenario, name: str) -> None:
     if DESIGNS[name].unsupported(scenario) is not None:
