@@ -110,7 +110,9 @@ def test_bundled_scenarios_and_stacks(qemu: Qemu, stack: Stack) -> None:
             strategy = Portfolio(1)
             for _ in range(4):
                 fault = examine(made, on.run(made, strategy))
-                if fault is not None:  # the two of 7.0 to 9.0, found as faults elsewhere
+                foretold = fault is not None and fault.verdict == CRASHED and fault.refusal is None
+                assert not foretold or scenario.slug == "writes-unquiesced"  # the model falls there, too
+                if fault is not None and not foretold:  # the two of 7.0 to 9.0, found as faults elsewhere
                     assert scenario.slug in ("two-readers", "client-discard"), fault
                     assert stack.name == "cbw"
                     assert qemu.release < (9, 1)
