@@ -1,4 +1,4 @@
-"""Drained sections by release: what each row of scenarios comes to, and that threads make every step of it."""
+"""Drained sections by release: what each row of scenarios comes to; threads make every step of it."""
 
 import pytest
 
