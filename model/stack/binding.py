@@ -97,7 +97,9 @@ def bind(
         "end": _column([each.end for each in elements]),
         "parent": _column([count if each.parent is None else each.parent for each in elements]),
         "piece_at": {(i, k): pieces.get((i, k), count) for i in range(count) for k in clusters},
-        "root": _column([each.request for each in elements]),
+        "of_one": _grid(
+            [[one is not other and one.request == other.request for other in elements] for one in elements]
+        ),
         "deep": _column([each.depth > 1 for each in elements]),
         "notices": {
             (i, j): int(_notices(scenario, one, other))

@@ -34,7 +34,7 @@ class Pieces(Part):
         """Declare the pieces and the place at which each begins."""
         system.parameter("parent", Request, sort=Maybe(Request))  # whose piece it is, if it is one
         system.parameter("piece_at", Request, Cluster, sort=Maybe(Request))  # its piece that begins there
-        system.parameter("root", Request, sort=Request)  # the request that it is, or belongs to
+        system.parameter("of_one", Request, Request)  # two of a request and its pieces
         system.parameter("deep", Request)  # it is a piece of a piece
         pc = system.programs["pc"]
         pc.place(

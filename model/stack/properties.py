@@ -72,17 +72,16 @@ def declare(system: System, parts: Parts) -> None:
     )
 
 
-def _root(parts: Parts, s: State, r: Expr) -> Expr:
-    """Return the request that r is, or is a piece of."""
-    root: Expr = s.root[r] if parts.has(Pieces) else r
-    return root
+def _of_one(parts: Parts, s: State, r: Expr, q: Expr) -> Expr:
+    """Tell whether r and q are one request, or pieces of one."""
+    return (r == q) | s.of_one[r, q] if parts.has(Pieces) else r == q
 
 
 def _both_inside(parts: Parts, s: State, r: Expr, q: Expr) -> Expr:
     """Tell whether two overlapping guest reads are past every wait for admission, at the same time."""
     overlap = exists(Sector, lambda x: s.covers[r, x] & s.covers[q, x])
     inside = s.within(r, PAST_ADMISSION) & s.within(q, PAST_ADMISSION)
-    apart = _root(parts, s, r) != _root(parts, s, q)
+    apart = ~_of_one(parts, s, r, q)
     return apart & is_kind(s, r, "guest-read") & is_kind(s, q, "guest-read") & overlap & inside
 
 
@@ -94,7 +93,8 @@ def _kept_out(system: System, parts: Parts, s: State, r: Expr) -> Expr:
     """
 
     def copied(k: Expr) -> Expr:
-        return own(s, _root(parts, s, r), k).implies(s.done[k] & s.in_hidden[k])
+        touched = exists(Request, lambda q: _of_one(parts, s, r, q) & own(s, q, k))
+        return touched.implies(s.done[k] & s.in_hidden[k])
 
     waits = coerce(False, BOOL)
     for waited in (each for part in parts for each in part.keeps_apart(parts)):
