@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from cowpath.command_line import run
+from tests.draws import draw_everything
 from tests.in_process import Command, Ran
 
 # A shell starts what it runs in the background with interrupts ignored, and a process hands that on to
@@ -19,6 +20,11 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--everything", action="store_true", help="Run the lengthy tests, too.")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("--everything"):
+        draw_everything()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
