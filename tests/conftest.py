@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from io import StringIO
@@ -16,6 +17,8 @@ from tests.in_process import Command, Ran
 # A shell starts what it runs in the background with interrupts ignored, and a process hands that on to
 # those it starts: then no test of Ctrl-C could end. A handler is not handed on: they start with the default.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+# No test is answered by what an earlier run kept, nor any command that one starts.
+os.environ["COWPATH_CACHE"] = ""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
