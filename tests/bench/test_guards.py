@@ -79,7 +79,7 @@ NOT_NEEDED: dict[str, dict[tuple[str, str], str]] = {
         ("copy.begin", "there is a filter"): FREED,
     },
     "block-copy-5.0": {**FILTER, **CHECKPOINT, **READS_SERIALISE, **TARGET_SERIALISES},
-    "copy-before-write-7.0": {
+    "copy-before-write-9.2": {
         **FILTER,
         ("copy.begin", "there is a filter"): NEVER,
         ("copy.begin", "the snapshot is whole"): "who copies for a broken snapshot copies in vain",

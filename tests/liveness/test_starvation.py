@@ -352,7 +352,7 @@ WRITES = next(scenario for scenario in STREAMS if scenario.slug == "wide-write-a
 def test_a_limit_in_the_search_leaves_progress_open() -> None:
     """There are 2,541 states, which is within the limit, and 3,542 with their queues, which is not."""
     asked = ["deadlock", "progress"]
-    result = check(Case(DESIGNS["copy-before-write-7.0"], WRITES), properties=asked, limits=Limits(2_600))
+    result = check(Case(DESIGNS["copy-before-write-9.2"], WRITES), properties=asked, limits=Limits(2_600))
     assert result.exploration.complete
     assert result.stopped == "--max-states 2600 was reached"
     verdicts = [outcome.verdict for outcome in result.properties.values()]
@@ -361,7 +361,7 @@ def test_a_limit_in_the_search_leaves_progress_open() -> None:
 
 def test_a_limit_before_the_search_leaves_progress_open() -> None:
     result = check(
-        Case(DESIGNS["copy-before-write-7.0"], WRITES), properties=["progress"], limits=Limits(100)
+        Case(DESIGNS["copy-before-write-9.2"], WRITES), properties=["progress"], limits=Limits(100)
     )
     assert result.starvation is None
     assert result.stopped == "--max-states 100 was reached"
