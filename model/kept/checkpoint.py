@@ -52,7 +52,7 @@ class Checkpoint:
         try:
             with tempfile.NamedTemporaryFile(dir=self.path.parent, prefix=".", delete=False) as file:
                 try:
-                    np.savez(file, **{_ABOUT: told}, **arrays)
+                    np.savez(file, allow_pickle=False, **{_ABOUT: told, **arrays})
                     file.flush()
                     os.fsync(file.fileno())
                     os.replace(file.name, self.path)

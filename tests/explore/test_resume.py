@@ -164,8 +164,8 @@ def test_a_damaged_checkpoint_is_none(tmp_path: Path, monkeypatch: pytest.Monkey
             if change == "flipped":
                 for _ in range(20):
                     content[dice.randrange(len(content))] ^= 255
-            short = {"cut": content[: len(content) // 2], "empty": b"", "other": b"no archive" * 99}
-            path.write_bytes(short.get(change, content))
+            short = {"cut": bytes(content[: len(content) // 2]), "empty": b"", "other": b"no archive" * 99}
+            path.write_bytes(short.get(change, bytes(content)))
             found = engine.explore(narrowed, asked, UNLIMITED, silent)
         assert not found.remarks
         assert essence(found) == essence(whole)
