@@ -10,6 +10,10 @@ from cowpath.impl.design import Design
 from cowpath.impl.designs.block_copy_4_2 import BlockCopy42Design
 from cowpath.impl.designs.block_copy_5_0 import BlockCopy50
 from cowpath.impl.designs.copy_before_write_7_0 import CopyBeforeWrite70
+from cowpath.impl.designs.copy_before_write_7_1 import CopyBeforeWrite71
+from cowpath.impl.designs.copy_before_write_7_2_15 import CopyBeforeWrite7215
+from cowpath.impl.designs.copy_before_write_9_1 import CopyBeforeWrite91
+from cowpath.impl.designs.copy_before_write_9_2 import CopyBeforeWrite92
 from cowpath.impl.designs.drain_4_1 import Drain41
 from cowpath.impl.designs.drain_4_2 import Drain42
 from cowpath.impl.designs.drain_5_0 import Drain50
@@ -30,11 +34,20 @@ DESIGNS: dict[str, type[Design]] = {
         Fleecing40,
         BlockCopy42Design,
         BlockCopy50,
-        CopyBeforeWrite70,
+        CopyBeforeWrite92,
         RfcRepaired,
     )
 }
-VARIANTS: dict[str, type[Design]] = {design.name: design for design in (Merged30,)}
+VARIANTS: dict[str, type[Design]] = {
+    design.name: design
+    for design in (
+        Merged30,
+        CopyBeforeWrite70,
+        CopyBeforeWrite71,
+        CopyBeforeWrite7215,
+        CopyBeforeWrite91,
+    )
+}
 """What single releases made of one of these."""
 EXTENDED: dict[str, type[Design]] = {design.name: design for design in (Drain41, Drain42, Drain50, Drain102)}
 """One of these with a part of QEMU around it."""
