@@ -22,6 +22,7 @@ from cowpath.model.language.sorts import BOOL
 from cowpath.model.language.system import List, State, System
 from cowpath.model.scenarios.vocabulary import PROPERTIES
 from cowpath.model.stack.part import Part, Parts
+from cowpath.model.stack.pieces import Pieces, is_piece
 from cowpath.model.stack.world import (
     DRAINS,
     JOB_READS,
@@ -247,6 +248,12 @@ class Drain(Part):
 
     def claims(self, parts: Parts) -> Iterator[Claim]:
         """Say who is kept out, and that a section in which nobody may move is one in which nobody is."""
+        if parts.has(Pieces):
+            yield claim("a piece is where its request is, within", Request)(
+                lambda s, r: is_piece(s, r).implies(
+                    ~s.is_at(r, "outside", *(("queued",) if self.gate else ()))
+                )
+            )
         if not self.gate:
             return
         yield claim("who is woken was queued", Request)(
