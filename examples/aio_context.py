@@ -1,12 +1,12 @@
 """QEMU up to 8.x: whoever takes an AioContext twice and polls in it hangs.
 
 The lock of an AioContext is recursive, and polling (AIO_WAIT_WHILE) releases it so that the context's own
-thread can complete what is waited for; but it releases it once, however often it was taken. Two recorded hangs
-are of this shape, each a drained section inside a caller that had the context already.
+thread can complete what is waited for; but it releases it once, however often it was taken. Two recorded
+hangs are of this shape, each a drained section inside a caller that had the context already.
 Source: include/block/aio-wait.h AIO_WAIT_WHILE; 0abf258171, eca0f3524a; aio_context_repaired.py is after.
 """
 
-from cowpath import Design, Enum, If, Index, Int, Maybe, System, nobody
+from cowpath import Design, Enum, If, Index, Maybe, System, nobody
 
 Thread = Index("Thread", ordered=False)
 Kind = Enum("Kind", ("main", "iothread"))
@@ -16,7 +16,7 @@ def build(name, *, takes_it_twice):
     system = System(name)
     system.parameter("kind", Thread, sort=Kind)
     system.variable("holder", sort=Maybe(Thread))
-    system.variable("depth", sort=Int(2), initial=0)
+    system.variable("twice")  # the holder has taken it twice
     places = ("outer", "inner", "polling", "polled", "completing", "completed")
     system.program(Thread, places=places, ends=("done",))
     system.terminal(Thread)
@@ -29,12 +29,12 @@ def build(name, *, takes_it_twice):
 
     def take(s, t):
         s.wait_on(lock, Thread, lambda q: (q != t) & (s.holder == q))
+        s.twice = s.holder == t
         s.holder = t
-        s.depth = s.depth + 1
 
     def release(s):
-        s.holder = If(s.depth == 1, nobody(Thread), s.holder)
-        s.depth = s.depth - 1
+        s.holder = If(s.twice, s.holder, nobody(Thread))
+        s.twice = False
 
     @system.action("main.take", t=Thread)
     def outer(s, t):
@@ -78,12 +78,12 @@ def build(name, *, takes_it_twice):
         """Releases the context as often as it has it. Source: aio_context_release"""
         come(s, t, "main", "completed")
         s.holder = nobody(Thread)
-        s.depth = 0
+        s.twice = False
         s.go(t, "done")
 
     @system.action("iothread.take", t=Thread)
     def enter(s, t):
-        """Has a completion to run: takes the context. Source: aio_dispatch"""
+        """Has a completion to run, for which it wants the context. Source: aio_dispatch"""
         come(s, t, "iothread", "idle")
         s.go(t, "completing")
 

@@ -1,6 +1,7 @@
 """The same, where the callee relies on its caller's lock instead of taking it again: nobody hangs."""
 
 from aio_context import build
+
 from cowpath import Design
 
 DESIGN = Design(
