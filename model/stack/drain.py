@@ -54,6 +54,10 @@ def _quiesced(s: State) -> Expr:
     return exists(Request, lambda d: in_section(s, d))
 
 
+def _pauses(s: State, r: Expr) -> Expr:
+    return s.is_at(r, "job-paused") | (s.is_at(r, "outside") & is_kind(s, r, "job-read"))
+
+
 @dataclass(frozen=True)
 class Drain(Part):
     """Drained sections, the queue of newcomers, and jobs that pause.
@@ -186,7 +190,7 @@ class Drain(Part):
             """Passes its first pause point, is busy from now on."""
             s.require_at(r, "outside")
             s.require(is_kind(s, r, "job-read"), "is a job", location=True)
-            s.require(~_quiesced(s), "nothing is drained")
+            s.wait_on(SECTIONS, Request, lambda d: in_section(s, d))
             s.go(r, "job-busy")
 
         @system.action("job.request", r=Request, source=_JOB)
@@ -277,13 +281,13 @@ class Drain(Part):
             yield Level(
                 "the queue of drained sections",
                 "who is kept out waits for those who drain, of whom none waits for it",
-                lambda s, r: (s.is_at(r, "queued", "job-queued") & ~s.woken[r]) | s.is_at(r, "job-paused"),
+                lambda s, r: (s.is_at(r, "queued", "job-queued") & ~s.woken[r]) | _pauses(s, r),
             )
         else:
             yield Level(
                 "the queue of drained sections",
                 "a job that is paused waits for those who drain, of whom none waits for it",
-                lambda s, r: s.is_at(r, "job-paused"),
+                _pauses,
             )
         yield Level(
             "drained sections",
