@@ -100,8 +100,8 @@ class Drains(Design):
     def job_read(self, request: Request) -> bytes:
         """Read once, for a job that is busy meanwhile but for its pause points."""
         with self.context:
-            while self.sections.entries:  # its first pause point
-                self.sections.wait_all(request, self.whole)
+            self.context.step("job.create", request)
+            self.sections.wait_all(request, self.whole)  # its first pause point
             busy = self.busy_jobs.add(request, self.whole)
             self.context.step("job.start", request)
             if self.gate and self.geometry.job_requests_queue and self.sections.entries:

@@ -55,7 +55,7 @@ def _quiesced(s: State) -> Expr:
 
 
 def _pauses(s: State, r: Expr) -> Expr:
-    return s.is_at(r, "job-paused") | (s.is_at(r, "outside") & is_kind(s, r, "job-read"))
+    return s.is_at(r, "job-created", "job-paused")
 
 
 @dataclass(frozen=True)
@@ -95,6 +95,7 @@ class Drain(Part):
             system.variable("woken", Request, internal=True)  # the section that queued it is over
             pc.place("queued", "kept out by a drained section", within=(WHOLE, OUT, OWED))
             pc.place("job-queued", "with a request kept out", of=JOB_READS, within=(WHOLE, OUT, OWED))
+        pc.place("job-created", "at its first pause point", of=JOB_READS, within=(WHOLE, OUT, OWED))
         pc.place("job-busy", "busy, about to make a request", of=JOB_READS, within=(WHOLE, OUT, OWED))
         pc.place("job-reading", "reading for its job", of=JOB_READS, within=(WHOLE, OUT, OWED))
         pc.place("job-pause", "at a pause point", of=JOB_READS, within=(WHOLE, OUT, OWED))
@@ -185,11 +186,17 @@ class Drain(Part):
             s.go(r, "done")
 
     def _job(self, system: System) -> None:
+        @system.action("job.create", r=Request, source=_JOB)
+        def create(s: State, r: Expr) -> None:
+            """Is created."""
+            s.require_at(r, "outside")
+            s.require(is_kind(s, r, "job-read"), "is a job", location=True)
+            s.go(r, "job-created")
+
         @system.action("job.start", r=Request, source=_JOB)
         def start(s: State, r: Expr) -> None:
             """Passes its first pause point, is busy from now on."""
-            s.require_at(r, "outside")
-            s.require(is_kind(s, r, "job-read"), "is a job", location=True)
+            s.require_at(r, "job-created")
             s.wait_on(SECTIONS, Request, lambda d: in_section(s, d))
             s.go(r, "job-busy")
 
