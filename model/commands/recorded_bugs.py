@@ -17,9 +17,7 @@ from cowpath.model.render.recorded import as_json, lines
 from cowpath.model.render.text import wrap
 
 
-@click.command(
-    name="recorded-bugs", short_help="Check bugs of the public record, before and after their repair."
-)
+@click.command(name="recorded-bugs", short_help="Check bugs of the record, before and after their repair.")
 @click.option("--json", "json_path", metavar="OUT", help="Write them there as JSON ('-': to stdout).")
 @MAX_STATES
 @MAX_SECONDS
