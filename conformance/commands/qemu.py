@@ -18,15 +18,17 @@ from cowpath.conformance.commands import qemu_text
 from cowpath.conformance.qemu.binaries import Qemu, at_prefix, from_binary, installed
 from cowpath.conformance.qemu.campaign import EXPLAINED, UNFIT, Outcome, Plan, Progress, campaign
 from cowpath.conformance.qemu.faults import CRASHED, REFUSED
+from cowpath.conformance.qemu.nodes import UNIT, Options
 from cowpath.conformance.qemu.report import Report, reported
 from cowpath.conformance.qemu.run import Scheduled
-from cowpath.conformance.qemu.stacks import FILTERS, STACKS, UNIT, VARIANTS, Options
+from cowpath.conformance.qemu.stacks import FILTERS, STACKS, VARIANTS
 from cowpath.conformance.runs import log_file
 from cowpath.conformance.runs.log import Sight
 from cowpath.conformance.runs.log_file import Header
 from cowpath.conformance.scheduler.schedule import Schedule
 from cowpath.conformance.strategies.portfolio import STRATEGIES
 from cowpath.model.commands import files
+from cowpath.model.commands.by_release import for_release
 from cowpath.model.commands.inputs import find_designs
 from cowpath.model.language.errors import InputError
 from cowpath.model.language.verdict import Verdict
@@ -37,6 +39,7 @@ _SIGHTS = ("black", "grey")
 
 @click.command(name="qemu", short_help="Hold runs of a real QEMU against the model.")
 @click.argument("design", required=False, metavar="[DESIGN|FILE.py]")
+@for_release("design")
 @click.option(
     "--stack", "stacks", multiple=True, type=click.Choice([*STACKS]), help="May be repeated. Default: all."
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from pathlib import Path
 
 import click
 from rich.console import Console
@@ -11,9 +12,10 @@ from rich.console import Console
 from cowpath.model.bench import batch
 from cowpath.model.bench.check import Result
 from cowpath.model.commands.inputs import status_line
-from cowpath.model.designs import DESIGNS, Case, Design
+from cowpath.model.designs import ALL, Case, Design
 from cowpath.model.explore.engines import ENGINES
 from cowpath.model.explore.result import Limits, Progress
+from cowpath.model.kept.answers import Answers, keeping, of_user, resuming
 from cowpath.model.language.errors import InputError, hint, shown
 from cowpath.model.reductions.choice import NAMES
 from cowpath.model.scenarios import Scenario
@@ -57,6 +59,39 @@ PROPERTIES = click.option(
     metavar="P",
     help=f"One of {', '.join(BUNDLED)}, or of a design's own. Default: all but concurrency.",
 )
+
+
+_RESUMED = "cowpath.resumed"
+
+
+def _resume(context: click.Context, _: click.Parameter, folder: str | None) -> None:
+    if folder is not None:
+        context.meta[_RESUMED] = resuming(Path(folder))
+
+
+def _keep_answers(context: click.Context, _: click.Parameter, fresh: bool) -> None:
+    resumed: Answers | None = context.meta.get(_RESUMED)
+    if resumed is not None and fresh:
+        raise InputError("--fresh and --resume: give one of them; to begin again, take another folder")
+    context.with_resource(keeping(of_user(fresh) if resumed is None else resumed))
+
+
+RESUME = click.option(
+    "--resume",
+    metavar="FOLDER",
+    is_eager=True,
+    expose_value=False,
+    callback=_resume,
+    help="Save how far it is there, now and then; go on from what is there, also after a kill.",
+)
+FRESH = click.option(
+    "--fresh",
+    is_flag=True,
+    expose_value=False,
+    callback=_keep_answers,
+    help="Pass over the answers that are kept from earlier runs; find them again.",
+)
+"""Lets a command keep answers, and look up what is kept, until it ends."""
 REDUCE = click.option(
     "--reduce/--no-reduce", default=True, help="Reduce the disk to the smallest equivalent one (the default)."
 )
@@ -90,7 +125,7 @@ def check_properties(chosen: Sequence[Design], named: Sequence[str]) -> None:
 
 def check_expectations(chosen: Sequence[Design], on: Sequence[Scenario]) -> None:
     """Raise `InputError` where a scenario expects something of a design that there is not."""
-    known = {*DESIGNS, *(design.name for design in chosen)}
+    known = {*ALL, *(design.name for design in chosen)}
     for scenario in on:
         unknown = sorted(set(scenario.expect) - known) if scenario.has_disk else ()
         if unknown:

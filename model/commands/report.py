@@ -7,8 +7,18 @@ import time
 import click
 
 from cowpath.model.commands import files
+from cowpath.model.commands.by_release import for_release
 from cowpath.model.commands.inputs import find_designs, find_scenarios
-from cowpath.model.commands.options import ENGINE, MAX_SECONDS, MAX_STATES, PROPERTIES, carry_out, make_plan
+from cowpath.model.commands.options import (
+    ENGINE,
+    FRESH,
+    MAX_SECONDS,
+    MAX_STATES,
+    PROPERTIES,
+    RESUME,
+    carry_out,
+    make_plan,
+)
 from cowpath.model.explore.result import Limits
 from cowpath.model.language.verdict import worst
 from cowpath.model.render.overview import overview, read_proofs
@@ -16,6 +26,7 @@ from cowpath.model.render.overview import overview, read_proofs
 
 @click.command(name="report", short_help="Write all verdicts, with their traces, on one page of HTML.")
 @click.argument("names", metavar="[DESIGN|FILE.py]...", nargs=-1)
+@for_release("names")
 @click.option("--scenario", "wanted", multiple=True, metavar="NAME|FILE.toml", help="Default: all bundled.")
 @PROPERTIES
 @click.option(
@@ -25,6 +36,8 @@ from cowpath.model.render.overview import overview, read_proofs
 @ENGINE
 @MAX_STATES
 @MAX_SECONDS
+@FRESH
+@RESUME
 def report_command(
     names: tuple[str, ...],
     wanted: tuple[str, ...],
@@ -51,6 +64,8 @@ def report_command(
     traces = sum(outcome.trace is not None for result in results for outcome in result.properties.values())
     stopped = sum(result.stopped is not None for result in results)
     left = f" ({stopped} not explored completely)" if stopped else ""
+    kept = sum(result.kept for result in results)
+    left += f" ({kept} kept from earlier runs)" if kept else ""
     size = f"{len(page.encode()) / 1000:,.0f} kB"
     click.echo(f"{path}: runs: {len(results)}{left}, traces: {traces}, {size}")
     raise SystemExit(worst(result.verdict for result in results).exit_status)

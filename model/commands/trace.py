@@ -13,6 +13,7 @@ from cowpath.model.bench import batch
 from cowpath.model.bench.check import Result
 from cowpath.model.bench.minimal import Minimiser
 from cowpath.model.commands import files
+from cowpath.model.commands.by_release import for_release
 from cowpath.model.commands.inputs import (
     check_target,
     deliver,
@@ -23,10 +24,12 @@ from cowpath.model.commands.inputs import (
 )
 from cowpath.model.commands.options import (
     ENGINE,
+    FRESH,
     MAX_SECONDS,
     MAX_STATES,
     REDUCE,
     REDUCTION,
+    RESUME,
     carry_out,
     make_plan,
 )
@@ -39,7 +42,8 @@ from cowpath.model.trace.trace import Trace
 
 
 @click.command(short_help="Print the shortest trace that decides a property.")
-@click.argument("name", metavar="DESIGN|FILE.py")
+@click.argument("name", required=False, metavar="DESIGN|FILE.py")
+@for_release("name")
 @click.option("--scenario", "wanted", required=True, metavar="NAME|FILE.toml", help="Where to look.")
 @click.option(
     "--property",
@@ -58,6 +62,8 @@ from cowpath.model.trace.trace import Trace
 @MAX_SECONDS
 @REDUCTION
 @REDUCE
+@FRESH
+@RESUME
 def trace(
     name: str,
     wanted: str,
@@ -100,6 +106,8 @@ def trace(
         status = int(found.fails)
     else:
         (result,) = carry_out(plan)
+        if result.kept:
+            click.echo(f"{case.title}: {verdicts.KEPT}", err=True)
         traces = [outcome.trace for outcome in result.properties.values() if outcome.trace is not None]
         status = result.verdict.exit_status
         if not traces:

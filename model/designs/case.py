@@ -66,7 +66,8 @@ class Case:
             except InputError as error:
                 raise ScenarioError(f"{scenario.slug}: {error}") from None
         return fit(
-            self.design.system, self.design.machine.bind(scenario, self.geometry, self.design.vocabulary)
+            self.design.system,
+            self.design.machine.bind(scenario, self.geometry, self.design.vocabulary, self.design.splits),
         )
 
     @cached_property

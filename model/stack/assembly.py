@@ -46,7 +46,11 @@ def outline(
     landmarks = {mark.name: mark for part in parts for mark in part.landmarks(parts)}
     places = (claim for program in system.programs.values() for claim in placed(program))
     return ProofOutline(
-        given=(*machine.given, machine.kinds_given(kinds_of(parts, machine.kinds))),
+        given=(
+            *machine.given,
+            machine.kinds_given(kinds_of(parts, machine.kinds)),
+            *(claim for part in parts for claim in part.given(parts)),
+        ),
         scope=scope,
         invariants=(*places, *(claim for part in parts for claim in part.claims(parts))),
         levels=tuple(levels[name] for name in order if name in levels),

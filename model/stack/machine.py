@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from cowpath.model.finite.instance import Instance
@@ -21,7 +21,8 @@ class Machine:
 
     `wanted`: what its scenarios have, in words, and `fits` tells. `kinds`: the bundled kinds of request, in
     their order. `claims` adds to a system what is claimed of every such design; `given` is what the tables of
-    all scenarios satisfy, and `runs` of which runs it is claimed that they end. `bind` makes the instance.
+    all scenarios satisfy, and `runs` of which runs it is claimed that they end. `bind` makes the instance;
+    its last argument is how deep requests of which kinds are cut into pieces.
     """
 
     wanted: str
@@ -31,7 +32,7 @@ class Machine:
     given: tuple[Claim, ...]
     runs: tuple[Claim, ...]
     kinds_given: Callable[[tuple[str, ...]], Claim]
-    bind: Callable[[Scenario, Geometry, Vocabulary], Instance]
+    bind: Callable[[Scenario, Geometry, Vocabulary, Mapping[str, int]], Instance]
 
 
 SECONDARY = Machine(

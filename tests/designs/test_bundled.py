@@ -3,7 +3,7 @@
 import pytest
 
 from cowpath.model.bench.check import Result, check
-from cowpath.model.designs import DESIGNS, Case
+from cowpath.model.designs import ALL, DESIGNS, EXTENDED, MIRRORS, VARIANTS, Case
 from cowpath.model.explore.engines import ENGINES
 from cowpath.model.language.verdict import Verdict
 from cowpath.model.scenarios import Scenario, bundled
@@ -22,12 +22,10 @@ def outcome(result: Result) -> tuple[object, ...]:
 
 @pytest.mark.parametrize(("name", "scenario"), RUNS, ids=[f"{s.slug}-{d}" for d, s in RUNS])
 def test_engines_agree_and_it_is_expected(name: str, scenario: Scenario) -> None:
-    live = ("progress", "convergence")  # which are searched alike whatever the engine
-    safety = tuple(p for p in STANDARD if p not in live)
-    slow = {"auto"} | ({"native"} if scenario.slug == "short-of-buffers" else set())  # half a minute to make
-    engines = [engine for engine in ENGINES if engine not in slow]
+    safety = tuple(p for p in STANDARD if p != "progress")  # which is searched alike whatever the engine
+    engines = [engine for engine in ENGINES if engine != "auto"]
     asked = dict.fromkeys(engines, (*safety, "concurrency", "concurrency-done", "finished"))
-    asked["python"] += live
+    asked["python"] += ("progress",)
     results = {e: check(Case(DESIGNS[name], scenario), properties=asked[e], engine=e) for e in engines}
     reference = results["python"]
     assert reference.exploration.complete
@@ -49,11 +47,22 @@ def test_there_are_enough_scenarios_and_each_says_what_it_shows() -> None:
     assert all(len(scenario.shows) > 40 for scenario in bundled())
 
 
-@pytest.mark.parametrize("name", list(DESIGNS))
+@pytest.mark.parametrize("name", [*VARIANTS, *EXTENDED, *MIRRORS])
+def test_what_comes_of_a_variant_is_expected(name: str) -> None:
+    """By one engine: all engines read a variant's text as they read that of the design that it changes."""
+    expected = expectations.expected(name)
+    assert expectations.found(name) == expected, expectations.RENEW
+    for scenario in bundled() if name in EXTENDED or name in MIRRORS else ():
+        if name in scenario.expect:
+            violated = dict.fromkeys(expected[scenario.slug]["violated"], "violated")
+            assert violated == scenario.expect[name], scenario.slug
+
+
+@pytest.mark.parametrize("name", list(ALL))
 def test_what_is_expected_is_of_the_scenarios_that_there_are(name: str) -> None:
-    fitting = [s.slug for s in bundled() if DESIGNS[name].unsupported(s) is None]
+    fitting = [s.slug for s in bundled() if ALL[name].unsupported(s) is None]
     assert list(expectations.expected(name)) == fitting, expectations.RENEW
-    assert {path.stem for path in expectations.FOLDER.glob("*.json")} == {*DESIGNS}, expectations.RENEW
+    assert {path.stem for path in expectations.FOLDER.glob("*.json")} == {*ALL}, expectations.RENEW
 
 
 def test_every_property_falls_somewhere() -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 from cowpath.model.finite.instance import Instance, Table
 from cowpath.model.scenarios.geometry import Geometry, show_range
@@ -13,8 +14,18 @@ from cowpath.model.scenarios.vocabulary import BUNDLED, Vocabulary
 from cowpath.model.stack.mirror.world import JOB, OPERATION
 
 
-def bind(scenario: Scenario, geometry: Geometry, words: Vocabulary = BUNDLED) -> Instance:
-    """Return the instance that the scenario means in the geometry (reduced or not)."""
+def bind(
+    scenario: Scenario,
+    geometry: Geometry,
+    words: Vocabulary = BUNDLED,
+    splits: Mapping[str, int] = MappingProxyType({}),
+) -> Instance:
+    """Return the instance that the scenario means in the geometry (reduced or not).
+
+    A mirror's requests have no pieces: what is cut is the background's run. Raises `ValueError` for `splits`.
+    """
+    if splits:
+        raise ValueError("a mirror's requests are not cut into pieces")
     job = scenario.mirror
     assert job is not None
     requests, chunks, cells = scenario.requests, geometry.clusters, geometry.cells
