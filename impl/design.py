@@ -103,6 +103,7 @@ class Design(ABC):
         self.places = itertools.count()
         self.in_flight = ReqList(context, "requests in flight (drain)", "its place in flight")
         self.endings = ReqList(context, "the end of the job", "the job's end")
+        self.replicating = True  # until a stop
 
     job: Job
 
@@ -175,7 +176,7 @@ class Design(ABC):
                 return
             ending = self.endings.add(request, self.whole)
             try:
-                self._ends()
+                self.replicating = False
                 self._stop(request, drained)
             finally:
                 self.endings.remove(ending)
@@ -187,9 +188,6 @@ class Design(ABC):
 
     @abstractmethod
     def _stop(self, request: Request, drained: bool) -> None: ...
-
-    def _ends(self) -> None:
-        """Note that a stop has begun."""
 
     def _stop_again(self, request: Request) -> None:
         """Stop though there is no job: an error. Raises OSError."""

@@ -5,8 +5,8 @@ Source: block/replication.c replication_stop, replication_do_checkpoint, replica
 
 from __future__ import annotations
 
-from cowpath.impl.context import AioContext, Request
-from cowpath.impl.design import Design, Disks, Geometry
+from cowpath.impl.context import Request
+from cowpath.impl.design import Design
 from cowpath.impl.errors import LifetimeError
 
 
@@ -14,10 +14,6 @@ class Replication(Design):
     """To be put before a design whose job is a filter. `forgets_job`: when that has ended."""
 
     forgets_job = True
-
-    def __init__(self, context: AioContext, disks: Disks, geometry: Geometry) -> None:
-        super().__init__(context, disks, geometry)
-        self.replicating = True
 
     def exit(self, request: Request) -> None:
         """End QEMU: cancel all jobs, then close replication (job_cancel_sync_all, replication_close)."""
@@ -29,9 +25,6 @@ class Replication(Design):
                 self._cancel_again()
             self.replicating = False
             self.context.trace("exit.close", request)
-
-    def _ends(self) -> None:
-        self.replicating = False
 
     def _stop_again(self, request: Request) -> None:
         if self.replicating:
