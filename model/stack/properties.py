@@ -9,11 +9,20 @@ from operator import and_
 from cowpath.model.language.expression import Expr, coerce, exists, forall
 from cowpath.model.language.sorts import BOOL
 from cowpath.model.language.system import List, State, System
-from cowpath.model.scenarios.vocabulary import PROPERTIES
+from cowpath.model.scenarios.vocabulary import PROPERTIES, STALL
 from cowpath.model.stack.part import Parts
-from cowpath.model.stack.world import PAST_ADMISSION, Cluster, Request, Sector, in_flight, is_kind, is_write
+from cowpath.model.stack.world import (
+    DRAIN,
+    PAST_ADMISSION,
+    Cluster,
+    Request,
+    Sector,
+    in_flight,
+    is_kind,
+    is_write,
+)
 
-STANDARD = tuple(name for name in PROPERTIES if not name.startswith("concurrency"))
+STANDARD = tuple(name for name in PROPERTIES if not name.startswith(("concurrency", STALL)))
 """The properties that are asked of every block stack when none is named."""
 
 
@@ -45,6 +54,7 @@ def declare(system: System, parts: Parts) -> None:
         lambda s: reduce(and_, [claim for each in asserts for claim in each(s)], coerce(True, BOOL)),
         fatal=True,
     )
+    always(STALL, lambda s: forall(Request, lambda r: ~_stalled(system, s, r)), standard=False)
     system.sometimes(
         "concurrency",
         lambda s: exists(Request, lambda r: exists(Request, lambda q: _both_inside(s, r, q))),
@@ -55,6 +65,19 @@ def declare(system: System, parts: Parts) -> None:
         lambda s: ~exists(Request, lambda r: _kept_out(system, parts, s, r)),
         standard=False,
     )
+
+
+def _stalled(system: System, s: State, r: Expr) -> Expr:
+    """Tell whether r waits for a request whose transfer never completes."""
+
+    def waits(q: Expr) -> Expr:
+        hangs = system.hangs(q)
+        if hangs is None:
+            return coerce(False, BOOL)
+        drains = is_kind(s, r, "checkpoint", "stop")  # these wait where they begin
+        return hangs & (system.waits_for(r, q) | (drains & system.waits_for(r, q, DRAIN, arrived=False)))
+
+    return exists(Request, waits)
 
 
 def _both_inside(s: State, r: Expr, q: Expr) -> Expr:

@@ -22,7 +22,8 @@ from cowpath.model.render.text import conclusion, describe_cycle, render
 from cowpath.model.scenarios import Scenario, bundled, find, loads
 from cowpath.model.scenarios.vocabulary import PROPERTIES
 from cowpath.model.trace import record
-from cowpath.model.trace.trace import ReplayError, Trace, WaitEdge, replay
+from cowpath.model.trace.trace import Trace, replay
+from cowpath.model.trace.waiting import ReplayError, WaitEdge
 
 Path = list[tuple[Action, tuple[int, ...]]]
 
