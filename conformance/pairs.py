@@ -40,6 +40,7 @@ class Pair:
 PAIRS: Mapping[str, Pair] = MappingProxyType(
     {name: Pair(model, threads.DESIGNS[name]) for name, model in models.DESIGNS.items()}
 )
+"""Of the designs that have a protocol of their own; variants are found by name."""
 
 
 def method_of(kind: str) -> str:
@@ -52,10 +53,10 @@ def find_pair(name: str) -> Pair:
 
     THREADS alone are judged by the bundled model of their `name`. Raises `DesignError`.
     """
-    if name in PAIRS:
-        return PAIRS[name]
+    if name in models.ALL:
+        return PAIRS.get(name) or Pair(models.ALL[name], threads.ALL[name])
     if not name.endswith(".py"):
-        raise DesignError(f"{names_of(name, PAIRS)}, or a .py file that defines DESIGN and THREADS")
+        raise DesignError(f"{names_of(name, models.ALL)}, or a .py file that defines DESIGN and THREADS")
     defined = run_file(name)
     own = defined.get("THREADS")
     if not (inspect.isclass(own) and issubclass(own, Threads)):
@@ -64,10 +65,10 @@ def find_pair(name: str) -> Pair:
             "cowpath.impl.design.Design"
         )
     if "DESIGN" in defined:
-        return Pair(check_design(name, defined["DESIGN"], models.DESIGNS), own)
-    if own.name not in models.DESIGNS:
+        return Pair(check_design(name, defined["DESIGN"], models.ALL), own)
+    if own.name not in models.ALL:
         raise DesignError(
             f"{name}: THREADS.name is '{own.name}' and no DESIGN is defined; accepted: a DESIGN beside it, "
-            f"or the name of one whose model is to judge: {', '.join(models.DESIGNS)}"
+            f"or the name of one whose model is to judge: {', '.join(models.ALL)}"
         )
-    return Pair(models.DESIGNS[own.name], own)
+    return Pair(models.ALL[own.name], own)

@@ -28,6 +28,7 @@ MODEL, HARNESS = "cowpath.model.commands", "cowpath.conformance.commands"
 # Each command: the module that has it, and its line in the list of commands.
 COMMANDS = {
     "designs": (f"{MODEL}.listings", "List the designs, or tell all about one."),
+    "releases": (f"{MODEL}.releases", "Say which design stands for which release of QEMU."),
     "scenarios": (f"{MODEL}.listings", "List the scenarios, or show one."),
     "check": (f"{MODEL}.check", "Explore designs on scenarios and print the verdicts."),
     "survey": (f"{MODEL}.survey", "Explore every workload up to a bound."),

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from cowpath.model.bench.check import Result, check
-from cowpath.model.designs import DESIGNS, Case
+from cowpath.model.designs import ALL, Case
 from cowpath.model.scenarios import bundled
 from cowpath.model.stack.properties import STANDARD
 
@@ -42,8 +42,8 @@ def expected(design: str) -> Mapping[str, Mapping[str, Any]]:
 
 def found(design: str) -> dict[str, dict[str, Any]]:
     """Check the design on all that it has scenarios for."""
-    fitting = [s for s in bundled() if DESIGNS[design].unsupported(s) is None]
-    return {s.slug: outcome(check(Case(DESIGNS[design], s))) for s in fitting}
+    fitting = [s for s in bundled() if ALL[design].unsupported(s) is None]
+    return {s.slug: outcome(check(Case(ALL[design], s))) for s in fitting}
 
 
 def dumps(outcomes: Mapping[str, Mapping[str, Any]]) -> str:
@@ -56,13 +56,13 @@ def renew(designs: Iterable[str]) -> None:
     """Write the files of these designs; those of designs that are gone go, too."""
     FOLDER.mkdir(exist_ok=True)
     for path in FOLDER.glob("*.json"):
-        if path.stem not in DESIGNS:
+        if path.stem not in ALL:
             path.unlink()
     for design in designs:
         (FOLDER / f"{design}.json").write_text(dumps(found(design)))
 
 
 if __name__ == "__main__":
-    if unknown := set(sys.argv[1:]) - {*DESIGNS}:
-        sys.exit(f"no such design: {', '.join(sorted(unknown))}; accepted: {', '.join(DESIGNS)}")
-    renew(sys.argv[1:] or DESIGNS)
+    if unknown := set(sys.argv[1:]) - {*ALL}:
+        sys.exit(f"no such design: {', '.join(sorted(unknown))}; accepted: {', '.join(ALL)}")
+    renew(sys.argv[1:] or ALL)

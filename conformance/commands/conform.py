@@ -26,6 +26,7 @@ from cowpath.conformance.runs.log import Sight
 from cowpath.conformance.runs.log_file import Header
 from cowpath.conformance.strategies.portfolio import STRATEGIES
 from cowpath.model.commands import files
+from cowpath.model.commands.by_release import for_release
 from cowpath.model.commands.inputs import WIDTH, find_designs, open_console, status_line
 from cowpath.model.language.errors import InputError
 from cowpath.model.language.verdict import Verdict, worst
@@ -36,6 +37,7 @@ from cowpath.model.scenarios.writing import dumps
 
 @click.command(name="conform", short_help="Hold runs of the threads against the model.")
 @click.argument("designs", nargs=-1, metavar="[DESIGN|FILE.py[::TEST]]...")
+@for_release("designs")
 @click.option(
     "--scenario", "scenarios", multiple=True, metavar="NAME|FILE.toml", help="Default: all bundled that fit."
 )

@@ -27,6 +27,7 @@ from cowpath.conformance.runs.log_file import Header
 from cowpath.conformance.scheduler.schedule import Schedule
 from cowpath.conformance.strategies.portfolio import STRATEGIES
 from cowpath.model.commands import files
+from cowpath.model.commands.by_release import for_release
 from cowpath.model.commands.inputs import find_designs
 from cowpath.model.language.errors import InputError
 from cowpath.model.language.verdict import Verdict
@@ -37,6 +38,7 @@ _SIGHTS = ("black", "grey")
 
 @click.command(name="qemu", short_help="Hold runs of a real QEMU against the model.")
 @click.argument("design", required=False, metavar="[DESIGN|FILE.py]")
+@for_release("design")
 @click.option(
     "--stack", "stacks", multiple=True, type=click.Choice([*STACKS]), help="May be repeated. Default: all."
 )

@@ -14,6 +14,7 @@ from cowpath.conformance.scheduler.kernel import Kernel, Substrate
 from cowpath.conformance.scheduler.schedule import Replay, Schedule
 from cowpath.conformance.scheduler.substrate import Greenlets, PooledThreads
 from cowpath.model.bench.check import check
+from cowpath.model.commands.by_release import for_release
 from cowpath.model.commands.inputs import read_trace
 from cowpath.model.commands.options import REDUCE, check_properties
 from cowpath.model.designs import Case
@@ -27,11 +28,12 @@ WIDTH = 100
 SUBSTRATES: dict[str, Callable[[], Substrate]] = {"threads": PooledThreads, "greenlets": Greenlets}
 
 
-_DESIGN = click.argument("design", metavar="DESIGN|FILE.py")
+_DESIGN = click.argument("design", required=False, metavar="DESIGN|FILE.py")
 
 
 @click.command(short_help="Run a trace of the model on the threads, and show both.")
 @_DESIGN
+@for_release("design")
 @click.option("--scenario", "wanted", required=True, metavar="NAME|FILE.toml", help="What is submitted.")
 @click.option(
     "--property",

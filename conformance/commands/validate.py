@@ -11,6 +11,7 @@ from cowpath.conformance.monitor.oracle import Oracle
 from cowpath.conformance.runs import log_file
 from cowpath.conformance.runs.log import Event, Sight
 from cowpath.conformance.runs.log_file import Header
+from cowpath.model.commands.by_release import for_release
 from cowpath.model.commands.inputs import check_target, deliver, find_designs
 from cowpath.model.language.errors import InputError
 from cowpath.model.language.reading import called, read_text
@@ -27,7 +28,8 @@ SIGHT = click.option(
 
 @click.command(short_help="Hold the log of a run against the model.")
 @click.argument("path", metavar="LOG")
-@click.option("--design", metavar="DESIGN|FILE.py", help="Whose model judges. Default: as the log says.")
+@click.option("--design", metavar="[DESIGN|FILE.py]", help="Whose model judges. Default: as the log says.")
+@for_release("design")
 @SIGHT
 @click.option(
     "--format",

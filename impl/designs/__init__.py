@@ -12,6 +12,7 @@ from cowpath.impl.designs.block_copy_5_0 import BlockCopy50
 from cowpath.impl.designs.copy_before_write_7_0 import CopyBeforeWrite70
 from cowpath.impl.designs.fleecing_4_0 import Fleecing40
 from cowpath.impl.designs.merged_2_8 import Merged28
+from cowpath.impl.designs.merged_3_0 import Merged30
 from cowpath.impl.designs.rfc_2016 import Rfc2016
 from cowpath.impl.designs.rfc_repaired import RfcRepaired
 from cowpath.impl.designs.unserialised import Unserialised
@@ -29,6 +30,9 @@ DESIGNS: dict[str, type[Design]] = {
         RfcRepaired,
     )
 }
+VARIANTS: dict[str, type[Design]] = {design.name: design for design in (Merged30,)}
+"""What single releases made of one of these."""
+ALL = DESIGNS | VARIANTS
 
 
 def find(name: str) -> type[Design]:
@@ -36,12 +40,10 @@ def find(name: str) -> type[Design]:
 
     Raises ValueError, in one line, if there is neither.
     """
-    if name in DESIGNS:
-        return DESIGNS[name]
+    if name in ALL:
+        return ALL[name]
     if not name.endswith(".py"):
-        raise ValueError(
-            f"unknown design '{name}'; accepted: {', '.join(DESIGNS)}, or a .py file with THREADS"
-        )
+        raise ValueError(f"unknown design '{name}'; accepted: {', '.join(ALL)}, or a .py file with THREADS")
     if not Path(name).is_file():
         raise ValueError(f"{name}: no such file")
     try:

@@ -6,12 +6,13 @@ import json
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from cowpath.model.bench.check import Result
 from cowpath.model.commands import files
+from cowpath.model.commands.by_release import Chosen, by_release, choose
 from cowpath.model.commands.inputs import WIDTH, find_designs, find_scenarios, open_console
 from cowpath.model.commands.options import (
     ENGINE,
@@ -24,8 +25,11 @@ from cowpath.model.commands.options import (
     make_plan,
 )
 from cowpath.model.explore.result import Limits
+from cowpath.model.language.errors import InputError
 from cowpath.model.language.verdict import worst
 from cowpath.model.render import rfc_question, text, verdicts
+from cowpath.model.render.borders import borders
+from cowpath.model.scenarios import Scenario
 
 if TYPE_CHECKING:
     from cowpath.model.bench.failing import Failing
@@ -34,6 +38,7 @@ if TYPE_CHECKING:
 
 @click.command(short_help="Explore designs on scenarios and print the verdicts.")
 @click.argument("names", metavar="[DESIGN|FILE.py]...", nargs=-1)
+@by_release
 @click.option("--scenario", "wanted", multiple=True, metavar="NAME|FILE.toml", help="Default: all bundled.")
 @PROPERTIES
 @click.option("--json", "json_path", metavar="OUT", help="Write the results there as JSON ('-': to stdout).")
@@ -45,6 +50,8 @@ if TYPE_CHECKING:
 @REDUCE
 def check(
     names: tuple[str, ...],
+    release: str | None,
+    role: str | None,
     wanted: tuple[str, ...],
     properties: tuple[str, ...],
     json_path: str | None,
@@ -57,11 +64,13 @@ def check(
 ) -> None:
     """Explore designs on scenarios and print the verdicts.
 
-    Without arguments: every design on every bundled scenario. Exit status 0 if all hold, 1 if something is
+    Without arguments: every design on every bundled scenario. With a role: the designs of its releases, and
+    at which release what changes. Exit status 0 if all hold, 1 if something is
     violated, 3 if something is undetermined, 2 for bad input.
     """
-    chosen = find_designs(names)
-    on = find_scenarios(wanted, chosen)
+    which = choose(names, release, role)
+    chosen = find_designs(which.names)
+    on = _in_role(find_scenarios(wanted, chosen), which, named=bool(wanted))
     limits = Limits(max_states, max_seconds)
     plan = make_plan(chosen, on, properties, engine, limits, reductions, reduce)
     if json_path not in (None, "-"):
@@ -72,14 +81,24 @@ def check(
     seconds = time.perf_counter() - began
     if traces is not None:
         _write_traces(results, traces)
-    written = json.dumps([verdicts.as_json(result) for result in results], indent=1) + "\n"
+    written = json.dumps([_as_json(result, which) for result in results], indent=1) + "\n"
     if json_path == "-":
         click.echo(written, nl=False)
     else:
         if json_path is not None:
             files.write(json_path, written)
-        _show(results, seconds)
+        _show(results, seconds, which)
     raise SystemExit(worst(result.verdict for result in results).exit_status)
+
+
+def _in_role(on: list[Scenario], which: Chosen, *, named: bool) -> list[Scenario]:
+    """Return the scenarios of which the role has all requests. Raises `InputError` where one is named."""
+    missing = {} if which.role is None else dict.fromkeys(which.role.without)
+    for scenario in on if named else ():
+        for request in scenario.requests:
+            if request.kind in missing and which.role is not None:
+                raise InputError(f"{which.role.name} has no {request.kind}: '{scenario.name}' is not of it")
+    return [scenario for scenario in on if not any(r.kind in missing for r in scenario.requests)]
 
 
 def _write_traces(results: Sequence[Result], folder: Path) -> None:
@@ -90,15 +109,26 @@ def _write_traces(results: Sequence[Result], folder: Path) -> None:
                 files.write(path, text.render(outcome.trace, result.case.design.meanings[name]))
 
 
-def _show(results: Sequence[Result], seconds: float) -> None:
+def _as_json(result: Result, which: Chosen) -> dict[str, Any]:
+    if which.role is None:
+        return verdicts.as_json(result)
+    asked = {"release": which.releases[result.design], "role": which.role.name}
+    return verdicts.as_json(result, asked)
+
+
+def _show(results: Sequence[Result], seconds: float, which: Chosen) -> None:
     console = open_console()
     if len(results) == 1:
         for line in verdicts.details(results[0]):
             console.print(line, markup=False)
     else:
-        for table in verdicts.matrices(results):
+        for table in verdicts.matrices(results, which.releases):
             console.print(table, markup=False)
         console.print(verdicts.totals(results, seconds), markup=False)
+        if which.role is not None and len(which.releases) > 1:
+            console.print()
+            for line in borders(which.role, results):
+                console.print(line, markup=False)
     meanings = {name: words for r in results for name, words in r.case.design.meanings.items()}
     outcomes = results[0].properties.values() if len(results) == 1 else ()
     traces = [outcome.trace for outcome in outcomes if outcome.trace is not None]

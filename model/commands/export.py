@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from cowpath.model.commands import files
+from cowpath.model.commands.by_release import for_release
 from cowpath.model.commands.inputs import find_designs, find_scenarios
 from cowpath.model.commands.options import PROPERTIES, REDUCE, check_expectations, check_properties
 from cowpath.model.designs import Case
@@ -19,7 +20,8 @@ from cowpath.model.language.errors import InputError
 
 
 @click.command(short_help="Write a model for SPIN or TLC.")
-@click.argument("name", metavar="DESIGN|FILE.py")
+@click.argument("name", required=False, metavar="DESIGN|FILE.py")
+@for_release("name")
 @click.option("--scenario", "wanted", required=True, metavar="NAME|FILE.toml", help="On what.")
 @click.option("--to", "form", required=True, type=click.Choice(["promela", "tla"]), help="For SPIN, or TLC.")
 @PROPERTIES

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 from rich.console import Console
 
+from cowpath.model.commands.by_release import for_release
 from cowpath.model.commands.inputs import check_target, deliver, find_designs, find_scenarios, status_line
 from cowpath.model.designs import Case
 from cowpath.model.language.errors import InputError
@@ -17,7 +18,8 @@ _LEGIBLE = 400
 
 
 @click.command(short_help="Draw the graph of all states.")
-@click.argument("name", metavar="DESIGN|FILE.py")
+@click.argument("name", required=False, metavar="DESIGN|FILE.py")
+@for_release("name")
 @click.option("--scenario", "wanted", required=True, metavar="NAME|FILE.toml", help="Of what.")
 @click.option("--quotient", is_flag=True, help="Take states alike whose clusters are at the same stages.")
 @click.option(

@@ -14,7 +14,7 @@ from rich.padding import Padding
 from rich.text import Text
 
 from cowpath.model.commands import files
-from cowpath.model.designs import DESIGNS, Case, Design
+from cowpath.model.designs import ALL, DESIGNS, Case, Design
 from cowpath.model.designs.loading import find as load_design
 from cowpath.model.language.errors import InputError, shown
 from cowpath.model.language.reading import called, read_text
@@ -55,8 +55,8 @@ def status_line(words: str) -> RenderableType:
 
 
 def find_designs(names: Sequence[str]) -> list[Design]:
-    """Return the designs of these names or files, all bundled ones for none. Raises `InputError`."""
-    found = {name: load_design(name, DESIGNS) for name in names}
+    """Return the designs of these names or files; none: all bundled but variants. Raises `InputError`."""
+    found = {name: load_design(name, ALL) for name in names}
     by_name: dict[str, Design] = {}
     for design in found.values() if names else DESIGNS.values():
         if by_name.setdefault(design.name, design) is not design:

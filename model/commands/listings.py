@@ -8,6 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cowpath.model.bench.guards import audit
+from cowpath.model.commands.by_release import for_release
 from cowpath.model.commands.inputs import find_designs, find_scenarios, open_console, status_line
 from cowpath.model.designs import Design
 from cowpath.model.language.errors import InputError
@@ -18,6 +19,7 @@ from cowpath.model.scenarios.geometry import describe, reduce
 
 @click.command(short_help="List the designs, or tell all about one.")
 @click.argument("design", required=False, metavar="[NAME|FILE.py]")
+@for_release("design")
 @click.option(
     "--guards", is_flag=True, help="Delete each of its guards in turn and say what falls (a minute)."
 )

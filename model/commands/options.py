@@ -11,7 +11,7 @@ from rich.console import Console
 from cowpath.model.bench import batch
 from cowpath.model.bench.check import Result
 from cowpath.model.commands.inputs import status_line
-from cowpath.model.designs import DESIGNS, Case, Design
+from cowpath.model.designs import ALL, Case, Design
 from cowpath.model.explore.engines import ENGINES
 from cowpath.model.explore.result import Limits, Progress
 from cowpath.model.language.errors import InputError, hint, shown
@@ -90,7 +90,7 @@ def check_properties(chosen: Sequence[Design], named: Sequence[str]) -> None:
 
 def check_expectations(chosen: Sequence[Design], on: Sequence[Scenario]) -> None:
     """Raise `InputError` where a scenario expects something of a design that there is not."""
-    known = {*DESIGNS, *(design.name for design in chosen)}
+    known = {*ALL, *(design.name for design in chosen)}
     for scenario in on:
         unknown = sorted(set(scenario.expect) - known) if scenario.has_disk else ()
         if unknown:

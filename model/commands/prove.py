@@ -34,6 +34,7 @@ from cowpath.model.bench.theorems import (
     uses,
 )
 from cowpath.model.commands import files
+from cowpath.model.commands.by_release import for_release
 from cowpath.model.commands.inputs import find_designs, status_line
 from cowpath.model.commands.prove_text import as_json, show_found, show_theorems, show_uses
 from cowpath.model.designs import DESIGNS, Design
@@ -51,6 +52,7 @@ _T = TypeVar("_T")
 
 @click.command(name="prove", short_help="Prove or refute theorems for any number of requests.")
 @click.argument("names", metavar="[DESIGN|FILE.py]...", nargs=-1)
+@for_release("names")
 @click.option(
     "--theorem",
     "theorems",

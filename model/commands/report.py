@@ -7,6 +7,7 @@ import time
 import click
 
 from cowpath.model.commands import files
+from cowpath.model.commands.by_release import for_release
 from cowpath.model.commands.inputs import find_designs, find_scenarios
 from cowpath.model.commands.options import ENGINE, MAX_SECONDS, MAX_STATES, PROPERTIES, carry_out, make_plan
 from cowpath.model.explore.result import Limits
@@ -16,6 +17,7 @@ from cowpath.model.render.overview import overview, read_proofs
 
 @click.command(name="report", short_help="Write all verdicts, with their traces, on one page of HTML.")
 @click.argument("names", metavar="[DESIGN|FILE.py]...", nargs=-1)
+@for_release("names")
 @click.option("--scenario", "wanted", multiple=True, metavar="NAME|FILE.toml", help="Default: all bundled.")
 @PROPERTIES
 @click.option(

@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cowpath.model.commands import files
+from cowpath.model.commands.by_release import for_release
 from cowpath.model.commands.inputs import find_designs, find_scenarios, open_console
 from cowpath.model.designs import Case
 from cowpath.model.language.errors import InputError, shown
@@ -29,7 +30,8 @@ _HELP = (
 
 
 @click.command(short_help="Walk through the model by hand.")
-@click.argument("name", metavar="DESIGN|FILE.py")
+@click.argument("name", required=False, metavar="DESIGN|FILE.py")
+@for_release("name")
 @click.option("--scenario", "wanted", required=True, metavar="NAME|FILE.toml", help="Where to walk.")
 @click.option(
     "--reduce/--no-reduce", default=True, help="Reduce the disk to the smallest equivalent one (the default)."

@@ -12,6 +12,7 @@ from cowpath.model.bench import survey as bench
 from cowpath.model.bench.failing import changes, judge
 from cowpath.model.bench.workloads import Bound, kinds_of
 from cowpath.model.commands import files
+from cowpath.model.commands.by_release import for_release
 from cowpath.model.commands.inputs import WIDTH, find_designs, status_line
 from cowpath.model.commands.options import ENGINE, MAX_SECONDS, MAX_STATES, PROPERTIES, check_properties
 from cowpath.model.designs import Design
@@ -26,6 +27,7 @@ _SIZE = click.IntRange(min=1)
 
 @click.command(name="survey", short_help="Explore every workload up to a bound.")
 @click.argument("names", metavar="[DESIGN|FILE.py]...", nargs=-1)
+@for_release("names")
 @click.option("--requests", type=_SIZE, default=2, show_default=True, help="Requests of a workload.")
 @click.option("--sectors", type=_SIZE, default=4, show_default=True, help="Sectors of the disk.")
 @click.option("--cluster", type=_SIZE, default=4, show_default=True, help="Sectors of a cluster.")

@@ -13,6 +13,7 @@ from cowpath.model.bench import batch
 from cowpath.model.bench.check import Result
 from cowpath.model.bench.minimal import Minimiser
 from cowpath.model.commands import files
+from cowpath.model.commands.by_release import for_release
 from cowpath.model.commands.inputs import (
     check_target,
     deliver,
@@ -39,7 +40,8 @@ from cowpath.model.trace.trace import Trace
 
 
 @click.command(short_help="Print the shortest trace that decides a property.")
-@click.argument("name", metavar="DESIGN|FILE.py")
+@click.argument("name", required=False, metavar="DESIGN|FILE.py")
+@for_release("name")
 @click.option("--scenario", "wanted", required=True, metavar="NAME|FILE.toml", help="Where to look.")
 @click.option(
     "--property",

@@ -1,4 +1,8 @@
-"""The designs, by name, in the order in which they came; each is loaded when it is asked for."""
+"""The designs, by name, in the order in which they came; each is loaded when it is asked for.
+
+`DESIGNS` have a protocol of their own each. `VARIANTS` are what single releases made of one of these: an
+assertion, an option or a fault more, or two protocols at once. `releases.py` says which release is which.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from cowpath.model.designs.case import Case
 from cowpath.model.designs.design import Design
 
-__all__ = ["DESIGNS", "Case", "Design"]
+__all__ = ["ALL", "DESIGNS", "VARIANTS", "Case", "Design"]
 
 
 class _Designs(Mapping[str, Design]):
@@ -30,15 +34,18 @@ class _Designs(Mapping[str, Design]):
         return len(self._modules)
 
 
-DESIGNS: Mapping[str, Design] = _Designs(
-    {
-        "unserialised": "unserialised",
-        "rfc-2016": "rfc_2016",
-        "merged-2.8": "merged_2_8",
-        "fleecing-4.0": "fleecing_4_0",
-        "block-copy-4.2": "block_copy_4_2",
-        "block-copy-5.0": "block_copy_5_0",
-        "copy-before-write-7.0": "copy_before_write_7_0",
-        "rfc-repaired": "rfc_repaired",
-    }
-)
+_OWN = {
+    "unserialised": "unserialised",
+    "rfc-2016": "rfc_2016",
+    "merged-2.8": "merged_2_8",
+    "fleecing-4.0": "fleecing_4_0",
+    "block-copy-4.2": "block_copy_4_2",
+    "block-copy-5.0": "block_copy_5_0",
+    "copy-before-write-7.0": "copy_before_write_7_0",
+    "rfc-repaired": "rfc_repaired",
+}
+_VARIANTS = {"merged-3.0": "merged_3_0"}
+DESIGNS: Mapping[str, Design] = _Designs(_OWN)
+VARIANTS: Mapping[str, Design] = _Designs(_VARIANTS)
+ALL: Mapping[str, Design] = _Designs(_OWN | _VARIANTS)
+"""Both, for whoever is given a name."""

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from cowpath.model.designs import DESIGNS, Case
+from cowpath.model.designs import ALL, Case
 from cowpath.model.render import itf, mermaid, pages, png, pytestfile, svg, text
 from cowpath.model.scenarios.writing import dumps
 from cowpath.model.trace import record
@@ -40,7 +40,7 @@ def _text(it: Subject) -> str:
 def _pytest(it: Subject) -> str:
     scenario = it.case.scenario
     alone = any(request.stream or request.kind == "client-discard" for request in scenario.requests)
-    threads = it.source in DESIGNS and not alone
+    threads = it.source in ALL and not alone
     written = dumps(scenario)
     return pytestfile.render(it.trace, it.source, written, reduced=it.case.reduced, threads=threads)
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from rich import box
@@ -15,13 +16,14 @@ from cowpath.model.liveness.starvation import Starvation
 from cowpath.model.trace import record
 
 _ABREAST = 5
+_NONE: Mapping[str, str] = MappingProxyType({})
 STYLE = {Verdict.HOLDS: "green", Verdict.VIOLATED: "bold red", Verdict.UNDETERMINED: "yellow"}
 
 
-def matrices(results: Sequence[Result]) -> Iterator[Table | str]:
+def matrices(results: Sequence[Result], releases: Mapping[str, str] = _NONE) -> Iterator[Table | str]:
     """Yield what the table means, then designs x scenarios: "holds", or the properties that fall.
 
-    As many designs stand side by side as 100 columns take.
+    As many designs stand side by side as 100 columns take. `releases`: of which releases each design is.
     """
     checked = dict.fromkeys(name for result in results for name in result.properties)
     yield f"Checked: {', '.join(checked)}."
@@ -37,7 +39,8 @@ def matrices(results: Sequence[Result]) -> Iterator[Table | str]:
         table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
         table.add_column("scenario")
         for design in designs[start : start + width]:
-            table.add_column(Text(design), overflow="fold", min_width=14)
+            title = f"{design}\n{releases[design]}" if design in releases else design
+            table.add_column(Text(title), overflow="fold", min_width=14)
         for scenario in scenarios:
             cells = (_cell(by_cell.get((scenario, d))) for d in designs[start : start + width])
             table.add_row(Text(scenario), *cells)
@@ -133,11 +136,12 @@ def surprises(results: Sequence[Result]) -> Iterator[str]:
                 yield f"{result.case.title}: {name} is {got}, its file expects {expected}"
 
 
-def as_json(result: Result) -> dict[str, Any]:
-    """Return the object that `--json` writes for a result."""
+def as_json(result: Result, by_release: Mapping[str, str] = _NONE) -> dict[str, Any]:
+    """Return the object that `--json` writes; `by_release`: its release and role, where these were asked."""
     found = result.exploration
     return {
         "design": result.design,
+        **by_release,
         "scenario": result.scenario.name,
         "verdict": result.verdict.value,
         "states": found.states,

@@ -1,0 +1,12 @@
+"""QEMU 3.0 and 3.1: CowRequests, and serialising writes to the target as well."""
+
+from __future__ import annotations
+
+from cowpath.impl.designs.merged_2_8 import Merged28
+
+
+class Merged30(Merged28):
+    """Nothing but the flag on the target's writes (f8d59dfb40, 3.0)."""
+
+    name = "merged-3.0"
+    target_serialises = True

@@ -1,0 +1,19 @@
+"""QEMU 3.0 and 3.1: replication still takes CowRequests, and writes to the target serialise already."""
+
+from cowpath.model.designs.merged_2_8 import DESIGN as MERGED_2_8
+from cowpath.model.stack.hidden import SerialisingTarget
+
+DESIGN = MERGED_2_8.changed(
+    "merged-3.0",
+    SerialisingTarget(),
+    era="QEMU 3.0 - 3.1, for replication",
+    explanation=(
+        "Both at once: a reader takes a CowRequest, and copies to the hidden disk are serialising there, "
+        "which was added for fleecing. That protects a guest write too, which takes no CowRequest; the "
+        "deadlock stays."
+    ),
+    sources=(
+        'f8d59dfb40 "block/backup: fix fleecing scheme: use serialized writes", 3.0',
+        "block/replication.c replication_co_readv, 3.0 and 3.1",
+    ),
+)

@@ -1,0 +1,220 @@
+"""Which design stands for which release of QEMU, in each role; and what changed at each border.
+
+A line is added where a design is, or where a release does what no design here says. A commit is named by its
+number upstream, with its subject or what it does; the number in brackets is the first release that has it.
+"""
+
+from __future__ import annotations
+
+from cowpath.model.designs.release import Era, Role
+
+_NOTIFIER = 'ec050f77a5 "block: process before_write_notifiers in bdrv_co_discard" [2.7]'
+_FAIR = "a7b91d35ba [2.9]: the rwlock is fair, a waiting writer keeps new readers out"
+_BYTES = "f6ac207893, 03f5d60bbf [2.10]: bytes where there were sectors; a write may end inside a sector"
+_BITS_FIRST = "a193b0f0a8 [2.12]: a cluster's bit is changed before its copy, and back if that fails"
+_SERIALISED = 'f8d59dfb40 "block/backup: fix fleecing scheme: use serialized writes" [3.0]'
+_FLAG = '09d2f94846 "block/io: introduce BDRV_REQ_SERIALISING" [3.0]'
+_OFFLOAD_CLIPPED = (
+    "4a5b91ca02 [4.1]: a copy by copy_range ends with the run of clusters that are to be copied"
+)
+_FILTER = '00e30f05de "block/backup: use backup-top instead of write notifiers" [4.2]'
+_LOCKS_LESS = '5332e5d210 "block/block-copy: refactor interfaces to use bytes instead of end" [5.0]'
+_DRAINED_END = "503ca1262b [5.0]: the filter is drained before block-copy's state is freed"
+_PARALLEL = "4ce5dd3e9b [5.1]: the chunks of one call are copied by tasks at the same time"
+_SAME_ENGINE = "71eed4cebe [6.0]: the job's own copies are made by the same engine"
+_NO_ASSERTION = "2e36da62cf [6.0]: a serialising write may wait again after its read-modify-write reads"
+_LAST_LOOK = "d0c389d2ce [6.1]: block-copy's last look at list and bitmap is one critical section"
+_PUBLIC = "d003e0aece, 751cec7a26 [6.2]: the filter is called copy-before-write, and is public"
+
+_NOT_PARALLEL = "chunks of one call at the same time"
+_NOT_FAIR = "the fairness of the rwlock"
+_NOT_FIRST = "a bit that is changed before the copy"
+_NO_OFFLOAD = "copy offload"
+_NO_BUDGET = "the memory budget of block-copy"
+_NO_DISCARD = "a discard on the source, which runs no before-write notifier"
+_NO_WAIT = "a discard's missing wait for serialising requests"
+_NO_THREADS = "the graph lock and iothreads"
+_NO_STATUS = "a reader's block-status queries"
+_NO_TIMEOUT = "cbw-timeout"
+
+_REPLICATION = Role(
+    "replication",
+    "the secondary of COLO's block replication: guest reads and writes through active and hidden disk",
+    (
+        Era(
+            (2, 6),
+            "unserialised",
+            (
+                "no release has the driver yet: the patches of 2015 and 2016, on the RFC's tree; with the "
+                "RFC's patch it is the design rfc-2016",
+            ),
+            (_NO_DISCARD,),
+        ),
+        Era((2, 7), "unserialised", (_NOTIFIER,), (_NO_WAIT,)),
+        Era(
+            (2, 8),
+            "merged-2.8",
+            (
+                'a8bbee0edf "Backup: export interfaces for extra serialization" [2.8]',
+                '29ff789060 "replication: Implement new driver for block replication" [2.8]',
+            ),
+            (_NO_WAIT,),
+        ),
+        Era((2, 9), "merged-2.8", (_FAIR,), (_NOT_FAIR,)),
+        Era((2, 10), "merged-2.8", (_BYTES,), (_NOT_FAIR,)),
+        Era(
+            (2, 12),
+            "merged-2.8",
+            (_BITS_FIRST, "1a63a90750 [2.12]: the reopening at the job's end drains, whatever flags change"),
+            (_NOT_FAIR, _NOT_FIRST),
+        ),
+        Era(
+            (3, 0),
+            "merged-3.0",
+            (_SERIALISED, _FLAG, "beside the CowRequests, which replication still takes"),
+            (_NO_OFFLOAD, _NOT_FIRST),
+        ),
+        Era(
+            (4, 0),
+            "fleecing-4.0",
+            (
+                'e4f9752c4a "block/replication: drop extra synchronization" [4.0]',
+                '3a75187fd8 "block/backup: drop unused synchronization interface" [4.0]',
+            ),
+            (_NO_OFFLOAD, _NOT_FIRST),
+        ),
+        Era((4, 1), "fleecing-4.0", (_OFFLOAD_CLIPPED,), (_NO_OFFLOAD,)),
+        Era((4, 2), "block-copy-4.2", (_FILTER,), (_NO_BUDGET,)),
+        Era(
+            (5, 0),
+            "block-copy-5.0",
+            (
+                _LOCKS_LESS,
+                _DRAINED_END,
+                "08ddb4eb6d [5.0]: a second stop, or a checkpoint after a failover, is ignored",
+            ),
+            ("replication's states: what comes after a failover", _NO_BUDGET),
+        ),
+        Era(
+            (5, 1),
+            "block-copy-5.0",
+            (_PARALLEL, "e140f4b7b8 [5.1]: closing does not cancel the job twice"),
+            (_NOT_PARALLEL, _NO_BUDGET),
+        ),
+        Era(
+            (6, 0),
+            "block-copy-5.0",
+            (
+                _SAME_ENGINE,
+                _NO_ASSERTION,
+                "bdc4c4c5e3, 705dde27c6 [6.0]: the job drops its reference to the filter",
+            ),
+            (_NOT_PARALLEL, "that the assertion is gone: no design here reaches it"),
+        ),
+        Era(
+            (6, 1),
+            "block-copy-5.0",
+            (
+                _LAST_LOOK,
+                "3b78420bb1 [6.1]: replication has child links of its own to hidden and secondary disk",
+            ),
+            (_NOT_PARALLEL,),
+        ),
+        Era((6, 2), "block-copy-5.0", (_PUBLIC,), (_NOT_PARALLEL,)),
+        Era(
+            (8, 0),
+            "block-copy-5.0",
+            ("d22933acd2 [8.0]: the completion callback drains each node",),
+            (_NOT_PARALLEL, _NO_THREADS),
+        ),
+        Era(
+            (10, 1),
+            "block-copy-5.0",
+            ("starting replication is one drained section that changes the graph [10.1]",),
+            (_NOT_PARALLEL, _NO_THREADS),
+        ),
+    ),
+    until=(10, 2),
+)
+
+_FLEECING = Role(
+    "fleecing",
+    "blockdev-backup sync=none into an overlay of the source, which a client reads",
+    (
+        Era(
+            (2, 6),
+            "unserialised",
+            ("a backup with sync=none to an overlay of its source; nothing protects who reads that",),
+            (_NO_DISCARD,),
+        ),
+        Era((2, 7), "unserialised", (_NOTIFIER,), (_NO_WAIT,)),
+        Era((2, 9), "unserialised", (_FAIR,), (_NOT_FAIR,)),
+        Era((2, 12), "unserialised", (_BITS_FIRST,), (_NOT_FIRST,)),
+        Era(
+            (3, 0),
+            "fleecing-4.0",
+            (_SERIALISED, _FLAG),
+            (_NO_OFFLOAD, _NOT_FIRST),
+        ),
+        Era((4, 1), "fleecing-4.0", (_OFFLOAD_CLIPPED,), (_NO_OFFLOAD,)),
+        Era((4, 2), "block-copy-4.2", (_FILTER,), (_NO_BUDGET,)),
+        Era((5, 0), "block-copy-5.0", (_LOCKS_LESS, _DRAINED_END), (_NO_BUDGET,)),
+        Era((5, 1), "block-copy-5.0", (_PARALLEL,), (_NOT_PARALLEL,)),
+        Era((6, 0), "block-copy-5.0", (_SAME_ENGINE, _NO_ASSERTION), (_NOT_PARALLEL,)),
+        Era((6, 1), "block-copy-5.0", (_LAST_LOOK,), (_NOT_PARALLEL,)),
+        Era((6, 2), "block-copy-5.0", (_PUBLIC,), (_NOT_PARALLEL,)),
+        Era(
+            (10, 1),
+            "block-copy-5.0",
+            ("3d3911f16b [10.1]: blockdev-backup has on-cbw-error",),
+            (_NOT_PARALLEL, "on-cbw-error of blockdev-backup"),
+        ),
+    ),
+    without=("guest-write", "checkpoint"),
+)
+
+_SNAPSHOT_ACCESS = Role(
+    "snapshot-access",
+    "a copy-before-write filter over the source, read through a snapshot-access node",
+    (
+        Era(
+            (7, 0),
+            "copy-before-write-7.0",
+            (
+                'af5bcd775f "block: copy-before-write: realize snapshot-access API" [7.0]',
+                "5f3a3cd7f0 [7.0]: the option bitmap narrows what is copied and may be read",
+            ),
+            (_NOT_PARALLEL, "the option bitmap", _NO_STATUS, _NO_BUDGET),
+        ),
+        Era(
+            (7, 1),
+            "copy-before-write-7.0",
+            (
+                "f1bb39a8a5 [7.1]: on-cbw-error, break-guest-write or break-snapshot",
+                "6db7fd1ca9, 15df6e6987 [7.1]: cbw-timeout",
+            ),
+            (_NOT_PARALLEL, "the option bitmap", _NO_STATUS, _NO_TIMEOUT),
+        ),
+        Era(
+            (9, 1),
+            "copy-before-write-7.0",
+            (
+                "507175197b [9.1]: a client's discard is rounded inwards, to whole clusters",
+                "0fd05c8d80 [9.1]: discard-source of a backup that reads the snapshot",
+                "10b1e09ed3 [9.1]: a cbw-timeout above 4 s no longer overflows",
+            ),
+            (_NOT_PARALLEL, "the option bitmap", _NO_STATUS, _NO_TIMEOUT, "discard-source"),
+        ),
+        Era(
+            (9, 2),
+            "copy-before-write-7.0",
+            (
+                "6475155d51 [9.2]: frozen reads may overlap",
+                "9484ad6c17, 6252deb244 [9.2]: min-cluster-size",
+            ),
+            (_NOT_PARALLEL, "the option bitmap", _NO_STATUS, _NO_TIMEOUT, "discard-source"),
+        ),
+    ),
+)
+
+ROLES: tuple[Role, ...] = (_REPLICATION, _FLEECING, _SNAPSHOT_ACCESS)
