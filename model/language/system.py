@@ -249,8 +249,8 @@ class System(Declarations):
     def waits_for(self, r: Expr, q: Expr, *lists: List, arrived: bool = True) -> Expr:
         """Return whether owner r has come to a recorded wait that q keeps closed, on one of the lists.
 
-        Who is at the start of its program has not come anywhere yet; not `arrived`: it has, too. Complete only
-        when all actions are recorded. None of the lists named: all.
+        Who is at the start of its program has not come anywhere yet; not `arrived`: it has, too. Complete
+        only when all actions are recorded. None of the lists named: all.
         """
         names = {each.name for each in lists} or {wait.on for action in self.actions for wait in action.waits}
         found = coerce(False, BOOL)

@@ -59,9 +59,15 @@ def explain_deadlock(
 
 
 def stalled(reference: Reference, state: Vector) -> tuple[WaitEdge, ...]:
-    """Return the waits for somebody whose transfer never completes."""
-    hanging, (_, blocked) = reference.hanging(state), blocked_in(reference, state)
-    return tuple(dict.fromkeys(e for _, q, e in waits(reference, state, blocked) if q in hanging))
+    """Return the waits for somebody whose transfer never completes, of those who have arrived before others."""
+    hanging, program = reference.hanging(state), reference.system.program_of(reference.system.owners)
+    who = reference.unfinished(state)
+    found = [(r, edge) for r, q, edge in waits(reference, state, who) if q in hanging]
+    if program is not None:
+        cells = {r: state[reference.layout.position[program.variable, (r,)]] for r in who}
+        start = list(program.places).index(program.start)
+        found = [(r, edge) for r, edge in found if cells[r] != start] or found
+    return tuple(dict.fromkeys(edge for _, edge in found))
 
 
 def _resting(reference: Reference, state: Vector, edges: Collection[tuple[int, int]]) -> set[int]:
