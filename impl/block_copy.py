@@ -33,10 +33,11 @@ class BlockCopy(Job):
         while True:
             extent = self.done.next_clear(whole)
             if extent is None:
-                conflict = self.in_flight.find_conflict(whole)
+                conflict = self.in_flight.choose_conflict(whole)
                 if conflict is None:
                     self.context.step("copy.return", request)
                     return
+                self.context.trace("copy.park", request, waits_for=conflict.owner.name)
                 self.in_flight.wait_one(request, conflict, whole)
                 continue
             copying = self._take(request, extent)
@@ -60,10 +61,12 @@ class BlockCopy(Job):
 
     def _take(self, request: Request, extent: Extent) -> Entry:
         self._touch()
-        if self.in_flight.find_conflict(extent) is not None:
-            raise AssertionFailed(f"{extent} is dirty, and in flight")
+        other = self.in_flight.find_conflict(extent)
         self.done.set(extent)
         copying = self.in_flight.add(request, extent)
+        if other is not None:
+            self.context.trace("copy.take", request, extent=extent)
+            raise AssertionFailed(f"{extent} is dirty, and in flight by {other.owner}")
         self.context.step("copy.take", request, extent=extent)
         return copying
 

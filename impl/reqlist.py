@@ -92,6 +92,18 @@ class ReqList:
                 return entry
         return None
 
+    def choose_conflict(self, extent: Extent) -> Entry | None:
+        """Return the newest entry that overlaps the extent, unless whoever chooses looks past it."""
+        found = self.find_conflict(extent)
+        passed: list[Entry] = []
+        while found is not None:
+            passed.append(found)
+            older = self.find_conflict(extent, lambda entry: entry not in passed)
+            if older is None or not self.context.choose(2, f"look past {found.owner}"):
+                break
+            found = older
+        return found
+
     def wait_one(self, waiter: Request, entry: Entry, extent: Extent) -> None:
         """Wait until the entry has left the list, or has shrunk (reqlist_wait_one)."""
         entry.wait(self.context, waiter, self.called)

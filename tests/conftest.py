@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from io import StringIO
@@ -10,15 +11,23 @@ from pathlib import Path
 import pytest
 
 from cowpath.command_line import run
+from tests.draws import draw_everything
 from tests.in_process import Command, Ran
 
 # A shell starts what it runs in the background with interrupts ignored, and a process hands that on to
 # those it starts: then no test of Ctrl-C could end. A handler is not handed on: they start with the default.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+# No test is answered by what an earlier run kept, nor any command that one starts.
+os.environ["COWPATH_CACHE"] = ""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--everything", action="store_true", help="Run the lengthy tests, too.")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("--everything"):
+        draw_everything()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

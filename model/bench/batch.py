@@ -5,8 +5,10 @@ from __future__ import annotations
 import gc
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from cowpath.model.bench.check import INTERRUPTED, Result, check, plain_questions, unexplored
+from cowpath.model.bench.check import INTERRUPTED, Result, plain_questions, unexplored
+from cowpath.model.bench.kept import checked, recall
 from cowpath.model.bench.parcel import Parcels
 from cowpath.model.bench.workers import Workers, cores
 from cowpath.model.designs import Case, Design
@@ -35,6 +37,12 @@ class Plan:
         pairs = ((d, s) for s in self.scenarios for d in self.designs if d.unsupported(s) is None)
         return [Case(design, scenario, self.reduced) for design, scenario in pairs]
 
+    @property
+    def search(self) -> dict[str, Any]:
+        """How a case is explored: the arguments of `check` that say so."""
+        how = {"engine": self.engine, "limits": self.limits, "reductions": self.reductions}
+        return {"properties": self.properties, **how}
+
 
 Watch = Callable[[str, Progress | None], None]
 
@@ -49,8 +57,11 @@ def run(plan: Plan, watch: Watch | None = None, processes: int | None = None) ->
     for case in cases:
         case.instance  # noqa: B018, worked out here
         case.design.system  # noqa: B018, recorded here, once for all processes
-    batch = _Batch(plan, cases, watch is not None)
     results: dict[int, Result] = {}
+    for number, case in enumerate(cases):
+        if (known := recall(case, **plan.search)) is not None:
+            results[number] = known
+    batch = _Batch(plan, cases, [n for n in range(len(cases)) if n not in results], watch is not None)
 
     def receive(what: bytes | tuple[int, Progress | None]) -> None:
         if isinstance(what, bytes):
@@ -71,18 +82,19 @@ def run(plan: Plan, watch: Watch | None = None, processes: int | None = None) ->
 
 
 class _Batch:
-    """The cases in groups, of which each is a task: those of one design whose models have one shape.
+    """The cases `left`, in groups, of which each is a task: those of one design whose models have one shape.
 
     Such are grounded together (see `finite.instances`), and explored one after the other.
     """
 
-    def __init__(self, plan: Plan, cases: Sequence[Case], watched: bool) -> None:
+    def __init__(self, plan: Plan, cases: Sequence[Case], left: Sequence[int], watched: bool) -> None:
         self.plan = plan
         self.cases = cases
         self.watched = watched
         self.parcels = Parcels(cases)
         groups: dict[object, list[int]] = {}
-        for number, case in enumerate(cases):
+        for number in left:
+            case = cases[number]
             shape = tuple(case.instance.sizes.items()), case.asked(plan.properties)
             groups.setdefault((case.design.name, shape if self._plain else number), []).append(number)
         self.groups = list(groups.values())
@@ -108,15 +120,8 @@ class _Batch:
                     send((number, progress))
 
             report(None)
-            result = check(
-                self.cases[number],
-                properties=self.plan.properties,
-                engine=self.plan.engine,
-                limits=self.plan.limits,
-                reductions=self.plan.reductions,
-                report=report,
-                program=programs.get(number),
-            )
+            program = programs.get(number)
+            result = checked(self.cases[number], **self.plan.search, report=report, program=program)
             send(self.parcels.packed(result))
             if result.stopped == INTERRUPTED:
                 raise KeyboardInterrupt

@@ -55,7 +55,7 @@ class Result:
     """What came of a case.
 
     `reductions`: what was left out of the search, in words. `starvation`: how `progress` was searched, which
-    is without them, if it was.
+    is without them, if it was. `kept`: it was found earlier; then paths are in its traces alone.
     """
 
     case: Case
@@ -63,6 +63,7 @@ class Result:
     starvation: Starvation | None
     reductions: tuple[str, ...]
     properties: Mapping[str, PropertyResult]
+    kept: bool = False
 
     @property
     def design(self) -> str:

@@ -6,9 +6,9 @@ import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from cowpath.model.bench.check import check
 from cowpath.model.bench.exactly_when import exactly_when
 from cowpath.model.bench.formula import Formula
+from cowpath.model.bench.kept import checked
 from cowpath.model.bench.survey import Survey
 from cowpath.model.bench.workloads import Bound, Workload, case
 from cowpath.model.language.verdict import Verdict
@@ -115,7 +115,7 @@ def _smallest(survey: Survey, name: str, failing: dict[int, list[Workload]]) -> 
                 alike.setdefault((requests, number[workload]), []).append(workload)
     for some in alike.values():
         first = min(some)
-        result = check(case(survey.design, bound, first), properties=[name])
+        result = checked(case(survey.design, bound, first), properties=[name])
         trace = result.properties[name].trace
         yield Smallest(first, result.scenario, trace, len(some))
 

@@ -7,7 +7,8 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import combinations, pairwise
 
-from cowpath.model.bench.check import Result, check, steps_of
+from cowpath.model.bench.check import Result, steps_of
+from cowpath.model.bench.kept import checked
 from cowpath.model.designs import Case
 from cowpath.model.explore.result import DEADLOCK, Limits, Stop, questions
 from cowpath.model.explore.switches import fewest_switches
@@ -117,7 +118,7 @@ class Minimiser:
                 self.undecided = True
                 return None
         self.watch(f"{self.name} on {', '.join(request.label for request in requests)}")
-        found = check(
+        found = checked(
             smaller,
             properties=(self.name,),
             engine=self.engine,

@@ -6,11 +6,12 @@ import gc
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 
 from cowpath.model.bench.alarm import alarm
 from cowpath.model.bench.check import INTERRUPTED, check, plain_questions
 from cowpath.model.bench.classes import Classes, Marks
+from cowpath.model.bench.kept import design_text
 from cowpath.model.bench.workers import Send, Workers, cores
 from cowpath.model.bench.workloads import Bound, Workload, case
 from cowpath.model.designs import Design
@@ -28,6 +29,7 @@ from cowpath.model.explore.result import (
     questions,
 )
 from cowpath.model.finite.domains import Narrowed, narrow
+from cowpath.model.kept import answers
 from cowpath.model.language.verdict import Verdict
 from cowpath.model.liveness.starvation import PROGRESS, Starvation, starve
 
@@ -75,7 +77,7 @@ class Survey:
     """A design on every workload up to a bound; `sizes` by number of requests, from 1 up to the bound's.
 
     `kinds`: "always" or "sometimes" by property. `seconds`: of processor time, all searches together.
-    `stopped`: why not everything was explored, if so.
+    `stopped`: why not everything was explored, if so. `kept`: some of it was explored earlier.
     """
 
     design: Design
@@ -86,6 +88,7 @@ class Survey:
     engine: str
     stopped: str | None
     remarks: tuple[str, ...] = ()
+    kept: bool = False
 
     @property
     def size(self) -> Size:
@@ -143,8 +146,11 @@ def run(plan: Plan, watch: Watch | None = None, processes: int | None = None) ->
 
     gc.freeze()  # what there is now is not garbage, in any of the processes
     workers = Workers(work.do, work.processes)
+    for number in range(len(work.tasks)):
+        if (known := work.recall(number)) is not None:
+            parts[number] = known
     try:
-        workers.run(range(len(work.tasks)), receive)
+        workers.run([number for number in range(len(work.tasks)) if number not in parts], receive)
     finally:
         gc.unfreeze()
     return [
@@ -174,6 +180,7 @@ class _Part:
     engine: str
     stopped: str | None
     remarks: tuple[str, ...]
+    kept: bool = False
 
 
 class _Work:
@@ -228,9 +235,32 @@ class _Work:
             found = {mine[place]: one for place, one in search.found.items()}
             engine, remarks, stopped = search.engine, search.remarks, stopped or search.stopped
         seconds = time.process_time() - began
-        send(_Part(number, classes, found, seconds, engine, stopped, remarks))
+        part = _Part(number, classes, found, seconds, engine, stopped, remarks)
+        if (known := answers.current()) is not None and stopped is None:
+            known.keep(self._question(number), asdict(part))
+        send(part)
         if stopped == INTERRUPTED:
             raise KeyboardInterrupt
+
+    def recall(self, number: int) -> _Part | None:
+        """Return what was found of a task earlier, where that is kept."""
+        known = answers.current()
+        try:
+            if known is None or (kept := known.recall(self._question(number))) is None:
+                return None
+            classes = Classes(tuple(kept["classes"]["of"]), tuple(kept["classes"]["first"]))
+            found = {int(c): Found(**one) for c, one in kept["found"].items()}
+            rest = (kept["seconds"], kept["engine"], None, tuple(kept["remarks"]))
+            return _Part(number, classes, found, *rest, kept=True)
+        except (LookupError, TypeError, ValueError):  # it is not what it says it is
+            return None
+
+    def _question(self, number: int) -> str:
+        """Return all that the answer to a task depends on."""
+        task, plan = self.tasks[number], self.plan
+        design, bound = plan.designs[task.design]
+        how = (task.requests, task.part, task.parts, plan.properties, plan.engine, plan.limits.max_states)
+        return repr(("survey", design_text(design), bound, how))
 
     def left(self, states: int = 0) -> Limits:
         """Return what is left of the limits."""
@@ -269,6 +299,7 @@ class _Work:
             ", ".join(sorted({part.engine for part in all_parts} - {""})) or self.plan.engine,
             reasons[0] if reasons else missing and (stopped or missing),
             tuple(dict.fromkeys(remark for part in all_parts for remark in part.remarks)),
+            any(part.kept for part in all_parts),
         )
 
 

@@ -16,6 +16,7 @@ from cowpath.model.commands.by_release import Chosen, by_release, choose
 from cowpath.model.commands.inputs import WIDTH, find_designs, find_scenarios, open_console
 from cowpath.model.commands.options import (
     ENGINE,
+    FRESH,
     MAX_SECONDS,
     MAX_STATES,
     PROPERTIES,
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
 @MAX_SECONDS
 @REDUCTION
 @REDUCE
+@FRESH
 def check(
     names: tuple[str, ...],
     release: str | None,

@@ -14,6 +14,7 @@ from cowpath.model.commands.inputs import status_line
 from cowpath.model.designs import ALL, Case, Design
 from cowpath.model.explore.engines import ENGINES
 from cowpath.model.explore.result import Limits, Progress
+from cowpath.model.kept.answers import keeping, of_user
 from cowpath.model.language.errors import InputError, hint, shown
 from cowpath.model.reductions.choice import NAMES
 from cowpath.model.scenarios import Scenario
@@ -57,6 +58,20 @@ PROPERTIES = click.option(
     metavar="P",
     help=f"One of {', '.join(BUNDLED)}, or of a design's own. Default: all but concurrency.",
 )
+
+
+def _keep_answers(context: click.Context, _: click.Parameter, fresh: bool) -> None:
+    context.with_resource(keeping(of_user(fresh)))
+
+
+FRESH = click.option(
+    "--fresh",
+    is_flag=True,
+    expose_value=False,
+    callback=_keep_answers,
+    help="Pass over the answers that are kept from earlier runs; find them again.",
+)
+"""Lets a command keep answers, and look up what is kept, until it ends."""
 REDUCE = click.option(
     "--reduce/--no-reduce", default=True, help="Reduce the disk to the smallest equivalent one (the default)."
 )

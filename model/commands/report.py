@@ -9,7 +9,15 @@ import click
 from cowpath.model.commands import files
 from cowpath.model.commands.by_release import for_release
 from cowpath.model.commands.inputs import find_designs, find_scenarios
-from cowpath.model.commands.options import ENGINE, MAX_SECONDS, MAX_STATES, PROPERTIES, carry_out, make_plan
+from cowpath.model.commands.options import (
+    ENGINE,
+    FRESH,
+    MAX_SECONDS,
+    MAX_STATES,
+    PROPERTIES,
+    carry_out,
+    make_plan,
+)
 from cowpath.model.explore.result import Limits
 from cowpath.model.language.verdict import worst
 from cowpath.model.render.overview import overview, read_proofs
@@ -27,6 +35,7 @@ from cowpath.model.render.overview import overview, read_proofs
 @ENGINE
 @MAX_STATES
 @MAX_SECONDS
+@FRESH
 def report_command(
     names: tuple[str, ...],
     wanted: tuple[str, ...],
@@ -53,6 +62,8 @@ def report_command(
     traces = sum(outcome.trace is not None for result in results for outcome in result.properties.values())
     stopped = sum(result.stopped is not None for result in results)
     left = f" ({stopped} not explored completely)" if stopped else ""
+    kept = sum(result.kept for result in results)
+    left += f" ({kept} kept from earlier runs)" if kept else ""
     size = f"{len(page.encode()) / 1000:,.0f} kB"
     click.echo(f"{path}: runs: {len(results)}{left}, traces: {traces}, {size}")
     raise SystemExit(worst(result.verdict for result in results).exit_status)

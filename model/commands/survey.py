@@ -14,7 +14,14 @@ from cowpath.model.bench.workloads import Bound, kinds_of
 from cowpath.model.commands import files
 from cowpath.model.commands.by_release import for_release
 from cowpath.model.commands.inputs import WIDTH, find_designs, status_line
-from cowpath.model.commands.options import ENGINE, MAX_SECONDS, MAX_STATES, PROPERTIES, check_properties
+from cowpath.model.commands.options import (
+    ENGINE,
+    FRESH,
+    MAX_SECONDS,
+    MAX_STATES,
+    PROPERTIES,
+    check_properties,
+)
 from cowpath.model.designs import Design
 from cowpath.model.explore.result import Limits
 from cowpath.model.language.verdict import worst
@@ -45,6 +52,7 @@ _SIZE = click.IntRange(min=1)
 @ENGINE
 @MAX_STATES
 @MAX_SECONDS
+@FRESH
 def survey_command(
     names: tuple[str, ...],
     requests: int,

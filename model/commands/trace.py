@@ -24,6 +24,7 @@ from cowpath.model.commands.inputs import (
 )
 from cowpath.model.commands.options import (
     ENGINE,
+    FRESH,
     MAX_SECONDS,
     MAX_STATES,
     REDUCE,
@@ -60,6 +61,7 @@ from cowpath.model.trace.trace import Trace
 @MAX_SECONDS
 @REDUCTION
 @REDUCE
+@FRESH
 def trace(
     name: str,
     wanted: str,
@@ -102,6 +104,8 @@ def trace(
         status = int(found.fails)
     else:
         (result,) = carry_out(plan)
+        if result.kept:
+            click.echo(f"{case.title}: {verdicts.KEPT}", err=True)
         traces = [outcome.trace for outcome in result.properties.values() if outcome.trace is not None]
         status = result.verdict.exit_status
         if not traces:

@@ -11,10 +11,9 @@ DESIGN = BLOCK_COPY_4_2.changed(
     era="QEMU 5.0 - 6.1",
     explanation=(
         "Only the extent that is being copied is in the list, and it may shrink when its block status is "
-        "known. Who finds nothing dirty waits for the copies in flight in its range, and looks again; a "
-        "failed copy makes its clusters dirty again, for the next to retry. The filter is drained before "
-        "the state is freed. Simplified: a writer that waits looks again, too, when a checkpoint that nobody "
-        "quiesced makes its clusters dirty; QEMU wakes it when the copy has ended, so the model allows more."
+        "known. Who finds nothing dirty waits for one of the copies in flight in its range to end or shrink, "
+        "and looks again; a failed copy makes its clusters dirty again, for the next to retry. The filter is "
+        "drained before the state is freed."
     ),
     sources=(
         '5332e5d210 "block/block-copy: refactor interfaces to use bytes instead of end", 5.0',

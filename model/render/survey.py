@@ -61,6 +61,7 @@ def lines(told: Told) -> Iterator[str]:
         f"{len(size.classes.first):,}; {counted(size.states, 'state')}, "
         f"of which {size.explored:,} were explored; {survey.seconds:.2f} s on the {survey.engine} engine"
         + ("" if survey.stopped is None else f"; stopped: {survey.stopped}")
+        + ("; kept from an earlier run (--fresh explores again)" if survey.kept else "")
     )
     yield from survey.remarks
     width = max(len(each.name) for each in told.failing) + 1
@@ -127,6 +128,7 @@ def as_json(told: Told) -> dict[str, Any]:
         "seconds": round(survey.seconds, 3),
         "engine": survey.engine,
         "stopped": survey.stopped,
+        "kept": survey.kept,
         "bounds": {
             "sectors": bound.sectors,
             "cluster": bound.cluster,

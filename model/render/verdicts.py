@@ -16,6 +16,7 @@ from cowpath.model.liveness.starvation import Starvation
 from cowpath.model.trace import record
 
 _ABREAST = 5
+KEPT = "kept from an earlier run, its traces replayed now; --fresh explores again."
 _NONE: Mapping[str, str] = MappingProxyType({})
 STYLE = {Verdict.HOLDS: "green", Verdict.VIOLATED: "bold red", Verdict.UNDETERMINED: "yellow"}
 
@@ -78,6 +79,8 @@ def details(result: Result) -> Iterator[Text | str]:
         + ("" if found.complete else f"; stopped: {found.stopped}")
     )
     yield from (*result.reductions, *found.remarks)
+    if result.kept:
+        yield f"This is {KEPT}"
     if result.starvation is not None:
         yield _search(result.starvation)
     column = max(map(len, result.properties)) + 1
@@ -116,6 +119,8 @@ def totals(results: Sequence[Result], seconds: float) -> str:
     explored = f"{_count(len(results), 'run')}, {_count(states, 'state')} in all"
     line = f"{explored}, {seconds:.1f} s on the {engines} engine; "
     line += f"{stopped} not explored completely." if stopped else "every reachable state explored."
+    if kept := sum(result.kept for result in results):
+        line += f"\n{kept:,} of them are kept from earlier runs; --fresh explores them again."
     return "\n".join([line, *remarks])
 
 
@@ -150,6 +155,7 @@ def as_json(result: Result, by_release: Mapping[str, str] = _NONE) -> dict[str, 
         "seconds": round(found.seconds, 3),
         "engine": found.engine,
         "stopped": result.stopped,
+        "kept": result.kept,
         "reductions": [*([f"geometry: {line}"] if (line := _reduction(result)) else []), *result.reductions],
         "properties": {name: _property(outcome) for name, outcome in result.properties.items()},
     }

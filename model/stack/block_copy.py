@@ -13,8 +13,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from cowpath.model.language.claim import Claim, Landmark, Level, Measure, claim
-from cowpath.model.language.expression import Expr, If, exists, forall
+from cowpath.model.language.expression import Expr, If, exists, forall, nobody
 from cowpath.model.language.program import Region
+from cowpath.model.language.sorts import Maybe
 from cowpath.model.language.system import List, State, System
 from cowpath.model.stack import copying
 from cowpath.model.stack.part import Part, Parts
@@ -34,6 +35,7 @@ from cowpath.model.stack.world import (
 from cowpath.model.stack.writes import LEFT_FILTER
 
 IN_FLIGHT = List("block-copy's in-flight list", "a copy of {clusters} in flight", lambda s, q: s.copying[q])
+_LOOKING = Region("a write that looks for what is dirty")
 COPIED = Region("a write whose copy is made, still in the filter")
 _REMOVED = "block/backup-top.c bdrv_backup_top_drop"
 
@@ -143,7 +145,7 @@ class BlockCopy42(_BlockCopy):
             _unlist(s, r)
             s.go(r, "enter")
 
-        _failed(system, source, breaks_snapshot=False)
+        _failed(system, source, wakes=False, breaks_snapshot=False)
 
     def claims(self, parts: Parts) -> Iterator[Claim]:
         """Say who is in the in-flight list, and with what."""
@@ -177,9 +179,10 @@ class BlockCopy42(_BlockCopy):
 class BlockCopy50(_BlockCopy):
     """The engine of 5.0: only what is being copied is in the list, and it may shrink.
 
-    Who finds nothing dirty waits for others' copies. `returns`: where a write then is; at `enter` it enters
-    the secondary's node. `breaks_snapshot`: the design knows on-cbw-error, so a failed copy may let the write
-    go on, at `copy-broken`.
+    Who finds nothing dirty waits for one copy in flight, until that has ended or has shrunk, and looks again;
+    what becomes dirty meanwhile, by another copy's failure or by a checkpoint, does not wake it.
+    `returns`: where a write then is; at `enter` it enters the secondary's node. `breaks_snapshot`: the design
+    knows on-cbw-error, so a failed copy may let the write go on, at `copy-broken`.
     """
 
     returns: str = "enter"
@@ -194,7 +197,9 @@ class BlockCopy50(_BlockCopy):
         """Declare where a write is in the filter."""
         super().declare(system, parts)
         pc = system.programs["pc"]
-        pc.place("copy-loop", "about to look for a dirty extent", of=WRITES)
+        pc.place("copy-loop", "about to look for a dirty extent", of=WRITES, within=(_LOOKING,))
+        pc.place("copy-conflict", "waiting for a copy in flight", of=WRITES, within=(_LOOKING,))
+        system.variable("copy_waits_for", Request, sort=Maybe(Request), internal=True)
         pc.place("copy-status", "asking for the block status of its extent", of=WRITES, within=(UNWRITTEN,))
 
     def act(self, system: System, parts: Parts) -> None:
@@ -202,6 +207,14 @@ class BlockCopy50(_BlockCopy):
         source = "block/block-copy.c block_copy, 5.0"
         copying.act(system, parts, source=source)
         _gone(system)
+
+        def meets(s: State, r: Expr, q: Expr) -> Expr:
+            common = exists(Cluster, lambda k: _copies(s, q, k) & own(s, r, k))
+            return (q != r) & s.copying[q] & common
+
+        def look(s: State, r: Expr) -> None:
+            s.require_at(r, "copy-loop", "copy-conflict")
+            s.wait_on(IN_FLIGHT, Request, lambda q: s.copy_waits_for[r] == q)
 
         @system.action("copy.begin", r=Request, source=source)
         def begin(s: State, r: Expr) -> None:
@@ -215,7 +228,7 @@ class BlockCopy50(_BlockCopy):
         @system.action("copy.take", r=Request, k=Cluster, e=Cluster, source=source)
         def take(s: State, r: Expr, k: Expr, e: Expr) -> None:
             """Takes the first dirty extent: clears its bits, enters it in the in-flight list."""
-            s.require_at(r, "copy-loop")
+            look(s, r)
             _take(s, r, k, e)
             s.copying[r] = True
             s.go(r, "copy-status")
@@ -228,6 +241,7 @@ class BlockCopy50(_BlockCopy):
             _touch(s, r)
             for k in s.each(Cluster):
                 s.done[k] = s.done[k] & ~((e < k) & _copies(s, r, k))
+            _wake(s, r, e + 1 < s.upto[r])
             s.upto[r] = e + 1
             s.go(r, "copy-enter")
 
@@ -237,23 +251,29 @@ class BlockCopy50(_BlockCopy):
             s.require_at(r, "copied")
             _touch(s, r)
             _unlist(s, r)
+            _wake(s, r)
             s.go(r, "copy-loop")
 
         @system.action("copy.return", r=Request, source=source)
         def done(s: State, r: Expr) -> None:
             """Finds nothing dirty and no copy in flight."""
-            s.require_at(r, "copy-loop")
+            look(s, r)
             s.require(~_dirty(s, r), "nothing is dirty")
-            s.wait_on(
-                IN_FLIGHT,
-                Request,
-                lambda q: (
-                    (q != r) & s.copying[q] & exists(Cluster, lambda k: _copies(s, q, k) & own(s, r, k))
-                ),
-            )
+            s.require(~exists(Request, lambda q: meets(s, r, q)), "no copy in flight")
             s.go(r, self.returns)
 
-        _failed(system, source, breaks_snapshot=self.breaks_snapshot)
+        @system.action("copy.park", r=Request, q=Request, source=source)
+        def park(s: State, r: Expr, q: Expr) -> None:
+            """Finds nothing dirty, waits for {q}'s copy in flight."""
+            s.require_at(r, "copy-loop", "copy-conflict")
+            s.require(s.copy_waits_for[r] == nobody(Request), "does not wait yet", location=True)
+            s.require(~_dirty(s, r), "nothing is dirty")
+            s.require(meets(s, r, q), "copy in flight")
+            s.parks_on(q)
+            s.copy_waits_for[r] = q
+            s.go(r, "copy-conflict")
+
+        _failed(system, source, wakes=True, breaks_snapshot=self.breaks_snapshot)
 
     def claims(self, parts: Parts) -> Iterator[Claim]:
         """Say why block-copy keeps the snapshot: bits are cleared first, and whoever finds them so waits."""
@@ -265,7 +285,10 @@ class BlockCopy50(_BlockCopy):
             lambda s, r: s.copying[r] == s.within(r, UNWRITTEN, COPYING)
         )
         yield claim("who looks for dirty clusters begins at its first", Request)(
-            lambda s, r: s.is_at(r, "copy-loop").implies((s.at[r] == s.first[r]) & (s.upto[r] == s.end[r]))
+            lambda s, r: s.within(r, _LOOKING).implies((s.at[r] == s.first[r]) & (s.upto[r] == s.end[r]))
+        )
+        yield claim("who is waited for copies", Request, Request)(
+            lambda s, r, q: (s.copy_waits_for[r] == q).implies(s.is_at(r, "copy-conflict") & s.copying[q])
         )
         yield claim("a copy's extent is not empty and lies in its request's clusters", Request)(
             lambda s, r: s.copying[r].implies(
@@ -307,7 +330,7 @@ class BlockCopy50(_BlockCopy):
             IN_FLIGHT.name,
             "a write that finds nothing dirty waits for copies in flight of its clusters; who copies does "
             "not wait for another copy",
-            lambda s, r: s.is_at(r, "copy-loop"),
+            lambda s, r: s.is_at(r, "copy-conflict"),
         )
 
     def measures(self, parts: Parts) -> Iterator[Measure]:
@@ -345,7 +368,7 @@ def _gone(system: System) -> None:
         s.go(r, "enter")
 
 
-def _failed(system: System, source: str, *, breaks_snapshot: bool) -> None:
+def _failed(system: System, source: str, *, wakes: bool, breaks_snapshot: bool) -> None:
     @system.action("copy.fail", r=Request, source=source)
     def fail(s: State, r: Expr) -> None:
         """Fails: its clusters are dirty again."""
@@ -354,6 +377,8 @@ def _failed(system: System, source: str, *, breaks_snapshot: bool) -> None:
         for k in s.each(Cluster):
             s.done[k] = s.done[k] & ~_copies(s, r, k)
         _unlist(s, r)
+        if wakes:
+            _wake(s, r)
         broken = If(s.break_snapshot, s.place(r, "copy-broken"), "failed") if breaks_snapshot else "failed"
         s.go(r, broken)
 
@@ -380,6 +405,14 @@ def _unlist(s: State, r: Expr) -> None:
     s.copying[r] = False
     s.at[r] = s.first[r]
     s.upto[r] = s.end[r]
+
+
+def _wake(s: State, r: Expr, when: Expr | None = None) -> None:
+    """Let those who wait for r's copy look again (block_copy_task_end, block_copy_task_shrink)."""
+    for q in s.each(Request):
+        woken = s.copy_waits_for[q] == r
+        woken = woken if when is None else woken & when
+        s.copy_waits_for[q] = If(woken, nobody(Request), s.copy_waits_for[q])
 
 
 def _copies(s: State, r: Expr, k: Expr) -> Expr:

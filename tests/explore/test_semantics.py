@@ -23,6 +23,7 @@ from cowpath.model.finite.domains import Narrowed, narrow
 from cowpath.model.finite.ground import GroundModel
 from cowpath.model.finite.reference import OutOfRange, Vector
 from cowpath.model.language.expression import Expr, Quantified
+from tests.draws import some
 from tests.random_systems import CAP, Case, Naive, cases
 from tests.toys import ENGINES, Step, explore, steps
 
@@ -58,9 +59,9 @@ def by_vectors(narrowed: Narrowed, states: list[Vector]) -> dict[Vector, Counter
     return result
 
 
-def random_cases(number: int) -> settings:
+def random_cases(number: int, part: int = 3) -> settings:
     return settings(
-        max_examples=number,
+        max_examples=some(number, part),
         derandomize=True,
         deadline=None,
         database=None,
@@ -175,7 +176,7 @@ def test_the_generator_is_not_vacuous() -> None:
     seen: list[Naive] = []
     used: set[str] = set()
 
-    @random_cases(80)
+    @random_cases(120, part=1)
     @given(cases())
     def sample(case: Case) -> None:
         seen.append(case.naive)
@@ -205,7 +206,7 @@ def test_the_generator_is_not_vacuous() -> None:
 def test_the_wild_generator_leaves_sorts_and_stays_in_them() -> None:
     seen: Counter[bool | None] = Counter()
 
-    @random_cases(40)
+    @random_cases(40, part=1)
     @given(cases(wild=True))
     def sample(case: Case) -> None:
         seen[leaves_a_sort(lambda: case.naive)] += 1

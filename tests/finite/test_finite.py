@@ -18,6 +18,7 @@ from cowpath.model.finite.term import Node, Term, Terms
 from cowpath.model.scenarios import find
 from cowpath.model.scenarios.geometry import reduce
 from cowpath.model.stack.binding import bind
+from tests.draws import some
 
 SIZES = (2, 2, 3, 4, 7)
 
@@ -76,7 +77,7 @@ def pinned(state: FiniteState, values: Sequence[int]) -> z3.Solver:
 
 
 @given(terms(True), states)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=some(300), deadline=None)
 def test_truth_values_agree(term: Term, values: tuple[int, ...]) -> None:
     state = FiniteState(SIZES)
     solver = pinned(state, values)
@@ -85,7 +86,7 @@ def test_truth_values_agree(term: Term, values: tuple[int, ...]) -> None:
 
 
 @given(terms(False), states)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=some(300), deadline=None)
 def test_numbers_agree(term: Term, values: tuple[int, ...]) -> None:
     state = FiniteState(SIZES)
     solver = pinned(state, values)

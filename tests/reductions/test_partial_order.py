@@ -30,6 +30,7 @@ from cowpath.model.scenarios import Scenario, find, loads
 from cowpath.model.scenarios.geometry import reduce
 from cowpath.model.stack.binding import bind
 from tests.benchmarks import cow_request
+from tests.draws import some
 from tests.scenarios.test_reduction import scenarios
 from tests.toys import (
     TOYS,
@@ -154,7 +155,7 @@ def test_machine_code_agrees_on_designs(design: str, scenario: str) -> None:
     assert_machine_code_agrees(narrowed, asked, alike)
 
 
-@settings(max_examples=8, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@settings(max_examples=some(8, 2), deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(scenarios(), st.sampled_from(sorted(DESIGNS)))
 def test_machine_code_agrees_on_drawn_scenarios(scenario: Scenario, name: str) -> None:
     assume(DESIGNS[name].unsupported(scenario) is None)
@@ -176,7 +177,7 @@ def test_the_cow_request_model(row: cow_request.Row) -> None:
     assert fewer > (2 if row.states > 500 else 1)
 
 
-@settings(max_examples=40, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@settings(max_examples=some(40), deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(scenarios(), st.sampled_from(sorted(DESIGNS)), st.data())
 def test_drawn_scenarios_and_broken_designs(scenario: Scenario, name: str, data: st.DataObject) -> None:
     design = DESIGNS[name]
@@ -195,7 +196,7 @@ def test_drawn_scenarios_and_broken_designs(scenario: Scenario, name: str, data:
     event("too large" if fewer is None else f"times fewer states: {int(fewer)}")
 
 
-@settings(max_examples=200, deadline=None, derandomize=True)
+@settings(max_examples=some(200), deadline=None, derandomize=True)
 @given(st.data())
 def test_drawn_systems(data: st.DataObject) -> None:
     """Three owners run short programs over shared and own Booleans, with waits and endless loops."""

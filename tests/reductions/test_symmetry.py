@@ -27,6 +27,7 @@ from cowpath.model.scenarios.scenario import loads
 from cowpath.model.stack.binding import bind
 from cowpath.model.stack.properties import STANDARD
 from tests.benchmarks.cow_request import Row, build, instance
+from tests.draws import some
 from tests.toys import dining, explore, mutex
 
 FAST = [name for name in ENGINES if name not in ("python", "auto")]
@@ -93,7 +94,7 @@ def orbits(narrowed: Narrowed, reductions: Reductions) -> int:
     return nx.number_connected_components(graph)
 
 
-@settings(max_examples=12, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@settings(max_examples=some(12), deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(alike(), st.sampled_from(sorted(DESIGNS)), st.none() | st.integers(0, 50))
 def test_verdicts_depths_and_orbits(scenario: Scenario, name: str, without: int | None) -> None:
     design = DESIGNS[name] if without is None else broken(DESIGNS[name], without)

@@ -9,6 +9,7 @@ from cowpath.model.explore.result import Limits
 from cowpath.model.scenarios import Scenario, loads
 from cowpath.model.scenarios.geometry import reduce, unreduced
 from cowpath.model.stack.properties import STANDARD
+from tests.draws import some
 
 PROPERTIES = (*STANDARD, "concurrency", "concurrency-done")
 
@@ -38,7 +39,7 @@ def scenarios(draw: st.DrawFn) -> Scenario:
     return loads(text, "drawn")
 
 
-@settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@settings(max_examples=some(60), deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(scenarios(), st.sampled_from(sorted(DESIGNS)))
 def test_same_verdicts_and_depths(scenario: Scenario, name: str) -> None:
     if DESIGNS[name].unsupported(scenario) is not None:

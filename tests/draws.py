@@ -1,0 +1,16 @@
+"""How much is drawn: all of it with `--everything`, a part in a run that somebody waits for."""
+
+from __future__ import annotations
+
+EVERYTHING = "everything"
+_asked: set[str] = set()
+
+
+def draw_everything() -> None:
+    """Called once, before the tests are imported."""
+    _asked.add(EVERYTHING)
+
+
+def some(number: int, part: int = 3) -> int:
+    """Return how many examples to draw of those named: one in `part`, unless all are asked for."""
+    return number if EVERYTHING in _asked else -(-number // part)
