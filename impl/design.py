@@ -24,6 +24,7 @@ from cowpath.impl.disk import Disk
 from cowpath.impl.extent import Extent
 from cowpath.impl.overlay import Active, Hidden
 from cowpath.impl.protocol import Protocol
+from cowpath.impl.read_pool import PooledActive, PooledHidden
 from cowpath.impl.reqlist import ReqList
 from cowpath.impl.secondary import Secondary
 
@@ -62,7 +63,8 @@ class Disks:
 class Design(ABC):
     """A secondary, from its NBD server to its guest. What fails raises OSError, what must not be `Crash`.
 
-    `target_serialises`: the job's writes to the hidden disk are serialising. `guest_reads_wait`: if not, a
+    `target_serialises`: the job's writes to the hidden disk are serialising. `reads_in_pieces`: what a
+    guest's read has looked up is transferred while it looks up the rest. `guest_reads_wait`: if not, a
     guest's read of the secondary disk carries NO_SERIALISING. `lists_unserialised`: such reads, and the
     job's own, are on the tracked list for others to see. `stop_begins_drained`: nothing is done to the job
     before nothing is in flight. `breaks_snapshot`: it knows on-cbw-error.
@@ -70,6 +72,7 @@ class Design(ABC):
 
     name = ""
     target_serialises = False
+    reads_in_pieces = False
     guest_reads_wait = True
     lists_unserialised = True
     checkpoint_drains = False
@@ -87,7 +90,8 @@ class Design(ABC):
             copy_on_read=geometry.copy_on_read,
             lists_unserialised=self.lists_unserialised,
         )
-        self.hidden = Hidden(
+        hidden, active = (PooledHidden, PooledActive) if self.reads_in_pieces else (Hidden, Active)
+        self.hidden = hidden(
             context,
             disks.hidden,
             geometry.cluster,
@@ -95,7 +99,7 @@ class Design(ABC):
             serialises=self.target_serialises,
             reads_wait=self.guest_reads_wait,
         )
-        self.active = Active(context, disks.active, geometry.cluster, self.hidden)
+        self.active = active(context, disks.active, geometry.cluster, self.hidden)
         self.whole = Extent(0, sys.maxsize)
         self.places = itertools.count()
         self.in_flight = ReqList(context, "requests in flight (drain)", "its place in flight")

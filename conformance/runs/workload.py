@@ -189,7 +189,7 @@ class Workload:
 
     def cycle(self, waits: Sequence[Wait]) -> tuple[WaitEdge, ...]:
         """Return a deadlock in the scenario's units, from the first request on."""
-        names = [request.label for request in self.scenario.requests]
+        names = self.case.instance.names["Request"]
         edges = [self._edge(wait) for wait in waits]
         first = min(range(len(edges)), key=lambda i: names.index(edges[i].waiter), default=0)
         return tuple(edges[first:] + edges[:first])
@@ -213,7 +213,7 @@ class Workload:
         return request, method_of(kind), options.get(kind, {})
 
     def _strike(self, context: AioContext, label: str, request: Request) -> None:
-        fault, transfer = self._faults.get(request.name), self._struck.get(label)
+        fault, transfer = self._faults.get(request.root.name), self._struck.get(label)
         if fault is None or transfer is None:
             return
         if fault == transfer:

@@ -7,6 +7,7 @@ from cowpath.model.stack.checkpoint import Checkpoint
 from cowpath.model.stack.hidden import SerialisingTarget
 from cowpath.model.stack.job_end import FilterEnd
 from cowpath.model.stack.overlay import Overlay
+from cowpath.model.stack.pieces import Pieces
 from cowpath.model.stack.snapshot_access import ClientDiscards, SnapshotFilter, SnapshotReads
 from cowpath.model.stack.wellformed import BREAKS_THE_WRITE, NO_DISCARD
 
@@ -16,7 +17,7 @@ DESIGN = BLOCK_COPY_5_0.changed(
     SnapshotFilter(),
     SnapshotReads(),
     ClientDiscards(),
-    without=(SerialisingTarget, Overlay, Admission, Checkpoint, FilterEnd),
+    without=(SerialisingTarget, Overlay, Pieces, Admission, Checkpoint, FilterEnd),
     scope=(BREAKS_THE_WRITE, NO_DISCARD),
     era="QEMU 7.0 - 10.1, for fleecing; replication never moved to it",
     explanation=(

@@ -11,15 +11,18 @@ from cowpath.model.language.sorts import BOOL
 from cowpath.model.language.system import List, State, System
 from cowpath.model.scenarios.vocabulary import PROPERTIES, STALL
 from cowpath.model.stack.part import Parts
+from cowpath.model.stack.pieces import Pieces
 from cowpath.model.stack.world import (
     DRAIN,
     PAST_ADMISSION,
+    UNBORN,
     Cluster,
     Request,
     Sector,
     in_flight,
     is_kind,
     is_write,
+    own,
 )
 
 STANDARD = tuple(name for name in PROPERTIES if not name.startswith(("concurrency", STALL)))
@@ -31,11 +34,15 @@ def declare(system: System, parts: Parts) -> None:
 
     Progress is claimed of I/O alone: a checkpoint and a stop drain, which keeps newcomers out.
     """
-    system.terminal(Request, lambda s, r: s.is_at(r, "done", "failed") | (s.stream[r] & s.is_at(r, "idle")))
+
+    def over(s: State, r: Expr) -> Expr:
+        return s.is_at(r, "done", "failed") | s.within(r, UNBORN)
+
+    system.terminal(Request, lambda s, r: over(s, r) | (s.stream[r] & s.is_at(r, "idle")))
     system.progress(Request, lambda s, r: in_flight(s, r))
     system.sometimes(
         "finished",
-        lambda s: forall(Request, lambda r: s.is_at(r, "done", "failed")),
+        lambda s: forall(Request, lambda r: over(s, r)),
         means="all requests can come to their end (reachability)",
     )
 
@@ -54,10 +61,10 @@ def declare(system: System, parts: Parts) -> None:
         lambda s: reduce(and_, [claim for each in asserts for claim in each(s)], coerce(True, BOOL)),
         fatal=True,
     )
-    always(STALL, lambda s: forall(Request, lambda r: ~_stalled(system, s, r)), standard=False)
+    always(STALL, lambda s: forall(Request, lambda r: ~_stalled(system, parts, s, r)), standard=False)
     system.sometimes(
         "concurrency",
-        lambda s: exists(Request, lambda r: exists(Request, lambda q: _both_inside(s, r, q))),
+        lambda s: exists(Request, lambda r: exists(Request, lambda q: _both_inside(parts, s, r, q))),
         means=PROPERTIES["concurrency"],
     )
     always(
@@ -67,24 +74,34 @@ def declare(system: System, parts: Parts) -> None:
     )
 
 
-def _stalled(system: System, s: State, r: Expr) -> Expr:
-    """Tell whether r waits for a request whose transfer never completes."""
+def _stalled(system: System, parts: Parts, s: State, r: Expr) -> Expr:
+    """Tell whether r waits for another request whose transfer, or a piece's of it, never completes."""
+
+    def hangs(q: Expr) -> Expr:
+        found = system.hangs(q)
+        return coerce(False, BOOL) if found is None else found
 
     def waits(q: Expr) -> Expr:
-        hangs = system.hangs(q)
-        if hangs is None:
-            return coerce(False, BOOL)
         drains = is_kind(s, r, "checkpoint", "stop")  # these wait where they begin
-        return hangs & (system.waits_for(r, q) | (drains & system.waits_for(r, q, DRAIN, arrived=False)))
+        other = hangs(q)
+        if parts.has(Pieces):
+            other = exists(Request, lambda c: ((c == q) | s.of_one[q, c]) & hangs(c)) & ~s.of_one[r, q]
+        return other & (system.waits_for(r, q) | (drains & system.waits_for(r, q, DRAIN, arrived=False)))
 
     return exists(Request, waits)
 
 
-def _both_inside(s: State, r: Expr, q: Expr) -> Expr:
+def _of_one(parts: Parts, s: State, r: Expr, q: Expr) -> Expr:
+    """Tell whether r and q are one request, or pieces of one."""
+    return (r == q) | s.of_one[r, q] if parts.has(Pieces) else r == q
+
+
+def _both_inside(parts: Parts, s: State, r: Expr, q: Expr) -> Expr:
     """Tell whether two overlapping guest reads are past every wait for admission, at the same time."""
     overlap = exists(Sector, lambda x: s.covers[r, x] & s.covers[q, x])
     inside = s.within(r, PAST_ADMISSION) & s.within(q, PAST_ADMISSION)
-    return (r != q) & is_kind(s, r, "guest-read") & is_kind(s, q, "guest-read") & overlap & inside
+    apart = ~_of_one(parts, s, r, q)
+    return apart & is_kind(s, r, "guest-read") & is_kind(s, q, "guest-read") & overlap & inside
 
 
 def _kept_out(system: System, parts: Parts, s: State, r: Expr) -> Expr:
@@ -95,8 +112,8 @@ def _kept_out(system: System, parts: Parts, s: State, r: Expr) -> Expr:
     """
 
     def copied(k: Expr) -> Expr:
-        own = (s.first[r] <= k) & (k < s.end[r])
-        return own.implies(s.done[k] & s.in_hidden[k])
+        touched = exists(Request, lambda q: _of_one(parts, s, r, q) & own(s, q, k))
+        return touched.implies(s.done[k] & s.in_hidden[k])
 
     waits = coerce(False, BOOL)
     for waited in (each for part in parts for each in part.keeps_apart(parts)):

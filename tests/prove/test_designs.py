@@ -34,6 +34,8 @@ NEVER = {
     "protocol.settle.park",
     "write.begin",
     "write.begin.park",
+    "write.rmw",
+    "write.rmw-fails",
     "write.settle.park",
     "write.next-piece",
     "read.enter-secondary.park",
