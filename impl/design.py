@@ -116,24 +116,24 @@ class Design(ABC):
 
     def nbd_write(self, request: Request) -> None:
         """Write what the primary has written."""
-        with _Flight(self, request):
+        with Flight(self, request):
             self._write(request)
 
     def nbd_read(self, request: Request) -> bytes:
         """Read the secondary disk as it is now, as an NBD client of that node may."""
-        with _Flight(self, request):
+        with Flight(self, request):
             (data,) = self.secondary.read(request, [request.extent], enter="nbd.enter", transfer="nbd.read")
             self.context.trace("nbd.read", request)
             return data
 
     def guest_read(self, request: Request) -> bytes:
         """Read what the guest sees: what it wrote since the checkpoint, else the disk as of then."""
-        with _Flight(self, request):
+        with Flight(self, request):
             return self._guest_read(request)
 
     def guest_write(self, request: Request) -> None:
         """Write for the guest; it is all gone at the next checkpoint."""
-        with _Flight(self, request):
+        with Flight(self, request):
             self._guest_write(request, request.data or bytes(request.extent.length))
 
     def checkpoint(self, request: Request, *, quiesced: bool = True) -> None:
@@ -220,7 +220,7 @@ class Design(ABC):
                 requests.wait_all(request, self.whole)
 
 
-class _Flight:
+class Flight:
     """A request in flight: it has the context's lock, but for its yields, and a drain waits for it."""
 
     __slots__ = ("design", "entry", "request")

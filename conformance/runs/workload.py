@@ -79,7 +79,7 @@ class Workload:
 
     The requests are submitted at once, and arrive as the scheduler lets them; a fault fails its transfer, or
     holds it for ever. Raises ScenarioError if the scenario has what the design does not, or what threads do
-    not run: a stream, which never ends, and a client's discard.
+    not run: a stream, which never ends.
 
     `epilogue` has requests that are made one after the other when all others have ended; they are added to
     the scenario.
@@ -105,9 +105,7 @@ class Workload:
             scenario.option("on_cbw_error"),
         )
         if any(request.stream or not pair.runs(request.kind) for request in scenario.requests):
-            raise ScenarioError(
-                f"'{scenario.name}' is for the model alone; threads run no streams and no client-discard"
-            )
+            raise ScenarioError(f"'{scenario.name}' is for the model alone; threads run no streams")
         touched = sum(end - start for start, end in reduced.clusters)
         if touched > MOST_TOUCHED:
             raise ScenarioError(
