@@ -34,8 +34,6 @@ NEVER = {
     "protocol.settle.park",
     "write.begin",
     "write.begin.park",
-    "write.rmw",
-    "write.rmw-fails",
     "write.settle.park",
     "write.next-piece",
     "read.enter-secondary.park",
