@@ -11,7 +11,7 @@ IO_KINDS = ("nbd-write", "nbd-zero", "guest-read", "guest-write", "client-discar
 """Kinds of request that have an extent (`at`)."""
 NBD_WRITES = ("nbd-write", "nbd-zero")
 """Kinds of request that enter the secondary disk from the NBD server and write there."""
-KINDS = (*IO_KINDS, "checkpoint", "stop", "drain")
+KINDS = (*IO_KINDS, "checkpoint", "stop", "exit", "drain")
 """Every kind of request."""
 _GUESTS = ("guest-read", "guest-write")
 TRANSFERS: Mapping[str, tuple[str, ...]] = {
