@@ -42,7 +42,7 @@ FAULTS = ("none", *TRANSFERS, HANGS, *map(hanging, TRANSFERS))
 
 
 def faults_of(kind: str, mirror: bool = False) -> tuple[str, ...]:
-    """Return what may strike a request of the kind, in a secondary's block stack or where there is a mirror."""
+    """Return what may strike a request of the kind; `mirror`: where there is one."""
     if mirror:
         return ("none", *MIRROR_FAULTS) if kind in MIRROR_KINDS[:2] else ("none",)
     made = [transfer for transfer, kinds in TRANSFERS.items() if kind in kinds]
