@@ -13,6 +13,7 @@ from cowpath.model.bench import batch
 from cowpath.model.bench.check import Result
 from cowpath.model.commands.inputs import status_line
 from cowpath.model.designs import ALL, Case, Design
+from cowpath.model.explore import ranks
 from cowpath.model.explore.engines import ENGINES
 from cowpath.model.explore.result import Limits, Progress
 from cowpath.model.kept.answers import Answers, keeping, of_user, resuming
@@ -36,6 +37,8 @@ MAX_STATES = click.option(
 def _finite(_: click.Context, __: click.Parameter, value: float | None) -> float | None:
     if value is not None and not math.isfinite(value):
         raise click.BadParameter(f"{value} is not a number of seconds.")
+    if value is not None and ranks.size() > 1:
+        raise click.BadParameter("of several processes who starts them bounds the time; --resume goes on.")
     return value
 
 
@@ -136,6 +139,10 @@ def check_expectations(chosen: Sequence[Design], on: Sequence[Scenario]) -> None
 def carry_out(plan: batch.Plan) -> list[Result]:
     """Carry the plan out; a terminal is told how far it is."""
     console = Console(stderr=True)
+    if ranks.size() > 1:
+        found = batch.run(plan)
+        ranks.leave()
+        return found
     if not console.is_terminal:
         return batch.run(plan)
     with console.status("") as status:

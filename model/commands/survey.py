@@ -24,6 +24,7 @@ from cowpath.model.commands.options import (
     check_properties,
 )
 from cowpath.model.designs import Design
+from cowpath.model.explore import ranks
 from cowpath.model.explore.result import Limits
 from cowpath.model.language.verdict import worst
 from cowpath.model.render.survey import CLASSES, Told, about, as_json, changed, enough, lines
@@ -111,6 +112,10 @@ def _kinds(design: Design, given: tuple[str, ...] | None) -> tuple[str, ...]:
 
 def _carried_out(plan: bench.Plan) -> list[bench.Survey]:
     console = Console(stderr=True)
+    if ranks.size() > 1:
+        found = bench.run(plan)
+        ranks.leave()
+        return found
     if not console.is_terminal:
         return bench.run(plan)
     with console.status("") as status:

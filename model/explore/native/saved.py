@@ -3,17 +3,47 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numpy as np
 
+from cowpath.model.explore.native.program import Program, States
 from cowpath.model.explore.native.table import Table
+from cowpath.model.explore.numpy_engine import Hit
 from cowpath.model.kept import answers
 from cowpath.model.kept.checkpoint import Checkpoint
 
-if TYPE_CHECKING:
-    from cowpath.model.explore.native.program import Program
-    from cowpath.model.explore.native.search import Layer, Search
+
+class Standing(Protocol):
+    """What of a search is saved. Its attributes are those of `search.Search`."""
+
+    program: Program
+    table: Table
+    layers: list[list[States]] | None
+    found: dict[str, tuple[int, Hit]]
+    depth: int
+
+    @property
+    def states(self) -> int:
+        """States found."""
+        ...
+
+    @property
+    def transitions(self) -> int:
+        """Transitions found."""
+        ...
+
+    def counted(self) -> dict[str, Any]:
+        """Return what else is counted."""
+        ...
+
+    def resume(self, states: int, transitions: int) -> None:
+        """Go on from so many."""
+        ...
+
+    def count_on(self, counted: dict[str, Any]) -> None:
+        """Count on."""
+        ...
 
 
 def checkpoint_of(program: Program, kind: str) -> Checkpoint | None:
@@ -24,7 +54,7 @@ def checkpoint_of(program: Program, kind: str) -> Checkpoint | None:
     return known.checkpoint(f"{kind} {program.starts.tobytes().hex()} {program.kernel.text}")
 
 
-def save(search: Search, layer: Layer, checkpoint: Checkpoint) -> None:
+def save(search: Standing, layer: list[States], checkpoint: Checkpoint) -> None:
     """Save a search that is about to expand the layer. Raises `InputError` if there is nowhere to."""
     table = search.table
     about: dict[str, Any] = {
@@ -43,13 +73,20 @@ def save(search: Search, layer: Layer, checkpoint: Checkpoint) -> None:
     checkpoint.save(about, arrays | search.counted())
 
 
-def restore(search: Search, checkpoint: Checkpoint) -> Layer | None:
-    """Let a new search stand where a saved one did; return the next layer, or None."""
-    if (found := checkpoint.load()) is None:
+Found = tuple[dict[str, Any], dict[str, Any]]
+
+
+def load(search: Standing, checkpoint: Checkpoint) -> Found | None:
+    """Return what is saved of such a search; None if nothing is, or it is damaged."""
+    found = checkpoint.load()
+    if found is None or found[0]["shape"] != asdict(search.table.shape):
         return None
+    return found
+
+
+def restore(search: Standing, found: Found) -> list[States]:
+    """Let a new search stand where the saved one did; return the next layer."""
     about, arrays = found
-    if about["shape"] != asdict(search.table.shape):
-        return None
     search.table = Table.restored(search.table, about["log_lines"], about["aside"], arrays)
     search.depth = about["depth"]
     search.resume(about["states"], about["transitions"])
@@ -63,7 +100,7 @@ def restore(search: Search, checkpoint: Checkpoint) -> Layer | None:
     return [arrays["layer"]]
 
 
-def _rows(search: Search, layer: Layer) -> np.ndarray[Any, Any]:
+def _rows(search: Standing, layer: list[States]) -> np.ndarray[Any, Any]:
     empty = np.empty((0, search.program.kernel.words), dtype=np.uint64)
     return np.concatenate([empty, *layer])
 
