@@ -22,6 +22,7 @@ from cowpath.impl.disk import Disk
 from cowpath.impl.extent import Extent
 from cowpath.impl.overlay import Active, Hidden
 from cowpath.impl.protocol import Protocol
+from cowpath.impl.read_pool import PooledActive, PooledHidden
 from cowpath.impl.reqlist import ReqList
 from cowpath.impl.secondary import Secondary
 
@@ -60,7 +61,8 @@ class Disks:
 class Design(ABC):
     """A secondary, from its NBD server to its guest. What fails raises OSError, what must not be `Crash`.
 
-    `target_serialises`: the job's writes to the hidden disk are serialising. `guest_reads_wait`: if not, a
+    `target_serialises`: the job's writes to the hidden disk are serialising. `reads_in_pieces`: what a
+    guest's read has looked up is transferred while it looks up the rest. `guest_reads_wait`: if not, a
     guest's read of the secondary disk carries NO_SERIALISING. `lists_unserialised`: such reads, and the
     job's own, are on the tracked list for others to see. `stop_begins_drained`: nothing is done to the job
     before nothing is in flight. `breaks_snapshot`: it knows on-cbw-error.
@@ -68,6 +70,7 @@ class Design(ABC):
 
     name = ""
     target_serialises = False
+    reads_in_pieces = False
     guest_reads_wait = True
     lists_unserialised = True
     checkpoint_drains = False
@@ -85,7 +88,8 @@ class Design(ABC):
             copy_on_read=geometry.copy_on_read,
             lists_unserialised=self.lists_unserialised,
         )
-        self.hidden = Hidden(
+        hidden, active = (PooledHidden, PooledActive) if self.reads_in_pieces else (Hidden, Active)
+        self.hidden = hidden(
             context,
             disks.hidden,
             geometry.cluster,
@@ -93,7 +97,7 @@ class Design(ABC):
             serialises=self.target_serialises,
             reads_wait=self.guest_reads_wait,
         )
-        self.active = Active(context, disks.active, geometry.cluster, self.hidden)
+        self.active = active(context, disks.active, geometry.cluster, self.hidden)
         self.whole = Extent(0, sys.maxsize)
         self.places = itertools.count()
         self.in_flight = ReqList(context, "requests in flight (drain)", "its place in flight")
@@ -110,24 +114,24 @@ class Design(ABC):
 
     def nbd_write(self, request: Request) -> None:
         """Write what the primary has written."""
-        with _Flight(self, request):
+        with Flight(self, request):
             self._write(request)
 
     def nbd_read(self, request: Request) -> bytes:
         """Read the secondary disk as it is now, as an NBD client of that node may."""
-        with _Flight(self, request):
+        with Flight(self, request):
             (data,) = self.secondary.read(request, [request.extent], enter="nbd.enter", transfer="nbd.read")
             self.context.trace("nbd.read", request)
             return data
 
     def guest_read(self, request: Request) -> bytes:
         """Read what the guest sees: what it wrote since the checkpoint, else the disk as of then."""
-        with _Flight(self, request):
+        with Flight(self, request):
             return self._guest_read(request)
 
     def guest_write(self, request: Request) -> None:
         """Write for the guest; it is all gone at the next checkpoint."""
-        with _Flight(self, request):
+        with Flight(self, request):
             self._guest_write(request, request.data or bytes(request.extent.length))
 
     def checkpoint(self, request: Request, *, quiesced: bool = True) -> None:
@@ -205,7 +209,7 @@ class Design(ABC):
                 requests.wait_all(request, self.whole)
 
 
-class _Flight:
+class Flight:
     """A request in flight: it has the context's lock, but for its yields, and a drain waits for it."""
 
     __slots__ = ("design", "entry", "request")

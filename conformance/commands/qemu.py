@@ -18,9 +18,10 @@ from cowpath.conformance.commands import qemu_text
 from cowpath.conformance.qemu.binaries import Qemu, at_prefix, from_binary, installed
 from cowpath.conformance.qemu.campaign import EXPLAINED, UNFIT, Outcome, Plan, Progress, campaign
 from cowpath.conformance.qemu.faults import CRASHED, REFUSED
+from cowpath.conformance.qemu.nodes import UNIT, Options
 from cowpath.conformance.qemu.report import Report, reported
 from cowpath.conformance.qemu.run import Scheduled
-from cowpath.conformance.qemu.stacks import FILTERS, STACKS, UNIT, VARIANTS, Options
+from cowpath.conformance.qemu.stacks import FILTERS, STACKS, VARIANTS
 from cowpath.conformance.runs import log_file
 from cowpath.conformance.runs.log import Sight
 from cowpath.conformance.runs.log_file import Header

@@ -10,8 +10,9 @@ from cowpath.conformance.qemu.binaries import Qemu
 from cowpath.conformance.qemu.errors import Broken
 from cowpath.conformance.qemu.fitting import fit
 from cowpath.conformance.qemu.machine import Machine
+from cowpath.conformance.qemu.nodes import Options
 from cowpath.conformance.qemu.run import Driver, QemuRun, Scheduled
-from cowpath.conformance.qemu.stacks import Options, Stack
+from cowpath.conformance.qemu.stacks import Stack
 from cowpath.conformance.runs.epilogue import epilogue
 from cowpath.conformance.runs.log import Sight
 from cowpath.conformance.scheduler.kernel import Strategy

@@ -15,8 +15,9 @@ from cowpath.conformance.qemu.binaries import SYSTEM, Qemu
 from cowpath.conformance.qemu.errors import Broken
 from cowpath.conformance.qemu.faults import CRASHED, REFUSED, Fault, confirmed, examine, minimal, smaller
 from cowpath.conformance.qemu.known import Known
+from cowpath.conformance.qemu.nodes import Options
 from cowpath.conformance.qemu.run import QemuRun, Scheduled
-from cowpath.conformance.qemu.stacks import Options, Stack
+from cowpath.conformance.qemu.stacks import Stack
 from cowpath.conformance.scheduler.kernel import Strategy
 from cowpath.conformance.scheduler.schedule import Replay, Schedule
 from cowpath.conformance.strategies.exhaustive import SleepSets

@@ -12,11 +12,12 @@ class SparseDisk:
     """So many bytes, all of them `fill` at first. `block` is the smallest unit that clients may use.
 
     `tells_status`: block status is offered, `discards`: so is trim, which leaves what was there at first.
+    `holds_data`: of a guest; else it holds a mapping, of which no model knows.
     """
 
     def __init__(
         self, name: str, size: int, *, fill: int = 0, block: int = 1, tells_status: bool = False,
-        discards: bool = False,
+        discards: bool = False, holds_data: bool = True,
     ) -> None:  # fmt: skip
         self.name = name
         self.size = size
@@ -24,6 +25,7 @@ class SparseDisk:
         self.block = block
         self.tells_status = tells_status
         self.discards = discards
+        self.holds_data = holds_data
         self._pages: dict[int, bytearray] = {}
 
     def read(self, offset: int, length: int) -> bytes:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from cowpath.conformance.qemu.stacks import WRITES, Options, Stack
+from cowpath.conformance.qemu.nodes import Options
+from cowpath.conformance.qemu.stacks import WRITES, Stack
 from cowpath.model.designs import Design
 from cowpath.model.scenarios import Scenario
 from cowpath.model.scenarios.scenario import Request

@@ -55,8 +55,8 @@ class Transfer:
 
     @property
     def moves_data(self) -> bool:
-        """Whether it reads or writes; else it asks."""
-        return self.writes or self.command is Command.READ
+        """Whether it reads or writes a guest's data; else it asks."""
+        return self.disk.holds_data and (self.writes or self.command is Command.READ)
 
     def __str__(self) -> str:
         what = self.command.name.lower().replace("_", " ")

@@ -14,7 +14,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from cowpath.conformance.qemu import qcow2
 from cowpath.conformance.qemu.binaries import Qemu
 from cowpath.conformance.qemu.client import Call, Client
 from cowpath.conformance.qemu.disk import SparseDisk
@@ -22,12 +21,11 @@ from cowpath.conformance.qemu.errors import Broken
 from cowpath.conformance.qemu.gate import Gate, Transfer
 from cowpath.conformance.qemu.loop import Loop
 from cowpath.conformance.qemu.nbd import Command
+from cowpath.conformance.qemu.nodes import LONG, Graph, Options, QmpCommand
 from cowpath.conformance.qemu.process import Process
-from cowpath.conformance.qemu.stacks import Graph, Options, QmpCommand, Stack
-from cowpath.conformance.runs.log import ORIGINAL
+from cowpath.conformance.qemu.stacks import Stack
+from cowpath.model.scenarios.sizes import SECTOR
 
-SIZE = 64 << 30
-"""Bytes of each disk."""
 _FOLDER = "cowpath-qemu-"
 _MEGABYTE = 1 << 20
 _PATIENCE = 5.0  # seconds
@@ -44,17 +42,19 @@ class Machine:
         """Whether the next run needs another one."""
         graph = stack.graph(options, qemu.release)
         self.commands = graph.commands
+        self.job = graph.job
         self.loop = Loop()
         sweep()
         self.folder = Path(tempfile.mkdtemp(prefix=f"{_FOLDER}{os.getpid()}-", dir=_memory()))
         self._window = 0
-        self._kicks = _kicks(options.cluster)
+        self._windows = graph.size is None
+        self._kicks = _kicks(options.cluster) if self._windows else {}
         self._answered: set[str] = set()
         self._closing: list[Any] = []
         try:
             self.disks = disks_of(graph, options)
-            for name, cluster in graph.images.items():
-                (self.folder / f"{name}.qcow2").write_bytes(qcow2.empty(SIZE, cluster))
+            for name, image in graph.images.items():
+                (self.folder / f"{name}.qcow2").write_bytes(image.to_bytes())
             self.gate = Gate(self.loop, str(self.folder / "gate"), list(self.disks.values()))
             self._closing.append(self.gate)
             self.process = Process(qemu, stack.program, self.folder, self.loop)
@@ -62,11 +62,12 @@ class Machine:
             for command in graph.commands:
                 self.process.qmp.run(command.name, filled(command, self.folder))
             path = str(self.folder / "nbd")
-            self.writer = Client(self.loop, path, "writer")
             self.guest = Client(self.loop, path, "guest", structured=options.structured)
-            self._kicker = Client(self.loop, path, "guest")
-            self._closing += [self.writer, self.guest, self._kicker]
-            self.settle()
+            self._closing.append(self.guest)
+            if self._windows:
+                self.writer, self._kicker = (Client(self.loop, path, name) for name in ("writer", "guest"))
+                self._closing += [self.writer, self._kicker]
+                self.settle()
         except BaseException as error:
             died = isinstance(error, Broken) and hasattr(self, "process") and self.process.dead
             why = self.process.death() if died else None
@@ -77,10 +78,13 @@ class Machine:
 
     def take_window(self, length: int) -> int:
         """Return where the next run has its bytes, so many and a gap after them."""
+        if not self._windows:
+            self.spent = True
+            return 0
         span = -(-length // _MEGABYTE) * _MEGABYTE + _MEGABYTE
         start = self._window
         self._window += span
-        if self._window + span > SIZE - 64 * _MEGABYTE:
+        if self._window + span > LONG - 64 * _MEGABYTE:
             self.spent = True
         return start
 
@@ -92,7 +96,8 @@ class Machine:
         """
         if not self.process.rest():
             return False
-        kicked = [name for name in sorted(self._answered) if any(t.disk.name == name for t in self.gate.held)]
+        held = {transfer.disk.name for transfer in self.gate.held}
+        kicked = sorted(self._answered & held & self._kicks.keys())
         self._answered.clear()
         if not kicked:
             return True
@@ -149,17 +154,25 @@ class Machine:
 def disks_of(graph: Graph, options: Options) -> dict[str, SparseDisk]:
     """Return the disks that QEMU is given, by name."""
     block = max(options.request_alignment, options.protocol_alignment)
-    return {
-        name: SparseDisk(
-            name,
-            SIZE,
-            fill=ORIGINAL if name == "secondary" else 0,
-            block=block if name == "secondary" else 1,
+    disks = {}
+    for each in graph.disks:
+        if each.image is not None:
+            content = each.image.to_bytes()
+            room = len(content) + _MEGABYTE  # for what QEMU adds to it
+            disks[each.name] = disk = SparseDisk(each.name, room, block=SECTOR, holds_data=False)
+            disk.write(0, content)
+            continue
+        disks[each.name] = disk = SparseDisk(
+            each.name,
+            graph.size or LONG,
+            fill=each.fill,
+            block=block if each.source else 1,
             tells_status=options.status,
             discards=options.discards,
         )
-        for name in graph.disks
-    }
+        for start, end, byte in each.parts:
+            disk.write(start, bytes([byte]) * (end - start))
+    return disks
 
 
 def filled(command: QmpCommand, folder: Path) -> dict[str, Any]:
@@ -176,7 +189,7 @@ def filled(command: QmpCommand, folder: Path) -> dict[str, Any]:
 def _kicks(cluster: int) -> dict[str, int]:
     """Return where a guest read goes to each disk, once `settle` has prepared it."""
     far = max(cluster, _MEGABYTE)
-    return {name: SIZE - number * far for number, name in enumerate(("hidden", "secondary", "active"), 1)}
+    return {name: LONG - number * far for number, name in enumerate(("hidden", "secondary", "active"), 1)}
 
 
 def sweep() -> None:

@@ -145,7 +145,7 @@ class Gate:
             about = self.disks.get(named)
             if kind in (6, 7) and about:
                 flags = 1 | 1 << 6 | (1 << 5 if about["discards"] else 0)
-                option(kind, 3, struct.pack(">HQH", 0, SIZE, flags))
+                option(kind, 3, struct.pack(">HQH", 0, about["size"], flags))
                 option(kind, 3, struct.pack(">HIII", 3, about["block"], max(4096, about["block"]), 1 << 25))
                 option(kind, 1)
                 disk = named if kind == 7 else ""
@@ -164,7 +164,7 @@ class Gate:
                 return
             data = (yield length) if command == WRITE else b""
             transfer = Transfer(disk, wire, command, cookie, offset, length, data, structured)
-            if self.holding and offset < SIZE // 2:
+            if self.holding and offset < SIZE // 2:  # beyond are those of ours that wake QEMU up
                 self.held.append(transfer)
             else:
                 self.execute(transfer)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import ast
+import base64
 import json
 import pprint
 import re
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +21,10 @@ from cowpath.conformance.qemu.bench import Subject
 from cowpath.conformance.qemu.campaign import Outcome
 from cowpath.conformance.qemu.faults import CRASHED, Fault
 from cowpath.conformance.qemu.machine import disks_of
+from cowpath.conformance.qemu.nodes import Graph
+from cowpath.conformance.qemu.qcow2 import Image
+from cowpath.conformance.qemu.replay_wires import SIZE
 from cowpath.conformance.qemu.run import Doing, QemuRun, Scheduled, client_command, control
-from cowpath.conformance.qemu.stacks import Graph
 from cowpath.conformance.runs import log_file
 from cowpath.conformance.runs.log import ORIGINAL, written_by
 from cowpath.conformance.runs.log_file import Header
@@ -174,23 +178,33 @@ def _leads(node: ast.stmt) -> bool:
 
 def case(outcome: Outcome, subject: Subject, fault: Fault, graph: Graph, title: str) -> dict[str, Any]:
     """Return what the reproducer needs to know."""
+    disks = disks_of(graph, subject.options)
     return {
         "title": title,
-        "images": dict(graph.images),
+        "images": {name: _packed(image, graph.size) for name, image in graph.images.items()},
         "disks": {
-            name: {
-                "fill": disk.fill,
-                "block": disk.block,
-                "status": disk.tells_status,
-                "discards": disk.discards,
+            each.name: {
+                "size": disks[each.name].size if graph.size else SIZE,
+                "fill": each.fill,
+                "parts": [list(part) for part in each.parts],
+                "image": each.image and _packed(each.image, graph.size),
+                "block": disks[each.name].block,
+                "status": disks[each.name].tells_status,
+                "discards": disks[each.name].discards,
             }
-            for name, disk in disks_of(graph, subject.options).items()
+            for each in graph.disks
         },
+        "clients": ["guest"] if graph.size else ["writer", "guest"],
         "structured": subject.options.structured,
         "commands": [[command.name, dict(command.arguments)] for command in graph.commands],
         "steps": list(_steps(subject, fault.run, fault.refusal, outcome.stack.name)),
         "check": _check(subject, fault),
     }
+
+
+def _packed(image: Image, size: int | None) -> str:
+    """Return an image's content as text; the reproducer's long disks are not as long as ours."""
+    return base64.b64encode(zlib.compress(replace(image, size=size or SIZE).to_bytes())).decode()
 
 
 def _steps(

@@ -41,10 +41,16 @@ _OWN = {
     "fleecing-4.0": "fleecing_4_0",
     "block-copy-4.2": "block_copy_4_2",
     "block-copy-5.0": "block_copy_5_0",
-    "copy-before-write-7.0": "copy_before_write_7_0",
+    "copy-before-write-9.2": "copy_before_write_9_2",
     "rfc-repaired": "rfc_repaired",
 }
-_VARIANTS = {"merged-3.0": "merged_3_0"}
+_VARIANTS = {
+    "merged-3.0": "merged_3_0",
+    "copy-before-write-7.0": "copy_before_write_7_0",
+    "copy-before-write-7.1": "copy_before_write_7_1",
+    "copy-before-write-7.2.15": "copy_before_write_7_2_15",
+    "copy-before-write-9.1": "copy_before_write_9_1",
+}
 DESIGNS: Mapping[str, Design] = _Designs(_OWN)
 VARIANTS: Mapping[str, Design] = _Designs(_VARIANTS)
 ALL: Mapping[str, Design] = _Designs(_OWN | _VARIANTS)

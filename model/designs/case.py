@@ -64,7 +64,9 @@ class Case:
                 return instance_of(self.design.system, scenario.sizes, scenario.parameters, scenario.names)
             except InputError as error:
                 raise ScenarioError(f"{scenario.slug}: {error}") from None
-        return fit(self.design.system, bind(scenario, self.geometry, self.design.vocabulary))
+        return fit(
+            self.design.system, bind(scenario, self.geometry, self.design.vocabulary, self.design.splits)
+        )
 
     @cached_property
     def narrowed(self) -> Narrowed:

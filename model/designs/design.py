@@ -129,6 +129,11 @@ class Design:
         """The options of a scenario that it knows."""
         return frozenset(option for part in self.parts for option in part.options)
 
+    @property
+    def splits(self) -> Mapping[str, int]:
+        """The kinds of request of which several parts may be in flight at once, and how deep they are cut."""
+        return {kind: depth for part in self.parts for kind, depth in part.splits.items()}
+
     def unsupported(self, scenario: Scenario) -> str | None:
         """Return what of the scenario the design does not have, in words; None if it has all."""
         if scenario.has_disk != self.has_disks:

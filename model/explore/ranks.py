@@ -1,4 +1,4 @@
-"""The processes of one `mpiexec`: who they are, and whether they search together or each has a task of its own.
+"""The processes of one `mpiexec`: who they are, and whether they search together or have tasks of their own.
 
 All of them run the same command. Nothing here imports MPI unless the process was started by it.
 """
@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 
 from cowpath.model.language.errors import InputError
 
-# What those who start the processes say of their number and of the process's own: MPICH and Slurm's PMI, Open MPI.
+# What MPICH, Slurm and Open MPI say of the number of processes, and of a process's own.
 _SIZES = ("PMI_SIZE", "OMPI_COMM_WORLD_SIZE")
 _RANKS = ("PMI_RANK", "OMPI_COMM_WORLD_RANK", "PMIX_RANK")
 INTERRUPTED = 3

@@ -43,7 +43,7 @@ def outline(
     landmarks = {mark.name: mark for part in parts for mark in part.landmarks(parts)}
     places = (claim for program in system.programs.values() for claim in placed(program))
     return ProofOutline(
-        given=(*GIVEN, of_kinds(kinds_of(parts))),
+        given=(*GIVEN, of_kinds(kinds_of(parts)), *(claim for part in parts for claim in part.given(parts))),
         scope=scope,
         invariants=(*places, *(claim for part in parts for claim in part.claims(parts))),
         levels=tuple(levels[name] for name in order if name in levels),

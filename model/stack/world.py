@@ -41,6 +41,7 @@ IN_RANGE = Region("at one of its clusters")
 LOOKED_UP = Region("with an extent that it has looked up")
 BEFORE_LOOK_UP = Region("before its next look-up")
 BELOW_ACTIVE = Region("asking the disks below the active disk")
+OF_A_PIECE = Region("transferring a part of its range from the active disk")
 FILLS = Region("about to write its cluster to the active disk")
 # What several parts make up together.
 COPYING = Region("copying an extent that it has registered")
@@ -50,6 +51,7 @@ READS_SECONDARY = Region("reading the secondary disk for a reader")
 TO_SECONDARY = Region("a reader that has found nothing in the hidden disk")
 PAST_ADMISSION = Region("a reader past every wait for admission")
 BUFFERED = Region("with a copy's data in its buffer")
+UNBORN = Region("a piece of a request that is not under way")
 
 DRAIN = List("requests in flight (drain)", "its place in flight", lambda s, q: in_flight(s, q))
 
@@ -147,8 +149,8 @@ class World(Part):
         yield claim("before a look-up nothing is left of the last one", Request)(
             lambda s, r: s.within(r, BEFORE_LOOK_UP).implies(s.upto[r] == s.end[r])
         )
-        yield claim("only what is not mapped in the active disk ends before its request", Request)(
-            lambda s, r: (s.until[r] == s.end[r]) | s.within(r, BELOW_ACTIVE, FILLS)
+        yield claim("only what it has looked up in the active disk ends before its request", Request)(
+            lambda s, r: (s.until[r] == s.end[r]) | s.within(r, BELOW_ACTIVE, FILLS, OF_A_PIECE)
         )
         yield claim("pieces are counted", Request)(
             lambda s, r: (
@@ -182,7 +184,8 @@ DISCARDS = Group("a client's discards", lambda s, r: is_kind(s, r, "client-disca
 
 def in_flight(s: State, r: Expr) -> Expr:
     """Tell whether request r is I/O that a drain of the whole chain would wait for."""
-    return ~is_kind(s, r, "checkpoint", "stop") & ~s.is_at(r, "idle", "done", "failed")
+    over = s.is_at(r, "idle", "done", "failed") | s.within(r, UNBORN)
+    return ~is_kind(s, r, "checkpoint", "stop") & ~over
 
 
 def wait_for_in_flight(s: State, when: Expr | None = None) -> None:

@@ -282,7 +282,7 @@ def write(
     reductions: Reductions = UNREDUCED,
     ranks: int = 1,
 ) -> Kernel:
-    """Return the kernel of a model, for so many ranks. Raises `Unsupported` if the model is beyond this engine."""
+    """Return the kernel, for so many ranks. Raises `Unsupported` if the model is beyond this engine."""
     owners = len(model.finished)
     if owners > 64 or len(questions) > 63:
         raise Unsupported(f"{max(owners, len(questions) + 1)} owners or properties; at most 64 are possible")

@@ -1,9 +1,9 @@
 """A native search that several processes share: each owns the states whose hash says so.
 
-A process has the table and the layers of its own states alone. It expands its layer; successors of others go to
-those, in batches, and what comes is looked up in the own table. So memory and work are parted, and the layers
-are those of one search: all go on to the next depth together. Nothing is ever left out because it was sent
-before, but for what a process's own filter of recent states remembers, which begins empty with the table.
+A process has the table and the layers of its own states alone. It expands its layer; successors of others go
+to those, in batches, and what comes is looked up in the own table. So memory and work are parted, and the
+layers are those of one search: all go on to the next depth together. Nothing is left out because it was sent
+before, but for what a process's filter of recent states remembers, which begins empty with the table.
 """
 
 from __future__ import annotations

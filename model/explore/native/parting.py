@@ -1,4 +1,4 @@
-"""What the kernel of a search has more where several processes share it: whose a state is, and what has come.
+"""What the kernel has more where several processes share a search: whose a state is, and what has come.
 
 The owner is named by other bits of the hash than the line is (another multiplier), so that each process uses all
 of its lines.

@@ -27,9 +27,9 @@ OUTSIDE = "outside a sort"
 
 
 class Program:
-    """Machine code for one ground model, for a search that so many `ranks` share. `names[n]` is the question behind bit n of an answer.
+    """Machine code for one ground model. `names[n]` is the question behind bit n of an answer.
 
-    The last one asks whether an enabled command would leave a sort.
+    The last one asks whether an enabled command would leave a sort. `ranks`: so many share the search.
     """
 
     def __init__(

@@ -15,9 +15,10 @@ import pytest
 from cowpath.conformance.qemu.binaries import Qemu
 from cowpath.conformance.qemu.campaign import Outcome, Plan, campaign
 from cowpath.conformance.qemu.faults import REFUSED
+from cowpath.conformance.qemu.nodes import Options
 from cowpath.conformance.qemu.report import Report, reported
 from cowpath.conformance.qemu.run import Scheduled
-from cowpath.conformance.qemu.stacks import STACKS, Options
+from cowpath.conformance.qemu.stacks import STACKS
 from cowpath.conformance.runs import log_file
 from cowpath.conformance.runs.log import Sight
 from cowpath.model.scenarios import find, loads

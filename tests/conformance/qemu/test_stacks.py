@@ -19,8 +19,9 @@ from cowpath.conformance.qemu.faults import CRASHED, examine
 from cowpath.conformance.qemu.fitting import fit
 from cowpath.conformance.qemu.known import ALL, D1, D2, D4
 from cowpath.conformance.qemu.machine import Machine
+from cowpath.conformance.qemu.nodes import Options
 from cowpath.conformance.qemu.run import Scheduled
-from cowpath.conformance.qemu.stacks import STACKS, Options, Stack
+from cowpath.conformance.qemu.stacks import STACKS, Stack
 from cowpath.conformance.runs.log import Sight
 from cowpath.conformance.scheduler.kernel import Strategy
 from cowpath.conformance.scheduler.schedule import Replay, ReplayError, Schedule
@@ -87,7 +88,7 @@ def test_a_reader_without_a_snapshot_is_refused(qemu: Qemu, stack: Stack) -> Non
 
 
 @pytest.mark.parametrize(
-    ("stack", "design"), [("cbw", "block-copy-5.0"), ("fleecing", "copy-before-write-7.0")]
+    ("stack", "design"), [("cbw", "block-copy-5.0"), ("fleecing", "copy-before-write-9.2")]
 )
 def test_another_stack_s_design_does_not_explain_it(qemu: Qemu, stack: str, design: str) -> None:
     with bench(qemu, STACKS[stack], GREY, design) as on:
@@ -109,7 +110,9 @@ def test_bundled_scenarios_and_stacks(qemu: Qemu, stack: Stack) -> None:
             strategy = Portfolio(1)
             for _ in range(4):
                 fault = examine(made, on.run(made, strategy))
-                if fault is not None:  # the two of 7.0 to 9.0, found as faults elsewhere
+                foretold = fault is not None and fault.verdict == CRASHED and fault.refusal is None
+                assert not foretold or scenario.slug == "writes-unquiesced"  # the model falls there, too
+                if fault is not None and not foretold:  # the two of 7.0 to 9.0, found as faults elsewhere
                     assert scenario.slug in ("two-readers", "client-discard"), fault
                     assert stack.name == "cbw"
                     assert qemu.release < (9, 1)
