@@ -24,7 +24,7 @@ COMPARED = (
     ("rfc-2016", "unaligned-write", ()),
     ("unserialised", "two-by-two", ()),
     ("unserialised", "two-by-two", ("partial-order",)),
-    ("fleecing-4.0", "twins", ("symmetry",)),
+    ("fleecing-4.0", "write-among-reads", ("symmetry",)),
 )
 
 

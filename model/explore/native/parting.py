@@ -1,7 +1,7 @@
 """What the kernel has more where several processes share a search: whose a state is, and what has come.
 
-The owner is named by other bits of the hash than the line is (another multiplier), so that each process uses all
-of its lines.
+The owner is named by other bits of the hash than the line is (another multiplier), so that each process uses
+all of its lines.
 """
 
 from __future__ import annotations
