@@ -77,6 +77,7 @@ class Workers:
         from mpi4py.futures import MPICommExecutor
 
         _dealt = self._work
+        executor: Any  # None in the other processes
         with MPICommExecutor(ranks.everybody(), root=0) as executor:
             if executor is not None:
                 for sent in executor.map(_do, queue, unordered=True):

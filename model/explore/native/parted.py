@@ -110,11 +110,13 @@ class PartedSearch(Search):
         return self.program.witness(layers, state, self._least)
 
     def _least(self, ways: list[tuple[int, Hit]]) -> tuple[int, Hit]:
-        return min(itertools.chain.from_iterable(self.among.allgather(ways)))
+        everywhere: list[list[tuple[int, Hit]]] = self.among.allgather(ways)
+        return min(itertools.chain.from_iterable(everywhere))
 
     def _own(self, rows: States) -> States:
         mine = [self._owner(row.ctypes.data) == self.among.rank for row in np.ascontiguousarray(rows)]
-        return rows[np.array(mine, dtype=bool)]
+        own: States = rows[np.array(mine, dtype=bool)]
+        return own
 
     def _full(self) -> bool:
         """Tell whether enough waits to be sent."""
