@@ -89,13 +89,12 @@ def _question(
 def _written(result: Result) -> dict[str, Any]:
     exploration = asdict(replace(result.exploration, witnesses={}))
     starvation = result.starvation and asdict(replace(result.starvation, lasso=None))
-    case = result.case
     return {
         "exploration": exploration,
         "starvation": starvation,
         "reductions": result.reductions,
         "properties": {
-            name: (each.verdict.value, each.trace and trace_written(case.instance, each.trace))
+            name: (each.verdict.value, each.trace and trace_written(each.trace))
             for name, each in result.properties.items()
         },
     }
@@ -120,13 +119,13 @@ def _read(case: Case, found: Mapping[str, Any]) -> Result:
     )
 
 
-def trace_written(instance: Instance, trace: Trace) -> dict[str, Any]:
+def trace_written(trace: Trace) -> dict[str, Any]:
     """Return what a trace can be made of again: its steps, by action and arguments, and what repeats."""
-    owners = next(iter(trace.scene.owners), None) and trace.scene.owners
+    owners = trace.scene.owners
     return {
         "path": [(step.action, step.arguments) for step in trace.steps],
         "loop": trace.loop,
-        "starved": [owners.index(name) for name in trace.starved] if owners else [],
+        "starved": [owners.index(name) for name in trace.starved],
     }
 
 

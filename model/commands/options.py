@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from pathlib import Path
 
 import click
 from rich.console import Console
@@ -16,7 +15,6 @@ from cowpath.model.designs import ALL, Case, Design
 from cowpath.model.explore import ranks
 from cowpath.model.explore.engines import ENGINES
 from cowpath.model.explore.result import Limits, Progress
-from cowpath.model.kept.answers import Answers, keeping, of_user, resuming
 from cowpath.model.language.errors import InputError, hint, shown
 from cowpath.model.reductions.choice import NAMES
 from cowpath.model.scenarios import Scenario
@@ -64,37 +62,6 @@ PROPERTIES = click.option(
 )
 
 
-_RESUMED = "cowpath.resumed"
-
-
-def _resume(context: click.Context, _: click.Parameter, folder: str | None) -> None:
-    if folder is not None:
-        context.meta[_RESUMED] = resuming(Path(folder))
-
-
-def _keep_answers(context: click.Context, _: click.Parameter, fresh: bool) -> None:
-    resumed: Answers | None = context.meta.get(_RESUMED)
-    if resumed is not None and fresh:
-        raise InputError("--fresh and --resume: give one of them; to begin again, take another folder")
-    context.with_resource(keeping(of_user(fresh) if resumed is None else resumed))
-
-
-RESUME = click.option(
-    "--resume",
-    metavar="FOLDER",
-    is_eager=True,
-    expose_value=False,
-    callback=_resume,
-    help="Save how far it is there, now and then; go on from what is there, also after a kill.",
-)
-FRESH = click.option(
-    "--fresh",
-    is_flag=True,
-    expose_value=False,
-    callback=_keep_answers,
-    help="Pass over the answers that are kept from earlier runs; find them again.",
-)
-"""Lets a command keep answers, and look up what is kept, until it ends."""
 REDUCE = click.option(
     "--reduce/--no-reduce", default=True, help="Reduce the disk to the smallest equivalent one (the default)."
 )

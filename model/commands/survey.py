@@ -12,15 +12,14 @@ from cowpath.model.bench import survey as bench
 from cowpath.model.bench.failing import changes, judge
 from cowpath.model.bench.workloads import Bound, kinds_of
 from cowpath.model.commands import files
+from cowpath.model.commands.answering import FRESH, RESUME
 from cowpath.model.commands.by_release import for_release
 from cowpath.model.commands.inputs import WIDTH, find_designs, status_line
 from cowpath.model.commands.options import (
     ENGINE,
-    FRESH,
     MAX_SECONDS,
     MAX_STATES,
     PROPERTIES,
-    RESUME,
     check_properties,
 )
 from cowpath.model.designs import Design

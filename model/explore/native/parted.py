@@ -22,7 +22,7 @@ from cowpath.model.explore.codes import State
 from cowpath.model.explore.native import saved
 from cowpath.model.explore.native.kernel import OUT_IS_FULL, SIDE_IS_FULL
 from cowpath.model.explore.native.program import Program, States
-from cowpath.model.explore.native.search import SEGMENT, Layer, Search, Worker
+from cowpath.model.explore.native.search import Layer, Search, Worker, in_segments
 from cowpath.model.explore.native.table import Table
 from cowpath.model.explore.numpy_engine import Hit
 from cowpath.model.explore.result import Limits, Report, Witness, enforce
@@ -154,7 +154,7 @@ class PartedSearch(Search):
         come = np.empty((int(coming.sum()), words), dtype=np.uint64)
         self.among.Alltoallv([sending, counts * words], [come, coming * words])
         self.sent += sending.nbytes
-        return [come[at : at + SEGMENT] for at in range(0, len(come), SEGMENT)]
+        return in_segments(come)
 
     def _take(self, pool: ThreadPoolExecutor, rows: States) -> None:
         """Look up states that have come; those that are new are of the next layer."""

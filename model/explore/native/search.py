@@ -19,7 +19,7 @@ from cowpath.model.explore.numpy_engine import Hit
 from cowpath.model.explore.result import Limits, Progress, Report, Witness, enforce
 from cowpath.model.kept.checkpoint import Checkpoint
 
-SEGMENT = 1 << 14  # states a thread takes at once, and puts out at once
+_SEGMENT = 1 << 14  # states a thread takes at once, and puts out at once
 Layer = list[States]
 
 
@@ -33,7 +33,7 @@ class Worker:
         self.call = np.zeros(32, dtype=np.uint64)  # see `kernel`; no cache line is shared between threads
         self._buffer = np.empty((kernel.buffer, kernel.words), dtype=np.uint64)
         self._hashes = np.empty(kernel.buffer, dtype=np.uint64)
-        self._room = SEGMENT + kernel.reserve  # of a segment: so many states at most are in one
+        self._room = _SEGMENT + kernel.reserve  # of a segment: so many states at most are in one
         self._hits = np.empty((self._room, kernel.words), dtype=np.uint64)
         self._answers = np.empty(self._room, dtype=np.uint64)
         self.call[7:9] = self._hits.ctypes.data, self._answers.ctypes.data
@@ -251,7 +251,7 @@ class Search:
             rows = np.concatenate(layer)
             self.resumed = self.depth
         self._frontier = len(rows)
-        return [rows[at : at + SEGMENT].copy() for at in range(0, len(rows), SEGMENT)]
+        return [segment.copy() for segment in in_segments(rows)]
 
     def resume(self, states: int, transitions: int) -> None:
         """Go on from so many states and transitions."""
@@ -390,3 +390,8 @@ class Search:
             self.layers.append(list(layer))
             if self.keep is not None and states > self.keep:
                 self.layers = None
+
+
+def in_segments(rows: States) -> Layer:
+    """Return the states in segments, as many in each as a thread takes at once."""
+    return [rows[at : at + _SEGMENT] for at in range(0, len(rows), _SEGMENT)]
