@@ -195,7 +195,7 @@ class PartedSearch(Search):
         self._deepen(layer, int(states))
         return True
 
-    def _enforce(self, limits: Limits) -> None:
+    def _enforce(self, limits: Limits, seconds: float) -> None:
         """Enforce the limits between two layers alone: all processes stop at the same place."""
 
     def _begin(self, limits: Limits) -> None:

@@ -349,7 +349,7 @@ class Search:
         now, states = time.perf_counter(), self.states
         if now - self.began > self.patience:
             self.program.improve()
-        self._enforce(limits)
+        self._enforce(limits, now - self.began)
         if now - self._reported > 0.1:
             self._reported = now
             memory = self.table.memory + 8 * self.program.kernel.words * (
@@ -357,9 +357,9 @@ class Search:
             )
             report(Progress(states, self.transitions, now - self.began, self._frontier, self.depth, memory))
 
-    def _enforce(self, limits: Limits) -> None:
+    def _enforce(self, limits: Limits, seconds: float) -> None:
         """Raise `Stop` if a limit is hit."""
-        enforce(limits, self.states, time.perf_counter() - self.began, self.depth)
+        enforce(limits, self.states, seconds, self.depth)
 
     def _take_answers(self) -> None:
         """Merge what the threads found in this layer. Raises `OutOfRange` if a value left its sort."""
