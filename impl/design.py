@@ -14,6 +14,8 @@ import errno
 import itertools
 import sys
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from cowpath.impl.backup import Job
@@ -103,6 +105,7 @@ class Design(ABC):
         self.places = itertools.count()
         self.in_flight = ReqList(context, "requests in flight (drain)", "its place in flight")
         self.endings = ReqList(context, "the end of the job", "the job's end")
+        self.replicating = True  # until a stop
 
     job: Job
 
@@ -146,8 +149,8 @@ class Design(ABC):
             quiesced = quiesced or self.checkpoint_drains
             self._wait_for(request, *self._before(quiesced))
             if self.freed:
-                self.context.trace("checkpoint.refused", request)
-                raise OSError(errno.EINVAL, "there is no job")
+                self._checkpoint_without_job(request)
+                return
             if quiesced:
                 self.job.done.clear()
                 self.active.empty()
@@ -167,11 +170,15 @@ class Design(ABC):
         Raises OSError if there is no job.
         """
         with self.context:
-            self._wait_for(request, *self._before(self.stop_begins_drained))
+            self._wait_for(request, self.endings)
+            if not self.freed:
+                self._wait_for(request, *self._before(self.stop_begins_drained))
             if self.freed:
-                raise OSError(errno.EINVAL, "there is no job")
+                self._stop_again(request)
+                return
             ending = self.endings.add(request, self.whole)
             try:
+                self.replicating = False
                 self._stop(request, drained)
             finally:
                 self.endings.remove(ending)
@@ -184,6 +191,16 @@ class Design(ABC):
     @abstractmethod
     def _stop(self, request: Request, drained: bool) -> None: ...
 
+    def _stop_again(self, request: Request) -> None:
+        """Stop though there is no job: an error. Raises OSError."""
+        self.context.trace("stop.refused", request)
+        raise OSError(errno.EINVAL, "there is no job")
+
+    def _checkpoint_without_job(self, request: Request) -> None:
+        """Make a checkpoint though there is no job: an error. Raises OSError."""
+        self.context.trace("checkpoint.refused", request)
+        raise OSError(errno.EINVAL, "there is no job")
+
     def arrive(self, request: Request) -> Entry:
         """Take the request in: a drain waits for the place that it is given."""
         place = next(self.places)
@@ -194,15 +211,24 @@ class Design(ABC):
     def _guest_read(self, request: Request) -> bytes:
         """Go straight into the active disk (block/replication.c replication_co_readv, 4.0)."""
         self.context.step("read.begin", request)
-        data = self.active.read(request)
-        self.context.trace("read.end", request)
-        return data
+        with self._ending(request, "read"):
+            return self.active.read(request)
 
     def _guest_write(self, request: Request, data: bytes) -> None:
         """Go straight into the active disk (block/replication.c replication_co_writev)."""
         self.context.step("guest.begin", request)
-        self.active.write(request, data)
-        self.context.trace("guest.end", request)
+        with self._ending(request, "guest"):
+            self.active.write(request, data)
+
+    @contextmanager
+    def _ending(self, request: Request, verb: str) -> Iterator[None]:
+        """Say that a guest's request has come to its end, or has failed."""
+        try:
+            yield
+        except OSError:
+            self.context.trace(f"{verb}.fail", request)
+            raise
+        self.context.trace(f"{verb}.end", request)
 
     def _before(self, drained: bool) -> list[ReqList]:
         """Return what must be empty before the job is touched."""
