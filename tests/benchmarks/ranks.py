@@ -2,8 +2,8 @@
 
     python -m tests.benchmarks.ranks [SCENARIO.toml] [--most N]
 
-Each is a process of its own, or several, that searches `merged-2.8` on the scenario in machine code that was well
-compiled before; states a second are those of the search alone. No kept answer is looked at.
+Each is a process of its own, or several, that searches `merged-2.8` on the scenario in machine code that was
+well compiled before; states a second are those of the search alone. No kept answer is looked at.
 """
 
 from __future__ import annotations
