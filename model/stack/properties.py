@@ -25,8 +25,11 @@ from cowpath.model.stack.world import (
     own,
 )
 
-STANDARD = tuple(name for name in PROPERTIES if not name.startswith("concurrency"))
-"""The properties that are asked of every block stack when none is named."""
+STANDARD = (
+    *("snapshot", "guest-write", "write-through"),
+    *("deadlock", "progress", "lifetime", "assertion"),
+)
+"""The properties that are asked of every block stack when none is named; a part may add its own."""
 
 
 def declare(system: System, parts: Parts) -> None:

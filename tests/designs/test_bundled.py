@@ -7,7 +7,6 @@ from cowpath.model.designs import ALL, DESIGNS, EXTENDED, VARIANTS, Case
 from cowpath.model.explore.engines import ENGINES
 from cowpath.model.language.verdict import Verdict
 from cowpath.model.scenarios import Scenario, bundled
-from cowpath.model.stack.properties import STANDARD
 from tests import expectations
 
 RUNS = [
@@ -22,7 +21,9 @@ def outcome(result: Result) -> tuple[object, ...]:
 
 @pytest.mark.parametrize(("name", "scenario"), RUNS, ids=[f"{s.slug}-{d}" for d, s in RUNS])
 def test_engines_agree_and_it_is_expected(name: str, scenario: Scenario) -> None:
-    safety = tuple(p for p in STANDARD if p != "progress")  # which is searched alike whatever the engine
+    safety = tuple(
+        p for p in DESIGNS[name].standard if p != "progress"
+    )  # which is searched alike whatever the engine
     engines = [engine for engine in ENGINES if engine != "auto"]
     asked = dict.fromkeys(engines, (*safety, "concurrency", "concurrency-done", "finished"))
     asked["python"] += ("progress",)
@@ -69,4 +70,4 @@ def test_every_property_falls_somewhere() -> None:
     fallen = {
         p for s in bundled() for verdicts in s.expect.values() for p, v in verdicts.items() if v == "violated"
     }
-    assert fallen == set(STANDARD)
+    assert fallen == {name for design in ALL.values() for name in design.standard}
