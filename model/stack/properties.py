@@ -26,7 +26,7 @@ from cowpath.model.stack.world import (
 )
 
 STANDARD = tuple(name for name in PROPERTIES if not name.startswith("concurrency"))
-"""The properties that are asked of every block stack when none is named."""
+"""The properties that are asked when none is named, of all block stacks that have them."""
 
 
 def declare(system: System, parts: Parts) -> None:
