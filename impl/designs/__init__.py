@@ -19,6 +19,7 @@ from cowpath.impl.designs.merged_2_8 import Merged28
 from cowpath.impl.designs.merged_3_0 import Merged30
 from cowpath.impl.designs.rfc_2016 import Rfc2016
 from cowpath.impl.designs.rfc_repaired import RfcRepaired
+from cowpath.impl.designs.source_discards import Rfc26, Rfc27, Unserialised26, Unserialised27
 from cowpath.impl.designs.unserialised import Unserialised
 
 DESIGNS: dict[str, type[Design]] = {
@@ -37,6 +38,10 @@ DESIGNS: dict[str, type[Design]] = {
 VARIANTS: dict[str, type[Design]] = {
     design.name: design
     for design in (
+        Unserialised26,
+        Unserialised27,
+        Rfc26,
+        Rfc27,
         Merged30,
         CopyBeforeWrite70,
         CopyBeforeWrite71,

@@ -27,7 +27,7 @@ _BACKUP = (
         "a discard on the source runs no before-write notifier, so that old data are lost",
         'ec050f77a5 "block: process before_write_notifiers in bdrv_co_discard" [2.7]',
         "1.6 - 2.6",
-        unsaid="needs a discard on the source as a request",
+        Said("source-discard", "snapshot", "rfc-2016-2.6", "rfc-2016-2.7"),
     ),
     Report(
         "fleecing reads new data",

@@ -31,7 +31,6 @@ _NOT_FAIR = "the fairness of the rwlock"
 _NOT_FIRST = "a bit that is changed before the copy"
 _NO_OFFLOAD = "copy offload"
 _NO_BUDGET = "the memory budget of block-copy"
-_NO_DISCARD = "a discard on the source, which runs no before-write notifier"
 _NO_WAIT = "a discard's missing wait for serialising requests"
 _NO_THREADS = "the graph lock and iothreads"
 _NO_STATUS = "a reader's block-status queries"
@@ -43,14 +42,13 @@ _REPLICATION = Role(
     (
         Era(
             (2, 6),
-            "unserialised",
+            "unserialised-2.6",
             (
                 "no release has the driver yet: the patches of 2015 and 2016, on the RFC's tree; with the "
-                "RFC's patch it is the design rfc-2016",
+                "RFC's patch it is rfc-2016-2.6",
             ),
-            (_NO_DISCARD,),
         ),
-        Era((2, 7), "unserialised", (_NOTIFIER,), (_NO_WAIT,)),
+        Era((2, 7), "unserialised-2.7", (_NOTIFIER,), (_NO_WAIT,)),
         Era(
             (2, 8),
             "merged-2.8",
@@ -143,13 +141,12 @@ _FLEECING = Role(
     (
         Era(
             (2, 6),
-            "unserialised",
+            "unserialised-2.6",
             ("a backup with sync=none to an overlay of its source; nothing protects who reads that",),
-            (_NO_DISCARD,),
         ),
-        Era((2, 7), "unserialised", (_NOTIFIER,), (_NO_WAIT,)),
-        Era((2, 9), "unserialised", (_FAIR,), (_NOT_FAIR,)),
-        Era((2, 12), "unserialised", (_BITS_FIRST,), (_NOT_FIRST,)),
+        Era((2, 7), "unserialised-2.7", (_NOTIFIER,), (_NO_WAIT,)),
+        Era((2, 9), "unserialised-2.7", (_FAIR,), (_NOT_FAIR,)),
+        Era((2, 12), "unserialised-2.7", (_BITS_FIRST,), (_NOT_FIRST,)),
         Era(
             (3, 0),
             "fleecing-4.0",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-IO_KINDS = ("nbd-write", "nbd-zero", "guest-read", "guest-write", "client-discard")
+IO_KINDS = ("nbd-write", "nbd-zero", "guest-read", "guest-write", "client-discard", "source-discard")
 """Kinds of request that have an extent (`at`)."""
 NBD_WRITES = ("nbd-write", "nbd-zero")
 """Kinds of request that enter the secondary disk from the NBD server and write there."""
