@@ -23,7 +23,7 @@ from cowpath.impl.extent import Extent
 from cowpath.impl.overlay import Active, Hidden
 from cowpath.impl.protocol import Protocol
 from cowpath.impl.read_pool import PooledActive, PooledHidden
-from cowpath.impl.reqlist import ReqList
+from cowpath.impl.reqlist import Entry, ReqList
 from cowpath.impl.secondary import Secondary
 
 
@@ -32,7 +32,7 @@ class Geometry:
     """Sizes in bytes. An alignment of 1 is none; `cluster` is the job's copy unit and that of the overlays.
 
     `break_snapshot` is on-cbw-error of the designs that have it: a failed copy breaks the snapshot, not the
-    write.
+    write. `job_requests_queue`: in a drained section a job's own requests are queued as anybody's are.
     """
 
     size: int
@@ -41,6 +41,7 @@ class Geometry:
     protocol_alignment: int = 1
     copy_on_read: bool = False
     break_snapshot: bool = False
+    job_requests_queue: bool = False
 
     def check(self) -> None:
         """Raise ValueError for sizes that no disk has."""
@@ -183,6 +184,11 @@ class Design(ABC):
     @abstractmethod
     def _stop(self, request: Request, drained: bool) -> None: ...
 
+    def arrive(self, request: Request) -> Entry:
+        """Take the request in: a drain waits for the place that it is given."""
+        place = next(self.places)
+        return self.in_flight.add(request, Extent(place, place + 1))
+
     # -- what most have in common
 
     def _guest_read(self, request: Request) -> bytes:
@@ -220,8 +226,11 @@ class Flight:
 
     def __enter__(self) -> None:
         self.design.context.lock.acquire()
-        place = next(self.design.places)
-        self.entry = self.design.in_flight.add(self.request, Extent(place, place + 1))
+        try:
+            self.entry = self.design.arrive(self.request)
+        except BaseException:  # it waited, and the run was over
+            self.design.context.lock.release()
+            raise
 
     def __exit__(self, *_: object) -> None:
         self.design.in_flight.remove(self.entry)

@@ -101,6 +101,7 @@ class Workload:
             scenario.protocol_alignment if any(reduced.proto_unaligned) else 1,
             scenario.copy_on_read,
             scenario.option("on_cbw_error"),
+            scenario.option("job_requests_queue"),
         )
         if any(request.stream or not pair.runs(request.kind) for request in scenario.requests):
             raise ScenarioError(f"'{scenario.name}' is for the model alone; threads run no streams")

@@ -14,6 +14,10 @@ from cowpath.impl.designs.copy_before_write_7_1 import CopyBeforeWrite71
 from cowpath.impl.designs.copy_before_write_7_2_15 import CopyBeforeWrite7215
 from cowpath.impl.designs.copy_before_write_9_1 import CopyBeforeWrite91
 from cowpath.impl.designs.copy_before_write_9_2 import CopyBeforeWrite92
+from cowpath.impl.designs.drain_4_1 import Drain41
+from cowpath.impl.designs.drain_4_2 import Drain42
+from cowpath.impl.designs.drain_5_0 import Drain50
+from cowpath.impl.designs.drain_10_2 import Drain102
 from cowpath.impl.designs.fleecing_4_0 import Fleecing40
 from cowpath.impl.designs.merged_2_8 import Merged28
 from cowpath.impl.designs.merged_3_0 import Merged30
@@ -50,7 +54,9 @@ VARIANTS: dict[str, type[Design]] = {
     )
 }
 """What single releases made of one of these."""
-ALL = DESIGNS | VARIANTS
+EXTENDED: dict[str, type[Design]] = {design.name: design for design in (Drain41, Drain42, Drain50, Drain102)}
+"""One of these with a part of QEMU around it."""
+ALL = DESIGNS | VARIANTS | EXTENDED
 
 
 def find(name: str) -> type[Design]:
