@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from cowpath.model.bench.recorded import Report, Said
 
-_STATES = "needs replication's states, and requests to a job after its end"
+_STATES = "is an error returned to who asks, which no property forbids"
 _THREADS = "is between threads and their locks; the model has one thread of coroutines"
 _TAKEN_TWICE = "is of threads and locks; an AioContext taken twice is written out in examples/aio_context.py"
 _EXAMPLE = "is of another system, which is written out in examples/, before and after"
@@ -66,7 +66,7 @@ _BACKUP = (
         Said("second-cluster", "snapshot", "4.2", "5.0", "replication"),
     ),
     Report("ends twice", "closing replication cancels its job a second time", "e140f4b7b8 [5.1]",
-           "3.1 - 5.0", unsaid=_STATES),
+           "3.1 - 5.0", said=Said("exit", "lifetime", "5.0", "5.1", "replication")),
     Report("after failover", "a checkpoint or stop after a failover is an error, and COLO aborts",
            "08ddb4eb6d [5.0]", "3.1 - 4.2", unsaid=_STATES),
     Report(

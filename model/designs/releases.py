@@ -85,23 +85,23 @@ _REPLICATION = Role(
         Era((4, 2), "block-copy-4.2", (_FILTER,), (_NO_BUDGET,)),
         Era(
             (5, 0),
-            "block-copy-5.0",
+            "replication-5.0",
             (
                 _LOCKS_LESS,
                 _DRAINED_END,
                 "08ddb4eb6d [5.0]: a second stop, or a checkpoint after a failover, is ignored",
             ),
-            ("replication's states: what comes after a failover", _NO_BUDGET),
+            (_NO_BUDGET,),
         ),
         Era(
             (5, 1),
-            "block-copy-5.0",
+            "replication-5.1",
             (_PARALLEL, "e140f4b7b8 [5.1]: closing does not cancel the job twice"),
             (_NOT_PARALLEL, _NO_BUDGET),
         ),
         Era(
             (6, 0),
-            "block-copy-5.0",
+            "replication-5.1",
             (
                 _SAME_ENGINE,
                 _NO_ASSERTION,
@@ -111,23 +111,23 @@ _REPLICATION = Role(
         ),
         Era(
             (6, 1),
-            "block-copy-5.0",
+            "replication-5.1",
             (
                 _LAST_LOOK,
                 "3b78420bb1 [6.1]: replication has child links of its own to hidden and secondary disk",
             ),
             (_NOT_PARALLEL,),
         ),
-        Era((6, 2), "block-copy-5.0", (_PUBLIC,), (_NOT_PARALLEL,)),
+        Era((6, 2), "replication-5.1", (_PUBLIC,), (_NOT_PARALLEL,)),
         Era(
             (8, 0),
-            "block-copy-5.0",
+            "replication-5.1",
             ("d22933acd2 [8.0]: the completion callback drains each node",),
             (_NOT_PARALLEL, _NO_THREADS),
         ),
         Era(
             (10, 1),
-            "block-copy-5.0",
+            "replication-5.1",
             ("starting replication is one drained section that changes the graph [10.1]",),
             (_NOT_PARALLEL, _NO_THREADS),
         ),
