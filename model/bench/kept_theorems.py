@@ -15,7 +15,7 @@ from cowpath.model.kept.text import argument_text
 from cowpath.model.language.verdict import Verdict
 from cowpath.model.prove.prover import Outcome
 from cowpath.model.scenarios import Scenario
-from cowpath.model.trace.trace import ReplayError
+from cowpath.model.trace.waiting import ReplayError
 
 
 def keep(design: Design, theorems: Sequence[str], rlimit: int, proved: Sequence[Theorem]) -> None:
