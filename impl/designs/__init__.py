@@ -9,6 +9,7 @@ from pathlib import Path
 from cowpath.impl.design import Design
 from cowpath.impl.designs.block_copy_4_2 import BlockCopy42Design
 from cowpath.impl.designs.block_copy_5_0 import BlockCopy50
+from cowpath.impl.designs.block_copy_5_1 import BlockCopy51
 from cowpath.impl.designs.copy_before_write_7_0 import CopyBeforeWrite70
 from cowpath.impl.designs.fleecing_4_0 import Fleecing40
 from cowpath.impl.designs.merged_2_8 import Merged28
@@ -26,6 +27,7 @@ DESIGNS: dict[str, type[Design]] = {
         Fleecing40,
         BlockCopy42Design,
         BlockCopy50,
+        BlockCopy51,
         CopyBeforeWrite70,
         RfcRepaired,
     )

@@ -26,7 +26,6 @@ _NO_ASSERTION = "2e36da62cf [6.0]: a serialising write may wait again after its 
 _LAST_LOOK = "d0c389d2ce [6.1]: block-copy's last look at list and bitmap is one critical section"
 _PUBLIC = "d003e0aece, 751cec7a26 [6.2]: the filter is called copy-before-write, and is public"
 
-_NOT_PARALLEL = "chunks of one call at the same time"
 _NOT_FAIR = "the fairness of the rwlock"
 _NOT_FIRST = "a bit that is changed before the copy"
 _NO_OFFLOAD = "copy offload"
@@ -97,41 +96,41 @@ _REPLICATION = Role(
         ),
         Era(
             (5, 1),
-            "block-copy-5.0",
+            "block-copy-5.1",
             (_PARALLEL, "e140f4b7b8 [5.1]: closing does not cancel the job twice"),
-            (_NOT_PARALLEL, _NO_BUDGET),
+            (_NO_BUDGET,),
         ),
         Era(
             (6, 0),
-            "block-copy-5.0",
+            "block-copy-5.1",
             (
                 _SAME_ENGINE,
                 _NO_ASSERTION,
                 "bdc4c4c5e3, 705dde27c6 [6.0]: the job drops its reference to the filter",
             ),
-            (_NOT_PARALLEL, "that the assertion is gone: no design here reaches it"),
+            ("that the assertion is gone: no design here reaches it",),
         ),
         Era(
             (6, 1),
-            "block-copy-5.0",
+            "block-copy-5.1",
             (
                 _LAST_LOOK,
                 "3b78420bb1 [6.1]: replication has child links of its own to hidden and secondary disk",
             ),
-            (_NOT_PARALLEL,),
+            (),
         ),
-        Era((6, 2), "block-copy-5.0", (_PUBLIC,), (_NOT_PARALLEL,)),
+        Era((6, 2), "block-copy-5.1", (_PUBLIC,), ()),
         Era(
             (8, 0),
-            "block-copy-5.0",
+            "block-copy-5.1",
             ("d22933acd2 [8.0]: the completion callback drains each node",),
-            (_NOT_PARALLEL, _NO_THREADS),
+            (_NO_THREADS,),
         ),
         Era(
             (10, 1),
-            "block-copy-5.0",
+            "block-copy-5.1",
             ("starting replication is one drained section that changes the graph [10.1]",),
-            (_NOT_PARALLEL, _NO_THREADS),
+            (_NO_THREADS,),
         ),
     ),
     until=(10, 2),
@@ -159,15 +158,15 @@ _FLEECING = Role(
         Era((4, 1), "fleecing-4.0", (_OFFLOAD_CLIPPED,), (_NO_OFFLOAD,)),
         Era((4, 2), "block-copy-4.2", (_FILTER,), (_NO_BUDGET,)),
         Era((5, 0), "block-copy-5.0", (_LOCKS_LESS, _DRAINED_END), (_NO_BUDGET,)),
-        Era((5, 1), "block-copy-5.0", (_PARALLEL,), (_NOT_PARALLEL,)),
-        Era((6, 0), "block-copy-5.0", (_SAME_ENGINE, _NO_ASSERTION), (_NOT_PARALLEL,)),
-        Era((6, 1), "block-copy-5.0", (_LAST_LOOK,), (_NOT_PARALLEL,)),
-        Era((6, 2), "block-copy-5.0", (_PUBLIC,), (_NOT_PARALLEL,)),
+        Era((5, 1), "block-copy-5.1", (_PARALLEL,), ()),
+        Era((6, 0), "block-copy-5.1", (_SAME_ENGINE, _NO_ASSERTION), ()),
+        Era((6, 1), "block-copy-5.1", (_LAST_LOOK,), ()),
+        Era((6, 2), "block-copy-5.1", (_PUBLIC,), ()),
         Era(
             (10, 1),
-            "block-copy-5.0",
+            "block-copy-5.1",
             ("3d3911f16b [10.1]: blockdev-backup has on-cbw-error",),
-            (_NOT_PARALLEL, "on-cbw-error of blockdev-backup"),
+            ("on-cbw-error of blockdev-backup",),
         ),
     ),
     without=("guest-write", "checkpoint"),
@@ -184,7 +183,7 @@ _SNAPSHOT_ACCESS = Role(
                 'af5bcd775f "block: copy-before-write: realize snapshot-access API" [7.0]',
                 "5f3a3cd7f0 [7.0]: the option bitmap narrows what is copied and may be read",
             ),
-            (_NOT_PARALLEL, "the option bitmap", _NO_STATUS, _NO_BUDGET),
+            ("the option bitmap", _NO_STATUS, _NO_BUDGET),
         ),
         Era(
             (7, 1),
@@ -193,7 +192,7 @@ _SNAPSHOT_ACCESS = Role(
                 "f1bb39a8a5 [7.1]: on-cbw-error, break-guest-write or break-snapshot",
                 "6db7fd1ca9, 15df6e6987 [7.1]: cbw-timeout",
             ),
-            (_NOT_PARALLEL, "the option bitmap", _NO_STATUS, _NO_TIMEOUT),
+            ("the option bitmap", _NO_STATUS, _NO_TIMEOUT),
         ),
         Era(
             (9, 1),
@@ -203,7 +202,7 @@ _SNAPSHOT_ACCESS = Role(
                 "0fd05c8d80 [9.1]: discard-source of a backup that reads the snapshot",
                 "10b1e09ed3 [9.1]: a cbw-timeout above 4 s no longer overflows",
             ),
-            (_NOT_PARALLEL, "the option bitmap", _NO_STATUS, _NO_TIMEOUT, "discard-source"),
+            ("the option bitmap", _NO_STATUS, _NO_TIMEOUT, "discard-source"),
         ),
         Era(
             (9, 2),
@@ -212,7 +211,7 @@ _SNAPSHOT_ACCESS = Role(
                 "6475155d51 [9.2]: frozen reads may overlap",
                 "9484ad6c17, 6252deb244 [9.2]: min-cluster-size",
             ),
-            (_NOT_PARALLEL, "the option bitmap", _NO_STATUS, _NO_TIMEOUT, "discard-source"),
+            ("the option bitmap", _NO_STATUS, _NO_TIMEOUT, "discard-source"),
         ),
     ),
 )

@@ -51,7 +51,7 @@ READS_SECONDARY = Region("reading the secondary disk for a reader")
 TO_SECONDARY = Region("a reader that has found nothing in the hidden disk")
 PAST_ADMISSION = Region("a reader past every wait for admission")
 BUFFERED = Region("with a copy's data in its buffer")
-UNBORN = Region("a piece of a request that is not under way")
+UNBORN = Region("a piece of a request that is not, or no more, under way")
 
 DRAIN = List("requests in flight (drain)", "its place in flight", lambda s, q: in_flight(s, q))
 
