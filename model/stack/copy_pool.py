@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from cowpath.model.language.claim import Claim, Level, claim
+from cowpath.model.language.claim import Claim, Level, Measure, claim
 from cowpath.model.language.expression import Expr, If, exists, nobody
 from cowpath.model.language.system import State, System
 from cowpath.model.stack.block_copy import (
@@ -181,6 +181,15 @@ class PooledCopies(BlockCopy50):
             "the copies of a write",
             "a write waits for the copies of its pieces, which go to the hidden disk's list at most",
             lambda s, r: s.is_at(r, "copy-joining"),
+        )
+
+    def measures(self, parts: Parts) -> Iterator[Measure]:
+        """Yield, too, that a write which has all its copies looks again, after the last of them has ended."""
+        yield from super().measures(parts)
+        yield Measure(
+            "no copies that are all back, and not joined",
+            (Request,),
+            lambda s, r: ~s.pooled[r] | exists(Request, lambda c: (s.parent[c] == r) & ~s.is_at(c, "unborn")),
         )
 
     def given(self, parts: Parts) -> Iterator[Claim]:
