@@ -23,7 +23,7 @@ from cowpath.impl.extent import Extent
 from cowpath.impl.overlay import Active, Hidden
 from cowpath.impl.protocol import Protocol
 from cowpath.impl.read_pool import PooledActive, PooledHidden
-from cowpath.impl.reqlist import ReqList
+from cowpath.impl.reqlist import Entry, ReqList
 from cowpath.impl.secondary import Secondary
 
 
@@ -32,7 +32,7 @@ class Geometry:
     """Sizes in bytes. An alignment of 1 is none; `cluster` is the job's copy unit and that of the overlays.
 
     `break_snapshot` is on-cbw-error of the designs that have it: a failed copy breaks the snapshot, not the
-    write.
+    write. `job_requests_queue`: in a drained section a job's own requests are queued as anybody's are.
     """
 
     size: int
@@ -41,6 +41,7 @@ class Geometry:
     protocol_alignment: int = 1
     copy_on_read: bool = False
     break_snapshot: bool = False
+    job_requests_queue: bool = False
 
     def check(self) -> None:
         """Raise ValueError for sizes that no disk has."""
@@ -114,24 +115,24 @@ class Design(ABC):
 
     def nbd_write(self, request: Request) -> None:
         """Write what the primary has written."""
-        with _Flight(self, request):
+        with Flight(self, request):
             self._write(request)
 
     def nbd_read(self, request: Request) -> bytes:
         """Read the secondary disk as it is now, as an NBD client of that node may."""
-        with _Flight(self, request):
+        with Flight(self, request):
             (data,) = self.secondary.read(request, [request.extent], enter="nbd.enter", transfer="nbd.read")
             self.context.trace("nbd.read", request)
             return data
 
     def guest_read(self, request: Request) -> bytes:
         """Read what the guest sees: what it wrote since the checkpoint, else the disk as of then."""
-        with _Flight(self, request):
+        with Flight(self, request):
             return self._guest_read(request)
 
     def guest_write(self, request: Request) -> None:
         """Write for the guest; it is all gone at the next checkpoint."""
-        with _Flight(self, request):
+        with Flight(self, request):
             self._guest_write(request, request.data or bytes(request.extent.length))
 
     def checkpoint(self, request: Request, *, quiesced: bool = True) -> None:
@@ -183,6 +184,11 @@ class Design(ABC):
     @abstractmethod
     def _stop(self, request: Request, drained: bool) -> None: ...
 
+    def arrive(self, request: Request) -> Entry:
+        """Take the request in: a drain waits for the place that it is given."""
+        place = next(self.places)
+        return self.in_flight.add(request, Extent(place, place + 1))
+
     # -- what most have in common
 
     def _guest_read(self, request: Request) -> bytes:
@@ -209,7 +215,7 @@ class Design(ABC):
                 requests.wait_all(request, self.whole)
 
 
-class _Flight:
+class Flight:
     """A request in flight: it has the context's lock, but for its yields, and a drain waits for it."""
 
     __slots__ = ("design", "entry", "request")
@@ -220,8 +226,11 @@ class _Flight:
 
     def __enter__(self) -> None:
         self.design.context.lock.acquire()
-        place = next(self.design.places)
-        self.entry = self.design.in_flight.add(self.request, Extent(place, place + 1))
+        try:
+            self.entry = self.design.arrive(self.request)
+        except BaseException:  # it waited, and the run was over
+            self.design.context.lock.release()
+            raise
 
     def __exit__(self, *_: object) -> None:
         self.design.in_flight.remove(self.entry)

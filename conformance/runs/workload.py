@@ -79,8 +79,7 @@ class Workload:
     """A design and a scenario's requests, on three files that live in memory.
 
     The requests are submitted at once, and arrive as the scheduler lets them; a fault fails its step. Raises
-    ScenarioError if the scenario has what the design does not, or what threads do not run: what never ends,
-    and a client's discard.
+    ScenarioError if the scenario has what the design does not, or what threads do not run: what never ends.
 
     `epilogue` has requests that are made one after the other when all others have ended; they are added to
     the scenario.
@@ -104,11 +103,10 @@ class Workload:
             scenario.protocol_alignment if any(reduced.proto_unaligned) else 1,
             scenario.copy_on_read,
             scenario.option("on_cbw_error"),
+            scenario.option("job_requests_queue"),
         )
         if any(request.stream or not pair.runs(request.kind) for request in scenario.requests):
-            raise ScenarioError(
-                f"'{scenario.name}' is for the model alone; threads run no streams and no client-discard"
-            )
+            raise ScenarioError(f"'{scenario.name}' is for the model alone; threads run no streams")
         touched = sum(end - start for start, end in reduced.clusters)
         if touched > MOST_TOUCHED:
             raise ScenarioError(

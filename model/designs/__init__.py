@@ -2,6 +2,7 @@
 
 `DESIGNS` have a protocol of their own each. `VARIANTS` are what single releases made of one of these: an
 assertion, an option or a fault more, or two protocols at once. `releases.py` says which release is which.
+`EXTENDED` have a part of QEMU around one of these which all releases have, and most questions need not.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from cowpath.model.designs.case import Case
 from cowpath.model.designs.design import Design
 
-__all__ = ["ALL", "DESIGNS", "VARIANTS", "Case", "Design"]
+__all__ = ["ALL", "DESIGNS", "EXTENDED", "VARIANTS", "Case", "Design"]
 
 
 class _Designs(Mapping[str, Design]):
@@ -42,11 +43,24 @@ _OWN = {
     "block-copy-4.2": "block_copy_4_2",
     "block-copy-5.0": "block_copy_5_0",
     "block-copy-5.1": "block_copy_5_1",
-    "copy-before-write-7.0": "copy_before_write_7_0",
+    "copy-before-write-9.2": "copy_before_write_9_2",
     "rfc-repaired": "rfc_repaired",
 }
-_VARIANTS = {"merged-3.0": "merged_3_0"}
+_VARIANTS = {
+    "merged-3.0": "merged_3_0",
+    "copy-before-write-7.0": "copy_before_write_7_0",
+    "copy-before-write-7.1": "copy_before_write_7_1",
+    "copy-before-write-7.2.15": "copy_before_write_7_2_15",
+    "copy-before-write-9.1": "copy_before_write_9_1",
+}
+_EXTENDED = {
+    "drain-4.1": "drain_4_1",
+    "drain-4.2": "drain_4_2",
+    "drain-5.0": "drain_5_0",
+    "drain-10.2": "drain_10_2",
+}
 DESIGNS: Mapping[str, Design] = _Designs(_OWN)
 VARIANTS: Mapping[str, Design] = _Designs(_VARIANTS)
-ALL: Mapping[str, Design] = _Designs(_OWN | _VARIANTS)
-"""Both, for whoever is given a name."""
+EXTENDED: Mapping[str, Design] = _Designs(_EXTENDED)
+ALL: Mapping[str, Design] = _Designs(_OWN | _VARIANTS | _EXTENDED)
+"""All of them, for whoever is given a name."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-IO_KINDS = ("nbd-write", "nbd-zero", "guest-read", "guest-write", "client-discard")
+IO_KINDS = ("nbd-write", "nbd-zero", "guest-read", "guest-write", "client-discard", "job-read")
 """Kinds of request that have an extent (`at`)."""
 NBD_WRITES = ("nbd-write", "nbd-zero")
 """Kinds of request that enter the secondary disk from the NBD server and write there."""
-KINDS = (*IO_KINDS, "checkpoint", "stop")
+KINDS = (*IO_KINDS, "checkpoint", "stop", "drain")
 """Every kind of request."""
 FAULTS = ("none", "cbw-read", "cbw-write", "data-write")
 """The step of an NBD write that fails; "none" for every other kind."""
@@ -46,6 +46,12 @@ OPTIONS: Mapping[str, Option] = {
         "break_snapshot",
         accepted=("break-guest-write", "break-snapshot"),
         true="break-snapshot",
+        must_be_known=True,
+    ),
+    "job_requests_queue": Option(
+        "a job's own requests are queued in a drained section, as anybody's are",
+        False,
+        "job_requests_queue",
         must_be_known=True,
     ),
 }
@@ -86,6 +92,7 @@ PROPERTIES = {
     PROGRESS: "every request that is under way completes, whatever keeps arriving",
     "lifetime": "the job is not used after it is freed, nor looked for when it is gone",
     "assertion": "QEMU's own assertions hold",
+    "quiet": "while a drained section lasts no request is in the block layer",
     "concurrency": "two overlapping guest reads can be inside together (reachability)",
     "concurrency-done": "a guest read of copied clusters is kept out by nobody",
 }

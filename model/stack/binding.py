@@ -113,6 +113,7 @@ def bind(
             ],
             clusters,
         ),
+        "ragged": _column([_ragged(scenario, request) for request in requests]),
         "cluster_of": _column([cell.cluster for cell in geometry.cells]),
         "copy_on_read": {(): int(scenario.copy_on_read)},
         **{o.parameter: {(): int(scenario.option(name))} for name, o in words.options.items()},
@@ -183,6 +184,17 @@ def _gives_up(scenario: Scenario, request: Request, start: int, end: int) -> boo
         return False
     inside = request.offset <= start and end <= request.offset + request.length
     return inside and end - start == scenario.cluster
+
+
+def _ragged(scenario: Scenario, request: Request) -> bool:
+    """Tell whether the request ends inside a cluster that is not the disk's last, or begins inside one.
+
+    Source: util/hbitmap.c hbitmap_reset, whose assertion leaves the disk's end alone.
+    """
+    if request.offset is None or request.length is None:
+        return False
+    end = request.offset + request.length
+    return request.offset % scenario.cluster != 0 or (end % scenario.cluster != 0 and end != scenario.size)
 
 
 def _covering(scenario: Scenario, offset: int, length: int) -> tuple[int, int]:

@@ -31,6 +31,11 @@ class Part:
         return type(self).__name__
 
     @property
+    def start(self) -> str | None:
+        """Where every request begins, if not at `idle`, from which the stack's own steps go on."""
+        return None
+
+    @property
     def kinds(self) -> tuple[str, ...]:
         """Kinds of request that need this part."""
         return ()

@@ -43,7 +43,7 @@ class Pieces(Part):
             of=Group("pieces", is_piece),
             within=(WHOLE, UNBORN),
         )
-        system.begins(pc, lambda s, r: If(is_piece(s, r), s.place(r, "unborn"), "idle"))
+        system.begins(pc, lambda s, r: If(is_piece(s, r), s.place(r, "unborn"), pc.start))
 
     def given(self, parts: Parts) -> Iterator[Claim]:
         """Say what the tables say of pieces."""

@@ -13,6 +13,7 @@ from cowpath.model.scenarios.vocabulary import PROPERTIES
 from cowpath.model.stack.part import Parts
 from cowpath.model.stack.pieces import Pieces
 from cowpath.model.stack.world import (
+    OWED,
     PAST_ADMISSION,
     UNBORN,
     Cluster,
@@ -33,12 +34,13 @@ def declare(system: System, parts: Parts) -> None:
 
     Progress is claimed of I/O alone: a checkpoint and a stop drain, which keeps newcomers out.
     """
+    start = system.programs["pc"].start
 
     def over(s: State, r: Expr) -> Expr:
         return s.is_at(r, "done", "failed") | s.within(r, UNBORN)
 
-    system.terminal(Request, lambda s, r: over(s, r) | (s.stream[r] & s.is_at(r, "idle")))
-    system.progress(Request, lambda s, r: in_flight(s, r))
+    system.terminal(Request, lambda s, r: over(s, r) | (s.stream[r] & s.is_at(r, start)))
+    system.progress(Request, lambda s, r: in_flight(s, r) | s.within(r, OWED))
     system.sometimes(
         "finished",
         lambda s: forall(Request, lambda r: over(s, r)),

@@ -106,7 +106,7 @@ NOT_NEEDED: dict[str, dict[tuple[str, str], str]] = {
         **LOOKS_AGAIN,
         **JOINS,
     },
-    "copy-before-write-7.0": {
+    "copy-before-write-9.2": {
         **FILTER,
         **LOOKS_AGAIN,
         ("copy.begin", "there is a filter"): NEVER,

@@ -364,7 +364,7 @@ def test_a_limit_in_the_search_leaves_progress_open() -> None:
 
 def test_a_limit_before_the_search_leaves_progress_open() -> None:
     result = check(
-        Case(DESIGNS["copy-before-write-7.0"], WRITES), properties=["progress"], limits=Limits(100)
+        Case(DESIGNS["copy-before-write-9.2"], WRITES), properties=["progress"], limits=Limits(100)
     )
     assert result.starvation is None
     assert result.stopped == "--max-states 100 was reached"
