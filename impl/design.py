@@ -103,6 +103,7 @@ class Design(ABC):
         self.places = itertools.count()
         self.in_flight = ReqList(context, "requests in flight (drain)", "its place in flight")
         self.endings = ReqList(context, "the end of the job", "the job's end")
+        self.replicating = True  # until a stop
 
     job: Job
 
@@ -146,8 +147,8 @@ class Design(ABC):
             quiesced = quiesced or self.checkpoint_drains
             self._wait_for(request, *self._before(quiesced))
             if self.freed:
-                self.context.trace("checkpoint.refused", request)
-                raise OSError(errno.EINVAL, "there is no job")
+                self._checkpoint_without_job(request)
+                return
             if quiesced:
                 self.job.done.clear()
                 self.active.empty()
@@ -167,11 +168,15 @@ class Design(ABC):
         Raises OSError if there is no job.
         """
         with self.context:
-            self._wait_for(request, *self._before(self.stop_begins_drained))
+            self._wait_for(request, self.endings)
+            if not self.freed:
+                self._wait_for(request, *self._before(self.stop_begins_drained))
             if self.freed:
-                raise OSError(errno.EINVAL, "there is no job")
+                self._stop_again(request)
+                return
             ending = self.endings.add(request, self.whole)
             try:
+                self.replicating = False
                 self._stop(request, drained)
             finally:
                 self.endings.remove(ending)
@@ -183,6 +188,16 @@ class Design(ABC):
 
     @abstractmethod
     def _stop(self, request: Request, drained: bool) -> None: ...
+
+    def _stop_again(self, request: Request) -> None:
+        """Stop though there is no job: an error. Raises OSError."""
+        self.context.trace("stop.refused", request)
+        raise OSError(errno.EINVAL, "there is no job")
+
+    def _checkpoint_without_job(self, request: Request) -> None:
+        """Make a checkpoint though there is no job: an error. Raises OSError."""
+        self.context.trace("checkpoint.refused", request)
+        raise OSError(errno.EINVAL, "there is no job")
 
     def arrive(self, request: Request) -> Entry:
         """Take the request in: a drain waits for the place that it is given."""

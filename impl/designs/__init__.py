@@ -22,6 +22,8 @@ from cowpath.impl.designs.drain_10_2 import Drain102
 from cowpath.impl.designs.fleecing_4_0 import Fleecing40
 from cowpath.impl.designs.merged_2_8 import Merged28
 from cowpath.impl.designs.merged_3_0 import Merged30
+from cowpath.impl.designs.replication_5_0 import Replication50
+from cowpath.impl.designs.replication_5_1 import Replication51
 from cowpath.impl.designs.rfc_2016 import Rfc2016
 from cowpath.impl.designs.rfc_repaired import RfcRepaired
 from cowpath.impl.designs.unserialised import Unserialised
@@ -51,7 +53,9 @@ VARIANTS: dict[str, type[Design]] = {
     )
 }
 """What single releases made of one of these."""
-EXTENDED: dict[str, type[Design]] = {design.name: design for design in (Drain41, Drain42, Drain50, Drain102)}
+EXTENDED: dict[str, type[Design]] = {
+    design.name: design for design in (Replication50, Replication51, Drain41, Drain42, Drain50, Drain102)
+}
 """One of these with a part of QEMU around it."""
 ALL = DESIGNS | VARIANTS | EXTENDED
 

@@ -54,6 +54,8 @@ _VARIANTS = {
     "copy-before-write-9.1": "copy_before_write_9_1",
 }
 _EXTENDED = {
+    "replication-5.0": "replication_5_0",
+    "replication-5.1": "replication_5_1",
     "drain-4.1": "drain_4_1",
     "drain-4.2": "drain_4_2",
     "drain-5.0": "drain_5_0",

@@ -314,10 +314,6 @@ class _Reader:
                     f"makes {len(requests)} requests in all;"
                     f" accepted: at most {MOST_REQUESTS}, each `count` included"
                 )
-            if (stops := sum(request.kind == "stop" for request in requests)) > 1:
-                raise where.item(group).error(
-                    f"makes {stops} stops in all; accepted: at most one stop in a scenario"
-                )
         return tuple(requests)
 
     def _group(self, raw: object, where: Where, group: int, before: int) -> list[Request]:
@@ -328,7 +324,7 @@ class _Reader:
         offset, length = self._extent(table, kind, where.key("at"))
         count = _count(table.get("count", 1), where.key("count"))
         stream = flag(table, "stream", where, default=False)
-        if stream and kind == "stop":
+        if stream and kind in ("stop", "exit"):
             raise where.key("stream").error("true: the job ends once; accepted: false")
         fault = choice(table.get("fault", "none"), self._words.faults, where.key("fault"))
         if fault != "none" and fault in FAULTS and kind not in NBD_WRITES:

@@ -9,7 +9,7 @@ IO_KINDS = ("nbd-write", "nbd-zero", "guest-read", "guest-write", "client-discar
 """Kinds of request that have an extent (`at`)."""
 NBD_WRITES = ("nbd-write", "nbd-zero")
 """Kinds of request that enter the secondary disk from the NBD server and write there."""
-KINDS = (*IO_KINDS, "checkpoint", "stop", "drain")
+KINDS = (*IO_KINDS, "checkpoint", "stop", "exit", "drain")
 """Every kind of request."""
 FAULTS = ("none", "cbw-read", "cbw-write", "data-write")
 """The step of an NBD write that fails; "none" for every other kind."""

@@ -187,6 +187,7 @@ GUEST_READS = Group("guest reads", lambda s, r: is_kind(s, r, "guest-read"))
 GUEST_WRITES = Group("guest writes", lambda s, r: is_kind(s, r, "guest-write"))
 CHECKPOINTS = Group("checkpoints", lambda s, r: is_kind(s, r, "checkpoint"))
 STOPS = Group("stops", lambda s, r: is_kind(s, r, "stop"))
+EXITS = Group("exits", lambda s, r: is_kind(s, r, "exit"))
 DRAINS = Group("drained sections", lambda s, r: is_kind(s, r, "drain"))
 JOB_READS = Group("jobs that read", lambda s, r: is_kind(s, r, "job-read"))
 DISCARDS = Group("a client's discards", lambda s, r: is_kind(s, r, "client-discard"))
@@ -194,7 +195,7 @@ DISCARDS = Group("a client's discards", lambda s, r: is_kind(s, r, "client-disca
 
 def in_flight(s: State, r: Expr) -> Expr:
     """Tell whether request r is I/O that a drain of the whole chain would wait for."""
-    return ~is_kind(s, r, "checkpoint", "stop", "drain", "job-read") & ~s.within(r, OUT, UNBORN)
+    return ~is_kind(s, r, "checkpoint", "stop", "exit", "drain", "job-read") & ~s.within(r, OUT, UNBORN)
 
 
 def wait_for_in_flight(s: State, when: Expr | None = None) -> None:
