@@ -112,7 +112,11 @@ class CopyBeforeWrite(PooledCopies):
 
     def _read_target(self, request: Request, run: Extent) -> bytes:
         self.context.step("snapshot.look", request, extent=run, mapped=True)
-        (data,) = self.target.disk.read("snapshot.target", request, [run])
+        try:
+            (data,) = self.target.disk.read("snapshot.target", request, [run])
+        except OSError:
+            self.context.trace("snapshot.target-fails", request)
+            raise
         self.context.step("snapshot.target", request)
         return data
 
@@ -126,7 +130,11 @@ class CopyBeforeWrite(PooledCopies):
             self.context.step("snapshot.look", request, extent=run, mapped=False)
             (data,) = self.source.read(request, [run], enter="snapshot.enter", transfer="snapshot.source")
             self.context.step("snapshot.source", request)
-        finally:
+        except OSError:
+            self.context.step("snapshot.source-fails", request)
             self.frozen.remove(frozen)
+            self.context.trace("snapshot.thaw-fails", request)
+            raise
+        self.frozen.remove(frozen)
         self.context.step("snapshot.thaw", request)
         return data

@@ -95,7 +95,7 @@ class _Batch:
         groups: dict[object, list[int]] = {}
         for number in left:
             case = cases[number]
-            shape = tuple(case.instance.sizes.items())
+            shape = tuple(case.instance.sizes.items()), case.asked(plan.properties)
             groups.setdefault((case.design.name, shape if self._plain else number), []).append(number)
         self.groups = list(groups.values())
 
@@ -133,7 +133,7 @@ class _Batch:
         cases = [self.cases[number] for number in group]
         together = Instances.of(cases[0].design.system, [case.instance for case in cases])
         narrowed = narrow(together.ground())
-        program = Program(narrowed, plain_questions(narrowed, cases[0].design.asked(self.plan.properties)))
+        program = Program(narrowed, plain_questions(narrowed, cases[0].asked(self.plan.properties)))
         return {
             number: program.started(start) for number, start in zip(group, narrowed.model.starts, strict=True)
         }

@@ -108,7 +108,7 @@ def check(
     undetermined what was not decided by then; a limit of time is one for all that comes before traces, and
     for these once more (a second at least). Raises `ScenarioError` if there is no such disk.
     """
-    properties = case.design.asked(properties)
+    properties = case.asked(properties)
     reason = f"--max-seconds {limits.max_seconds or 0:g} was reached"
     began = time.perf_counter()
     try:
@@ -201,7 +201,7 @@ def steps_of(model: GroundModel, path: Sequence[int]) -> list[tuple[Action, tupl
 def unexplored(case: Case, properties: Sequence[str], engine: str, why: str = INTERRUPTED) -> Result:
     """Return the result of a run that something kept from beginning: all is undetermined."""
     nothing = Exploration(engine, 0, 0, 0, 0.0, why, {}, {})
-    asked = case.design.asked(properties)
+    asked = case.asked(properties)
     open_ = {name: PropertyResult(Verdict.UNDETERMINED, None) for name in asked}
     return Result(case, nothing, None, (), open_)
 

@@ -128,6 +128,7 @@ class Marks:
             *model.sometimes.values(),
             *model.finished,
             *model.pending,
+            *model.hangs,
         ]
         for number, command in enumerate(model.commands):
             enabled, here = simple(command.enabled), simple(command.here)

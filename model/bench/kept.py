@@ -18,7 +18,8 @@ from cowpath.model.language.system import System
 from cowpath.model.language.verdict import Verdict
 from cowpath.model.liveness.starvation import Starvation
 from cowpath.model.trace.lasso import replay_lasso
-from cowpath.model.trace.trace import Path, ReplayError, Trace, replay
+from cowpath.model.trace.trace import Path, Trace, replay
+from cowpath.model.trace.waiting import ReplayError
 
 
 def checked(

@@ -27,6 +27,7 @@ from cowpath.model.language.expression import (
     Quantified,
     Read,
     Size,
+    local,
 )
 from cowpath.model.language.system import Action, System
 
@@ -168,6 +169,15 @@ class Reference:
         owner, formula = self.system.finished
         owners = range(owner.sort.size(self.instance.sizes))
         return [r for r in owners if not self.value(formula, state, {owner.number: r})]
+
+    def hanging(self, state: Vector) -> list[int]:
+        """Return the owners that are in a transfer that never completes."""
+        owner = local(self.system.owners, "owner")
+        formula = self.system.hangs(owner)
+        if formula is None:
+            return []
+        owners = range(owner.sort.size(self.instance.sizes))
+        return [r for r in owners if self.value(formula, state, {owner.number: r})]
 
     def arguments(self, action: Action) -> Iterator[tuple[int, ...]]:
         """Yield all combinations of values of the action's parameters."""

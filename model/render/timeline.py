@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from cowpath.model.trace.trace import Trace, TraceState, TraceStep, WaitEdge
+from cowpath.model.trace.trace import Trace, TraceState, TraceStep
+from cowpath.model.trace.waiting import WaitEdge
 
 
 @dataclass(frozen=True)

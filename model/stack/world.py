@@ -67,7 +67,7 @@ class World(Part):
         """Declare the instance's tables, the disks, and where a request is."""
         words = BUNDLED.extended(
             (kind for part in parts for kind in part.kinds),
-            (fault for part in parts for fault in part.faults),
+            [fault for part in parts for fault in part.faults],
             sorted({option for part in parts for option in part.options}),
         )
         system.parameter("kind", Request, sort=Enum("Kind", words.kinds))

@@ -8,17 +8,8 @@ from itertools import pairwise
 from cowpath.model.finite.instance import Instance
 from cowpath.model.finite.reference import Reference, Vector
 from cowpath.model.language.system import System
-from cowpath.model.trace.trace import (
-    Path,
-    ReplayError,
-    Trace,
-    TraceState,
-    WaitEdge,
-    follow,
-    scene,
-    setting,
-    waits,
-)
+from cowpath.model.trace.trace import Path, Trace, TraceState, follow, scene, setting
+from cowpath.model.trace.waiting import ReplayError, WaitEdge, waits
 
 
 def replay_lasso(

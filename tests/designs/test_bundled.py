@@ -7,6 +7,7 @@ from cowpath.model.designs import ALL, DESIGNS, EXTENDED, VARIANTS, Case
 from cowpath.model.explore.engines import ENGINES
 from cowpath.model.language.verdict import Verdict
 from cowpath.model.scenarios import Scenario, bundled
+from cowpath.model.scenarios.vocabulary import STALL
 from cowpath.model.stack.properties import STANDARD
 from tests import expectations
 
@@ -24,7 +25,7 @@ def outcome(result: Result) -> tuple[object, ...]:
 def test_engines_agree_and_it_is_expected(name: str, scenario: Scenario) -> None:
     safety = tuple(p for p in STANDARD if p != "progress")  # which is searched alike whatever the engine
     engines = [engine for engine in ENGINES if engine != "auto"]
-    asked = dict.fromkeys(engines, (*safety, "concurrency", "concurrency-done", "finished"))
+    asked = dict.fromkeys(engines, (*safety, STALL, "concurrency", "concurrency-done", "finished"))
     asked["python"] += ("progress",)
     results = {e: check(Case(DESIGNS[name], scenario), properties=asked[e], engine=e) for e in engines}
     reference = results["python"]
@@ -69,4 +70,4 @@ def test_every_property_falls_somewhere() -> None:
     fallen = {
         p for s in bundled() for verdicts in s.expect.values() for p, v in verdicts.items() if v == "violated"
     }
-    assert fallen == set(STANDARD)
+    assert fallen == {*STANDARD, STALL}

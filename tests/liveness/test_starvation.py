@@ -37,7 +37,8 @@ from cowpath.model.stack.binding import bind
 from cowpath.model.stack.world import Request, Sector
 from cowpath.model.trace import record
 from cowpath.model.trace.lasso import replay_lasso
-from cowpath.model.trace.trace import ReplayError, Trace, WaitEdge
+from cowpath.model.trace.trace import Trace
+from cowpath.model.trace.waiting import ReplayError, WaitEdge
 from tests.draws import some
 from tests.toys import Owner, column, dining, instance
 

@@ -215,7 +215,7 @@ def test_defaults() -> None:
     scenario = loads(top(READ), "small")
     assert (scenario.request_alignment, scenario.protocol_alignment) == (512, 512)
     assert (scenario.shows, scenario.copy_on_read, scenario.options) == ("", False, {})
-    assert [scenario.option(name) for name in OPTIONS] == [True, True, False]
+    assert [scenario.option(name) for name in OPTIONS] == [True, True, False, False]
     assert (scenario.expect, scenario.in_bytes) == ({}, False)
     assert scenario.requests == (Request("guest-read", 0, 512, False, "none", "guest-read 0", 0),)
 
@@ -338,8 +338,8 @@ MISTAKES: list[tuple[str, str, str]] = [
     (one('kind = "nbd-write"\nat = [0, 1]\nfault = "cbw-raed"'), "request[0].fault: 'cbw-raed' is unknown",
      "did you mean 'cbw-read'?"),
     (one('kind = "guest-write"\nat = [0, 1]\nfault = "data-write"'),
-     "request[0].fault: a guest-write has no step 'data-write'", "accepted: none"),
-    (one('kind = "stop"\nfault = "cbw-read"'), "request[0].fault: a stop has no step", "accepted: none"),
+     "request[0].fault: a guest-write has no transfer 'data-write'", "accepted: none"),
+    (one('kind = "stop"\nfault = "cbw-read"'), "request[0].fault: a stop has no transfer", "accepted: none"),
     (top("expect = 1\n" + READ), "expect: 1 is not a table", "accepted: a table"),
     (also("[expect]\nrfc-2016 = 1"), "expect.rfc-2016: 1 is not a table", "deadlock"),
     (also('[expect]\n"rfc 2016" = 1'), "expect.'rfc 2016': 1 is not a table", "deadlock"),

@@ -289,6 +289,9 @@ def write(
     functions.append(_mask("questions", [q.term for q in questions], semantics, constants))
     unfinished = [model.terms.negation(term) for term in model.finished]
     functions.append(_mask("unfinished", unfinished, semantics, constants))
+    if model.can_hang:
+        restless = [model.terms.negation(term) for term in model.at_rest]
+        functions.append(_mask("restless", restless, semantics, constants))
     state = f"i{64 * coding.words}"
     least = _least(state) if reductions.symmetry else f"  %new.state = load {state}, ptr %new.at, align 8"
     body = _TEXT.substitute(
@@ -299,7 +302,7 @@ def write(
         choice=_CHOICE + alone.arrays(owners) if reductions.needs else "",
         expansion=alone.expansion(owners, state, "%may") if reductions.needs else _expansion(owners, state),
         last="%kept" if reductions.needs else f"%h{owners}",
-        questions=_answer(owners, state),
+        questions=_answer(owners, state, model.can_hang),
         waits=_rounds(owners, state),
         canonical=least,
         reserve=2 * _LAG + moves.most,
@@ -345,7 +348,7 @@ def _waits(model: GroundModel, semantics: Semantics, constants: Constants) -> li
     return [_mask(f"waits.{owner}", row, semantics, constants) for owner, row in enumerate(rows)]
 
 
-def _answer(owners: int, state: str) -> str:
+def _answer(owners: int, state: str, can_hang: bool) -> str:
     """Return the instructions that put bit 0, deadlock, and the questions together."""
     lines = []
     for r in range(owners):
@@ -365,7 +368,9 @@ def _answer(owners: int, state: str) -> str:
             "  %look.for.cycle = icmp ne i64 %asks.deadlock, 0",
             "  %others = sub i64 %blocked, 1",
             "  %two = and i64 %blocked, %others",
-            "  %some.blocked = icmp ne i64 %blocked, 0",
+            *(f"  %restless = call i64 @restless({state} %s)" for _ in range(can_hang)),
+            f"  %owed = and i64 %blocked, {'%restless' if can_hang else -1}",
+            "  %some.blocked = icmp ne i64 %owed, 0",
             "  %two.blocked = icmp ne i64 %two, 0",
             f"  %none.moves = icmp eq i64 %movable.{owners - 1}, 0",
             "  %stuck = and i1 %some.blocked, %none.moves",
