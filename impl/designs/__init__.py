@@ -26,6 +26,7 @@ from cowpath.impl.designs.replication_5_0 import Replication50
 from cowpath.impl.designs.replication_5_1 import Replication51
 from cowpath.impl.designs.rfc_2016 import Rfc2016
 from cowpath.impl.designs.rfc_repaired import RfcRepaired
+from cowpath.impl.designs.source_discards import Rfc26, Rfc27, Unserialised26, Unserialised27
 from cowpath.impl.designs.unserialised import Unserialised
 
 DESIGNS: dict[str, type[Design]] = {
@@ -45,6 +46,10 @@ DESIGNS: dict[str, type[Design]] = {
 VARIANTS: dict[str, type[Design]] = {
     design.name: design
     for design in (
+        Unserialised26,
+        Unserialised27,
+        Rfc26,
+        Rfc27,
         Merged30,
         CopyBeforeWrite70,
         CopyBeforeWrite71,

@@ -47,6 +47,10 @@ _OWN = {
     "rfc-repaired": "rfc_repaired",
 }
 _VARIANTS = {
+    "unserialised-2.6": "unserialised_2_6",
+    "unserialised-2.7": "unserialised_2_7",
+    "rfc-2016-2.6": "rfc_2016_2_6",
+    "rfc-2016-2.7": "rfc_2016_2_7",
     "merged-3.0": "merged_3_0",
     "copy-before-write-7.0": "copy_before_write_7_0",
     "copy-before-write-7.1": "copy_before_write_7_1",

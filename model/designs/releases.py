@@ -26,11 +26,11 @@ _NO_ASSERTION = "2e36da62cf [6.0]: a serialising write may wait again after its 
 _LAST_LOOK = "d0c389d2ce [6.1]: block-copy's last look at list and bitmap is one critical section"
 _PUBLIC = "d003e0aece, 751cec7a26 [6.2]: the filter is called copy-before-write, and is public"
 
+_NOT_PARALLEL = "chunks of one call at the same time"
 _NOT_FAIR = "the fairness of the rwlock"
 _NOT_FIRST = "a bit that is changed before the copy"
 _NO_OFFLOAD = "copy offload"
 _NO_BUDGET = "the memory budget of block-copy"
-_NO_DISCARD = "a discard on the source, which runs no before-write notifier"
 _NO_WAIT = "a discard's missing wait for serialising requests"
 _NO_THREADS = "the graph lock and iothreads"
 _NO_STATUS = "a reader's block-status queries"
@@ -42,14 +42,13 @@ _REPLICATION = Role(
     (
         Era(
             (2, 6),
-            "unserialised",
+            "unserialised-2.6",
             (
                 "no release has the driver yet: the patches of 2015 and 2016, on the RFC's tree; with the "
-                "RFC's patch it is the design rfc-2016",
+                "RFC's patch it is rfc-2016-2.6",
             ),
-            (_NO_DISCARD,),
         ),
-        Era((2, 7), "unserialised", (_NOTIFIER,), (_NO_WAIT,)),
+        Era((2, 7), "unserialised-2.7", (_NOTIFIER,), (_NO_WAIT,)),
         Era(
             (2, 8),
             "merged-2.8",
@@ -86,51 +85,54 @@ _REPLICATION = Role(
         Era((4, 2), "block-copy-4.2", (_FILTER,), (_NO_BUDGET,)),
         Era(
             (5, 0),
-            "block-copy-5.0",
+            "replication-5.0",
             (
                 _LOCKS_LESS,
                 _DRAINED_END,
                 "08ddb4eb6d [5.0]: a second stop, or a checkpoint after a failover, is ignored",
             ),
-            ("replication's states: what comes after a failover", _NO_BUDGET),
-        ),
-        Era(
-            (5, 1),
-            "block-copy-5.1",
-            (_PARALLEL, "e140f4b7b8 [5.1]: closing does not cancel the job twice"),
             (_NO_BUDGET,),
         ),
         Era(
+            (5, 1),
+            "replication-5.1",
+            (_PARALLEL, "e140f4b7b8 [5.1]: closing does not cancel the job twice"),
+            (_NOT_PARALLEL, _NO_BUDGET),
+        ),
+        Era(
             (6, 0),
-            "block-copy-5.1",
+            "replication-5.1",
             (
                 _SAME_ENGINE,
                 _NO_ASSERTION,
                 "bdc4c4c5e3, 705dde27c6 [6.0]: the job drops its reference to the filter",
             ),
-            ("that the assertion is gone: no design here reaches it",),
+            (
+                _NOT_PARALLEL,
+                "that the assertion is gone: no design here reaches it",
+            ),
         ),
         Era(
             (6, 1),
-            "block-copy-5.1",
+            "replication-5.1",
             (
                 _LAST_LOOK,
                 "3b78420bb1 [6.1]: replication has child links of its own to hidden and secondary disk",
             ),
-            (),
+            (_NOT_PARALLEL,),
         ),
-        Era((6, 2), "block-copy-5.1", (_PUBLIC,), ()),
+        Era((6, 2), "replication-5.1", (_PUBLIC,), (_NOT_PARALLEL,)),
         Era(
             (8, 0),
-            "block-copy-5.1",
+            "replication-5.1",
             ("d22933acd2 [8.0]: the completion callback drains each node",),
-            (_NO_THREADS,),
+            (_NOT_PARALLEL, _NO_THREADS),
         ),
         Era(
             (10, 1),
-            "block-copy-5.1",
+            "replication-5.1",
             ("starting replication is one drained section that changes the graph [10.1]",),
-            (_NO_THREADS,),
+            (_NOT_PARALLEL, _NO_THREADS),
         ),
     ),
     until=(10, 2),
@@ -142,13 +144,12 @@ _FLEECING = Role(
     (
         Era(
             (2, 6),
-            "unserialised",
+            "unserialised-2.6",
             ("a backup with sync=none to an overlay of its source; nothing protects who reads that",),
-            (_NO_DISCARD,),
         ),
-        Era((2, 7), "unserialised", (_NOTIFIER,), (_NO_WAIT,)),
-        Era((2, 9), "unserialised", (_FAIR,), (_NOT_FAIR,)),
-        Era((2, 12), "unserialised", (_BITS_FIRST,), (_NOT_FIRST,)),
+        Era((2, 7), "unserialised-2.7", (_NOTIFIER,), (_NO_WAIT,)),
+        Era((2, 9), "unserialised-2.7", (_FAIR,), (_NOT_FAIR,)),
+        Era((2, 12), "unserialised-2.7", (_BITS_FIRST,), (_NOT_FIRST,)),
         Era(
             (3, 0),
             "fleecing-4.0",

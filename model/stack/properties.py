@@ -27,7 +27,7 @@ from cowpath.model.stack.world import (
 )
 
 STANDARD = tuple(name for name in PROPERTIES if not name.startswith(("concurrency", STALL)))
-"""The properties that are asked of every block stack when none is named."""
+"""The properties that are asked when none is named, of all block stacks that have them."""
 
 
 def declare(system: System, parts: Parts) -> None:

@@ -177,8 +177,8 @@ def is_kind(s: State, r: Expr, *kinds: str) -> Expr:
 
 
 def is_write(s: State, r: Expr) -> Expr:
-    """Tell whether request r enters the secondary disk's node as a write (from the NBD server)."""
-    return is_kind(s, r, "nbd-write", "nbd-zero")
+    """Tell whether request r changes data in the secondary disk's node (from the NBD server)."""
+    return is_kind(s, r, "nbd-write", "nbd-zero", "source-discard")
 
 
 WRITES = Group("writes", is_write)
