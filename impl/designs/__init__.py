@@ -9,6 +9,7 @@ from pathlib import Path
 from cowpath.impl.design import Design
 from cowpath.impl.designs.block_copy_4_2 import BlockCopy42Design
 from cowpath.impl.designs.block_copy_5_0 import BlockCopy50
+from cowpath.impl.designs.block_copy_5_1 import BlockCopy51
 from cowpath.impl.designs.copy_before_write_7_0 import CopyBeforeWrite70
 from cowpath.impl.designs.copy_before_write_7_1 import CopyBeforeWrite71
 from cowpath.impl.designs.copy_before_write_7_2_15 import CopyBeforeWrite7215
@@ -37,6 +38,7 @@ DESIGNS: dict[str, type[Design]] = {
         Fleecing40,
         BlockCopy42Design,
         BlockCopy50,
+        BlockCopy51,
         CopyBeforeWrite92,
         RfcRepaired,
     )

@@ -42,6 +42,7 @@ _OWN = {
     "fleecing-4.0": "fleecing_4_0",
     "block-copy-4.2": "block_copy_4_2",
     "block-copy-5.0": "block_copy_5_0",
+    "block-copy-5.1": "block_copy_5_1",
     "copy-before-write-9.2": "copy_before_write_9_2",
     "rfc-repaired": "rfc_repaired",
 }
