@@ -39,6 +39,8 @@ MOST_TOUCHED = 64 << 20
 """Bytes of the clusters that the requests of one run touch: they are held in memory several times."""
 SPINS = "spins"
 """The kind of failure of a run that the watchdog ended."""
+BLOCK_STATUS = "block status"
+"""The label of the choice of how far an extent of one block status goes."""
 _name = attrgetter("name")
 
 
@@ -238,7 +240,7 @@ class _FickleDisk(TappedDisk):
     def same_status(self, extent: Extent) -> Extent:
         """Return the beginning of the extent, in whole clusters."""
         clusters = extent.units(self.cluster)
-        less = self.context.choose(len(clusters), "block status")
+        less = self.context.choose(len(clusters), BLOCK_STATUS)
         return Extent(extent.start, min((clusters.stop - less) * self.cluster, extent.end))
 
 

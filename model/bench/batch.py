@@ -12,6 +12,7 @@ from cowpath.model.bench.kept import checked, recall
 from cowpath.model.bench.parcel import Parcels
 from cowpath.model.bench.workers import Workers, cores
 from cowpath.model.designs import Case, Design
+from cowpath.model.explore import ranks
 from cowpath.model.explore.program import Program
 from cowpath.model.explore.result import UNLIMITED, Limits, Progress
 from cowpath.model.finite.domains import narrow
@@ -61,7 +62,8 @@ def run(plan: Plan, watch: Watch | None = None, processes: int | None = None) ->
     for number, case in enumerate(cases):
         if (known := recall(case, **plan.search)) is not None:
             results[number] = known
-    batch = _Batch(plan, cases, [n for n in range(len(cases)) if n not in results], watch is not None)
+    left = ranks.agreed([n for n in range(len(cases)) if n not in results])
+    batch = _Batch(plan, cases, left, watch is not None)
 
     def receive(what: bytes | tuple[int, Progress | None]) -> None:
         if isinstance(what, bytes):

@@ -9,6 +9,7 @@ from typing import Any
 
 from cowpath.model.bench.check import PropertyResult, Result, check
 from cowpath.model.designs import ALL, Case, Design
+from cowpath.model.explore import ranks
 from cowpath.model.explore.program import Program
 from cowpath.model.explore.result import UNLIMITED, Exploration, Limits, Report
 from cowpath.model.finite.instance import Instance
@@ -35,7 +36,7 @@ def checked(
     """Return what `check` finds, or what is kept of it; keep it if it is complete, where answers are kept."""
     how: dict[str, Any] = {"properties": properties, "engine": engine, "limits": limits}
     how["reductions"] = reductions
-    if (before := recall(case, **how)) is not None:
+    if ranks.together() is None and (before := recall(case, **how)) is not None:
         return before
     result = check(case, **how, report=report, program=program)
     known = answers.current()
@@ -89,13 +90,12 @@ def _question(
 def _written(result: Result) -> dict[str, Any]:
     exploration = asdict(replace(result.exploration, witnesses={}))
     starvation = result.starvation and asdict(replace(result.starvation, lassos=()))
-    case = result.case
     return {
         "exploration": exploration,
         "starvation": starvation,
         "reductions": result.reductions,
         "properties": {
-            name: (each.verdict.value, each.trace and trace_written(case.instance, each.trace))
+            name: (each.verdict.value, each.trace and trace_written(each.trace))
             for name, each in result.properties.items()
         },
     }
@@ -120,13 +120,13 @@ def _read(case: Case, found: Mapping[str, Any]) -> Result:
     )
 
 
-def trace_written(instance: Instance, trace: Trace) -> dict[str, Any]:
+def trace_written(trace: Trace) -> dict[str, Any]:
     """Return what a trace can be made of again: its steps, by action and arguments, and what repeats."""
-    owners = next(iter(trace.scene.owners), None) and trace.scene.owners
+    owners = trace.scene.owners
     return {
         "path": [(step.action, step.arguments) for step in trace.steps],
         "loop": trace.loop,
-        "starved": [owners.index(name) for name in trace.starved] if owners else [],
+        "starved": [owners.index(name) for name in trace.starved],
     }
 
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from cowpath.model.bench.recorded import Report, Said
 
-_STATES = "needs replication's states, and requests to a job after its end"
-_DRAIN = "needs drained sections as requests of their own"
+_STATES = "is an error returned to who asks, which no property forbids"
 _THREADS = "is between threads and their locks; the model has one thread of coroutines"
+_TAKEN_TWICE = "is of threads and locks; an AioContext taken twice is written out in examples/aio_context.py"
 _EXAMPLE = "is of another system, which is written out in examples/, before and after"
 
 _BACKUP = (
@@ -27,7 +27,7 @@ _BACKUP = (
         "a discard on the source runs no before-write notifier, so that old data are lost",
         'ec050f77a5 "block: process before_write_notifiers in bdrv_co_discard" [2.7]',
         "1.6 - 2.6",
-        unsaid="needs a discard on the source as a request",
+        Said("source-discard", "snapshot", "rfc-2016-2.6", "rfc-2016-2.7"),
     ),
     Report(
         "fleecing reads new data",
@@ -66,7 +66,7 @@ _BACKUP = (
         Said("second-cluster", "snapshot", "4.2", "5.0", "replication"),
     ),
     Report("ends twice", "closing replication cancels its job a second time", "e140f4b7b8 [5.1]",
-           "3.1 - 5.0", unsaid=_STATES),
+           "3.1 - 5.0", said=Said("exit", "lifetime", "5.0", "5.1", "replication")),
     Report("after failover", "a checkpoint or stop after a failover is an error, and COLO aborts",
            "08ddb4eb6d [5.0]", "3.1 - 4.2", unsaid=_STATES),
     Report(
@@ -121,11 +121,14 @@ _MIRRORS = (
 )  # fmt: skip
 
 _DRAINS = (
-    Report("Q-a", "a drained section stops no newcomers", "cf3129323f [4.2]", "up to 4.1", unsaid=_DRAIN),
+    Report("Q-a", "a drained section stops no newcomers", "cf3129323f [4.2]", "up to 4.1",
+           Said("drain-among-writes", "progress", "drain-4.1", "drain-4.2")),
     Report("Q-b", "who is queued by a drain is still counted, so that the drain waits for it",
-           "7f16476fab, fbb92b6798 [5.0]", "4.2", unsaid=_DRAIN),
+           "7f16476fab, fbb92b6798 [5.0]", "4.2",
+           Said("drained-twice", "deadlock", "drain-4.2", "drain-5.0")),
     Report("Q-c", "who is woken at the end of a drain is not counted when the next one looks",
-           "8eeaa706ba [10.2]", "4.2 - 10.1", unsaid=_DRAIN),
+           "8eeaa706ba [10.2]", "4.2 - 10.1",
+           Said("drained-twice", "quiet", "drain-5.0", "drain-10.2")),
     Report("Q-d", "a request waits for a reconnection that the drain has paused", "8c517de24a [5.2]",
            "up to 5.1", unsaid="needs the NBD client's reconnection"),
     Report("Q-e", "an export is not waited for", "fd6afc501a, 095cc4d0f6 [6.1]; 9c707525cb [9.0]",
@@ -135,7 +138,7 @@ _DRAINS = (
            unsaid="needs a job whose end drains"),
     Report("Q-g", "P1 from the drain's side", "ae5a40e858 [9.0]", "8.2", unsaid="needs the graph lock"),
     Report("Q-h", "an AioContext lock is held across a drain, or taken twice",
-           "960d5fb3e8 [6.0], 644f3a29bd [3.1], 0abf258171, eca0f3524a", "up to 5.2", unsaid=_THREADS),
+           "960d5fb3e8 [6.0], 644f3a29bd [3.1], 0abf258171, eca0f3524a", "up to 5.2", unsaid=_TAKEN_TWICE),
     Report("Q-i", "the node that is drained goes while it is polled", "1e3552dbd2 [7.0]", "up to 6.2",
            unsaid="needs nodes that come and go"),
     Report("Q-j", "a node that is deleted in a drained section never gets its end", "1a6d3bd229 [5.2]",

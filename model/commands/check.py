@@ -12,17 +12,16 @@ import click
 
 from cowpath.model.bench.check import Result
 from cowpath.model.commands import files
+from cowpath.model.commands.answering import FRESH, RESUME
 from cowpath.model.commands.by_release import Chosen, by_release, choose
 from cowpath.model.commands.inputs import WIDTH, find_designs, find_scenarios, open_console
 from cowpath.model.commands.options import (
     ENGINE,
-    FRESH,
     MAX_SECONDS,
     MAX_STATES,
     PROPERTIES,
     REDUCE,
     REDUCTION,
-    RESUME,
     carry_out,
     make_plan,
 )

@@ -22,6 +22,7 @@ from typing import Any, TypeVar
 import click
 from rich.console import Console
 
+from cowpath.model.bench import kept_theorems
 from cowpath.model.bench.invariants import Found, find
 from cowpath.model.bench.theorems import (
     ANY,
@@ -34,6 +35,7 @@ from cowpath.model.bench.theorems import (
     uses,
 )
 from cowpath.model.commands import files
+from cowpath.model.commands.answering import FRESH
 from cowpath.model.commands.by_release import for_release
 from cowpath.model.commands.inputs import find_designs, status_line
 from cowpath.model.commands.prove_text import as_json, show_found, show_theorems, show_uses
@@ -81,6 +83,7 @@ _T = TypeVar("_T")
     show_default=True,
     help="z3's units of work for one obligation; where they do not suffice, the theorem is undetermined.",
 )
+@FRESH
 def prove_command(
     names: tuple[str, ...],
     theorems: tuple[str, ...],
@@ -132,8 +135,17 @@ def _prove(
 ) -> int:
     began = time.perf_counter()
     keep = None if folder is None else partial(_keep, folder)
-    found = _run(paths, partial(_theorems_of, theorems=theorems, rlimit=rlimit, keep=keep))
     wanted = {design.name: theorems_of(design, theorems) for design in chosen}
+    kept: dict[str, list[Theorem]] = {}
+    for design in chosen if keep is None else ():
+        if (known := kept_theorems.recall(design, wanted[design.name], rlimit, bundled())) is not None:
+            kept[design.name] = known
+    left = {name: path for name, path in paths.items() if name not in kept}
+    made = _run(left, partial(_theorems_of, theorems=theorems, rlimit=rlimit, keep=keep))
+    for design in chosen:
+        if design.name in made and not made[design.name][1]:
+            kept_theorems.keep(design, wanted[design.name], rlimit, made[design.name][0])
+    found = {name: (kept[name], "") if name in kept else made[name] for name in paths}
     results = [
         each
         for name, (proved, cut) in found.items()
@@ -142,6 +154,8 @@ def _prove(
     seconds = time.perf_counter() - began
     if not _write([as_json(result) for result in results], json_path):
         show_theorems(chosen, results, seconds)
+        if kept:
+            click.echo(f"Kept from an earlier run: {', '.join(kept)}; --fresh proves again.")
     return worst(result.verdict for result in results).exit_status
 
 

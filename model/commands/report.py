@@ -7,15 +7,14 @@ import time
 import click
 
 from cowpath.model.commands import files
+from cowpath.model.commands.answering import FRESH, RESUME
 from cowpath.model.commands.by_release import for_release
 from cowpath.model.commands.inputs import find_designs, find_scenarios
 from cowpath.model.commands.options import (
     ENGINE,
-    FRESH,
     MAX_SECONDS,
     MAX_STATES,
     PROPERTIES,
-    RESUME,
     carry_out,
     make_plan,
 )

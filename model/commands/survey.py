@@ -12,18 +12,18 @@ from cowpath.model.bench import survey as bench
 from cowpath.model.bench.failing import changes, judge
 from cowpath.model.bench.workloads import Bound, kinds_of
 from cowpath.model.commands import files
+from cowpath.model.commands.answering import FRESH, RESUME
 from cowpath.model.commands.by_release import for_release
 from cowpath.model.commands.inputs import WIDTH, find_designs, status_line
 from cowpath.model.commands.options import (
     ENGINE,
-    FRESH,
     MAX_SECONDS,
     MAX_STATES,
     PROPERTIES,
-    RESUME,
     check_properties,
 )
 from cowpath.model.designs import Design
+from cowpath.model.explore import ranks
 from cowpath.model.explore.result import Limits
 from cowpath.model.language.verdict import worst
 from cowpath.model.render.survey import CLASSES, Told, about, as_json, changed, enough, lines
@@ -111,6 +111,10 @@ def _kinds(design: Design, given: tuple[str, ...] | None) -> tuple[str, ...]:
 
 def _carried_out(plan: bench.Plan) -> list[bench.Survey]:
     console = Console(stderr=True)
+    if ranks.size() > 1:
+        found = bench.run(plan)
+        ranks.leave()
+        return found
     if not console.is_terminal:
         return bench.run(plan)
     with console.status("") as status:

@@ -12,7 +12,6 @@ from cowpath.model.designs.rfc_repaired import DESIGN as REPAIRED
 from cowpath.model.liveness.starvation import PROGRESS
 from cowpath.model.render.text import conclusion
 from cowpath.model.scenarios.vocabulary import STALL
-from cowpath.model.stack.properties import STANDARD
 from cowpath.model.trace.trace import Trace
 
 if TYPE_CHECKING:
@@ -32,7 +31,7 @@ def answer(results: Sequence[Result], all_: tuple[Survey, Failing] | None = None
 
     `all_`: which of all small workloads deadlock, if that was asked.
     """
-    rfc = [r for r in results if r.design == RFC.name and set(STANDARD) <= set(r.properties)]
+    rfc = [r for r in results if r.design == RFC.name and set(RFC.standard) <= set(r.properties)]
     if len(rfc) < 2:
         return None
     if not all(result.exploration.complete for result in results):

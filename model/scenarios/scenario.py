@@ -219,6 +219,7 @@ class _Reader:
             )
         options = self._options(document)
         requests = self._requests(document)
+        self._no_ragged_discards(requests, max(request_alignment, protocol_alignment))
         if protocol_alignment > request_alignment:
             self._no_ragged_zeroes(requests, request_alignment)
         self._no_tail_fails(requests, request_alignment)
@@ -399,6 +400,16 @@ class _Reader:
                 raise where.error(
                     f"{request.label} is unaligned, which is modelled only where the protocol node's"
                     " alignment is no larger; accepted: a smaller protocol_alignment, or an aligned extent"
+                )
+
+    def _no_ragged_discards(self, requests: Sequence[Request], unit: int) -> None:
+        # QEMU leaves the blocks alone of which a discard has a part; so may who writes the scenario.
+        for request in requests:
+            offset, length = request.offset or 0, request.length or 0
+            if request.kind == "source-discard" and (offset % unit or (offset + length) % unit):
+                where = self._top.key("request").item(request.group).key("at")
+                raise where.error(
+                    f"{request.label} is not of whole blocks of {unit} bytes; accepted: an aligned extent"
                 )
 
     def _no_tail_fails(self, requests: Sequence[Request], unit: int) -> None:

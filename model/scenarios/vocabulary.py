@@ -7,7 +7,15 @@ from dataclasses import dataclass, field
 
 from cowpath.model.language.action import HANGS, hanging
 
-IO_KINDS = ("nbd-write", "nbd-zero", "guest-read", "guest-write", "client-discard", "job-read")
+IO_KINDS = (
+    "nbd-write",
+    "nbd-zero",
+    "guest-read",
+    "guest-write",
+    "client-discard",
+    "job-read",
+    "source-discard",
+)
 """Kinds of request that have an extent (`at`)."""
 NBD_WRITES = ("nbd-write", "nbd-zero")
 """Kinds of request that enter the secondary disk from the NBD server and write there."""

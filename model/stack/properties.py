@@ -26,8 +26,11 @@ from cowpath.model.stack.world import (
     own,
 )
 
-STANDARD = tuple(name for name in PROPERTIES if not name.startswith(("concurrency", STALL)))
-"""The properties that are asked of every block stack when none is named."""
+STANDARD = (
+    *("snapshot", "guest-write", "write-through"),
+    *("deadlock", "progress", "lifetime", "assertion"),
+)
+"""The properties that are asked of every block stack when none is named; a part may add its own."""
 
 
 def declare(system: System, parts: Parts) -> None:

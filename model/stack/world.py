@@ -51,7 +51,7 @@ READS_SECONDARY = Region("reading the secondary disk for a reader")
 TO_SECONDARY = Region("a reader that has found nothing in the hidden disk")
 PAST_ADMISSION = Region("a reader past every wait for admission")
 BUFFERED = Region("with a copy's data in its buffer")
-UNBORN = Region("a piece of a request that is not under way")
+UNBORN = Region("a piece of a request that is not, or no more, under way")
 
 OUT = Region("no request in the block layer: none that a drain waits for")
 OWED = Region("not in the block layer, but to come to an end all the same")
@@ -177,8 +177,8 @@ def is_kind(s: State, r: Expr, *kinds: str) -> Expr:
 
 
 def is_write(s: State, r: Expr) -> Expr:
-    """Tell whether request r enters the secondary disk's node as a write (from the NBD server)."""
-    return is_kind(s, r, "nbd-write", "nbd-zero")
+    """Tell whether request r changes data in the secondary disk's node (from the NBD server)."""
+    return is_kind(s, r, "nbd-write", "nbd-zero", "source-discard")
 
 
 WRITES = Group("writes", is_write)

@@ -23,6 +23,7 @@ from cowpath.model.language.system import State, System
 from cowpath.model.stack import protocol
 from cowpath.model.stack.part import Part, Parts
 from cowpath.model.stack.secondary import NotifierInside, node_of, settles
+from cowpath.model.stack.source_discards import unnoticed
 from cowpath.model.stack.tracked import Node
 from cowpath.model.stack.world import WHOLE, WRITES, Request, Sector, is_write
 
@@ -93,13 +94,17 @@ class Writes(Part):
             _return(s, r, node, "failed")
             protocol.end_transfer(s, r)
 
+        def arrives(s: State, r: Expr) -> Expr:
+            begun = s.is_at(r, begins) & is_write(s, r) & ~s.unaligned[r]
+            if (apart := unnoticed(s, r, parts)) is not None:
+                begun = begun & ~apart
+            return begun | s.is_at(r, "settle")
+
         node.wait(
             system,
             "write.settle",
             says="passes the last wait",
-            arrives=lambda s, r: (
-                (s.is_at(r, begins) & is_write(s, r) & ~s.unaligned[r]) | s.is_at(r, "settle")
-            ),
+            arrives=arrives,
             parked="final-parked",
             then=lambda s, r: s.place(r, then),
             source="block/io.c bdrv_aligned_pwritev, 2.8; bdrv_co_write_req_prepare, 3.0",

@@ -52,6 +52,11 @@ LOOKS_AGAIN = {
     ),
     ("copy.return", "wait on block-copy's in-flight list"): PARKED,
 }
+JOINS = {
+    ("read.join", "wait on its pieces"): (
+        "what its pieces read is judged as it is read, and a checkpoint waits for them, too"
+    )
+}
 READER_BRANCHES = {("read.wait", "there is a job"): BRANCH, ("read.wait", "overlapping CowRequest"): BRANCH}
 NOT_NEEDED: dict[str, dict[tuple[str, str], str]] = {
     "unserialised": {
@@ -79,12 +84,28 @@ NOT_NEEDED: dict[str, dict[tuple[str, str], str]] = {
         **CHECKPOINT,
         **READS_SERIALISE,
         **TARGET_SERIALISES,
+        **JOINS,
         ("copy.wait", "there is a filter"): BRANCH,
         ("copy.wait", "copy in flight"): BRANCH,
         ("copy.pass", "there is a filter"): FREED,
         ("copy.begin", "there is a filter"): FREED,
     },
-    "block-copy-5.0": {**FILTER, **CHECKPOINT, **READS_SERIALISE, **TARGET_SERIALISES, **LOOKS_AGAIN},
+    "block-copy-5.0": {
+        **FILTER,
+        **CHECKPOINT,
+        **READS_SERIALISE,
+        **TARGET_SERIALISES,
+        **LOOKS_AGAIN,
+        **JOINS,
+    },
+    "block-copy-5.1": {
+        **FILTER,
+        **CHECKPOINT,
+        **READS_SERIALISE,
+        **TARGET_SERIALISES,
+        **LOOKS_AGAIN,
+        **JOINS,
+    },
     "copy-before-write-9.2": {
         **FILTER,
         **LOOKS_AGAIN,

@@ -8,7 +8,7 @@ import pytest
 
 from cowpath.model.designs import DESIGNS
 from cowpath.model.scenarios import bundled
-from cowpath.model.scenarios.vocabulary import PROPERTIES
+from cowpath.model.stack.properties import STANDARD
 from tests.commands.running import SMALL, run
 
 
@@ -44,8 +44,8 @@ BAD_INPUT = [
         ["unknown scenario 'unaligned-writ' (did you mean 'unaligned-write'?)", "copy-on-read"],
     ),
     ("scenarios nonsense", ["unknown scenario 'nonsense'", *(s.slug for s in bundled())]),
-    ("check --property deadlok", ["--property", "deadlok", *PROPERTIES]),
-    ("trace rfc-2016 --scenario race --property nonsense", ["--property", "nonsense", *PROPERTIES]),
+    ("check --property deadlok", ["--property", "deadlok", *STANDARD]),
+    ("trace rfc-2016 --scenario race --property nonsense", ["--property", "nonsense", *STANDARD]),
     ("check --engine nump", ["--engine", "nump", "python", "numpy"]),
     ("trace rfc-2016 --scenario race --format svgg", ["--format", "svgg", "text", "json"]),
     ("check --nonsense", ["--nonsense"]),

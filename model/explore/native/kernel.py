@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from string import Template
 
 from cowpath.model.explore.codes import Coding
-from cowpath.model.explore.native import alone, canonical
+from cowpath.model.explore.native import alone, canonical, parting
 from cowpath.model.explore.native.moves import Moves, Unsupported
 from cowpath.model.explore.native.text import Constants, Writer
 from cowpath.model.explore.native.visited import Shape
@@ -64,6 +64,7 @@ define i64 @explore(ptr %table, ptr %call) {
   %aside.hashes = load ptr, ptr %aside.hashes.at
   %recent.at.0 = getelementptr i64, ptr %call, i64 17
   %recent = load ptr, ptr %recent.at.0
+$away
 $choice
   %transitions.before = load i64, ptr %transitions.at
   %side.count.at = getelementptr i64, ptr %table, i64 16
@@ -86,7 +87,7 @@ state:
   %side.count = load atomic i64, ptr %side.count.at monotonic, align 8
   %side.full = icmp ugt i64 %side.count, %side.room
   %stop.1 = or i1 %at.end, %out.full
-  %stop = or i1 %stop.1, %side.full
+$stop
   br i1 %stop, label %look, label %expand
 
 expand:
@@ -132,7 +133,7 @@ $canonical
   %recent.at = getelementptr [$words x i64], ptr %recent, i64 %recent.n
   %before = load $S, ptr %recent.at, align 8
   store $S %new.state, ptr %recent.at, align 8
-  %again = icmp eq $S %before, %new.state
+$again
   %new.to = getelementptr [$words x i64], ptr %buffer, i64 %head.more
   store $S %new.state, ptr %new.to, align 8
   %x.at = getelementptr i64, ptr %hashes, i64 %head.more
@@ -241,6 +242,7 @@ define i64 @insert_first(ptr %table, ptr %state) {
   ret i64 %new
 }
 
+$exchange
 ; which of the blocked owners wait in a cycle: drop those who wait for nobody left, until nothing changes
 define internal i64 @cyclic($S %s, i64 %blocked) noinline {
   br label %round
@@ -278,8 +280,9 @@ def write(
     shape: Shape,
     questions: tuple[Question, ...],
     reductions: Reductions = UNREDUCED,
+    ranks: int = 1,
 ) -> Kernel:
-    """Return the kernel of a model. Raises `Unsupported` if the model is beyond this engine."""
+    """Return the kernel, for so many ranks. Raises `Unsupported` if the model is beyond this engine."""
     owners = len(model.finished)
     if owners > 64 or len(questions) > 63:
         raise Unsupported(f"{max(owners, len(questions) + 1)} owners or properties; at most 64 are possible")
@@ -305,6 +308,7 @@ def write(
         questions=_answer(owners, state, model.can_hang),
         waits=_rounds(owners, state),
         canonical=least,
+        **parting.pieces(state, coding.words, 2 * _LAG + moves.most, ranks),
         reserve=2 * _LAG + moves.most,
         lag=_LAG,
         recent_last=RECENT - 1,
