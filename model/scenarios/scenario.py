@@ -14,8 +14,7 @@ from pathlib import Path
 from cowpath.model.language.action import HANGS
 from cowpath.model.language.errors import shown
 from cowpath.model.language.reading import called, read_text
-from cowpath.model.language.verdict import Verdict
-from cowpath.model.scenarios import mirror
+from cowpath.model.scenarios import expectations, mirror
 from cowpath.model.scenarios.document import Where, choice, flag, table_of, text_of
 from cowpath.model.scenarios.errors import ScenarioError
 from cowpath.model.scenarios.sizes import SECTOR, in_sectors, parse_size, show_bytes, show_extent
@@ -28,8 +27,6 @@ from cowpath.model.scenarios.vocabulary import (
     faults_of,
 )
 
-VERDICTS = tuple(verdict.value for verdict in Verdict)
-"""What `[expect]` may say of a property."""
 LONGEST_DISK = 1 << 40
 """Bytes; a longer disk is refused as overlong."""
 LONGEST_FILE = 1 << 20
@@ -432,21 +429,9 @@ class _Reader:
         where = self._top.key("expect")
         tables = table_of(document.get("expect", {}), where, self._designs, what="design")
         known = None if own else (*PROPERTIES, "states")
-        return {design: _expectations(table, where.key(design), known) for design, table in tables.items()}
-
-
-def _expectations(raw: object, where: Where, known: Collection[str] | None) -> dict[str, str | int]:
-    expected: dict[str, str | int] = {}
-    for name, value in table_of(raw, where, known, what="property").items():
-        if name != "states":
-            expected[name] = choice(value, VERDICTS, where.key(name))
-        elif isinstance(value, int) and not isinstance(value, bool) and value >= 1:
-            expected[name] = value
-        else:
-            raise where.key(name).error(
-                f"{shown(value)} is not a number of states; accepted: a whole number from 1"
-            )
-    return expected
+        return {
+            design: expectations.read(table, where.key(design), known) for design, table in tables.items()
+        }
 
 
 def _count(value: object, where: Where) -> int:
