@@ -60,7 +60,7 @@ JOINS = {
     ("read.join-fails", "a piece has failed"): ONLY_FAILS,
     ("read.join-hidden", "no piece has failed"): ONLY_FAILS,
     ("read.join-hidden-fails", "wait on its pieces"): (
-        "no scenario has several pieces of a read below the hidden disk's list when one of them fails"
+        "no scenario has a write to come to what another piece reads when one fails"
     ),
     ("read.join-hidden-fails", "a piece has failed"): ONLY_FAILS,
 }
@@ -96,6 +96,8 @@ NOT_NEEDED: dict[str, dict[tuple[str, str], str]] = {
         **READS_SERIALISE,
         **TARGET_SERIALISES,
         **JOINS,
+        **STOPS,
+        ("stop.free", "there is a job"): NO_END,
         ("copy.wait", "there is a filter"): BRANCH,
         ("copy.wait", "copy in flight"): BRANCH,
         ("copy.pass", "there is a filter"): FREED,
@@ -133,6 +135,7 @@ NOT_NEEDED: dict[str, dict[tuple[str, str], str]] = {
     },
     "rfc-repaired": {
         **NOTIFIER,
+        **CANCELS,
         **READER_BRANCHES,
         ("guest.wait", "there is a job"): BRANCH,
         ("guest.wait", "overlapping CowRequest"): BRANCH,
