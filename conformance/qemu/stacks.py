@@ -66,6 +66,8 @@ VARIANTS = (
 )
 """What users do otherwise than by default, each worth a look at any QEMU."""
 WRITES = ("nbd-write", "nbd-zero")
+FAULTS = ("cbw-write", "data-write", "cbw-read")
+"""What may strike a write: the gate tells these transfers, and whose they are, by disk and extent."""
 STACKS: Mapping[str, Stack] = {
     stack.name: stack
     for stack in (

@@ -389,6 +389,8 @@ def test_termination_is_certified_only_where_no_run_is_endless(toy: Toy) -> None
 ROUND = {  # who finds a cluster dirty again copies again: that this ends does not follow from places
     ("block-copy-5.0", "checkpoint-unquiesced"),
     ("block-copy-5.0", "failing-copies"),
+    ("block-copy-5.1", "checkpoint-unquiesced"),
+    ("block-copy-5.1", "failing-copies"),
     ("copy-before-write-9.2", "failing-copies"),
 }
 

@@ -215,7 +215,7 @@ def test_defaults() -> None:
     scenario = loads(top(READ), "small")
     assert (scenario.request_alignment, scenario.protocol_alignment) == (512, 512)
     assert (scenario.shows, scenario.copy_on_read, scenario.options) == ("", False, {})
-    assert [scenario.option(name) for name in OPTIONS] == [True, True, False, False]
+    assert [scenario.option(name) for name in OPTIONS] == [True, True, False, False, False]
     assert (scenario.expect, scenario.in_bytes) == ({}, False)
     assert scenario.requests == (Request("guest-read", 0, 512, False, "none", "guest-read 0", 0),)
 
@@ -440,7 +440,9 @@ def valid(draw: Callable[..., object]) -> Scenario:
             length = integer(1, (size - offset) // unit) * unit
         fault = "cbw-write" if kind in NBD_WRITES and flag() else "none"
         requests.append(Request(kind, offset, length, False, fault, f"{kind} {i}", i))
-    alignment = integer(0, 12)
+    # A discard of the source must be of whole blocks: here, where there is one, a block is a unit.
+    discards = any(request.kind == "source-discard" for request in requests)
+    alignment = 0 if discards else integer(0, 12)
     cluster = integer(1, 2048) * SECTOR
     zeroes = any(request.kind == "nbd-zero" for request in requests)
     return Scenario(
@@ -449,7 +451,7 @@ def valid(draw: Callable[..., object]) -> Scenario:
         size=size,
         cluster=cluster,
         request_alignment=unit << alignment,
-        protocol_alignment=unit << integer(0, alignment if zeroes else 12),
+        protocol_alignment=unit << integer(0, alignment if zeroes or discards else 12),
         copy_on_read=flag() and cluster % (unit << alignment) == 0,
         options={n: False for n in ("quiesced_checkpoint", "drain_on_stop") if flag()},
         requests=tuple(requests),
