@@ -52,6 +52,10 @@ LOOKS_AGAIN = {
     ),
     ("copy.return", "wait on block-copy's in-flight list"): PARKED,
 }
+POOLED = {
+    ("copy.take", "no copy of its has failed"): "who copies on after a failure copies in vain",
+    ("copy.taken", "nothing is dirty, or a copy has failed"): "who has all its copies looks again",
+}
 JOINED = "what its pieces read is judged as it is read, and a checkpoint waits for them, too"
 JOINS = {
     ("read.join", "wait on its pieces"): JOINED,
@@ -120,12 +124,12 @@ NOT_NEEDED: dict[str, dict[tuple[str, str], str]] = {
         **LOOKS_AGAIN,
         **JOINS,
         **REMOVES,
-        ("copy.take", "no copy of its has failed"): "who copies on after a failure copies in vain",
-        ("copy.taken", "nothing is dirty, or a copy has failed"): "who has all its copies looks again",
+        **POOLED,
     },
     "copy-before-write-9.2": {
         **FILTER,
         **LOOKS_AGAIN,
+        **POOLED,
         ("copy.begin", "there is a filter"): NEVER,
         ("copy.begin", "the snapshot is whole"): "who copies for a broken snapshot copies in vain",
         ("snapshot.enter", "wait on the secondary's tracked list"): PARKED,
