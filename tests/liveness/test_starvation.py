@@ -221,7 +221,7 @@ def strongly_starved(narrowed: Narrowed) -> set[int]:
     Components are taken apart where one of these is owed (Streett's condition; Lichtenstein and Pnueli,
     1985; Emerson and Lei, 1987).
     """
-    pending_questions = tuple(Question(str(r), term) for r, term in enumerate(narrowed.model.pending))
+    pending_questions = tuple(Question(str(r), term) for r, term in enumerate(narrowed.model.owed))
     program = Program(narrowed, pending_questions)
     pending: dict[bytes, set[int]] = {}
     steps: dict[bytes, list[tuple[int, bytes]]] = {}
@@ -247,7 +247,7 @@ def strongly_starved(narrowed: Narrowed) -> set[int]:
 
     owed = {s: set().union(*(kept(s, owner, after) for owner, after in steps[s])) for s in steps}
     starving = set()
-    for victim in range(len(narrowed.model.pending)):
+    for victim in range(len(narrowed.model.owed)):
         parts = [{s for s in steps if victim in pending[s] and s not in dead}]
         while parts:
             within = parts.pop()
@@ -263,7 +263,8 @@ def strongly_starved(narrowed: Narrowed) -> set[int]:
 
 
 def narrowed_of(design: str, scenario: Scenario) -> Narrowed:
-    return narrow(ground(DESIGNS[design].system, bind(scenario, reduce(scenario))))
+    known = DESIGNS[design]
+    return narrow(ground(known.system, bind(scenario, reduce(scenario), known.vocabulary, known.splits)))
 
 
 STREAMS = [scenario for scenario in bundled() if any(request.stream for request in scenario.requests)]

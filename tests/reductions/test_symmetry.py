@@ -100,7 +100,9 @@ def test_verdicts_depths_and_orbits(scenario: Scenario, name: str, without: int 
     design = DESIGNS[name] if without is None else broken(DESIGNS[name], without)
     asked = (*STANDARD, "finished")
     whole = check(Case(design, scenario), properties=asked, engine="python")
-    narrowed = narrow(ground(design.system, bind(scenario, reduce(scenario))))
+    narrowed = narrow(
+        ground(design.system, bind(scenario, reduce(scenario), design.vocabulary, design.splits))
+    )
     reductions = Reductions(permutations(narrowed.model))
     states = orbits(narrowed, reductions)
     for engine in ("python", "numpy"):
