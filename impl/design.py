@@ -170,6 +170,9 @@ class Design(ABC):
         Raises OSError if there is no job.
         """
         with self.context:
+            if self.job.state in ("ending", "ended"):
+                self._stop_again(request)
+                return
             self._wait_for(request, self.endings)
             if not self.freed:
                 self._wait_for(request, *self._before(self.stop_begins_drained))

@@ -178,9 +178,9 @@ def _come(s: State, r: Expr) -> None:
 def _refused(system: System) -> None:
     @system.action("stop.refused", r=Request, source="block/replication.c replication_stop, 2.8")
     def refused(s: State, r: Expr) -> None:
-        """Finds no job: an error."""
+        """Finds no job, or one that is ending: an error."""
         _come(s, r)
-        s.require(s.job == "freed", "there is no job")
+        s.require(s.job != "running", "there is no job")
         s.go(r, "failed")
 
 
