@@ -14,7 +14,7 @@ from cowpath.model.bench.check import Result
 from cowpath.model.commands import files
 from cowpath.model.commands.answering import FRESH, RESUME
 from cowpath.model.commands.by_release import Chosen, by_release, choose
-from cowpath.model.commands.inputs import WIDTH, find_designs, find_scenarios, open_console
+from cowpath.model.commands.inputs import WIDTH, find_cases, open_console
 from cowpath.model.commands.options import (
     ENGINE,
     MAX_SECONDS,
@@ -67,13 +67,14 @@ def check(
 ) -> None:
     """Explore designs on scenarios and print the verdicts.
 
-    Without arguments: every design on every bundled scenario. With a role: the designs of its releases, and
-    at which release what changes. Exit status 0 if all hold, 1 if something is
-    violated, 3 if something is undetermined, 2 for bad input.
+    Without arguments: every design on every bundled scenario. With scenarios alone: the bundled designs that
+    they fit, those of drained sections, of replication's ends and of mirrors too. With a role: the designs of
+    its releases, and at which release what changes. Exit status 0 if all hold, 1 if something is violated,
+    3 if something is undetermined, 2 for bad input.
     """
     which = choose(names, release, role)
-    chosen = find_designs(which.names)
-    on = _in_role(find_scenarios(wanted, chosen), which, named=bool(wanted))
+    chosen, found = find_cases(which.names, wanted)
+    on = _in_role(found, which, named=bool(wanted))
     limits = Limits(max_states, max_seconds)
     plan = make_plan(chosen, on, properties, engine, limits, reductions, reduce)
     if json_path not in (None, "-"):
