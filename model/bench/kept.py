@@ -148,6 +148,5 @@ def _path(system: System, instance: Instance, steps: Sequence[tuple[str, Sequenc
     path = []
     for label, words in steps:
         action = actions[label]
-        names = (instance.names[param.sort.name] for param in action.params)  # type: ignore[attr-defined]
-        path.append((action, tuple(known.index(word) for known, word in zip(names, words, strict=True))))
+        path.append((action, instance.arguments(action.params, words)))
     return path

@@ -106,7 +106,7 @@ class Overlay(Part):
 
     def act_reads(self, system: System, parts: Parts) -> None:
         """Add the look-ups and transfers of a read, and of a guest write that reads."""
-        node, serialises = node_of(parts), parts.has(SerialisingTarget)
+        serialises = parts.has(SerialisingTarget)
         below = "to-hidden" if serialises else "lookup-hidden"
 
         @system.action("read.lookup-active", r=Request, e=Cluster)
@@ -176,29 +176,12 @@ class Overlay(Part):
             if serialises:
                 hidden.NODE.leave(s, r)
 
-        enter_secondary(system, parts)
-
-        @system.action("read.secondary", r=Request)
-        def secondary_transfer(s: State, r: Expr) -> None:
-            """Reads from the secondary disk. Source: block/io.c bdrv_aligned_preadv, 2.8"""
-            s.require_at(r, "secondary-read")
-            protocol.require_transfer_done(s, r)
-            take(s, r, "secondary")
-            _next_extent(s, r, serialises)
-            protocol.end_transfer(s, r)
-            node.leave(s, r)
-
-        @system.action("read.secondary-fails", r=Request)
-        def secondary_fails(s: State, r: Expr) -> None:
-            """Fails to read from the secondary disk. Source: block/io.c bdrv_aligned_preadv, 2.8"""
-            s.require_at(r, "secondary-read")
-            protocol.require_transfer_done(s, r)
-            s.fails("secondary-read", "the read fails")
+        def gives_up(s: State, r: Expr) -> None:
             leave_failed(s, r, serialises)
-            protocol.end_transfer(s, r)
-            node.leave(s, r)
             if serialises:
                 hidden.NODE.leave(s, r)
+
+        read_secondary(system, parts, lambda s, r: _next_extent(s, r, serialises), gives_up)
 
     def act_writes(self, system: System, parts: Parts) -> None:
         """Add the allocation and the write of a guest's write."""
@@ -322,8 +305,36 @@ def declare_secondary_read(system: System, parts: Parts, *regions: Region) -> No
     pc.place("secondary-read", "reading from the secondary disk", of=GUESTS, within=(*reading, *on_list))
 
 
-def enter_secondary(system: System, parts: Parts) -> None:
-    """Add a read's entry into the secondary's node."""
+Effect = Callable[[State, Expr], None]
+
+
+def read_secondary(system: System, parts: Parts, then: Effect, gives_up: Effect) -> None:
+    """Add a read's entry into the secondary's node, and its transfer: what comes after it, or if it fails."""
+    node = node_of(parts)
+    _enter_secondary(system, parts)
+
+    @system.action("read.secondary", r=Request)
+    def transfer(s: State, r: Expr) -> None:
+        """Reads from the secondary disk. Source: block/io.c bdrv_aligned_preadv, 2.8"""
+        s.require_at(r, "secondary-read")
+        protocol.require_transfer_done(s, r)
+        take(s, r, "secondary")
+        then(s, r)
+        protocol.end_transfer(s, r)
+        node.leave(s, r)
+
+    @system.action("read.secondary-fails", r=Request)
+    def fails(s: State, r: Expr) -> None:
+        """Fails to read from the secondary disk. Source: block/io.c bdrv_aligned_preadv, 2.8"""
+        s.require_at(r, "secondary-read")
+        protocol.require_transfer_done(s, r)
+        s.fails("secondary-read", "the read fails")
+        gives_up(s, r)
+        protocol.end_transfer(s, r)
+        node.leave(s, r)
+
+
+def _enter_secondary(system: System, parts: Parts) -> None:
     node = node_of(parts)
     if parts.has(UnserialisedGuestReads):
 

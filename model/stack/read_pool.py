@@ -16,12 +16,11 @@ from dataclasses import dataclass
 from cowpath.model.language.claim import Claim, Level, claim
 from cowpath.model.language.expression import Expr, If, nobody
 from cowpath.model.language.system import State, System
-from cowpath.model.stack import hidden, overlay, protocol
+from cowpath.model.stack import hidden, overlay
 from cowpath.model.stack.cow_requests import ADMITTED
 from cowpath.model.stack.overlay import Overlay
 from cowpath.model.stack.part import Parts
 from cowpath.model.stack.pieces import is_next_piece, is_piece, is_whole, wait_for_pieces
-from cowpath.model.stack.secondary import node_of
 from cowpath.model.stack.world import (
     BEFORE_LOOK_UP,
     BELOW_ACTIVE,
@@ -81,7 +80,6 @@ class PooledReads(Overlay):
 
     def act_reads(self, system: System, parts: Parts) -> None:
         """Add the look-ups, the transfers and the joins."""
-        node = node_of(parts)
 
         def hands_out(
             s: State, r: Expr, c: Expr, e: Expr, end: Expr, back: Expr, places: tuple[Expr, str]
@@ -216,28 +214,11 @@ class PooledReads(Overlay):
             hidden.NODE.leave(s, r)
             _fails(s, r)
 
-        overlay.enter_secondary(system, parts)
-
-        @system.action("read.secondary", r=Request)
-        def secondary_transfer(s: State, r: Expr) -> None:
-            """Reads from the secondary disk. Source: block/io.c bdrv_aligned_preadv, 2.8"""
-            s.require_at(r, "secondary-read")
-            protocol.require_transfer_done(s, r)
-            overlay.take(s, r, "secondary")
-            _leaves_hidden(s, r)
-            protocol.end_transfer(s, r)
-            node.leave(s, r)
-
-        @system.action("read.secondary-fails", r=Request)
-        def secondary_fails(s: State, r: Expr) -> None:
-            """Fails to read from the secondary disk. Source: block/io.c bdrv_aligned_preadv, 2.8"""
-            s.require_at(r, "secondary-read")
-            protocol.require_transfer_done(s, r)
-            s.fails("secondary-read", "the read fails")
+        def gives_up(s: State, r: Expr) -> None:
             hidden.NODE.leave(s, r)
             _fails(s, r)
-            protocol.end_transfer(s, r)
-            node.leave(s, r)
+
+        overlay.read_secondary(system, parts, _leaves_hidden, gives_up)
 
     def claims(self, parts: Parts) -> Iterator[Claim]:
         """Say which pieces are under way, where, and who stands for them on the hidden disk's list."""
