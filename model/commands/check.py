@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -77,20 +76,14 @@ def check(
     on = _in_role(found, which, named=bool(wanted))
     limits = Limits(max_states, max_seconds)
     plan = make_plan(chosen, on, properties, engine, limits, reductions, reduce)
-    if json_path not in (None, "-"):
-        files.check_file(str(json_path), "--json")
+    files.check_json(json_path)
     traces = None if folder is None else files.make_folder(folder, "--traces")
     began = time.perf_counter()
     results = carry_out(plan)
     seconds = time.perf_counter() - began
     if traces is not None:
         _write_traces(results, traces)
-    written = json.dumps([_as_json(result, which) for result in results], indent=1) + "\n"
-    if json_path == "-":
-        click.echo(written, nl=False)
-    else:
-        if json_path is not None:
-            files.write(json_path, written)
+    if files.write_json(json_path, [_as_json(result, which) for result in results]):
         _show(results, seconds, which)
     raise SystemExit(worst(result.verdict for result in results).exit_status)
 

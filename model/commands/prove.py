@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import multiprocessing
 import os
 import signal
@@ -107,8 +106,7 @@ def prove_command(
     ]
     if len(given) > 1:
         raise InputError(f"{' and '.join(given)}: give one of them, each is about other proofs")
-    if json_path not in (None, "-"):
-        files.check_file(str(json_path), "--json")
+    files.check_json(json_path)
     scripts = None if folder is None else files.make_folder(folder, "--smt2")
     try:
         if wants_uses:
@@ -152,7 +150,7 @@ def _prove(
         for each in (*proved, *_left(name, [t for t in wanted[name] if t not in _names(proved)], cut))
     ]
     seconds = time.perf_counter() - began
-    if not _write([as_json(result) for result in results], json_path):
+    if files.write_json(json_path, [as_json(result) for result in results]):
         show_theorems(chosen, results, seconds)
         if kept:
             click.echo(f"Kept from an earlier run: {', '.join(kept)}; --fresh proves again.")
@@ -185,7 +183,9 @@ def _look(
 ) -> int:
     """Show, design by design, what comes of work that is no proof; return the exit status."""
     found = _run(paths, work)
-    if not _write({name: [asdict(each) for each in all_] for name, (all_, _) in found.items()}, json_path):
+    if files.write_json(
+        json_path, {name: [asdict(each) for each in all_] for name, (all_, _) in found.items()}
+    ):
         for name, (each, cut) in found.items():
             if cut:
                 click.echo(f"{name}: undetermined, {_CUT[cut]}")
@@ -193,16 +193,6 @@ def _look(
                 show(name, each)
     complete = not any(cut for _, cut in found.values())
     return (Verdict.HOLDS if complete else Verdict.UNDETERMINED).exit_status
-
-
-def _write(data: Any, path: str | None) -> bool:
-    """Write the data where they are wanted; tell whether that is all that is wanted."""
-    written = json.dumps(data, indent=1) + "\n"
-    if path == "-":
-        click.echo(written, nl=False)
-    elif path is not None:
-        files.write(path, written)
-    return path == "-"
 
 
 def _left(design: str, theorems: Sequence[str], cut: str) -> Iterator[Theorem]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from itertools import pairwise
 
 import click
@@ -81,24 +80,19 @@ def survey_command(
     bounds = [
         (design, Bound(sectors, cluster, alignment, requests, _kinds(design, given))) for design in chosen
     ]
-    for path, option in ((json_path, "--json"), (page_path, "--html")):
-        if path not in (None, "-"):
-            files.check_file(str(path), option)
+    files.check_json(json_path)
+    if page_path is not None:
+        files.check_file(page_path, "--html")
     check_properties(chosen, properties)
     plan = bench.Plan(bounds, properties, engine, Limits(max_states, max_seconds))
     surveys = _carried_out(plan)
     told = [Told(survey, tuple(judge(survey, name) for name in survey.properties)) for survey in surveys]
     between = [change for one, other in pairwise(surveys) for change in changes(one, other)]
-    written = json.dumps([as_json(each) for each in told], indent=1) + "\n"
     if page_path is not None:
         from cowpath.model.render.survey_page import page  # takes its time to load
 
         files.write(page_path, page(told, between))
-    if json_path == "-":
-        click.echo(written, nl=False)
-    else:
-        if json_path is not None:
-            files.write(json_path, written)
+    if files.write_json(json_path, [as_json(each) for each in told]):
         _show(told, list(changed(between)))
     raise SystemExit(worst(each.verdict for each in told).exit_status)
 
