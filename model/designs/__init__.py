@@ -71,7 +71,9 @@ _MIRRORS = {
     "mirror-4.2": "mirror_4_2",
     "mirror-5.0": "mirror_5_0",
     "mirror-6.1": "mirror_6_1",
+    "mirror-6.2": "mirror_6_2",
     "mirror-7.2": "mirror_7_2",
+    "mirror-8.0": "mirror_8_0",
     "mirror-8.2": "mirror_8_2",
     "mirror-repaired": "mirror_repaired",
 }

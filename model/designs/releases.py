@@ -229,4 +229,77 @@ _SNAPSHOT_ACCESS = Role(
     ),
 )
 
-ROLES: tuple[Role, ...] = (_REPLICATION, _FLEECING, _SNAPSHOT_ACCESS)
+_NO_RANGES = "ranges that end inside a chunk, as the walk over dirty areas takes them"
+_NO_ZEROES = "the bitmap of zeroes"
+_NO_PARKED_LOCK = "the graph lock"
+
+_MIRROR = Role(
+    "mirror",
+    "blockdev-mirror: a source that is written meanwhile, and a target that is to be the same",
+    (
+        Era(
+            (3, 0),
+            "mirror-3.0",
+            ('d06107ade0 "block/mirror: Add active mirroring" [3.0]',),
+            (_NO_RANGES,),
+        ),
+        Era((4, 0), "mirror-3.0", ("1eaf1b0fdf [4.0]: a walk over dirty areas ends where it should",)),
+        Era(
+            (4, 1),
+            "mirror-4.2",
+            ("9adc1cb49a [4.1]: in write-blocking mode the filter takes whole chunks only",),
+            ("a small write's read-modify-write of its chunk",),
+        ),
+        Era(
+            (4, 2),
+            "mirror-4.2",
+            (
+                'dbdf699cad "block/mirror: simplify do_sync_target_write" [4.2]',
+                '994b44ab20 "Revert mirror: Only mirror granularity-aligned chunks" [4.2]',
+            ),
+        ),
+        Era((5, 0), "mirror-5.0", ('ce8cabbd17 "mirror: Wait only for in-flight operations" [5.0]',)),
+        Era(
+            (6, 1),
+            "mirror-6.1",
+            ('d44dae1a7c "block/mirror: fix active mirror dead-lock in mirror_wait_on_conflicts" [6.1]',),
+        ),
+        Era(
+            (6, 2),
+            "mirror-6.2",
+            ('66fed30c9c "block/mirror: fix NULL pointer dereference in mirror_wait_on_conflicts()" [6.2]',),
+        ),
+        Era(
+            (7, 2),
+            "mirror-7.2",
+            (
+                'd69a879bdf "block/mirror: Do not wait for active writes" [7.2]',
+                'da93d5c84e "block/mirror: Fix NULL s->job in active writes" [7.2]',
+            ),
+        ),
+        Era(
+            (8, 0),
+            "mirror-8.0",
+            ('32125b1460 "mirror: Do not dereference invalid pointers" [8.0]',),
+        ),
+        Era(
+            (8, 2),
+            "mirror-8.2",
+            (
+                '058cfca564 "block/mirror: move dirty bitmap to filter" [8.2]',
+                '7b32ad2242 "block/mirror: determine copy_to_target only once" [8.2]',
+                'c45d0e1af0 "block/mirror: set actively_synced even after the job is ready" [8.2]',
+            ),
+            (_NO_PARKED_LOCK,),
+        ),
+        Era(
+            (10, 1),
+            "mirror-8.2",
+            ("a bitmap says which chunks of the target read as zeroes [10.1]",),
+            (_NO_ZEROES,),
+        ),
+    ),
+    until=(10, 2),
+)
+
+ROLES: tuple[Role, ...] = (_REPLICATION, _FLEECING, _SNAPSHOT_ACCESS, _MIRROR)
