@@ -86,7 +86,7 @@ class GroundModel:
     (constantly false where the system claims no progress), `hangs[r]` that it is in a transfer that never
     completes. `at_rest[r]`: it is finished, or hangs, or waits for one that does, or for one that waits so;
     where nobody can move and all are at rest, nobody is stuck. Of who hangs, or waits so, no progress is
-    claimed. `live[name]` are the owners of whom the property claims progress.
+    claimed.
     """
 
     system: System
@@ -100,7 +100,6 @@ class GroundModel:
     finished: tuple[Term, ...]
     pending: tuple[Term, ...]
     hangs: tuple[Term, ...]
-    live: Mapping[str, frozenset[int]]
 
     @property
     def can_hang(self) -> bool:
@@ -197,7 +196,6 @@ def ground_from(system: System, instance: Instance, starts: Sequence[Vector]) ->
         finished,
         of_each(system.pending) if system.pending is not None else (0,) * len(finished),
         _hangs(system, grounder, len(finished)),
-        {name: frozenset(r for r, is_ in enumerate(of_each(c)) if is_) for name, c in system.live.items()},
     )
     _check_arrivals(model)
     return model

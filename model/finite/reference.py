@@ -100,6 +100,12 @@ class Reference:
                 return int(any(values) if expr.kind == "exists" else all(values))
         raise TypeError(f"not an expression: {expr!r}")
 
+    def live(self, name: str) -> frozenset[int]:
+        """Return the owners of whom the property claims progress, which the instance alone says."""
+        owner, formula = self.system.live[name]
+        owners = range(owner.sort.size(self.instance.sizes))
+        return frozenset(r for r in owners if self.value(formula, (), {owner.number: r}))
+
     def initial(self) -> Vector:
         """Return the initial state."""
         return tuple(

@@ -24,9 +24,11 @@ from cowpath.model.language.expression import (
     Local,
     Operand,
     Quantified,
+    Read,
     coerce,
     local,
     nobody,
+    parts,
     replaced,
 )
 from cowpath.model.language.program import Program, Region
@@ -255,6 +257,9 @@ class System(Declarations):
             self.pending = (bound, coerce(pending(state, bound), BOOL))
             claimed = live or {"progress": lambda s, r: coerce(True, BOOL)}
             self.live = {name: (bound, coerce(of(state, bound), BOOL)) for name, of in claimed.items()}
+            for name, (_, owners) in self.live.items():
+                if _reads(owners):
+                    fail(f"of whom {name} is claimed depends on the state; accepted: parameters alone")
 
     def waits_for(self, r: Expr, q: Expr, *lists: List, arrived: bool = True) -> Expr:
         """Return whether owner r has come to a recorded wait that q keeps closed, on one of the lists.
@@ -294,6 +299,11 @@ class System(Declarations):
         if all(action.label != label for action in self.actions):
             raise KeyError(f"no action '{label}'")
         return replace(self, actions=[a.without(guard) if a.label == label else a for a in self.actions])
+
+
+def _reads(expr: Expr) -> bool:
+    """Tell whether the expression reads a variable."""
+    return isinstance(expr, Read) or any(_reads(part) for part in parts(expr))
 
 
 def _somehow(action: Action, condition: Expr, bound: Mapping[int, Expr]) -> Expr:

@@ -310,7 +310,8 @@ class _Reader:
 
     def _options(self, document: Mapping[str, object]) -> dict[str, bool | str]:
         """Return the options that are not as they are by default."""
-        table, where = self._subtable(document, "options", self._words.options)
+        here = self._words.options_of(self._mirror is not None)
+        table, where = self._subtable(document, "options", here)
         said: dict[str, bool | str] = {}
         for name, option in self._words.options.items():
             value = table.get(name, option.default)

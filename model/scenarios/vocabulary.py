@@ -25,6 +25,8 @@ MIRROR_KINDS = ("guest-write", "guest-discard", "pause", "resume", "complete", "
 """Every kind of request where there is a mirror: the guest's, and the user's to the job."""
 SHARED_KINDS = ("guest-write",)
 """Kinds of request that both know."""
+MIRROR_OPTIONS = ("requests_at_start",)
+"""The options of a scenario that has a mirror."""
 MIRROR_FAULTS = ("source-write", "target-write")
 """The step of a guest's write that fails where there is a mirror."""
 _GUESTS = ("guest-read", "guest-write")
@@ -126,6 +128,10 @@ class Vocabulary:
             tuple(dict.fromkeys((*self.faults, *faults, *map(hanging, faults)))),
             {**self.options, **own},
         )
+
+    def options_of(self, mirrored: bool) -> tuple[str, ...]:
+        """Return the options that a scenario may set, with a mirror or without."""
+        return MIRROR_OPTIONS if mirrored else tuple(o for o in self.options if o not in MIRROR_OPTIONS)
 
     def kinds_of(self, mirror: bool) -> tuple[str, ...]:
         """Return the kinds that there are where there is a mirror, or is none."""

@@ -18,6 +18,10 @@ def bad_files(tmp_path: Path) -> Path:
     (tmp_path / "binary.toml").write_bytes(bytes(range(256)))
     (tmp_path / "syntax.toml").write_text('name = "x"\nunit = "sectors"\nsectors = 4\ncluster 2\n')
     (tmp_path / "key.toml").write_text("clutser = 4\n" + SMALL)
+    (tmp_path / "mirror.toml").write_text(
+        'name = "m"\nsectors = "1MiB"\ncluster = "64KiB"\n[mirror]\ncopy_mode = "background"\n'
+        "[options]\nquiesced_checkpoint = false\n"
+    )
     (tmp_path / "range.toml").write_text(SMALL.replace("[1, 1]", "[3, 4]"))
     (tmp_path / "kind.toml").write_text(SMALL.replace("nbd-write", "nbd-wrote"))
     (tmp_path / "small.toml").write_text(SMALL)
@@ -49,6 +53,11 @@ BAD_INPUT = [
         ],
     ),
     ("scenarios nonsense", [f"unknown scenario 'nonsense'; accepted: {SCENARIOS}"]),
+    ("conform mirror-8.2", ["mirror-8.2 is a model without threads; accepted: ", *DESIGNS]),
+    ("replay mirror-8.2 --scenario job-alone", ["mirror-8.2 is a model without threads"]),
+    ("survey mirror-8.2", ["mirror-8.2 is not of a secondary's block stack"]),
+    ("check mirror-8.2 --scenario mirror.toml", ["mirror.toml: options.quiesced_checkpoint: unknown key"]),
+    ("survey rfc-2016 --html -", ["--html: '-' is not a file's path"]),
     ("check --property deadlok", ["--property", "deadlok", *STANDARD]),
     ("trace rfc-2016 --scenario race --property nonsense", ["--property", "nonsense", *STANDARD]),
     ("check --engine nump", ["--engine", "nump", "python", "numpy"]),

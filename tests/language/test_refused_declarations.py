@@ -106,6 +106,10 @@ def claims_a_number(system: System) -> None:
     system.always("many", lambda s: s.total)  # !
 
 
+def claims_progress_by_state(system: System) -> None:
+    system.progress(Request, lambda s, r: s.lamp, {"progress": lambda s, r: s.lamp})  # !
+
+
 def claims_by_and(system: System) -> None:
     system.sometimes("both", lambda s: s.lamp and s.option)  # !
 
@@ -135,6 +139,11 @@ ONLY_AN_ACTION = "only an action may require, wait, assign or observe"
         (loops_in_always, "property each", ONLY_AN_ACTION),
         (claims_a_number, "property many", "wrong sort: 0..3 given, bool wanted"),
         (claims_by_and, "property both", NO_TRUTH),
+        (
+            claims_progress_by_state,
+            "progress",
+            "of whom progress is claimed depends on the state; accepted: parameters alone",
+        ),
         (begins_outside, "variable high", "3 is outside 0..2"),
         (begins_with_nothing, "variable high", "wrong sort: False given, 0..2 wanted"),
     ],

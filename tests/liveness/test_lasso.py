@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from cowpath.model.explore.result import UNLIMITED
 from cowpath.model.finite.instance import Instance
+from cowpath.model.language.expression import coerce
+from cowpath.model.language.sorts import BOOL
 from cowpath.model.language.system import Action, System
 from cowpath.model.liveness.runs import Lasso
 from cowpath.model.liveness.starvation import starve
@@ -71,6 +75,14 @@ def test_one_that_completes_does_not_starve(honest: Honest) -> None:
     *_, lasso, path = honest
     with pytest.raises(ReplayError, match="not pending all round"):
         show(honest, path, len(lasso.stem), 1)
+
+
+def test_one_of_whom_nothing_is_claimed_does_not_starve(honest: Honest) -> None:
+    system, where, lasso, path = honest
+    owner, _ = system.live["progress"]
+    nobody = replace(system, live={"progress": (owner, coerce(False, BOOL))})
+    with pytest.raises(ReplayError, match="claims nothing of owner"):
+        show((nobody, where, lasso, path), path, len(lasso.stem))
 
 
 def test_a_loop_that_forgets_somebody_is_refused(honest: Honest) -> None:

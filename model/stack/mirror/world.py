@@ -28,7 +28,7 @@ from cowpath.model.language.expression import Expr, If, Operand, exists, nobody
 from cowpath.model.language.program import Group, Region
 from cowpath.model.language.sorts import Enum, Index, Maybe, Position
 from cowpath.model.language.system import List, State, System
-from cowpath.model.scenarios.vocabulary import BUNDLED, MIRROR_FAULTS
+from cowpath.model.scenarios.vocabulary import BUNDLED, MIRROR_FAULTS, MIRROR_OPTIONS
 from cowpath.model.stack.part import Part, Parts
 
 Request = Index("Request", ordered=False)
@@ -94,7 +94,7 @@ class World(Part):
     def declare(self, system: System, parts: Parts) -> None:
         """Declare the instance's tables, the disks and bitmaps, and where everybody is."""
         words = BUNDLED.extended(
-            (kind for part in parts for kind in part.kinds), MIRROR_FAULTS, ("requests_at_start",)
+            (kind for part in parts for kind in part.kinds), MIRROR_FAULTS, MIRROR_OPTIONS
         )
         system.parameter("kind", Request, sort=Enum("Kind", (*words.kinds, JOB, OPERATION)))
         system.faults_of(Request, Enum("Fault", words.faults))
