@@ -50,7 +50,7 @@ class FilterEngine(Part):
 
     def declare(self, system: System, parts: Parts) -> None:
         """Declare whose range is in the in-flight list, and where a copy is."""
-        system.variable("copying", Request, internal=True)
+        system.variable("copying", Request, internal=True, called="has a copy in flight")
         copying.declare(system, parts)
 
     def landmarks(self, parts: Parts) -> Iterator[Landmark]:

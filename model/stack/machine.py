@@ -25,6 +25,7 @@ class Machine:
     its last argument is how deep requests of which kinds are cut into pieces.
     """
 
+    name: str
     wanted: str
     fits: Callable[[Scenario], bool]
     kinds: tuple[str, ...]
@@ -36,6 +37,7 @@ class Machine:
 
 
 SECONDARY = Machine(
+    name="secondary",
     wanted="a disk and requests",
     fits=lambda scenario: scenario.has_disk and scenario.mirror is None,
     kinds=KINDS,

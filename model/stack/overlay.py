@@ -54,7 +54,7 @@ class Overlay(Part):
 
     def declare(self, system: System, parts: Parts) -> None:
         """Declare who allocates in the active disk, and where a guest's request is."""
-        system.variable("allocating", Request, internal=True)  # r has an allocation in flight there
+        system.variable("allocating", Request, internal=True, called="has an allocation in flight")
         self.declare_reads(system, parts)
         pc = system.programs["pc"]
         pc.place(

@@ -59,7 +59,8 @@ class PooledReads(Overlay):
 
     def declare_reads(self, system: System, parts: Parts) -> None:
         """Declare where a read is, and a guest write that reads."""
-        system.variable("piece_failed", Request, internal=True)  # of its pool of tasks: its status
+        # The status of its pool of tasks.
+        system.variable("piece_failed", Request, internal=True, called="a piece of it has failed")
         pc, node = system.programs["pc"], hidden.NODE
         below = (ADMITTED, IN_RANGE, BELOW_ACTIVE)
         look = (ADMITTED, IN_RANGE, BEFORE_LOOK_UP)

@@ -59,7 +59,8 @@ class SnapshotFilter(Part):
         system.variable("transferred", Cluster)  # the filter's own done bitmap: found in the target
         system.variable("accessible", Cluster, initial=True)  # the access bitmap
         system.variable("snapshot_error")
-        system.variable("frozen", Request, internal=True)  # r reads the source, from its cursor on
+        # From its cursor on.
+        system.variable("frozen", Request, internal=True, called="has a frozen read of the source")
         pc = system.programs["pc"]
         pc.place("copy-returned", "back from block-copy", of=WRITES, within=(WHOLE, COPIED))
         if _breaks(parts):

@@ -120,11 +120,15 @@ class World(Part):
         data("copied", Request, Sector, internal=True)  # buffers
         data("head_tail", Request, Sector, internal=True)
         # Ghosts, read by properties only.
-        system.variable("wrong_value", Request)  # a guest read returned another value than the snapshot's
-        system.variable("wrong_fill", Request)  # a guest write filled its cluster with one
-        system.variable("stale_write_back", Request)  # a read-modify-write undid another's write
-        system.variable("use_after_free", Request)  # the job's memory was touched after it was freed
-        system.variable("overtaken", Request)  # by a checkpoint: the guest that asked is no more
+        # A guest read returned another value than the snapshot's.
+        system.variable("wrong_value", Request, called="has read a wrong value")
+        system.variable("wrong_fill", Request, called="has filled its cluster wrongly")
+        # By its read-modify-write.
+        system.variable("stale_write_back", Request, called="has undone another's write")
+        # The job's memory.
+        system.variable("use_after_free", Request, called="has used what was freed")
+        # The guest that asked is no more.
+        system.variable("overtaken", Request, called="a checkpoint has overtaken it")
 
     def act(self, system: System, parts: Parts) -> None:
         """Add the return of a stream's request."""

@@ -10,6 +10,7 @@ from functools import cached_property
 from cowpath.model.finite.instance import Instance
 from cowpath.model.finite.reference import Reference, Vector
 from cowpath.model.language.expression import Read
+from cowpath.model.language.sorts import BOOL
 from cowpath.model.language.system import Action, Property, State, System
 from cowpath.model.trace.conjunct import Fact, failed
 from cowpath.model.trace.waiting import (
@@ -153,6 +154,7 @@ class Scene:
     `owners`: what they are called. `program`: the variable that says where each is ("" if there is none),
     with the place where it starts, those where it ends, and all its `places` in words. `disks`: the variables
     that steps transfer data from or to, in words, and `cells`, the elements by which each is indexed.
+    `flags`: what may be true of an owner and is shown, in words; `shared`: what is shown that is nobody's.
     """
 
     owners: tuple[str, ...] = ()
@@ -162,6 +164,8 @@ class Scene:
     places: Mapping[str, str] = field(default_factory=dict)
     disks: Mapping[str, str] = field(default_factory=dict)
     cells: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    flags: Mapping[str, str] = field(default_factory=dict)
+    shared: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -313,6 +317,7 @@ def scene(reference: Reference) -> Scene:
     program = system.program_of(system.owners)
     transferred = {action.transfer.disk for action in system.actions if action.transfer is not None}
     disks = [variable for name, variable in system.variables.items() if name in transferred]
+    shown = [variable for variable in system.variables.values() if variable.called or not variable.internal]
     return Scene(
         names[system.owners.name],
         "" if program is None else program.variable,
@@ -321,6 +326,8 @@ def scene(reference: Reference) -> Scene:
         {} if program is None else {place.name: place.says for place in program.places.values()},
         {disk.name: disk.called or disk.name for disk in disks},
         {disk.name: names[disk.indices[0].name] for disk in disks},
+        {v.name: v.spoken for v in shown if v.indices == (system.owners,) and v.sort == BOOL},
+        {v.name: v.spoken for v in shown if not v.indices},
     )
 
 

@@ -133,16 +133,16 @@ class World(Part):
         system.variable("in_flight", Chunk)
         system.variable("written", Chunk, internal=True)  # its cluster of the target, as the background knows
         system.variable("in_target", Chunk, internal=True)  # its cluster of the target is allocated
-        system.variable("copying_writes", initial=lambda s: s.blocking)
-        system.variable("ready")
+        system.variable("copying_writes", initial=lambda s: s.blocking, called="a guest's writes are copied")
+        system.variable("ready", called="the job is ready")
         system.variable("actively_synced")
-        system.variable("to_complete")
-        system.variable("to_pause")
-        system.variable("crashed")
+        system.variable("to_complete", called="it is to complete")
+        system.variable("to_pause", called="it is to pause")
+        system.variable("crashed", called="QEMU has died of an assertion")
         system.variable("begun", initial=lambda s: ~s.requests_at_start, internal=True)  # the job's loop
         system.variable("over", internal=True)  # the job: the target is the guest's disk
         # Has chunks in hand: an operation on the list, or a write on its way that is not copied.
-        system.variable("in_hand", Request, internal=True)
+        system.variable("in_hand", Request, internal=True, called="has chunks in hand")
         system.variable("waiting_for", Request, sort=Maybe(Request), internal=True)
         system.variable("low", Request, sort=Chunk, initial=lambda s, r: s.first_of[r], internal=True)
         system.variable("last", Request, sort=Chunk, initial=lambda s, r: s.last_of[r], internal=True)
@@ -151,7 +151,7 @@ class World(Part):
             system.variable("ahead", Request, Request, internal=True)  # on the list before the other
         # Ghosts, read by properties only.
         system.variable("mirrored", Request, internal=True)  # its own write has reached the target
-        system.variable("misordered", Request)
+        system.variable("misordered", Request, called="has reached the disks in another order")
 
     def act(self, system: System, parts: Parts) -> None:
         """Add the return of a stream's request."""
