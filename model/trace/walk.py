@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from cowpath.model.finite.instance import Instance
 from cowpath.model.finite.reference import Reference, Step, Vector
 from cowpath.model.language.sorts import BOOL, Enum, Maybe
-from cowpath.model.language.system import Action, System
+from cowpath.model.language.system import Action, System, Variable
 from cowpath.model.trace.trace import Trace, TraceState, Words, decided_by, grouped, replay
 
 
@@ -75,7 +75,7 @@ class Walk:
         values = TraceState(self.reference, self.state).values
         for variable in self.reference.system.variables.values():
             if variable.indices[:1] != (self.reference.system.owners,) and not variable.internal:
-                yield variable.spoken, _grouped(values[variable.name])
+                yield _spoken(variable), _grouped(values[variable.name])
 
     def places(self) -> Iterator[tuple[str, str]]:
         """Yield of each owner where its program is, and what else is true or set for it."""
@@ -90,11 +90,11 @@ class Walk:
                 if variable.name in self.reference.system.programs:
                     said += [f"at {value}"] if changed or not said else []
                 elif changed and isinstance(variable.sort, Enum):
-                    said.append(f"{variable.spoken} {value}")
+                    said.append(f"{_spoken(variable)} {value}")
                 elif changed and variable.sort == BOOL:
-                    said.append(variable.spoken)
+                    said.append(_spoken(variable))
                 elif changed and isinstance(variable.sort, Maybe):
-                    said.append(f"{variable.spoken} {value}")
+                    said.append(f"{_spoken(variable)} {value}")
             yield owner, ", ".join(said)
 
     def about(self, owner: str) -> Iterator[tuple[str, str]]:
@@ -103,7 +103,7 @@ class Walk:
         for variable in self.reference.system.variables.values():
             if variable.indices[:1] == (self.reference.system.owners,):
                 own = {place[1:]: v for place, v in values[variable.name].items() if place[0] == owner}
-                yield variable.spoken, _grouped(own)
+                yield _spoken(variable), _grouped(own)
 
     def names(self) -> tuple[str, ...]:
         """Return what the owners are called."""
@@ -125,6 +125,10 @@ class Walk:
     def _shown(self, action: Action, arguments: tuple[int, ...]) -> dict[str, str]:
         show = self.reference.instance.show
         return {p.name: show(p.sort, i) for p, i in zip(action.params, arguments, strict=True)}
+
+
+def _spoken(variable: Variable) -> str:
+    return variable.name.replace("_", " ")
 
 
 def _grouped(values: Words) -> str:
