@@ -120,7 +120,8 @@ def totals(results: Sequence[Result], seconds: float) -> str:
     line = f"{explored}, {seconds:.1f} s on the {engines} engine; "
     line += f"{stopped} not explored completely." if stopped else "every reachable state explored."
     if kept := sum(result.kept for result in results):
-        line += f"\n{kept:,} of them {'is' if kept == 1 else 'are'} kept from earlier runs; --fresh explores again."
+        are = "is" if kept == 1 else "are"
+        line += f"\n{kept:,} of them {are} kept from earlier runs; --fresh explores again."
     return "\n".join([line, *remarks])
 
 
