@@ -11,10 +11,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, nullcontext
+from ctypes import c_bool, c_ulong
 from dataclasses import asdict
 from functools import partial
-from multiprocessing.sharedctypes import Synchronized
-from multiprocessing.synchronize import Event
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -39,6 +38,7 @@ from cowpath.model.commands.by_release import for_release
 from cowpath.model.commands.inputs import find_designs, status_line
 from cowpath.model.commands.prove_text import as_json, show_found, show_theorems, show_uses
 from cowpath.model.designs import DESIGNS, Design
+from cowpath.model.explore.interrupts import SIGNALS, interrupts
 from cowpath.model.language.errors import InputError, hint, shown
 from cowpath.model.language.verdict import Verdict, worst
 from cowpath.model.prove.prover import RLIMIT, Poll
@@ -228,23 +228,24 @@ def _found_of(design: Design, poll: Poll, *, theorems: tuple[str, ...], rlimit: 
 
 
 class _Process:
-    """What a process shares with the one that the user sees: whether to stop, how many proofs it tried."""
+    """What a process shares with the one that the user sees: whether to stop, how many proofs it tried.
 
-    interrupt: Event
-    proofs: Synchronized[int]
+    Bare memory, each written by one process: one that is killed would take a lock with it.
+    """
+
+    interrupt: c_bool
+    proofs: c_ulong
 
     @classmethod
-    def attach(cls, interrupt: Event, proofs: Synchronized[int]) -> None:
+    def attach(cls, interrupt: c_bool, proofs: c_ulong) -> None:
         """Take what is shared. From here on the process ends when it is told to, or with its parent."""
         cls.interrupt, cls.proofs = interrupt, proofs
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # who ends a whole group wants to know what is known
         threading.Thread(target=_end_with_parent, daemon=True).start()
 
     @classmethod
     def poll(cls) -> None:
-        with cls.proofs.get_lock():
-            cls.proofs.value += 1
-        if cls.interrupt.is_set():
+        cls.proofs.value += 1
+        if cls.interrupt.value:
             raise KeyboardInterrupt
 
 
@@ -274,29 +275,32 @@ def _run(paths: Mapping[str, str], work: Callable[[Design, Poll], Iterator[_T]])
     known of a design whose process is killed is left open.
     """
     context = multiprocessing.get_context("spawn")
-    interrupt, proofs = context.Event(), context.Value("L", 0)
+    interrupt, proofs = context.RawValue(c_bool, False), list[c_ulong]()
     console = Console(stderr=True)
     queue, futures = list(paths), dict[str, Future[Work[_T]]]()
-    with console.status("") if console.is_terminal else nullcontext() as status:
+
+    def stop() -> None:
+        interrupt.value = True
+
+    with interrupts(stop), console.status("") if console.is_terminal else nullcontext() as status:
         while True:
             at_work = [name for name, future in futures.items() if not future.done()]
-            while queue and len(at_work) < (os.cpu_count() or 1) and not interrupt.is_set():
+            if any(future.done() and _failed(future) for future in futures.values()):
+                stop()
+            while queue and len(at_work) < (os.cpu_count() or 1) and not interrupt.value:
                 at_work.append(name := queue.pop(0))
-                pool = ProcessPoolExecutor(1, context, _Process.attach, (interrupt, proofs))
+                proofs.append(context.RawValue(c_ulong, 0))
+                pool = ProcessPoolExecutor(1, context, _Process.attach, (interrupt, proofs[-1]))
                 with _deaf():
                     futures[name] = pool.submit(_collect, paths[name], work)
                 pool.shutdown(wait=False)  # when that is done
             if not at_work:
                 return {name: _result(futures.get(name)) for name in paths}
-            if any(future.done() and _failed(future) for future in futures.values()):
-                interrupt.set()
-            try:
-                if status is not None:
-                    done = f"{len(futures) - len(at_work)} of {len(paths)} designs, {proofs.value:,} proofs"
-                    status.update(status_line(f"{done}; {', '.join(at_work)}"))
-                wait([futures[name] for name in at_work], timeout=1, return_when=FIRST_COMPLETED)
-            except KeyboardInterrupt:
-                interrupt.set()
+            if status is not None:
+                tried = sum(each.value for each in proofs)
+                done = f"{len(futures) - len(at_work)} of {len(paths)} designs, {tried:,} proofs"
+                status.update(status_line(f"{done}; {', '.join(at_work)}"))
+            wait([futures[name] for name in at_work], timeout=0.2, return_when=FIRST_COMPLETED)
 
 
 def _failed(future: Future[Work[_T]]) -> bool:
@@ -315,12 +319,12 @@ def _result(future: Future[Work[_T]] | None) -> Work[_T]:
 
 @contextmanager
 def _deaf() -> Iterator[None]:
-    """Ignore Ctrl-C for a moment; processes started meanwhile ignore it for good."""
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """Put signals to end off for a moment; processes started meanwhile put them off for good."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _keep(folder: Path, name: str, script: str) -> None:
