@@ -9,8 +9,8 @@ DESIGN = BLOCK_COPY_5_1.changed(
     era="QEMU 5.1 - today, replication and its ends",
     explanation=(
         "Replication's own state above the filter of 5.1, which copies all that is dirty of a write at once. "
-        "It forgets its job when that completes, so nothing is cancelled twice. Left out: the active "
-        "commit at a failover and what follows if it fails; that a checkpoint looks at no requests in flight is "
+        "It forgets its job when that completes, so nothing is cancelled twice. Left out: the active commit "
+        "at a failover and what follows if it fails; that a checkpoint looks at no requests in flight is "
         "block-copy's scenario of a checkpoint that nobody quiesced. "
         "Undetermined: whether runs end where checkpoints are not quiesced."
     ),
