@@ -96,7 +96,7 @@ def about_left(seconds: float, part: float) -> str:
 
 def _weight(case: Case) -> int:
     """Return how long a case is likely to take, beside others: interleavings grow with the requests."""
-    return 4 ** len(case.scenario.requests)
+    return int(4 ** len(case.scenario.requests))
 
 
 class _Batch:
