@@ -20,8 +20,8 @@ from cowpath.conformance.qemu.campaign import EXPLAINED, UNFIT, Outcome, Plan, P
 from cowpath.conformance.qemu.faults import CRASHED, REFUSED
 from cowpath.conformance.qemu.nodes import UNIT, Options
 from cowpath.conformance.qemu.report import Report, reported
-from cowpath.conformance.qemu.run import Scheduled
 from cowpath.conformance.qemu.stacks import FILTERS, STACKS, VARIANTS
+from cowpath.conformance.qemu.walk import Scheduled
 from cowpath.conformance.runs import log_file
 from cowpath.conformance.runs.log import Sight
 from cowpath.conformance.runs.log_file import Header
@@ -33,6 +33,7 @@ from cowpath.model.commands.inputs import find_designs
 from cowpath.model.language.errors import InputError
 from cowpath.model.language.verdict import Verdict
 from cowpath.model.scenarios import bundled, find
+from cowpath.model.scenarios.mirror import BACKINGS, COPY_MODES
 
 _SIGHTS = ("black", "grey")
 
@@ -75,7 +76,7 @@ _SIGHTS = ("black", "grey")
 @click.option("--answers-apart", "apart", is_flag=True, help="A transfer and its answer are two choices.")
 @click.option(
     "--target", type=click.Choice(["raw", "qcow2"]), default="raw", show_default=True,
-    help="The format that cbw copies to; the other stacks need an overlay, qcow2.",
+    help="The format that cbw and mirror copy to; the other stacks need an overlay, qcow2.",
 )  # fmt: skip
 @click.option(
     "--cluster", type=click.Choice(["64", "128", "256", "1024", "2048"]), default="64", show_default=True,
@@ -92,6 +93,18 @@ _SIGHTS = ("black", "grey")
 @click.option("--discards", is_flag=True, help="All nodes pass discards on.")
 @click.option("--iothread", is_flag=True, help="The exports are served by a thread of their own.")
 @click.option("--cbw-timeout", type=click.IntRange(min=0), default=0, metavar="SECONDS", help="Of cbw; 7.1.")
+@click.option(
+    "--granularity", type=click.Choice(["4", "16", "64", "256", "1024"]), default="64", show_default=True,
+    help="KiB; a mirror's unit of copying.",
+)  # fmt: skip
+@click.option("--copy-mode", type=click.Choice(COPY_MODES), help="Of a mirror. Default: the scenario's.")
+@click.option(
+    "--sync", type=click.Choice(["full", "top", "none"]), help="Of a mirror. Default: what is dirty demands."
+)
+@click.option(
+    "--backing", type=click.Choice(BACKINGS[1:]),
+    help="What a mirror's target has behind it, opened or only named. Default: the scenario's.",
+)  # fmt: skip
 @click.option("--plain", is_flag=True, help="The stacks as they are, none of the usual variants of them.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of what is random.")
 @click.option("--token", metavar="TOKEN", help="Replay a run. Needs one --scenario and one --stack.")
@@ -156,6 +169,10 @@ class _Wanted:
     discards: bool
     iothread: bool
     cbw_timeout: int
+    granularity: str
+    copy_mode: str | None
+    sync: str | None
+    backing: str | None
     plain: bool
     seed: int
     token: str | None
@@ -169,7 +186,9 @@ class _Wanted:
             raise InputError("--exhaustive makes all runs; accepted: without --schedules and --strategy")
         if self.token is not None and (len(self.stacks) != 1 or len(self.scenarios) != 1 or self.exhaustive):
             raise InputError("--token replays one run; accepted: with one --stack and one --scenario")
-        if self.cluster != "64" and self.target == "raw" and self.stacks in ((), ("cbw",)):
+        if self.backing is not None and self.target == "raw":
+            raise InputError("--backing is of a target that is an overlay; accepted: with --target qcow2")
+        if self.cluster != "64" and self.target == "raw" and self.stacks in ((), ("cbw",), ("mirror",)):
             raise InputError("--cluster is the target's; accepted: with --target qcow2")
         chosen = Options(
             target=self.target,
@@ -180,6 +199,10 @@ class _Wanted:
             discards=self.discards,
             iothread=self.iothread,
             cbw_timeout=self.cbw_timeout,
+            granularity=int(self.granularity) * 1024,
+            copy_mode=self.copy_mode or "",
+            sync=self.sync or "",
+            backing=self.backing or "none",
         )
         options: tuple[Options, ...] = (chosen,)
         if chosen == Options() and not (self.exhaustive or self.token or self.plain):

@@ -15,14 +15,17 @@ Pieces = Sequence[tuple[Span, bytes]]
 
 
 class Cells:
-    """The cells and clusters of a scenario's geometry, found by their bytes."""
+    """The cells and clusters of a scenario's geometry, found by their bytes.
 
-    def __init__(self, scenario: Scenario, geometry: Geometry) -> None:
+    `everyone`: how many there are who may write; that number stands for nobody.
+    """
+
+    def __init__(self, scenario: Scenario, geometry: Geometry, everyone: int) -> None:
         self.ranges = [cell.ranges for cell in geometry.cells]
         self.clusters = geometry.clusters
         self.edges = {edge for ranges in self.ranges for span in ranges for edge in span}
         requests = range(len(scenario.requests))
-        self.nobody = {len(requests)}
+        self.nobody = {everyone}
         self.writers: dict[int, set[int]] = {}
         for number in requests:
             self.writers.setdefault(written_by(scenario, number), set()).add(number)

@@ -70,15 +70,20 @@ class Oracle(View):
         super().__init__(Case(design, scenario))
         self.sight = sight
         self.sees_all = sight is Sight.WHITE
-        self.cells = Cells(scenario, self.case.geometry)
         self.number = {request.label: i for i, request in enumerate(scenario.requests)}
+        everyone = self.model.instance.names[self.model.system.owners.name]
+        self.cells = Cells(scenario, self.case.geometry, len(everyone))
         self.kinds = [request.kind for request in scenario.requests]
+        self.kinds += [""] * (len(everyone) - len(self.kinds))
+        self.own = frozenset(range(len(scenario.requests), len(everyone)))
+        """Who is in the system without having been asked for: a job, and what it does its work with."""
 
         self.edges: set[tuple[bytes, int]] = set()
         self.kept_waiting: set[tuple[bytes, int]] = set()
         self._nodes: dict[tuple[frozenset[object], ...], Node] = {}
-        first = frozenset({Explaining(self.program.initial)})
-        self.first = Node(first, frozenset(), frozenset())
+        first = self._node({Explaining(self.program.initial)}, self.own, frozenset())
+        assert first is not None
+        self.first = first
 
     def follow(self, node: Node, event: Event) -> Node | None:
         """Return what may be after the event, None if nothing explains it."""
@@ -117,6 +122,10 @@ class Oracle(View):
             case "deadlock":
                 cycle = {(self.number[r], self.number[q]) for r, q in event.fact("cycle")}
                 explained = cycle <= self.waits(each.state)
+            case "shows":
+                explained = all(self.value(each.state, name) == value for name, value in event.facts)
+            case "content":
+                explained = not any(True for _ in self.unlike(each.state, event))
             case "crash":
                 owners = [owner] if event.request else sorted(node.open)
                 explained = self.falls(each, owners, event.fact("property"))
@@ -206,8 +215,8 @@ class Oracle(View):
 
     def returns(self, each: Explaining, event: Event) -> bool:
         """Tell whether the request may come back there with what it came back with."""
-        owner = self.number[event.request]
-        if self.place(each.state, owner) != ("done" if event.fact("error") is None else "failed"):
+        owner, fails = self.number[event.request], event.fact("error") is not None
+        if self.place(each.state, owner) != self.end(owner, fails=fails):
             return False
         data = event.fact("data")
         if data is None or self.kinds[owner] != "guest-read":
@@ -215,6 +224,30 @@ class Oracle(View):
         values = self.cells.values(data)
         read = {cell: value for r, cell, value in each.read if r == owner}
         return read.keys() == values.keys() and all(value in values[cell] for cell, value in read.items())
+
+    def end(self, owner: int, *, fails: bool) -> str:
+        """Return the place of a request that has come back. Some systems have none for those that failed.
+
+        There only one that is to fail may do so.
+        """
+        if not fails:
+            return "done"
+        program = self.model.system.program_of(self.model.system.owners)
+        apart = program is None or "failed" in program.places
+        return "failed" if apart or self.scenario.requests[owner].fault == "none" else "done"
+
+    def unlike(self, state: bytes, event: Event) -> Iterator[tuple[int, int]]:
+        """Yield each cell in which a disk's content is not as the model has it, with what that has there.
+
+        What the model says to be spoilt may be anything but what it would else be.
+        """
+        disk = event.fact("disk")
+        spoilt = self.design.machine.spoilt.get(disk)
+        for cell, seen in self.cells.values(event.fact("data")).items():
+            value = self.value(state, disk, cell)
+            other = spoilt is not None and bool(self.value(state, spoilt, cell))
+            if (value in seen) == other:
+                yield cell, value
 
     def rests(self, each: Explaining, open_: Iterable[int]) -> bool:
         """Tell whether all who are under way wait there, and nothing fell that runs crash of."""

@@ -8,13 +8,14 @@ sees the model's own transfers. A text `{folder}` in a command stands for the ru
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from cowpath.conformance.qemu import mirror
 from cowpath.conformance.qemu.binaries import DAEMON, SYSTEM
 from cowpath.conformance.qemu.nodes import (
     LONG,
+    UNIT,
     Disk,
     Graph,
     Options,
@@ -36,8 +37,9 @@ FILTERS = ("throttle", "copy-on-read", "raw")
 class Stack:
     """One way of putting QEMU's block layer together. `program` is what must be run for it.
 
-    `design`: whose model judges it. `since`: the first release that has it. `kinds`: requests that it takes.
-    `targets`: formats that the target can have, the default first.
+    `design`: whose model judges it; `later`: from some release on another's. `since`: the first release that
+    has it. `kinds`: requests that it takes. `targets`: formats that the target can have, the default first.
+    `canary`: a scenario on which it must be refused where there is no snapshot, or nothing is copied.
     """
 
     name: str
@@ -47,6 +49,18 @@ class Stack:
     since: tuple[int, ...]
     kinds: tuple[str, ...]
     targets: tuple[str, ...]
+    later: tuple[tuple[tuple[int, ...], str], ...] = ()
+    canary: str = "race"
+
+    def judged_by(self, release: tuple[int, ...]) -> str:
+        """Return the design whose model judges it in this release."""
+        return next((name for since, name in reversed(self.later) if release >= since), self.design)
+
+    def lacks(self, options: Options) -> list[str]:
+        """Return the names of the options that were chosen and make no difference to it."""
+        if self.name == "mirror":
+            return options.other_than((*_ALWAYS, *_OF_MIRROR))
+        return options.other_than({each.name for each in fields(Options)} - {*_OF_MIRROR})
 
     def target(self, options: Options) -> str:
         """Return the target's format: as is wished, if the stack has it."""
@@ -63,8 +77,11 @@ VARIANTS = (
     Options(target="qcow2"),
     Options(structured=True, status=True),
     Options(iothread=True),
+    Options(target="qcow2", cluster=2 * UNIT, backing="name-only"),
 )
-"""What users do otherwise than by default, each worth a look at any QEMU."""
+"""What users do otherwise than by default, each worth a look at any QEMU that it makes a difference to."""
+_ALWAYS = ("target", "cluster", "iothread", "discards", "no_snapshot")
+_OF_MIRROR = ("granularity", "copy_mode", "sync", "backing", "size", "dirty", "buffers", "at_start")
 WRITES = ("nbd-write", "nbd-zero")
 STACKS: Mapping[str, Stack] = {
     stack.name: stack
@@ -96,18 +113,20 @@ STACKS: Mapping[str, Stack] = {
             (*WRITES, "guest-read", "guest-write", "checkpoint", "stop"),
             ("qcow2",),
         ),
+        Stack(
+            "mirror",
+            "blockdev-mirror from a source that a guest writes to, to a target",
+            DAEMON,
+            "mirror-5.0",
+            (5, 0),
+            ("guest-write", "pause", "resume", "complete", "change-mode"),
+            ("raw", "qcow2"),
+            (((6, 1), "mirror-6.1"), ((7, 2), "mirror-7.2"), ((8, 2), "mirror-8.2")),
+            "job-alone",
+        ),
     )
 }
 """By name."""
-MIRROR = Stack(
-    "mirror",
-    "blockdev-mirror from a source that a guest writes to, to a target",
-    DAEMON,
-    "mirror-7.2",
-    (5, 0),
-    ("guest-write", "guest-discard", "pause", "resume", "complete", "change-mode"),
-    ("raw", "qcow2"),
-)
 
 
 def _discarding(options: Options, commands: Sequence[QmpCommand]) -> tuple[QmpCommand, ...]:

@@ -18,8 +18,8 @@ from cowpath.conformance.qemu.bench import Bench, Subject
 from cowpath.conformance.qemu.binaries import Qemu
 from cowpath.conformance.qemu.gate import Stage
 from cowpath.conformance.qemu.nodes import Options
-from cowpath.conformance.qemu.run import Action, Scheduled, Walk
 from cowpath.conformance.qemu.stacks import STACKS
+from cowpath.conformance.qemu.walk import Action, Scheduled, Walk
 from cowpath.conformance.runs.log import Sight
 from cowpath.model.designs import DESIGNS
 from cowpath.model.scenarios import find
