@@ -30,6 +30,7 @@ COMMANDS = {
     "designs": (f"{MODEL}.listings", "List the designs, or tell all about one."),
     "releases": (f"{MODEL}.releases", "Say which design stands for which release of QEMU."),
     "scenarios": (f"{MODEL}.listings", "List the scenarios, or show one."),
+    "recorded-bugs": (f"{MODEL}.recorded_bugs", "Check bugs of the record, before and after their repair."),
     "check": (f"{MODEL}.check", "Explore designs on scenarios and print the verdicts."),
     "survey": (f"{MODEL}.survey", "Explore every workload up to a bound."),
     "trace": (f"{MODEL}.trace", "Print the shortest trace that decides a property."),

@@ -23,13 +23,30 @@ NOWHERE = Extent(0, 0)
 class Request:
     """A request from outside; `name` says whose a step is. `data` is what it writes, None for zeroes.
 
-    `reads`: it is a guest's read.
+    `reads`: it is a guest's read. `parent`: whose piece it is, if it is one: a part that runs by itself.
     """
 
     name: str
     extent: Extent = NOWHERE
     data: bytes | None = None
     reads: bool = False
+    parent: Request | None = None
+
+    @property
+    def root(self) -> Request:
+        """The request from outside that it is, or is a piece of."""
+        return self if self.parent is None else self.parent.root
+
+    def piece(self, extent: Extent, cluster: int) -> Request:
+        """Return its piece of that extent, named after its first cluster."""
+        return Request(f"{self.name}.{extent.start // cluster}", extent, None, self.reads, self)
+
+    def ends(self, context: AioContext, label: str) -> None:
+        """End a transfer with this step: a piece is over with it, others go on."""
+        if self.parent is None:
+            context.step(label, self)
+        else:
+            context.trace(label, self)
 
     def __str__(self) -> str:
         return self.name

@@ -4,7 +4,7 @@ A reader of a cluster not copied yet reads the source, frozen: it registers its 
 write that has copied its clusters waits for the frozen reads there before it touches the source. A reader of
 a copied cluster reads the target and registers nothing.
 Source: block/copy-before-write.c cbw_do_copy_before_write, cbw_snapshot_read_lock, cbw_co_preadv_snapshot
-(7.0 - 10.1).
+(7.0 - 10.2).
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import errno
 from cowpath.impl.bitmap import Bitmap
 from cowpath.impl.block_copy import BlockCopy
 from cowpath.impl.context import AioContext, Request
+from cowpath.impl.errors import AssertionFailed
 from cowpath.impl.extent import Extent
 from cowpath.impl.overlay import Hidden
 from cowpath.impl.reqlist import ReqList
@@ -21,7 +22,11 @@ from cowpath.impl.secondary import Secondary
 
 
 class CopyBeforeWrite(BlockCopy):
-    """The filter. `break_snapshot` is on-cbw-error: a failed copy breaks the snapshot, not the write."""
+    """The filter. `break_snapshot` is on-cbw-error: a failed copy breaks the snapshot, not the write.
+
+    `frozen_may_overlap`: if not, two frozen reads that overlap are an error of QEMU's own (before 9.2).
+    `discards_round`: if not, so is a client's discard that ends inside a cluster (before 9.1).
+    """
 
     def __init__(
         self,
@@ -31,11 +36,16 @@ class CopyBeforeWrite(BlockCopy):
         cluster: int,
         *,
         break_snapshot: bool,
+        frozen_may_overlap: bool,
+        discards_round: bool,
     ) -> None:
         super().__init__(context, source, target, cluster)
         self.break_snapshot = break_snapshot
+        self.frozen_may_overlap = frozen_may_overlap
+        self.discards_round = discards_round
         self.snapshot_error = False
         self.transferred = Bitmap(context, "the filter's bitmap", cluster)
+        self.given_up = Bitmap(context, "what the client has given up", cluster)
         self.frozen = ReqList(context, "the frozen reads", "a frozen read of {}")
 
     def before_write(self, request: Request) -> None:
@@ -66,19 +76,39 @@ class CopyBeforeWrite(BlockCopy):
     def read(self, request: Request) -> bytes:
         """Read the snapshot, run by run (cbw_co_preadv_snapshot).
 
-        Raises OSError if the snapshot is broken (EACCES), or if a transfer fails.
+        Raises OSError if the snapshot is broken or given up (EACCES), or if a transfer fails.
         """
         rest, found = request.extent, []
         while rest.start < rest.end:
             self.context.touch("the snapshot", None, False)
-            if self.snapshot_error:
+            if self.snapshot_error or self.given_up.run(rest) != (False, rest):
                 self.context.trace("snapshot.refuse", request)
-                raise OSError(errno.EACCES, "the snapshot is broken")
+                raise OSError(errno.EACCES, "the snapshot is broken or given up")
             copied, run = self.transferred.run(rest)
             found.append(self._read_target(request, run) if copied else self._read_source(request, run, rest))
             rest = Extent(run.end, rest.end)
         self.context.trace("snapshot.end", request)
         return b"".join(found)
+
+    def discard(self, request: Request) -> None:
+        """Give up what the client needs no more, and discard it in the target (cbw_co_pdiscard_snapshot).
+
+        Nobody is waited for. Raises OSError if the discard fails.
+        """
+        given = self.clusters(request)
+        if self.discards_round:
+            given = request.extent.narrowed(self.cluster)
+        if given.start < given.end:
+            self.given_up.set(given)
+            self.done.set(given)
+        if not self.discards_round and given != request.extent:
+            self.context.trace("discard.give-up", request)
+            raise AssertionFailed(f"{request.extent} is not of whole clusters")
+        self.context.step("discard.give-up", request)
+        if given.start < given.end:
+            self.target.disk.write("discard.target", request, given, bytes(given.length))
+            self.target.allocated.reset(given)
+        self.context.trace("discard.target", request)
 
     def _read_target(self, request: Request, run: Extent) -> bytes:
         self.context.step("snapshot.look", request, extent=run, mapped=True)
@@ -87,8 +117,12 @@ class CopyBeforeWrite(BlockCopy):
         return data
 
     def _read_source(self, request: Request, run: Extent, rest: Extent) -> bytes:
+        overlapping = None if self.frozen_may_overlap else self.frozen.find_conflict(rest)
         frozen = self.frozen.add(request, rest)
         try:
+            if overlapping is not None:
+                self.context.trace("snapshot.look", request, extent=run, mapped=False)
+                raise AssertionFailed(f"a part of {rest} is read frozen already")
             self.context.step("snapshot.look", request, extent=run, mapped=False)
             (data,) = self.source.read(request, [run], enter="snapshot.enter", transfer="snapshot.source")
             self.context.step("snapshot.source", request)

@@ -22,7 +22,8 @@ from cowpath.impl.disk import Disk
 from cowpath.impl.extent import Extent
 from cowpath.impl.overlay import Active, Hidden
 from cowpath.impl.protocol import Protocol
-from cowpath.impl.reqlist import ReqList
+from cowpath.impl.read_pool import PooledActive, PooledHidden
+from cowpath.impl.reqlist import Entry, ReqList
 from cowpath.impl.secondary import Secondary
 
 
@@ -31,7 +32,7 @@ class Geometry:
     """Sizes in bytes. An alignment of 1 is none; `cluster` is the job's copy unit and that of the overlays.
 
     `break_snapshot` is on-cbw-error of the designs that have it: a failed copy breaks the snapshot, not the
-    write.
+    write. `job_requests_queue`: in a drained section a job's own requests are queued as anybody's are.
     """
 
     size: int
@@ -40,6 +41,7 @@ class Geometry:
     protocol_alignment: int = 1
     copy_on_read: bool = False
     break_snapshot: bool = False
+    job_requests_queue: bool = False
 
     def check(self) -> None:
         """Raise ValueError for sizes that no disk has."""
@@ -60,7 +62,8 @@ class Disks:
 class Design(ABC):
     """A secondary, from its NBD server to its guest. What fails raises OSError, what must not be `Crash`.
 
-    `target_serialises`: the job's writes to the hidden disk are serialising. `guest_reads_wait`: if not, a
+    `target_serialises`: the job's writes to the hidden disk are serialising. `reads_in_pieces`: what a
+    guest's read has looked up is transferred while it looks up the rest. `guest_reads_wait`: if not, a
     guest's read of the secondary disk carries NO_SERIALISING. `lists_unserialised`: such reads, and the
     job's own, are on the tracked list for others to see. `stop_begins_drained`: nothing is done to the job
     before nothing is in flight. `breaks_snapshot`: it knows on-cbw-error.
@@ -68,6 +71,7 @@ class Design(ABC):
 
     name = ""
     target_serialises = False
+    reads_in_pieces = False
     guest_reads_wait = True
     lists_unserialised = True
     checkpoint_drains = False
@@ -85,7 +89,8 @@ class Design(ABC):
             copy_on_read=geometry.copy_on_read,
             lists_unserialised=self.lists_unserialised,
         )
-        self.hidden = Hidden(
+        hidden, active = (PooledHidden, PooledActive) if self.reads_in_pieces else (Hidden, Active)
+        self.hidden = hidden(
             context,
             disks.hidden,
             geometry.cluster,
@@ -93,11 +98,12 @@ class Design(ABC):
             serialises=self.target_serialises,
             reads_wait=self.guest_reads_wait,
         )
-        self.active = Active(context, disks.active, geometry.cluster, self.hidden)
+        self.active = active(context, disks.active, geometry.cluster, self.hidden)
         self.whole = Extent(0, sys.maxsize)
         self.places = itertools.count()
         self.in_flight = ReqList(context, "requests in flight (drain)", "its place in flight")
         self.endings = ReqList(context, "the end of the job", "the job's end")
+        self.replicating = True  # until a stop
 
     job: Job
 
@@ -110,24 +116,24 @@ class Design(ABC):
 
     def nbd_write(self, request: Request) -> None:
         """Write what the primary has written."""
-        with _Flight(self, request):
+        with Flight(self, request):
             self._write(request)
 
     def nbd_read(self, request: Request) -> bytes:
         """Read the secondary disk as it is now, as an NBD client of that node may."""
-        with _Flight(self, request):
+        with Flight(self, request):
             (data,) = self.secondary.read(request, [request.extent], enter="nbd.enter", transfer="nbd.read")
             self.context.trace("nbd.read", request)
             return data
 
     def guest_read(self, request: Request) -> bytes:
         """Read what the guest sees: what it wrote since the checkpoint, else the disk as of then."""
-        with _Flight(self, request):
+        with Flight(self, request):
             return self._guest_read(request)
 
     def guest_write(self, request: Request) -> None:
         """Write for the guest; it is all gone at the next checkpoint."""
-        with _Flight(self, request):
+        with Flight(self, request):
             self._guest_write(request, request.data or bytes(request.extent.length))
 
     def checkpoint(self, request: Request, *, quiesced: bool = True) -> None:
@@ -141,8 +147,8 @@ class Design(ABC):
             quiesced = quiesced or self.checkpoint_drains
             self._wait_for(request, *self._before(quiesced))
             if self.freed:
-                self.context.trace("checkpoint.refused", request)
-                raise OSError(errno.EINVAL, "there is no job")
+                self._checkpoint_without_job(request)
+                return
             if quiesced:
                 self.job.done.clear()
                 self.active.empty()
@@ -162,11 +168,15 @@ class Design(ABC):
         Raises OSError if there is no job.
         """
         with self.context:
-            self._wait_for(request, *self._before(self.stop_begins_drained))
+            self._wait_for(request, self.endings)
+            if not self.freed:
+                self._wait_for(request, *self._before(self.stop_begins_drained))
             if self.freed:
-                raise OSError(errno.EINVAL, "there is no job")
+                self._stop_again(request)
+                return
             ending = self.endings.add(request, self.whole)
             try:
+                self.replicating = False
                 self._stop(request, drained)
             finally:
                 self.endings.remove(ending)
@@ -178,6 +188,21 @@ class Design(ABC):
 
     @abstractmethod
     def _stop(self, request: Request, drained: bool) -> None: ...
+
+    def _stop_again(self, request: Request) -> None:
+        """Stop though there is no job: an error. Raises OSError."""
+        self.context.trace("stop.refused", request)
+        raise OSError(errno.EINVAL, "there is no job")
+
+    def _checkpoint_without_job(self, request: Request) -> None:
+        """Make a checkpoint though there is no job: an error. Raises OSError."""
+        self.context.trace("checkpoint.refused", request)
+        raise OSError(errno.EINVAL, "there is no job")
+
+    def arrive(self, request: Request) -> Entry:
+        """Take the request in: a drain waits for the place that it is given."""
+        place = next(self.places)
+        return self.in_flight.add(request, Extent(place, place + 1))
 
     # -- what most have in common
 
@@ -205,7 +230,7 @@ class Design(ABC):
                 requests.wait_all(request, self.whole)
 
 
-class _Flight:
+class Flight:
     """A request in flight: it has the context's lock, but for its yields, and a drain waits for it."""
 
     __slots__ = ("design", "entry", "request")
@@ -216,8 +241,11 @@ class _Flight:
 
     def __enter__(self) -> None:
         self.design.context.lock.acquire()
-        place = next(self.design.places)
-        self.entry = self.design.in_flight.add(self.request, Extent(place, place + 1))
+        try:
+            self.entry = self.design.arrive(self.request)
+        except BaseException:  # it waited, and the run was over
+            self.design.context.lock.release()
+            raise
 
     def __exit__(self, *_: object) -> None:
         self.design.in_flight.remove(self.entry)

@@ -29,6 +29,10 @@ class Extent(NamedTuple):
         """Return the range rounded outwards to whole units of a disk, whose last unit may be partial."""
         return Extent(self.start - self.start % unit, min(self.end + -self.end % unit, size))
 
+    def narrowed(self, unit: int) -> Extent:
+        """Return the range rounded inwards to whole units; it is empty, `start >= end`, if it has none."""
+        return Extent(self.start + -self.start % unit, self.end - self.end % unit)
+
     def units(self, unit: int) -> range:
         """Return the numbers of the units that it touches."""
         return range(self.start // unit, -(-self.end // unit))

@@ -23,6 +23,8 @@ FILES = {
     "dining_repaired": "two-philosophers",
     "dm_snapshot": "snapshot-read",
     "dm_snapshot_waits": "snapshot-read",
+    "aio_context": "drain-in-a-context",
+    "aio_context_repaired": "drain-in-a-context",
     "dm_throttle": "throttled-writes",
     "dm_throttle_repaired": "throttled-writes",
     "rbd_clone": "flattened",

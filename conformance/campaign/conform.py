@@ -135,8 +135,8 @@ Watch = Callable[[Progress], None]
 
 
 def runs(scenario: Scenario) -> bool:
-    """Tell whether threads run the scenario: they run each request once, and no client's discard."""
-    return not any(request.stream or request.kind == "client-discard" for request in scenario.requests)
+    """Tell whether threads run the scenario: they run each request once."""
+    return not any(request.stream for request in scenario.requests)
 
 
 def conform(plan: Plan, watch: Watch = lambda progress: None) -> Iterator[Outcome]:

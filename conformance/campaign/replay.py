@@ -55,7 +55,7 @@ def _ending(trace: Trace, run: Run, guide: Guided) -> str | None:
 def _data(trace: Trace, run: Run, workload: Workload) -> str | None:
     case = workload.case
     names = case.instance.names
-    cells = Cells(case.scenario, case.geometry, len(case.scenario.requests))
+    cells = Cells(case.scenario, case.geometry, len(names["Request"]))
     who = (*names["Request"], "original data")
     for step, event in zip(trace.steps, run.events, strict=False):
         _, wrote, pieces = event.fact("transfer") or ("", True, ())

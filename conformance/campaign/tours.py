@@ -57,14 +57,13 @@ class Graph:
     @cached_property
     def waits(self) -> frozenset[Refused]:
         """Who can do nothing, and where: in every state where somebody else can."""
-        owners = range(len(self.oracle.scenario.requests))
+        requests = {*self.oracle.roots}
         return frozenset(
             (state, owner)
             for state, moves in self.moves.items()
             if moves
-            for owner in owners
-            if self.oracle.place(state, owner) not in ("done", "failed")
-            and all(move.owner != owner for move in moves)
+            for owner in self.oracle.under_way(state, requests)
+            if not self.oracle.is_over(state, owner) and all(move.owner != owner for move in moves)
         )
 
     def wanted(self, move: Move) -> Wanted:
@@ -110,9 +109,11 @@ class Guide(Guided):
         if not tasks and not self.path[self.at].waits_for:
             return self._less(n, moves)
         movable = {move.owner for move in moves}
+        number = self.graph.oracle.number
         for i, task in enumerate(tasks):
-            if task.index not in movable and (self.at, task.index) not in self.tried:
-                self.tried.add((self.at, task.index))
+            owner = number[task.name]
+            if owner not in movable and (self.at, owner) not in self.tried:
+                self.tried.add((self.at, owner))
                 return i
         return super().choose(n, label, tasks)
 

@@ -51,7 +51,7 @@ class _Size(click.ParamType[int]):
     "--protocol-alignment", type=_Size(), default="1B", show_default=True, help="Of the node below it."
 )
 @click.option("--copy-on-read", is_flag=True, help="The secondary's node copies on read.")
-@click.option("--break-snapshot", is_flag=True, help="on-cbw-error, copy-before-write-7.0 only.")
+@click.option("--break-snapshot", is_flag=True, help="on-cbw-error, copy-before-write-9.2 only.")
 @click.option(
     "--delay",
     type=click.FloatRange(min=0),

@@ -15,17 +15,15 @@ Pieces = Sequence[tuple[Span, bytes]]
 
 
 class Cells:
-    """The cells and clusters of a scenario's geometry, found by their bytes.
+    """The cells and clusters of a scenario's geometry, found by their bytes."""
 
-    `everyone`: how many there are who may write; that number stands for nobody.
-    """
-
-    def __init__(self, scenario: Scenario, geometry: Geometry, everyone: int) -> None:
+    def __init__(self, scenario: Scenario, geometry: Geometry, nobody: int) -> None:
+        """`nobody`: the value of data that nobody has written."""
         self.ranges = [cell.ranges for cell in geometry.cells]
         self.clusters = geometry.clusters
         self.edges = {edge for ranges in self.ranges for span in ranges for edge in span}
         requests = range(len(scenario.requests))
-        self.nobody = {everyone}
+        self.nobody = {nobody}
         self.writers: dict[int, set[int]] = {}
         for number in requests:
             self.writers.setdefault(written_by(scenario, number), set()).add(number)

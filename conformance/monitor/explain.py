@@ -50,7 +50,7 @@ def _distance(oracle: Oracle, each: Explaining, refusal: Refusal) -> int:
 
 def _state(oracle: Oracle, state: bytes, open_: frozenset[int]) -> Iterator[str]:
     names = oracle.model.instance.names["Request"]
-    for owner in sorted(open_):
+    for owner in oracle.under_way(state, open_):
         yield f"{names[owner]} at {oracle.place(state, owner)}"
     layout = oracle.model.layout
     now, then = oracle.program.vector(state), oracle.model.initial
@@ -62,7 +62,8 @@ def _state(oracle: Oracle, state: bytes, open_: frozenset[int]) -> Iterator[str]
 def _reasons(oracle: Oracle, each: Explaining, refusal: Refusal) -> Iterator[_Reason]:
     event = refusal.event
     owner = oracle.number.get(event.request, -1)
-    if event.kind in ("step", "return", "crash") and event.request and owner not in refusal.before.open:
+    root = oracle.roots[owner] if owner >= 0 else owner
+    if event.kind in ("step", "return", "crash") and event.request and root not in refusal.before.open:
         yield _OTHER, f"{event.request} is not under way"
     elif event.kind == "step":
         yield from _of_step(oracle, each, event, owner)
@@ -75,12 +76,13 @@ def _reasons(oracle: Oracle, each: Explaining, refusal: Refusal) -> Iterator[_Re
     elif event.kind == "content":
         yield from _of_content(oracle, each, event)
     elif event.kind in ("parked", "quiescent"):
-        waiting = [oracle.number[name] for name in event.fact("who") or ()] or sorted(refusal.before.open)
+        under_way = oracle.under_way(each.state, refusal.before.open)
+        waiting = [oracle.number[n] for n in event.fact("who") or () if n in oracle.number] or [*under_way]
         yield from _of_waiting(oracle, each, waiting)
     elif event.kind == "deadlock":
         names = oracle.model.instance.names["Request"]
         for r, q in event.fact("cycle"):
-            if (oracle.number[r], oracle.number[q]) not in oracle.waits(each.state):
+            if (oracle.number.get(r), oracle.number.get(q)) not in oracle.waits(each.state):
                 others = " and ".join(names[o] for w, o in sorted(oracle.waits(each.state)) if names[w] == r)
                 yield _GUARD, f"{r} waits for {q}, but in the model for {others or 'nobody'}"
     elif event.kind == "crash":
@@ -156,7 +158,8 @@ def _of_content(oracle: Oracle, each: Explaining, event: Event) -> Iterator[_Rea
 def _of_rest(oracle: Oracle, each: Explaining, event: Event, open_: frozenset[int]) -> Iterator[_Reason]:
     owners, amiss = set[int](), False
     for step in (Event("step", facts=(("transfer", held),)) for held in event.fact("held")):
-        movers = [m for m in oracle.moves(each.state) if m.owner in open_ and oracle.told(m, step)]
+        moves = oracle.moves(each.state)
+        movers = [m for m in moves if oracle.roots[m.owner] in open_ and oracle.told(m, step)]
         fitting = {m.owner for m in movers if oracle.fits(each.state, m, step)}
         owners |= fitting
         amiss |= not fitting
@@ -168,8 +171,9 @@ def _of_rest(oracle: Oracle, each: Explaining, event: Event, open_: frozenset[in
     if not amiss and len(owners) < count:
         yield _OTHER, f"{count} transfers are held at once, in the model not so many are next steps"
     elif not amiss and not event.fact("out"):
-        idle = [owner for owner in sorted(open_) if owner not in owners]
-        yield from _of_waiting(oracle, each, idle or sorted(open_))
+        all_ = [*oracle.under_way(each.state, open_)]
+        idle = [owner for owner in all_ if owner not in owners]
+        yield from _of_waiting(oracle, each, idle or all_)
 
 
 def _of_waiting(oracle: Oracle, each: Explaining, owners: list[int]) -> Iterator[_Reason]:

@@ -18,20 +18,6 @@ from cowpath.conformance.runs.log import Event, Sight
 from cowpath.model.designs import Case, Design
 from cowpath.model.scenarios import Scenario
 
-TRANSFERS = {
-    "read.lookup-active": ("active", False),
-    "read.hidden": ("hidden", False),
-    "read.secondary": ("secondary", False),
-    "snapshot.target": ("hidden", False),
-    "snapshot.source": ("secondary", False),
-    "cow.read": ("secondary", False),
-    "cow.write": ("hidden", True),
-    "write.rmw": ("secondary", False),
-    "protocol.rmw": ("secondary", False),
-    "write.data": ("secondary", True),
-    "guest.write": ("active", True),
-}
-"""The steps that read or write a disk: which, and whether they write. A look-up does where it finds data."""
 Transfer = tuple[str, bool, Pieces]
 """A disk, whether it is written, and what data where."""
 
@@ -70,14 +56,14 @@ class Oracle(View):
         super().__init__(Case(design, scenario))
         self.sight = sight
         self.sees_all = sight is Sight.WHITE
-        self.number = {request.label: i for i, request in enumerate(scenario.requests)}
-        everyone = self.model.instance.names[self.model.system.owners.name]
-        self.cells = Cells(scenario, self.case.geometry, len(everyone))
-        self.kinds = [request.kind for request in scenario.requests]
-        self.kinds += [""] * (len(everyone) - len(self.kinds))
-        self.own = frozenset(range(len(scenario.requests), len(everyone)))
+        names = self.model.instance.names[self.model.system.owners.name]
+        self.number = {name: i for i, name in enumerate(names)}
+        self.roots = self._roots()
+        asked = range(len(scenario.requests))
+        self.cells = Cells(scenario, self.case.geometry, len(self.roots))
+        self.kinds = [scenario.requests[root].kind if root in asked else "" for root in self.roots]
+        self.own = frozenset(self.roots) - frozenset(asked)
         """Who is in the system without having been asked for: a job, and what it does its work with."""
-
         self.edges: set[tuple[bytes, int]] = set()
         self.kept_waiting: set[tuple[bytes, int]] = set()
         self._nodes: dict[tuple[frozenset[object], ...], Node] = {}
@@ -91,7 +77,8 @@ class Oracle(View):
             return node.following[event]
         except KeyError:
             explaining = {after for each in node.explaining for _, after in self.after(each, node, event)}
-        owner = frozenset({self.number[event.request]} if event.request else ())
+        known = event.request in self.number  # of a piece it may be unknown: then nothing explains it
+        owner = frozenset({self.number[event.request]} if known else ())
         after = node.following[event] = self._node(explaining, *_under_way(node, event, owner))
         return after
 
@@ -103,7 +90,7 @@ class Oracle(View):
         explained = True
         match event.kind:
             case "invoke" | "begin":
-                pass
+                explained = owner >= 0
             case "return":
                 explained = owner in node.open and self.returns(each, event)
                 each = self._forget(each, owner)
@@ -111,8 +98,8 @@ class Oracle(View):
                 yield from self._stepped(each, node, event)
                 return
             case "parked":
-                owners = [self.number[name] for name in event.fact("who")]
-                explained = all(self.blocked(each.state, r) for r in owners)
+                owners = [self.number.get(name, -1) for name in event.fact("who")]
+                explained = all(r >= 0 and self.blocked(each.state, r) for r in owners)
                 if explained and self.sees_all:
                     self.kept_waiting.update((each.state, r) for r in owners)
             case "rest":
@@ -120,7 +107,8 @@ class Oracle(View):
             case "quiescent":
                 explained = self.rests(each, node.open)
             case "deadlock":
-                cycle = {(self.number[r], self.number[q]) for r, q in event.fact("cycle")}
+                number = self.number
+                cycle = {(number.get(r, -1), number.get(q, -1)) for r, q in event.fact("cycle")}
                 explained = cycle <= self.waits(each.state)
             case "shows":
                 explained = all(self.value(each.state, name) == value for name, value in event.facts)
@@ -143,7 +131,11 @@ class Oracle(View):
             if self.told(made[1], event) and self.fits(*made, event):
                 yield None, each._replace(early=each.early - {made})
         for move in () if early else self.moves(each.state):
-            if move.owner in node.open and self.told(move, event) and self.fits(each.state, move, event):
+            if (
+                self.roots[move.owner] in node.open
+                and self.told(move, event)
+                and self.fits(each.state, move, event)
+            ):
                 if self.sees_all:
                     self.edges.add((each.state, move.command))
                 yield move, self._moved(each, move)
@@ -155,7 +147,7 @@ class Oracle(View):
         if self.sees_all and not begun:
             return
         for move in self.moves(each.state):
-            if move.owner in open_ and not self._seen(each.state, move):
+            if self.roots[move.owner] in open_ and not self._seen(each.state, move):
                 yield move, self._moved(each, move)
             elif move.owner in begun and self.transfer(each.state, move):
                 if any(made.owner == move.owner for _, made in each.early):
@@ -251,7 +243,8 @@ class Oracle(View):
 
     def rests(self, each: Explaining, open_: Iterable[int]) -> bool:
         """Tell whether all who are under way wait there, and nothing fell that runs crash of."""
-        waits = (self.blocked(each.state, r) and not self.is_over(each.state, r) for r in open_)
+        under_way = self.under_way(each.state, open_)
+        waits = (self.blocked(each.state, r) and not self.is_over(each.state, r) for r in under_way)
         return not self.fallen(each) and all(waits)
 
     def stands(self, each: Explaining, open_: Iterable[int], held: Sequence[Transfer], out: int) -> bool:
@@ -261,7 +254,7 @@ class Oracle(View):
         is said of the others: in the model a transfer lets go of what its owner held, and others may wait for
         that.
         """
-        movers = [move for move in self.moves(each.state) if move.owner in open_]
+        movers = [move for move in self.moves(each.state) if self.roots[move.owner] in open_]
         free = {move.owner for move in movers} | {r for r in open_ if self.is_over(each.state, r)}
         if len(held) > len(free) or (len(held) < len(free) and not out):
             return False
@@ -274,16 +267,34 @@ class Oracle(View):
             graph.add_edges_from((node, ("owner", move.owner)) for move in fitting)
         return len(nx.bipartite.maximum_matching(graph, wanted)) == 2 * len(held)
 
+    def under_way(self, state: bytes, open_: Iterable[int]) -> Iterator[int]:
+        """Yield the requests under way, and those of their pieces that are."""
+        for owner, root in enumerate(self.roots):
+            if root in open_ and (owner == root or not self.is_unborn(state, owner)):
+                yield owner
+
     def fallen(self, each: Explaining) -> set[str]:
         """Return the properties that a run would have crashed of on the way there."""
         return {*each.fallen, *self.program.answers(each.state)}
 
     def falls(self, each: Explaining, owners: Sequence[int], what: str) -> bool:
         """Tell whether the property has fallen there, or does by a next step of one of the owners."""
-        after = (m.after for m in self.moves(each.state) if m.owner in owners)
+        after = (
+            m.after for m in self.moves(each.state) if m.owner in owners or self.roots[m.owner] in owners
+        )
         return what in each.fallen or any(what in self.program.answers(s) for s in (each.state, *after))
 
     # -- details
+
+    def _roots(self) -> list[int]:
+        """Return for each request, and each piece of one, which request it belongs to."""
+        owners = range(len(self.model.finished))
+        roots = [*owners]
+        for owner in owners if "parent" in self.model.system.parameters else ():
+            parent = self.model.instance.tables["parent"][owner,]
+            if parent in owners:
+                roots[owner] = roots[parent]  # a piece comes after its request
+        return roots
 
     def _node(
         self, explaining: Iterable[Explaining], open_: frozenset[int], begun: frozenset[int]
@@ -314,7 +325,9 @@ class Oracle(View):
     def _moved(self, each: Explaining, move: Move) -> Explaining:
         read, fallen = each.read, each.fallen
         if self.kinds[move.owner] == "guest-read":
-            read |= {(move.owner, cell, value) for cell, value in self.reads(each.state, move).items()}
+            read |= {
+                (self.roots[move.owner], cell, value) for cell, value in self.reads(each.state, move).items()
+            }
         if "assertion" in self.program.answers(move.after):
             fallen |= {"assertion"}
         return Explaining(move.after, read, fallen, each.early)

@@ -113,6 +113,11 @@ class View:
         program = self.model.system.program_of(self.model.system.owners)
         return program is not None and self.place(state, owner) in program.ends
 
+    def is_unborn(self, state: bytes, owner: int) -> bool:
+        """Tell whether the owner is where it begins."""
+        (cell, *_) = self.model.counters(owner)
+        return self.place(state, owner) == self.model.layout.show_value(cell, self.model.initial[cell])
+
     def transfer(self, state: bytes, move: Move) -> tuple[str, bool] | None:
         """Return the disk that the step transfers data from or to, and whether it writes; None if none."""
         made = move.action.transfer

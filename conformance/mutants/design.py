@@ -42,7 +42,7 @@ def the_job_is_freed_undrained(system: System) -> System:
     return system.without("stop.free", "wait on requests in flight (drain)")
 
 
-@GUARDS.model("copy-before-write-7.0", "race")
+@GUARDS.model("copy-before-write-9.2", "race")
 def frozen_reads_are_not_waited_for(system: System) -> System:
     """A write goes on though a read of its clusters is frozen."""
     return system.without("cbw.go", "wait on the frozen reads")
@@ -126,7 +126,7 @@ def a_failed_copy_stays_clean(system: System) -> System:
     return _without(system, "copy.fail", "done")
 
 
-@UPDATES.model("copy-before-write-7.0", "race")
+@UPDATES.model("copy-before-write-9.2", "race")
 def reads_are_not_frozen(system: System) -> System:
     """A read of the source is not frozen."""
     return _without(system, "snapshot.look", "frozen")

@@ -94,19 +94,19 @@ def the_client_hears_of_no_error(write: Any) -> Any:
     return writes
 
 
-@ERRORS.stack(CopyBeforeWrite, "break_snapshot", "copy-before-write-7.0", "break-snapshot")
+@ERRORS.stack(CopyBeforeWrite, "break_snapshot", "copy-before-write-9.2", "break-snapshot")
 def the_write_breaks_always(flag: Any) -> Any:
     """on-cbw-error is not looked at: a failed copy breaks the write."""
     return property(lambda filter_: False, lambda filter_, value: None)
 
 
-@ERRORS.stack(CopyBeforeWrite, "snapshot_error", "copy-before-write-7.0", "break-snapshot")
+@ERRORS.stack(CopyBeforeWrite, "snapshot_error", "copy-before-write-9.2", "break-snapshot")
 def a_broken_snapshot_is_forgotten(flag: Any) -> Any:
     """That the snapshot is broken is not noted."""
     return property(lambda filter_: False, lambda filter_, value: None)
 
 
-@ERRORS.stack(CopyBeforeWrite, "block_copy", "copy-before-write-7.0", "break-snapshot")
+@ERRORS.stack(CopyBeforeWrite, "block_copy", "copy-before-write-9.2", "break-snapshot")
 def a_failed_copy_is_marked(block_copy: Any) -> Any:
     """The filter marks clusters copied whose copy failed."""
 

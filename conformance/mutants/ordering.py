@@ -46,7 +46,7 @@ def the_copy_is_not_mapped(set_: Any) -> Any:
     return _but_on("the hidden disk's map", set_)
 
 
-@ORDERING.stack(Bitmap, "set", "copy-before-write-7.0", "race")
+@ORDERING.stack(Bitmap, "set", "copy-before-write-9.2", "race")
 def the_copy_is_not_marked(set_: Any) -> Any:
     """The filter does not mark what it has copied."""
     return _but_on("the filter's bitmap", set_)
@@ -102,7 +102,7 @@ def mapped_before_the_guest_write(write: Any) -> Any:
     return writes
 
 
-@ORDERING.stack(CopyBeforeWrite, "block_copy", "copy-before-write-7.0", "race")
+@ORDERING.stack(CopyBeforeWrite, "block_copy", "copy-before-write-9.2", "race")
 def marked_before_the_copy(block_copy: Any) -> Any:
     """The filter marks clusters copied before they are."""
 
@@ -113,7 +113,7 @@ def marked_before_the_copy(block_copy: Any) -> Any:
     return copies
 
 
-@ORDERING.stack(ReqList, "add", "copy-before-write-7.0", "race")
+@ORDERING.stack(ReqList, "add", "copy-before-write-9.2", "race")
 def reads_are_not_frozen(add: Any) -> Any:
     """Who reads the source through the filter registers nothing."""
 
@@ -126,7 +126,7 @@ def reads_are_not_frozen(add: Any) -> Any:
 @ORDERING.stack(
     CopyBeforeWrite,
     "_read_source",
-    "copy-before-write-7.0",
+    "copy-before-write-9.2",
     "half-written",
     survives=("grey", "black"),
     why="what is beyond the run is looked up again before it is read, so it need not be frozen",

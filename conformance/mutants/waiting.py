@@ -101,7 +101,7 @@ def nothing_shrinks(shrink: Any) -> Any:
     return lambda requests, entry, extent: None
 
 
-@WAITING.stack(ReqList, "wait_all", "copy-before-write-7.0", "race")
+@WAITING.stack(ReqList, "wait_all", "copy-before-write-9.2", "race")
 def frozen_reads_are_not_waited_for(wait_all: Any) -> Any:
     """A write that has copied its clusters does not wait for those who still read them."""
     return _but_on("the frozen reads", wait_all)

@@ -90,7 +90,7 @@ STACKS: Mapping[str, Stack] = {
             "cbw",
             "copy-before-write over the source, read through snapshot-access",
             DAEMON,
-            "copy-before-write-7.0",
+            "copy-before-write-9.2",
             (7, 0),
             (*WRITES, "guest-read", "client-discard"),
             ("raw", "qcow2"),

@@ -35,7 +35,7 @@ Fact = tuple[str, Any]
 
 def written_by(scenario: Scenario, number: int) -> int:
     """Return the byte that a request of the scenario writes everywhere: it tells whose data is read."""
-    return 0 if scenario.requests[number].kind == "nbd-zero" else number + 1
+    return 0 if scenario.requests[number].kind in ("nbd-zero", "client-discard") else number + 1
 
 
 class Event(NamedTuple):

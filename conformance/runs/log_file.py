@@ -15,6 +15,9 @@ request i writes i + 1, an nbd-zero 0. [count, "original"] is what the secondary
 start. Its bytes tell where they belong: at the offset x it is 128 + x // 64 % 127, and so the log shows where
 original data have been moved. 255 is for who fills the disk with it: original data of any place.
 
+A piece of a request, which has a thread of its own, is named after the number of its first cluster: the piece
+of guest-read 0 from its second cluster on may be "guest-read 0.1".
+
     event        what it says beside
     invoke       the `request` arrives
     return       it comes back: `pieces` are what a read returns, `error` says that it failed
@@ -54,6 +57,7 @@ from cowpath.model.scenarios.writing import document
 
 Pieces = Sequence[tuple[Extent, bytes]]
 _RUNS = re.compile(rb"(?s)(.)\1*")
+_PIECE = re.compile(r"(\.[0-9]+)+$", re.ASCII)
 _ORIGINAL = "original"
 _OF_MIRROR = ("shows", "content")
 _MIRROR_DISKS = ("source", "target")
@@ -222,7 +226,8 @@ def _event(record: Mapping[str, Any], requests: Sequence[str], room: _Room) -> E
     for key, needed in _NEEDED:
         if kind == needed and key not in record:
             raise _Bad(f"{kind}: no {key}")
-    request = "" if anonymous else _request(record.get("request"), "request", requests)
+    whole = kind in ("invoke", "return")
+    request = "" if anonymous else _request(record.get("request"), "request", requests, whole=whole)
     return Event(kind, request, _text(record, "label") if "label" in record else "", tuple(facts))
 
 
@@ -342,8 +347,10 @@ def _numbers(value: Any, count: int) -> bool:
     return numbers and all(type(number) is int and number >= 0 for number in value)
 
 
-def _request(value: Any, key: str, requests: Sequence[str]) -> str:
-    if value not in requests:
+def _request(value: Any, key: str, requests: Sequence[str], *, whole: bool = False) -> str:
+    """Return the name of a request, or of a piece of one, whose first cluster comes after a point."""
+    name = _PIECE.sub("", value) if isinstance(value, str) and not whole else value
+    if name not in requests:
         raise _Bad(f"{key}: {shown(value)}; accepted: {', '.join(requests)}")
     return str(value)
 

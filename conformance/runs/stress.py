@@ -17,7 +17,7 @@ from cowpath.conformance.runs.workload import Bodies, Run, Workload, ending
 from cowpath.conformance.scheduler.kernel import Failure
 from cowpath.impl.context import AioContext
 from cowpath.impl.reqlist import Wait
-from cowpath.impl.sync import Lock, Threads
+from cowpath.impl.sync import Lock, Thread, Threads
 from cowpath.impl.waits import wait_cycle
 
 DELAY = 0.0002  # seconds, at most, that a step takes
@@ -81,6 +81,10 @@ class _Free(Threads):
     def condition(self, lock: Lock) -> _Condition:
         """Return a condition; the lock must come from `lock`."""
         return _Condition(lock, self)
+
+    def spawn(self, target: Callable[[], None], name: str) -> Thread:
+        """Start a thread, whose error ends the run."""
+        return super().spawn(self.guarded(target, name), name)
 
     def end(self, failure: Failure) -> bool:
         """End the run, and return whether it had not ended before."""

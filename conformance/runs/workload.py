@@ -77,8 +77,7 @@ class Workload:
     """A design and a scenario's requests, on three files that live in memory.
 
     The requests are submitted at once, and arrive as the scheduler lets them; a fault fails its step. Raises
-    ScenarioError if the scenario has what the design does not, or what threads do not run: what never ends,
-    and a client's discard.
+    ScenarioError if the scenario has what the design does not, or what threads do not run: what never ends.
 
     `epilogue` has requests that are made one after the other when all others have ended; they are added to
     the scenario.
@@ -102,11 +101,10 @@ class Workload:
             scenario.protocol_alignment if any(reduced.proto_unaligned) else 1,
             scenario.copy_on_read,
             scenario.option("on_cbw_error"),
+            scenario.option("job_requests_queue"),
         )
         if any(request.stream or not pair.runs(request.kind) for request in scenario.requests):
-            raise ScenarioError(
-                f"'{scenario.name}' is for the model alone; threads run no streams and no client-discard"
-            )
+            raise ScenarioError(f"'{scenario.name}' is for the model alone; threads run no streams")
         touched = sum(end - start for start, end in reduced.clusters)
         if touched > MOST_TOUCHED:
             raise ScenarioError(
@@ -188,7 +186,7 @@ class Workload:
 
     def cycle(self, waits: Sequence[Wait]) -> tuple[WaitEdge, ...]:
         """Return a deadlock in the scenario's units, from the first request on."""
-        names = [request.label for request in self.scenario.requests]
+        names = self.case.instance.names["Request"]
         edges = [self._edge(wait) for wait in waits]
         first = min(range(len(edges)), key=lambda i: names.index(edges[i].waiter), default=0)
         return tuple(edges[first:] + edges[:first])
@@ -212,7 +210,7 @@ class Workload:
         return request, method_of(kind), options.get(kind, {})
 
     def _fail(self, label: str, request: Request) -> None:
-        if self._faults.get(request.name, "") == self._struck.get(label):
+        if self._faults.get(request.root.name, "") == self._struck.get(label):
             raise OSError(errno.EIO, f"{label} of {request} is made to fail")
 
 

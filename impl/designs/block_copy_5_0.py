@@ -15,6 +15,7 @@ class BlockCopy50(Design):
 
     name = "block-copy-5.0"
     target_serialises = True
+    reads_in_pieces = True
     stop_begins_drained = True
     engine = BlockCopy
     job: BlockCopy

@@ -27,7 +27,7 @@ from cowpath.model.finite.ground import GroundModel
 from cowpath.model.language.system import Action
 from cowpath.model.language.verdict import Verdict, worst
 from cowpath.model.liveness.graph import pending
-from cowpath.model.liveness.starvation import PROGRESS, Starvation, starve
+from cowpath.model.liveness.starvation import Starvation, starve
 from cowpath.model.reductions.choice import choose
 from cowpath.model.scenarios import Scenario
 from cowpath.model.trace.lasso import replay_lasso
@@ -115,7 +115,7 @@ def check(
         with alarm(limits.max_seconds, reason):
             search = _search(case, properties, engine, limits, reductions, report, program)
             starvation = None
-            if PROGRESS in properties and search.found.complete:
+            if case.design.system.live.keys() & {*properties} and search.found.complete:
                 spent = time.perf_counter() - began
                 left = None if limits.max_seconds is None else limits.max_seconds - spent
                 limits_left = replace(limits, max_seconds=left)
@@ -130,8 +130,8 @@ def check(
     results = {}
     for name in properties:
         complete = search.found.complete
-        if name == PROGRESS:
-            complete = starvation is not None and starvation.stopped is None and starvation.lasso is None
+        if name in case.design.system.live:
+            complete = starvation is not None and starvation.stopped is None and name not in traces
         elif name in search.found.depths:
             complete = False  # it was answered: that is shown, or is not known
         verdict = _verdict(kinds.get(name, "always"), name in traces, complete)
@@ -178,11 +178,14 @@ def _traces(
     """Yield the traces of what was found, each replayed by the reference semantics."""
     system, scenario, model = case.design.system, case.scenario, search.narrowed.model
     for name in properties:
-        if name == PROGRESS:
-            if starvation is not None and (lasso := starvation.lasso) is not None:
-                first = (lasso.owner, *(r for r in starvation.starved if r != lasso.owner))
+        if name in model.live:
+            if (
+                starvation is not None
+                and (lasso := (found := starvation.of(model.live[name])).lasso) is not None
+            ):
+                first = (lasso.owner, *(r for r in found.starved if r != lasso.owner))
                 stem, loop = steps_of(model, lasso.stem), steps_of(model, lasso.loop)
-                yield name, replay_lasso(system, case.instance, scenario.name, first, stem, loop)
+                yield name, replay_lasso(system, case.instance, scenario.name, first, stem, loop, name)
         elif (witness := search.found.witnesses.get(name)) is not None:
             path = steps_of(model, witness.path)
             yield name, replay(system, case.instance, scenario.name, name, path)

@@ -87,7 +87,7 @@ def _question(
 
 def _written(result: Result) -> dict[str, Any]:
     exploration = asdict(replace(result.exploration, witnesses={}))
-    starvation = result.starvation and asdict(replace(result.starvation, lasso=None))
+    starvation = result.starvation and asdict(replace(result.starvation, lassos=()))
     case = result.case
     return {
         "exploration": exploration,
@@ -104,7 +104,7 @@ def _read(case: Case, found: Mapping[str, Any]) -> Result:
     exploration, starvation = found["exploration"], found["starvation"]
     exploration["remarks"] = tuple(exploration["remarks"])
     if starvation is not None:
-        starvation["starved"] = tuple(starvation["starved"])
+        starvation["lassos"] = ()  # the properties have them, as traces
     properties = {
         name: PropertyResult(Verdict(verdict), trace and trace_read(case, name, trace))
         for name, (verdict, trace) in found["properties"].items()
@@ -139,7 +139,7 @@ def trace_read(case: Case, name: str, written: Mapping[str, Any]) -> Trace:
     if (loop := written["loop"]) is None:
         return replay(system, instance, case.scenario.name, name, path)
     stem, around = path[: loop - 1], path[loop - 1 :]
-    return replay_lasso(system, instance, case.scenario.name, written["starved"], stem, around)
+    return replay_lasso(system, instance, case.scenario.name, written["starved"], stem, around, name)
 
 
 def _path(system: System, instance: Instance, steps: Sequence[tuple[str, Sequence[str]]]) -> Path:

@@ -12,7 +12,6 @@ from cowpath.model.bench.kept import checked
 from cowpath.model.designs import Case
 from cowpath.model.explore.result import DEADLOCK, Limits, Stop, questions
 from cowpath.model.explore.switches import fewest_switches
-from cowpath.model.liveness.starvation import PROGRESS
 from cowpath.model.scenarios import Request, Scenario
 from cowpath.model.scenarios.geometry import show_range
 from cowpath.model.scenarios.sizes import SECTOR
@@ -135,7 +134,7 @@ class Minimiser:
 
     def _with_fewest_switches(self, result: Result, trace: Trace) -> Trace:
         """Return such a trace of the same length; a lasso stays as it is. Raises `Stop`."""
-        if self.name == PROGRESS:
+        if self.name in result.case.design.system.live:
             return trace
         narrowed = result.case.narrowed
         asked = questions(narrowed.model, (self.name,))

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
+from functools import cached_property
 
 from cowpath.model.bench.alarm import alarm
 from cowpath.model.bench.check import INTERRUPTED, check, plain_questions
@@ -29,6 +30,7 @@ from cowpath.model.explore.result import (
     questions,
 )
 from cowpath.model.finite.domains import Narrowed, narrow
+from cowpath.model.finite.instances import ByType
 from cowpath.model.kept import answers
 from cowpath.model.language.verdict import Verdict
 from cowpath.model.liveness.starvation import PROGRESS, Starvation, starve
@@ -218,12 +220,17 @@ class _Work:
             with alarm(self.left().max_seconds, f"--max-seconds {limits.max_seconds or 0:g} was reached"):
                 say("classes")
                 types, workloads = bound.types_of(design), list(bound.workloads(task.requests))
-                whole = narrow(types.instances(workloads).ground())
-                classes = Classes.by(map(Marks(types, whole).key, workloads))
+                alike = [workload for workload in workloads if not bound.is_cut(design, workload)]
+                marks = Marks(types, narrow(types.instances(alike).ground())) if alike else None
+
+                def key(workload: Workload) -> object:
+                    """Return its class; one that is cut is of its own."""
+                    return marks.key(workload) if marks and not bound.is_cut(design, workload) else workload
+
+                classes = Classes.by(map(key, workloads))
                 mine = range(task.part, len(classes.first), task.parts)
                 first = [workloads[classes.first[c]] for c in mine]
-                narrowed = narrow(types.instances(first).ground()) if len(first) < len(workloads) else whole
-                search = _Search(self, design, bound, narrowed, first, say)
+                search = _Search(self, design, bound, types, first, say)
                 search.run()
         except KeyboardInterrupt:
             stopped = INTERRUPTED
@@ -311,12 +318,16 @@ class _Search:
         work: _Work,
         design: Design,
         bound: Bound,
-        narrowed: Narrowed,
+        types: ByType,
         workloads: Sequence[Workload],
         say: Callable[[str], None],
     ) -> None:
         self.work, self.design, self.bound = work, design, bound
-        self.narrowed, self.workloads, self.say = narrowed, workloads, say
+        self.workloads, self.say = workloads, say
+        # Those that are cut have pieces, each workload its own: they are explored one by one.
+        self.cut = [i for i, each in enumerate(workloads) if bound.is_cut(design, each)]
+        self.whole = [i for i, each in enumerate(workloads) if not bound.is_cut(design, each)]
+        self.types = types
         self.properties = design.asked(work.plan.properties)
         self.found: dict[int, Found] = {}
         self.engine = ""
@@ -325,6 +336,23 @@ class _Search:
 
     def run(self) -> None:
         """Explore them: one after the other where runs are judged, too, else all at once."""
+        if self.whole:
+            self._whole()
+        states = sum(one.states for one in self.found.values())
+        for number, place in enumerate(self.cut if self.stopped is None else ()):
+            self.say(f"{number:,} of {len(self.cut):,} with pieces, {states:,} states")
+            exploration, runs = self._alone(place, self.work.left(states))
+            self.engine = self.engine or exploration.engine
+            states += exploration.states
+            if self._takes(place, exploration, runs, states):
+                return
+
+    @cached_property
+    def narrowed(self) -> Narrowed:
+        """The model of all that are not cut."""
+        return narrow(self.types.instances([self.workloads[i] for i in self.whole]).ground())
+
+    def _whole(self) -> None:
         if PROGRESS in self.properties and self.work.plan.engine == "auto":
             self._one_by_one()
             return
@@ -345,15 +373,15 @@ class _Search:
             self.say(f"{progress.states:,} states, {rate:,.0f} states/s, depth {progress.depth}")
 
         each = ENGINES[self.work.plan.engine].explore_each(self.narrowed, asked, self.work.left(), report)
-        for place in range(len(self.workloads)):
+        for number, place in enumerate(self.whole):
             depths = {
-                name: int(depth[place])
+                name: int(depth[number])
                 for name, depth in each.depths.items()
-                if name in self.properties and depth[place] >= 0
+                if name in self.properties and depth[number] >= 0
             }
-            complete = bool(each.complete[place])
+            complete = bool(each.complete[number])
             self.found[place] = Found(
-                int(each.states[place]), int(each.depth[place]), depths, complete, False
+                int(each.states[number]), int(each.depth[number]), depths, complete, False
             )
         self.engine, self.stopped, self.remarks = each.engine, each.stopped, each.remarks
 
@@ -361,7 +389,7 @@ class _Search:
         program = Program(self.narrowed, plain_questions(self.narrowed, self.properties))
         self.engine = "python"
         states, said = 0, 0.0
-        for place, start in enumerate(self.narrowed.model.starts):
+        for place, start in zip(self.whole, self.narrowed.model.starts, strict=True):
             if time.perf_counter() - said > 0.1:
                 said = time.perf_counter()
                 self.say(f"{place:,} of {len(self.workloads):,} classes, {states:,} states")
@@ -377,12 +405,17 @@ class _Search:
             except Stop:
                 self.stopped = self._limit(states)
                 return
-            self.found[place] = self._found(exploration, runs)
             states += exploration.states
-            stopped = exploration.stopped or (runs.stopped if runs is not None else None)
-            if stopped is not None:
-                self.stopped = INTERRUPTED if stopped == INTERRUPTED else self._limit(states)
+            if self._takes(place, exploration, runs, states):
                 return
+
+    def _takes(self, place: int, exploration: Exploration, runs: Starvation | None, states: int) -> bool:
+        """Take note of what is found, and tell whether that stopped at a limit."""
+        self.found[place] = self._found(exploration, runs)
+        stopped = exploration.stopped or (runs.stopped if runs is not None else None)
+        if stopped is not None:
+            self.stopped = INTERRUPTED if stopped == INTERRUPTED else self._limit(states)
+        return stopped is not None
 
     def _alone(self, place: int, limits: Limits) -> tuple[Exploration, Starvation | None]:
         """Explore a workload by itself, as `check` does."""

@@ -122,9 +122,18 @@ class Bound:
         at, length = (type_.at * SECTOR, type_.length * SECTOR) if type_.length else (None, None)
         return Request(type_.kind, at, length, False, "none", f"{type_.kind} {place}", place)
 
+    def is_cut(self, design: Design, workload: Workload) -> bool:
+        """Tell whether the design may have several parts of one of its requests in flight at once."""
+        return any(
+            self.types[number].kind in design.splits
+            and self.types[number].at // self.cluster != (self.types[number].end - 1) // self.cluster
+            for number in workload
+        )
+
     def types_of(self, design: Design) -> ByType:
         """Return what each type of request means to the design, on the plain disk, sector by sector.
 
+        No piece of a request is among them: for workloads that are not cut.
         Raises `BoundError` if a table depends on the workload as a whole, or the disk is too long.
         """
         if not design.has_disks:

@@ -22,6 +22,7 @@ from cowpath.model.commands.options import (
     PROPERTIES,
     REDUCE,
     REDUCTION,
+    RESUME,
     carry_out,
     make_plan,
 )
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
 @REDUCTION
 @REDUCE
 @FRESH
+@RESUME
 def check(
     names: tuple[str, ...],
     release: str | None,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from pathlib import Path
 
 import click
 from rich.console import Console
@@ -14,7 +15,7 @@ from cowpath.model.commands.inputs import status_line
 from cowpath.model.designs import ALL, Case, Design
 from cowpath.model.explore.engines import ENGINES
 from cowpath.model.explore.result import Limits, Progress
-from cowpath.model.kept.answers import keeping, of_user
+from cowpath.model.kept.answers import Answers, keeping, of_user, resuming
 from cowpath.model.language.errors import InputError, hint, shown
 from cowpath.model.reductions.choice import NAMES
 from cowpath.model.scenarios import Scenario
@@ -60,10 +61,29 @@ PROPERTIES = click.option(
 )
 
 
+_RESUMED = "cowpath.resumed"
+
+
+def _resume(context: click.Context, _: click.Parameter, folder: str | None) -> None:
+    if folder is not None:
+        context.meta[_RESUMED] = resuming(Path(folder))
+
+
 def _keep_answers(context: click.Context, _: click.Parameter, fresh: bool) -> None:
-    context.with_resource(keeping(of_user(fresh)))
+    resumed: Answers | None = context.meta.get(_RESUMED)
+    if resumed is not None and fresh:
+        raise InputError("--fresh and --resume: give one of them; to begin again, take another folder")
+    context.with_resource(keeping(of_user(fresh) if resumed is None else resumed))
 
 
+RESUME = click.option(
+    "--resume",
+    metavar="FOLDER",
+    is_eager=True,
+    expose_value=False,
+    callback=_resume,
+    help="Save how far it is there, now and then; go on from what is there, also after a kill.",
+)
 FRESH = click.option(
     "--fresh",
     is_flag=True,

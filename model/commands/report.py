@@ -15,6 +15,7 @@ from cowpath.model.commands.options import (
     MAX_SECONDS,
     MAX_STATES,
     PROPERTIES,
+    RESUME,
     carry_out,
     make_plan,
 )
@@ -36,6 +37,7 @@ from cowpath.model.render.overview import overview, read_proofs
 @MAX_STATES
 @MAX_SECONDS
 @FRESH
+@RESUME
 def report_command(
     names: tuple[str, ...],
     wanted: tuple[str, ...],

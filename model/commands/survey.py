@@ -20,6 +20,7 @@ from cowpath.model.commands.options import (
     MAX_SECONDS,
     MAX_STATES,
     PROPERTIES,
+    RESUME,
     check_properties,
 )
 from cowpath.model.designs import Design
@@ -53,6 +54,7 @@ _SIZE = click.IntRange(min=1)
 @MAX_STATES
 @MAX_SECONDS
 @FRESH
+@RESUME
 def survey_command(
     names: tuple[str, ...],
     requests: int,

@@ -29,6 +29,7 @@ from cowpath.model.commands.options import (
     MAX_STATES,
     REDUCE,
     REDUCTION,
+    RESUME,
     carry_out,
     make_plan,
 )
@@ -62,6 +63,7 @@ from cowpath.model.trace.trace import Trace
 @REDUCTION
 @REDUCE
 @FRESH
+@RESUME
 def trace(
     name: str,
     wanted: str,

@@ -2,6 +2,8 @@
 
 `DESIGNS` have a protocol of their own each. `VARIANTS` are what single releases made of one of these: an
 assertion, an option or a fault more, or two protocols at once. `releases.py` says which release is which.
+`EXTENDED` have a part of QEMU around one of these which all releases have, and most questions need not.
+`MIRRORS` are of another kind of machine, with scenarios of their own.
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from cowpath.model.designs.case import Case
 from cowpath.model.designs.design import Design
 
-__all__ = ["ALL", "DESIGNS", "VARIANTS", "Case", "Design"]
+__all__ = ["ALL", "DESIGNS", "EXTENDED", "MIRRORS", "VARIANTS", "Case", "Design"]
 
 
 class _Designs(Mapping[str, Design]):
@@ -41,11 +43,35 @@ _OWN = {
     "fleecing-4.0": "fleecing_4_0",
     "block-copy-4.2": "block_copy_4_2",
     "block-copy-5.0": "block_copy_5_0",
-    "copy-before-write-7.0": "copy_before_write_7_0",
+    "copy-before-write-9.2": "copy_before_write_9_2",
     "rfc-repaired": "rfc_repaired",
 }
-_VARIANTS = {"merged-3.0": "merged_3_0"}
+_VARIANTS = {
+    "merged-3.0": "merged_3_0",
+    "copy-before-write-7.0": "copy_before_write_7_0",
+    "copy-before-write-7.1": "copy_before_write_7_1",
+    "copy-before-write-7.2.15": "copy_before_write_7_2_15",
+    "copy-before-write-9.1": "copy_before_write_9_1",
+}
+_EXTENDED = {
+    "replication-5.0": "replication_5_0",
+    "replication-5.1": "replication_5_1",
+    "drain-4.1": "drain_4_1",
+    "drain-4.2": "drain_4_2",
+    "drain-5.0": "drain_5_0",
+    "drain-10.2": "drain_10_2",
+}
+_MIRRORS = {
+    "mirror-3.0": "mirror_3_0",
+    "mirror-4.2": "mirror_4_2",
+    "mirror-5.0": "mirror_5_0",
+    "mirror-6.1": "mirror_6_1",
+    "mirror-7.2": "mirror_7_2",
+    "mirror-8.2": "mirror_8_2",
+}
 DESIGNS: Mapping[str, Design] = _Designs(_OWN)
 VARIANTS: Mapping[str, Design] = _Designs(_VARIANTS)
-ALL: Mapping[str, Design] = _Designs(_OWN | _VARIANTS)
-"""Both, for whoever is given a name."""
+EXTENDED: Mapping[str, Design] = _Designs(_EXTENDED)
+MIRRORS: Mapping[str, Design] = _Designs(_MIRRORS)
+ALL: Mapping[str, Design] = _Designs(_OWN | _VARIANTS | _EXTENDED | _MIRRORS)
+"""All of them, for whoever is given a name."""

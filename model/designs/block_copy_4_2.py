@@ -4,11 +4,15 @@ from cowpath.model.designs.fleecing_4_0 import DESIGN as FLEECING_4_0
 from cowpath.model.stack.block_copy import BlockCopy42
 from cowpath.model.stack.cow_requests import CowRequests
 from cowpath.model.stack.job_end import FilterEnd
+from cowpath.model.stack.pieces import Pieces
+from cowpath.model.stack.read_pool import PooledReads
 from cowpath.model.stack.secondary import NotifierInside
 from cowpath.model.stack.wellformed import QUIESCED
 
 DESIGN = FLEECING_4_0.changed(
     "block-copy-4.2",
+    Pieces(),
+    PooledReads(),
     BlockCopy42(),
     FilterEnd(frees_first=True),
     without=(NotifierInside, CowRequests),

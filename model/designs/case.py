@@ -11,9 +11,8 @@ from cowpath.model.finite.ground import ground
 from cowpath.model.finite.instance import Instance, fit
 from cowpath.model.finite.own_instance import instance_of
 from cowpath.model.language.errors import InputError
-from cowpath.model.scenarios import Scenario, ScenarioError
+from cowpath.model.scenarios import Scenario, ScenarioError, mirror_geometry
 from cowpath.model.scenarios.geometry import Geometry, describe, reduce, unreduced
-from cowpath.model.stack.binding import bind
 
 
 @dataclass(frozen=True)
@@ -29,7 +28,7 @@ class Case:
 
     def __post_init__(self) -> None:
         if self.scenario.has_disk != self.design.has_disks:
-            wanted = "a disk and requests" if self.design.has_disks else "[sizes] of its sorts"
+            wanted = self.design.machine.wanted if self.design.has_disks else "[sizes] of its sorts"
             raise ScenarioError(
                 f"{self.design.name} does not fit '{self.scenario.name}'; accepted: a scenario with {wanted}"
             )
@@ -53,6 +52,8 @@ class Case:
     @cached_property
     def geometry(self) -> Geometry:
         """The disk that is explored. Raises ScenarioError if it has too many cells, or clusters to write."""
+        if self.scenario.mirror is not None:
+            return (mirror_geometry.reduce if self.reduced else mirror_geometry.unreduced)(self.scenario)
         return (reduce if self.reduced else unreduced)(self.scenario)
 
     @cached_property
@@ -64,7 +65,10 @@ class Case:
                 return instance_of(self.design.system, scenario.sizes, scenario.parameters, scenario.names)
             except InputError as error:
                 raise ScenarioError(f"{scenario.slug}: {error}") from None
-        return fit(self.design.system, bind(scenario, self.geometry, self.design.vocabulary))
+        return fit(
+            self.design.system,
+            self.design.machine.bind(scenario, self.geometry, self.design.vocabulary, self.design.splits),
+        )
 
     @cached_property
     def narrowed(self) -> Narrowed:

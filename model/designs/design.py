@@ -14,13 +14,12 @@ from cowpath.model.scenarios.scenario import Scenario
 from cowpath.model.scenarios.vocabulary import (
     BUNDLED,
     DEADLOCK,
-    KINDS,
     OPTIONS,
-    PROGRESS,
     PROPERTIES,
     Vocabulary,
 )
 from cowpath.model.stack.assembly import assemble, kinds_of, outline
+from cowpath.model.stack.machine import SECONDARY, Machine
 from cowpath.model.stack.part import Part, Parts
 
 _NONE = Parts()
@@ -39,11 +38,10 @@ class Change:
 class Design:
     """One way of keeping readers of the backup target and copy-before-write apart.
 
-    It is made of `parts`, or `build` returns its system. For its proofs: `scope` is what they are restricted
-    to, `order` who waits for whom, by names of levels, highest first, `theorems` the properties proved beside
-    freedom from deadlock and termination. An `argument` of its own
-    takes the place of what the parts say.
-    `changes`: what it changes of another design, for a repair.
+    It is made of `parts`, of one kind of machine, or `build` returns its system. For its proofs: `scope` is
+    what they are restricted to, `order` who waits for whom, by names of levels, highest first, `theorems`
+    the properties proved beside freedom from deadlock and termination. An `argument` of its own takes the
+    place of what the parts say. `changes`: what it changes of another design, for a repair.
     """
 
     name: str
@@ -52,6 +50,7 @@ class Design:
     sources: tuple[str, ...] = ()
     build: Callable[[], System] | None = None
     parts: Parts = _NONE
+    machine: Machine = SECONDARY
     scope: tuple[Claim, ...] = ()
     order: tuple[str, ...] = ()
     theorems: tuple[str, ...] = ("snapshot",)
@@ -70,7 +69,7 @@ class Design:
     def system(self) -> System:
         """The design's model, recorded once. Raises `ModelError` if its text is wrong."""
         if self.build is None:
-            return assemble(self.name, self.parts)
+            return assemble(self.name, self.parts, self.machine)
         system = self.build()
         if not isinstance(system, System):
             raise ModelError(f"{self.name}: build returns {type(system).__name__}; accepted: a System")
@@ -81,15 +80,14 @@ class Design:
         """What its proofs for any number of requests and clusters rest on; None if it does not say."""
         if self.argument is not None or not self.parts:
             return self.argument
-        return outline(self.system, self.parts, self.scope, self.order, self.theorems)
+        return outline(self.system, self.parts, self.machine, self.scope, self.order, self.theorems)
 
     @cached_property
     def meanings(self) -> Mapping[str, str]:
         """All properties that may be asked of it, in the order of reports, each in words."""
         own = {claim.name: claim.means or claim.name for claim in self.system.properties}
         own[DEADLOCK] = PROPERTIES[DEADLOCK]
-        if self.system.pending is not None:
-            own[PROGRESS] = PROPERTIES[PROGRESS]
+        own |= {name: PROPERTIES[name] for name in self.system.live}
         order = {name: number for number, name in enumerate(PROPERTIES)}
         return {name: own[name] for name in sorted(own, key=lambda name: order.get(name, -1))}
 
@@ -122,17 +120,24 @@ class Design:
     @property
     def kinds(self) -> tuple[str, ...]:
         """The kinds of request that it has a place for."""
-        return kinds_of(self.parts) if self.parts else KINDS
+        return kinds_of(self.parts, self.machine.kinds) if self.parts else self.machine.kinds
 
     @property
     def options(self) -> frozenset[str]:
         """The options of a scenario that it knows."""
         return frozenset(option for part in self.parts for option in part.options)
 
+    @property
+    def splits(self) -> Mapping[str, int]:
+        """The kinds of request of which several parts may be in flight at once, and how deep they are cut."""
+        return {kind: depth for part in self.parts for kind, depth in part.splits.items()}
+
     def unsupported(self, scenario: Scenario) -> str | None:
         """Return what of the scenario the design does not have, in words; None if it has all."""
         if scenario.has_disk != self.has_disks:
             return "disk" if scenario.has_disk else "[sizes] to set"
+        if scenario.has_disk and not self.machine.fits(scenario):
+            return "[mirror]" if scenario.mirror else "secondary: its scenarios have a [mirror]"
         used = dict.fromkeys(request.kind for request in scenario.requests)
         missing = [kind for kind in used if kind not in self.kinds]
         for name, option in OPTIONS.items():

@@ -188,7 +188,7 @@ _SNAPSHOT_ACCESS = Role(
         ),
         Era(
             (7, 1),
-            "copy-before-write-7.0",
+            "copy-before-write-7.1",
             (
                 "f1bb39a8a5 [7.1]: on-cbw-error, break-guest-write or break-snapshot",
                 "6db7fd1ca9, 15df6e6987 [7.1]: cbw-timeout",
@@ -196,8 +196,20 @@ _SNAPSHOT_ACCESS = Role(
             (_NOT_PARALLEL, "the option bitmap", _NO_STATUS, _NO_TIMEOUT),
         ),
         Era(
+            (7, 2, 15),
+            "copy-before-write-7.2.15",
+            ("6475155d51 as backported: frozen reads may overlap; Debian's 7.2.22 has it",),
+            (_NOT_PARALLEL, "the option bitmap", _NO_STATUS, _NO_TIMEOUT),
+        ),
+        Era(
+            (8, 0),
+            "copy-before-write-7.1",
+            ("the iothread and graph-lock work of 8.x, which one thread does not see",),
+            (_NOT_PARALLEL, "the option bitmap", _NO_STATUS, _NO_TIMEOUT, "backports to 8.x"),
+        ),
+        Era(
             (9, 1),
-            "copy-before-write-7.0",
+            "copy-before-write-9.1",
             (
                 "507175197b [9.1]: a client's discard is rounded inwards, to whole clusters",
                 "0fd05c8d80 [9.1]: discard-source of a backup that reads the snapshot",
@@ -207,9 +219,9 @@ _SNAPSHOT_ACCESS = Role(
         ),
         Era(
             (9, 2),
-            "copy-before-write-7.0",
+            "copy-before-write-9.2",
             (
-                "6475155d51 [9.2]: frozen reads may overlap",
+                '6475155d51 "block/reqlist: allow adding overlapping requests" [9.2]',
                 "9484ad6c17, 6252deb244 [9.2]: min-cluster-size",
             ),
             (_NOT_PARALLEL, "the option bitmap", _NO_STATUS, _NO_TIMEOUT, "discard-source"),

@@ -80,6 +80,12 @@ class Tally:
         self.depths = {name: np.full(self.many, -1) for name in names}
         self.at = 0
 
+    @property
+    def counted(self) -> dict[str, Counts]:
+        """All that is counted, by name."""
+        own = {"tally.states": self.states, "tally.transitions": self.transitions, "tally.depth": self.depth}
+        return own | {f"tally.{name}": depths for name, depths in self.depths.items()}
+
     def begin(self, at: int, layer: Sequence[Columns]) -> None:
         """Count the states of a depth, given in parts."""
         self.at = at

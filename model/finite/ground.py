@@ -82,7 +82,8 @@ class GroundModel:
 
     `starts`: the initial states; more than one where many instances are explored at once (see `instances`).
     `finished[r]` is the term that says owner r is finished, `pending[r]` that it must not stay so for ever
-    (constantly false where the system claims no progress).
+    (constantly false where the system claims no progress); `live[name]` are the owners of whom the property
+    claims that.
     """
 
     system: System
@@ -95,6 +96,7 @@ class GroundModel:
     sometimes: Mapping[str, Term]
     finished: tuple[Term, ...]
     pending: tuple[Term, ...]
+    live: Mapping[str, frozenset[int]]
 
     @property
     def initial(self) -> Vector:
@@ -160,6 +162,7 @@ def ground_from(system: System, instance: Instance, starts: Sequence[Vector]) ->
         claims["sometimes"],
         finished,
         of_each(system.pending) if system.pending is not None else (0,) * len(finished),
+        {name: frozenset(r for r, is_ in enumerate(of_each(c)) if is_) for name, c in system.live.items()},
     )
     _check_arrivals(model)
     return model

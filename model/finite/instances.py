@@ -21,6 +21,7 @@ from cowpath.model.finite.instance import Instance, Layout, Table
 from cowpath.model.finite.reference import Vector
 from cowpath.model.finite.term import Node, evaluate
 from cowpath.model.language.expression import Const, local
+from cowpath.model.language.sorts import Maybe
 from cowpath.model.language.system import System, Variable
 
 Place = tuple[str, tuple[int, ...]]
@@ -147,17 +148,32 @@ class ByType:
             declared = self.system.parameters[name].indices
             ranges = [range(sizes[sort.name]) for sort in declared]
             tables[name] = {
-                indices: table[
-                    tuple(
-                        workload[i] if sort.name == self.index else i
-                        for sort, i in zip(declared, indices, strict=True)
-                    )
-                ]
+                indices: self._value(name, table, workload, indices, sizes)
                 for indices in itertools.product(*ranges)
             }
         names = {**self.of_all.names, self.index: tuple(self.of_all.names[self.index][t] for t in workload)}
         phrases = {word: tuple(said[t] for t in workload) for word, said in self.of_all.phrases.items()}
         return Instance(sizes, tables, names, phrases)
+
+    def _value(
+        self,
+        name: str,
+        table: Table,
+        workload: tuple[int, ...],
+        indices: tuple[int, ...],
+        sizes: Mapping[str, int],
+    ) -> int:
+        declared = self.system.parameters[name]
+        value = table[
+            tuple(
+                workload[i] if sort.name == self.index else i
+                for sort, i in zip(declared.indices, indices, strict=True)
+            )
+        ]
+        if isinstance(declared.sort, Maybe) and declared.sort.index.name == self.index:
+            assert value == self.of_all.sizes[self.index], f"{name} names an element, not a type"
+            return sizes[self.index]  # nobody
+        return value
 
     def _column(
         self, name: str, indices: tuple[int, ...], slots: Sequence[int], workloads: Sequence[tuple[int, ...]]

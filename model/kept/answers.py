@@ -20,6 +20,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from cowpath.model.kept.checkpoint import Checkpoint
 from cowpath.model.kept.store import Store
 from cowpath.model.language.errors import InputError
 
@@ -31,10 +32,14 @@ _current: Answers | None = None
 
 
 class Answers:
-    """Kept answers by question. `fresh`: those of before are not looked at, but replaced."""
+    """Kept answers by question. `fresh`: those of before are not looked at, but replaced.
 
-    def __init__(self, store: Store, fresh: bool = False) -> None:
+    `every`: seconds between the checkpoints of a search; None: there are none.
+    """
+
+    def __init__(self, store: Store, fresh: bool = False, every: float | None = None) -> None:
         self._store = store
+        self._every = every
         self._fresh = fresh
         self._ours = _sources() + _versions()
 
@@ -58,6 +63,12 @@ class Answers:
         """Keep an answer as it is."""
         if self._unchanged:
             self._store.put(self._name(question), answer)
+
+    def checkpoint(self, question: str) -> Checkpoint | None:
+        """Return the checkpoint of the search that answers the question, if there are to be any."""
+        if self._every is None:
+            return None
+        return Checkpoint(self._store.folder / f"{self._name(question)}.npz", self._every)
 
     def _name(self, question: str) -> str:
         return hashlib.blake2b(self._ours + question.encode(), digest_size=20).hexdigest()
@@ -99,6 +110,14 @@ def of_user(fresh: bool, environment: Mapping[str, str] = os.environ) -> Answers
         return Answers(Store(_usual(environment) / "cowpath"), fresh)
     except (InputError, RuntimeError):  # nobody has asked for it; RuntimeError: there is no home
         return None
+
+
+def resuming(folder: Path, every: float = 30.0) -> Answers:
+    """Return answers and checkpoints in a folder of their own, made if need be; none is thrown away.
+
+    Raises `InputError` if the folder cannot be used.
+    """
+    return Answers(Store(folder, sys.maxsize, sys.maxsize), every=every)
 
 
 def _usual(environment: Mapping[str, str]) -> Path:

@@ -10,7 +10,7 @@ waits on) and transfers (which disk a step reads or writes).
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -62,6 +62,7 @@ class System(Declarations):
     properties: Properties = field(default_factory=lambda: [])
     finished: tuple[Local, Expr] | None = None
     pending: tuple[Local, Expr] | None = None
+    live: dict[str, tuple[Local, Expr]] = field(default_factory=lambda: {})
 
     @property
     def owners(self) -> Index:
@@ -235,14 +236,23 @@ class System(Declarations):
             finished = formula(state, bound) if formula else state.is_at(bound, *ends)
             self.finished = (bound, coerce(finished, BOOL))
 
-    def progress(self, owner: Index, pending: Callable[[State, Expr], Expr]) -> None:
+    def progress(
+        self,
+        owner: Index,
+        pending: Callable[[State, Expr], Expr],
+        live: Mapping[str, Callable[[State, Expr], Expr]] | None = None,
+    ) -> None:
         """Claim that no owner stays pending for ever, if it goes on whenever it again and again could.
 
         An owner that is not pending may stay where it is: what it does then is an arrival.
+        `live`: properties by name, each of which claims so of the owners of which its condition, one on the
+        instance alone, holds; without it `progress` does of all.
         """
         with recording("progress"):
-            bound = local(owner, "owner")
-            self.pending = (bound, coerce(pending(State(self, None), bound), BOOL))
+            bound, state = local(owner, "owner"), State(self, None)
+            self.pending = (bound, coerce(pending(state, bound), BOOL))
+            claimed = live or {"progress": lambda s, r: coerce(True, BOOL)}
+            self.live = {name: (bound, coerce(of(state, bound), BOOL)) for name, of in claimed.items()}
 
     def waits_for(self, r: Expr, q: Expr, *lists: List) -> Expr:
         """Return whether owner r has come to a recorded wait that q keeps closed, on one of the lists.

@@ -19,7 +19,8 @@ Checking", 1999, section 6.3.
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 
 from cowpath.model.explore import plain
 from cowpath.model.explore.plain import MOST, Graph, TooMany
@@ -35,7 +36,7 @@ PROGRESS = "progress"
 
 @dataclass(frozen=True)
 class Starvation:
-    """Who can starve, and a shortest lasso of one of them; `stopped` says why the search did not end, if so.
+    """Who can starve, each with a shortest lasso; `stopped` says why the search did not end, if so.
 
     `steps` are those of the state graph. `nodes` are states with their queues: none if no run is infinite.
     """
@@ -44,8 +45,21 @@ class Starvation:
     nodes: int
     seconds: float
     stopped: str | None
-    starved: tuple[int, ...]
-    lasso: Lasso | None
+    lassos: tuple[Lasso, ...]
+
+    @property
+    def starved(self) -> tuple[int, ...]:
+        """Who can starve."""
+        return tuple(sorted({lasso.owner for lasso in self.lassos}))
+
+    @property
+    def lasso(self) -> Lasso | None:
+        """A shortest lasso."""
+        return self.lassos[0] if self.lassos else None
+
+    def of(self, owners: Collection[int]) -> Starvation:
+        """Return what is so of the owners alone."""
+        return replace(self, lassos=tuple(lasso for lasso in self.lassos if lasso.owner in owners))
 
 
 def starve(narrowed: Narrowed, limits: Limits, report: Report, graph: Graph | None = None) -> Starvation:
@@ -81,9 +95,8 @@ def starve(narrowed: Narrowed, limits: Limits, report: Report, graph: Graph | No
             lassos = fair_loops(queues, runs)
     except (Stop, KeyboardInterrupt) as stop:
         stopped, lassos = str(stop) or "interrupted", []
-    shortest = min(lassos, key=lambda lasso: len(lasso.stem) + len(lasso.loop), default=None)
-    starved = tuple(sorted({lasso.owner for lasso in lassos}))
-    return Starvation(steps, len(runs.nodes), time.perf_counter() - began, stopped, starved, shortest)
+    lassos.sort(key=lambda lasso: len(lasso.stem) + len(lasso.loop))
+    return Starvation(steps, len(runs.nodes), time.perf_counter() - began, stopped, tuple(lassos))
 
 
 def _seen(narrowed: Narrowed, limits: Limits, report: Report, most: int | None) -> Graph | None:

@@ -227,6 +227,7 @@ class Theory:
                     if v.sort == Maybe(self.owner) and v.indices == (self.owner,)
                 ]
             ),
+            "whom its tables name exists": z3.And(list(self._named(me))),
             "nobody unfinished is lower": universe.forall([(other, self.owner)], lower),
             **{mark.name: fact for mark, fact in self._landmarks(me)},
         }
@@ -265,6 +266,17 @@ class Theory:
                 theorem=DEADLOCK,
                 near=always | names | simple,
             )
+
+    def _named(self, me: z3.ExprRef) -> Iterator[z3.BoolRef]:
+        """Yield that those are known whom a table has for the owner and a position that it has now."""
+        universe = self.universe
+        for table in self.system.parameters.values():
+            if table.sort == Maybe(self.owner) and len(table.indices) == 2 and table.indices[0] == self.owner:
+                position = Position(table.indices[1])
+                for declared in self.system.declarations:
+                    if (declared.sort, declared.indices) == (position, (self.owner,)):
+                        named = universe.now(table.name, (me, universe.now(declared.name, (me,))))
+                        yield universe.landing(named, table.sort)
 
     def _landmarks(self, me: z3.ExprRef) -> Iterator[tuple[Landmark, z3.BoolRef]]:
         """Yield for each landmark that there is a first place where its condition holds, if there is any.

@@ -172,11 +172,17 @@ class Universe:
                 yield name, self.forall(elements, fits)
 
     def landings(self) -> z3.BoolRef:
-        """Return that positions and elements in the state are known, where they are not the end."""
+        """Return that positions and elements in the state are known, where they are not the end.
+
+        So are those whom a table of the instance names for each element.
+        """
         found = []
         for name in self.functions:
             declared = self._declared(name)
-            if isinstance(declared.sort, Position | Index):
+            names_one = isinstance(declared, Parameter) and len(declared.indices) == 1
+            if isinstance(declared.sort, Position | Index) or (
+                isinstance(declared.sort, Maybe) and names_one
+            ):
                 elements = self._elements(declared.indices)
                 value = self.now(name, tuple(e for e, _ in elements))
                 found.append(self.forall(elements, self.landing(value, declared.sort)))

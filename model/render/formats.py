@@ -39,7 +39,7 @@ def _text(it: Subject) -> str:
 
 def _pytest(it: Subject) -> str:
     scenario = it.case.scenario
-    alone = any(request.stream or request.kind == "client-discard" for request in scenario.requests)
+    alone = any(request.stream for request in scenario.requests)
     threads = it.source in ALL and not alone
     written = dumps(scenario)
     return pytestfile.render(it.trace, it.source, written, reduced=it.case.reduced, threads=threads)

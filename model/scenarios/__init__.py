@@ -1,4 +1,7 @@
-"""Scenarios: what is submitted to which disk; the bundled ones are the TOML files of this folder."""
+"""Scenarios: what is submitted to which disk; the bundled ones are the TOML files of this folder.
+
+Those in `recorded/` say one bug of the public record each; they are found by name, and in no table.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ from cowpath.model.scenarios.errors import ScenarioError
 from cowpath.model.scenarios.scenario import Request, Scenario, load, loads
 from cowpath.model.scenarios.vocabulary import BUNDLED, Vocabulary
 
-__all__ = ["Request", "Scenario", "ScenarioError", "bundled", "find", "load", "loads"]
+__all__ = ["Request", "Scenario", "ScenarioError", "bundled", "find", "load", "loads", "recorded"]
 
 _FOLDER = Path(__file__).parent
 _NUMBER = re.compile(r"^[0-9]+-(?=.)")  # "03-name.toml": the number only orders the files
@@ -25,6 +28,11 @@ def bundled() -> tuple[Scenario, ...]:
     Raises ScenarioError when a bundled file is bad or two of them share a slug or a name.
     """
     return _read_folder(_FOLDER)
+
+
+def recorded() -> tuple[Scenario, ...]:
+    """Give the scenarios that each say a bug of the public record. Otherwise as `bundled`."""
+    return _read_folder(_FOLDER / "recorded")
 
 
 def find(name_or_path: str, vocabulary: Vocabulary = BUNDLED) -> Scenario:
@@ -39,7 +47,7 @@ def find(name_or_path: str, vocabulary: Vocabulary = BUNDLED) -> Scenario:
         if _slug(path).casefold() == wanted:
             return _read(path)
     known = bundled()
-    for scenario in known:
+    for scenario in (*known, *recorded()):
         if wanted in (scenario.slug.casefold(), scenario.name.casefold()):
             return scenario
     if wanted == STDIN or wanted.endswith(".toml") or "/" in wanted:

@@ -152,7 +152,8 @@ def describe(scenario: Scenario, geometry: Geometry) -> str:
     else:
         disk = f"{scenario.size // SECTOR}-sector disk"
     clusters, cells = len(geometry.clusters), len(geometry.cells)
-    line = f"{disk} reduced to {_plural(clusters, 'cluster')} and {_plural(cells, 'cell')}:"
+    unit = "chunk" if scenario.mirror else "cluster"
+    line = f"{disk} reduced to {_plural(clusters, unit)} and {_plural(cells, 'cell')}:"
     for i, cell in enumerate(geometry.cells):
         text = show_range(scenario, *cell.ranges[0])
         if len(cell.ranges) > 1:

@@ -14,6 +14,7 @@ from pathlib import Path
 from cowpath.model.language.errors import shown
 from cowpath.model.language.reading import called, read_text
 from cowpath.model.language.verdict import Verdict
+from cowpath.model.scenarios import mirror
 from cowpath.model.scenarios.document import Where, choice, flag, table_of, text_of
 from cowpath.model.scenarios.errors import ScenarioError
 from cowpath.model.scenarios.sizes import SECTOR, in_sectors, parse_size, show_bytes, show_extent
@@ -21,9 +22,13 @@ from cowpath.model.scenarios.vocabulary import (
     BUNDLED,
     FAULTS,
     IO_KINDS,
+    KINDS,
+    MIRROR_FAULTS,
+    MIRROR_KINDS,
     NBD_WRITES,
     OPTIONS,
     PROPERTIES,
+    SHARED_KINDS,
     Vocabulary,
 )
 
@@ -38,7 +43,18 @@ MOST_REQUESTS = 16
 MOST_ELEMENTS = 64
 """Elements of one sort of a system that says its own sizes."""
 
-_TOP_KEYS = ("name", "shows", "unit", "sectors", "cluster", "secondary", "options", "request", "expect")
+_TOP_KEYS = (
+    "name",
+    "shows",
+    "unit",
+    "sectors",
+    "cluster",
+    "secondary",
+    "options",
+    "request",
+    "expect",
+    "mirror",
+)
 _OWN_KEYS = ("name", "shows", "sizes", "parameters", "names", "expect")
 _SECONDARY_KEYS = ("request_alignment", "protocol_alignment", "copy_on_read")
 _REQUEST_KEYS = ("kind", "at", "count", "stream", "fault")
@@ -66,9 +82,10 @@ class Request:
 class Scenario:
     """A disk chain, its requests and the verdicts expected of each design; every size is in bytes.
 
-    `cluster` is the backup job's copy unit; `request_alignment` belongs to the secondary disk's own node,
-    `protocol_alignment` to the node below it. `in_bytes` tells that a size was written in bytes, so that
-    positions are best shown in bytes. `slug` is the short name: the file's stem.
+    `cluster` is the backup job's copy unit, or the granularity of the `mirror`, if it is of one;
+    `request_alignment` belongs to the secondary disk's own node, `protocol_alignment` to the node below it.
+    `in_bytes` tells that a size was written in bytes, so that positions are best shown in bytes. `slug` is
+    the short name: the file's stem.
 
     A scenario of a system that is no block stack has no disk (`size` is 0) and no requests, but the `sizes`
     of the system's sorts, its rigid `parameters` as the file has them, and `names` of elements, by sort.
@@ -90,6 +107,7 @@ class Scenario:
     sizes: Mapping[str, int] = field(default_factory=dict, hash=False)
     parameters: Mapping[str, object] = field(default_factory=dict, hash=False)
     names: Mapping[str, tuple[str, ...]] = field(default_factory=dict, hash=False)
+    mirror: mirror.Mirror | None = None
 
     @property
     def on_cbw_error(self) -> str:
@@ -158,6 +176,7 @@ class _Reader:
         self._sectors = False
         self._in_bytes = False
         self._size = 0
+        self._mirror: mirror.Mirror | None = None
 
     def scenario(self, document: dict[str, object]) -> Scenario:
         """Check a whole document and build its scenario."""
@@ -180,6 +199,13 @@ class _Reader:
         cluster = self._positive(document, "cluster", top)
         if cluster % SECTOR:
             raise top.key("cluster").error(f"{cluster} bytes is not a whole number of sectors (512 bytes)")
+        if "mirror" in document:
+            where = top.key("mirror")
+            self._mirror = mirror.read(document["mirror"], where, self._read_size, size, cluster)
+            if "secondary" in document:
+                raise top.key("secondary").error(
+                    "a mirror has a source and a target; accepted: no [secondary]"
+                )
         secondary, where = self._subtable(document, "secondary", _SECONDARY_KEYS)
         request_alignment = self._alignment(secondary, "request_alignment", where)
         protocol_alignment = self._alignment(secondary, "protocol_alignment", where)
@@ -208,6 +234,7 @@ class _Reader:
             expect=expect,
             in_bytes=self._in_bytes,
             slug=self._slug,
+            mirror=self._mirror,
         )
 
     def _own(self, document: Mapping[str, object], name: str, shows: str) -> Scenario:
@@ -302,7 +329,7 @@ class _Reader:
             raise where.error(
                 f"is {shown(tables)}; accepted: one [[request]] table (double brackets) per request"
             )
-        if not tables:
+        if not tables and self._mirror is None:
             raise where.error(
                 "the scenario has no request; accepted: 1 to 16 requests, as [[request]] tables"
             )
@@ -314,24 +341,26 @@ class _Reader:
                     f"makes {len(requests)} requests in all;"
                     f" accepted: at most {MOST_REQUESTS}, each `count` included"
                 )
-            if (stops := sum(request.kind == "stop" for request in requests)) > 1:
-                raise where.item(group).error(
-                    f"makes {stops} stops in all; accepted: at most one stop in a scenario"
-                )
         return tuple(requests)
 
     def _group(self, raw: object, where: Where, group: int, before: int) -> list[Request]:
         table = table_of(raw, where, _REQUEST_KEYS)
         if "kind" not in table:
             raise where.key("kind").error(f"missing; accepted: {', '.join(self._words.kinds)}")
-        kind = choice(table["kind"], self._words.kinds, where.key("kind"))
+        others = KINDS if self._mirror else MIRROR_KINDS
+        kinds = [k for k in self._words.kinds if k not in others or k in SHARED_KINDS]
+        kind = choice(table["kind"], kinds, where.key("kind"))
         offset, length = self._extent(table, kind, where.key("at"))
         count = _count(table.get("count", 1), where.key("count"))
         stream = flag(table, "stream", where, default=False)
-        if stream and kind == "stop":
+        if stream and kind in ("stop", "exit"):
             raise where.key("stream").error("true: the job ends once; accepted: false")
         fault = choice(table.get("fault", "none"), self._words.faults, where.key("fault"))
-        if fault != "none" and fault in FAULTS and kind not in NBD_WRITES:
+        if self._mirror is not None:
+            choice(
+                fault, ("none", *MIRROR_FAULTS) if kind in MIRROR_KINDS[:2] else ("none",), where.key("fault")
+            )
+        elif fault in MIRROR_FAULTS or (fault != "none" and fault in FAULTS and kind not in NBD_WRITES):
             raise where.key("fault").error(
                 f"a {kind} has no step {fault!r} that could fail; accepted: none"
                 f" (only {' and '.join(NBD_WRITES)} take another fault)"

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import groupby
 
 import tomli_w
 
+from cowpath.model.scenarios.mirror import Mirror
 from cowpath.model.scenarios.scenario import Request, Scenario
 from cowpath.model.scenarios.sizes import SECTOR
 from cowpath.model.scenarios.vocabulary import OPTIONS
@@ -28,19 +30,34 @@ def document(scenario: Scenario) -> dict[str, object]:
     if not scenario.has_disk:
         own = {"sizes": scenario.sizes, "parameters": scenario.parameters, "names": scenario.names}
         return {"name": scenario.name, **{key: {**table} for key, table in own.items() if table}}
+    secondary = {
+        "request_alignment": size(scenario.request_alignment),
+        "protocol_alignment": size(scenario.protocol_alignment),
+        "copy_on_read": scenario.copy_on_read,
+    }
     groups = (list(group) for _, group in groupby(scenario.requests, lambda each: each.group))
     return {
         "name": scenario.name,
         **({} if scenario.in_bytes else {"unit": "sectors"}),
         "sectors": size(scenario.size),
         "cluster": size(scenario.cluster),
-        "secondary": {
-            "request_alignment": size(scenario.request_alignment),
-            "protocol_alignment": size(scenario.protocol_alignment),
-            "copy_on_read": scenario.copy_on_read,
-        },
+        **(
+            {"secondary": secondary}
+            if scenario.mirror is None
+            else {"mirror": _mirror(scenario.mirror, size)}
+        ),
         "options": {**{name: option.default for name, option in OPTIONS.items()}, **scenario.options},
         "request": [request(group[0], len(group)) for group in groups],
+    }
+
+
+def _mirror(mirror: Mirror, size: Callable[[int], str | int]) -> dict[str, object]:
+    return {
+        "copy_mode": mirror.copy_mode,
+        "dirty": [[size(start), size(end - start)] for start, end in mirror.dirty],
+        **({} if mirror.buffers is None else {"buffers": mirror.buffers}),
+        "target_cluster": size(mirror.target_cluster),
+        "backing": mirror.backing,
     }
 
 

@@ -7,31 +7,34 @@ from collections.abc import Sequence
 from cowpath.model.language.claim import Claim, Level, ProofOutline, placed
 from cowpath.model.language.errors import ModelError
 from cowpath.model.language.system import System
-from cowpath.model.scenarios.vocabulary import KINDS
-from cowpath.model.stack import properties
+from cowpath.model.stack.machine import Machine
 from cowpath.model.stack.part import Parts
-from cowpath.model.stack.wellformed import FINITE, GIVEN, of_kinds
 
 
-def assemble(name: str, parts: Parts) -> System:
-    """Return the system: all declarations, then all actions, then what is claimed of every design."""
+def assemble(name: str, parts: Parts, machine: Machine) -> System:
+    """Return the system: all declarations, then all actions, then what is claimed of every such machine."""
     system = System(name)
     for part in parts:
         part.declare(system, parts)
     for part in parts:
         part.act(system, parts)
-    properties.declare(system, parts)
+    machine.claims(system, parts)
     return system
 
 
-def kinds_of(parts: Parts) -> tuple[str, ...]:
+def kinds_of(parts: Parts, bundled: Sequence[str]) -> tuple[str, ...]:
     """Return the kinds of request that some part has a place for: bundled ones first, in their order."""
     found = dict.fromkeys(kind for part in parts for kind in part.kinds)
-    return (*(kind for kind in KINDS if kind in found), *(kind for kind in found if kind not in KINDS))
+    return (*(kind for kind in bundled if kind in found), *(kind for kind in found if kind not in bundled))
 
 
 def outline(
-    system: System, parts: Parts, scope: tuple[Claim, ...], order: Sequence[str], theorems: tuple[str, ...]
+    system: System,
+    parts: Parts,
+    machine: Machine,
+    scope: tuple[Claim, ...],
+    order: Sequence[str],
+    theorems: tuple[str, ...],
 ) -> ProofOutline:
     """Return what the proofs rest on. `order`: the names of levels, highest first; some may be of no part.
 
@@ -43,12 +46,16 @@ def outline(
     landmarks = {mark.name: mark for part in parts for mark in part.landmarks(parts)}
     places = (claim for program in system.programs.values() for claim in placed(program))
     return ProofOutline(
-        given=(*GIVEN, of_kinds(kinds_of(parts))),
+        given=(
+            *machine.given,
+            machine.kinds_given(kinds_of(parts, machine.kinds)),
+            *(claim for part in parts for claim in part.given(parts)),
+        ),
         scope=scope,
         invariants=(*places, *(claim for part in parts for claim in part.claims(parts))),
         levels=tuple(levels[name] for name in order if name in levels),
         landmarks=tuple(landmarks.values()),
         theorems=theorems,
         measures=tuple(measure for part in parts for measure in part.measures(parts)),
-        runs=(FINITE,),
+        runs=machine.runs,
     )

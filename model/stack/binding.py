@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
 
 from cowpath.model.finite.instance import Instance, Table
 from cowpath.model.scenarios.geometry import Geometry, show_range
@@ -13,64 +15,151 @@ PHRASES = ("range", "clusters")
 """What may stand in braces in what a wait says of its holder."""
 
 
-def bind(scenario: Scenario, geometry: Geometry, words: Vocabulary = BUNDLED) -> Instance:
+@dataclass(frozen=True)
+class Element:
+    """A request, or a piece of one: of request number `request`, from cluster `first` on.
+
+    `parent`: whose piece it is, by its number among all elements; `depth`: 2 is a piece of a piece.
+    """
+
+    request: int
+    first: int
+    end: int
+    parent: int | None = None
+    depth: int = 0
+
+
+def elements_of(scenario: Scenario, geometry: Geometry, splits: Mapping[str, int]) -> list[Element]:
+    """Return the requests and then their pieces, one for each cluster at which one may begin.
+
+    `splits`: the kinds of request that are cut, and how deep.
+    """
+    spans = zip(geometry.first, geometry.end, strict=True)
+    found = [Element(number, *span) for number, span in enumerate(spans)]
+    for number, whole in enumerate(found):  # which grows
+        kind = scenario.requests[whole.request].kind
+        if whole.depth < splits.get(kind, 0) and whole.end - whole.first > 1:
+            found += [
+                Element(whole.request, k, whole.end, number, whole.depth + 1)
+                for k in range(whole.first, whole.end)
+            ]
+    return found
+
+
+def bind(
+    scenario: Scenario,
+    geometry: Geometry,
+    words: Vocabulary = BUNDLED,
+    splits: Mapping[str, int] = MappingProxyType({}),
+) -> Instance:
     """Return the instance that the scenario means in the geometry (reduced or not).
 
-    `words`: those that the design knows, which are all that are bundled and then its own.
+    `words`: those that the design knows, which are all that are bundled and then its own. `splits`: the kinds
+    of request of which it has several parts in flight at once, and how deep. A piece has the row of its
+    request in every table, cut to the clusters from its first on.
     """
-    requests = scenario.requests
+    elements = elements_of(scenario, geometry, splits)
+    requests = [scenario.requests[each.request] for each in elements]
+    count, clusters = len(elements), range(len(geometry.clusters))
+
+    def column(values: Sequence[int]) -> Table:
+        return _column([values[each.request] for each in elements])
+
+    def cut(rows: Sequence[Sequence[int]], cluster_of: Sequence[int]) -> Table:
+        return _grid(
+            [
+                [
+                    value if not each.depth or each.first <= k else 0
+                    for value, k in zip(rows[each.request], cluster_of, strict=True)
+                ]
+                for each in elements
+            ]
+        )
+
+    def sectors(rows: Sequence[Sequence[int]]) -> Table:
+        return cut(rows, [cell.cluster for cell in geometry.cells])
+
+    pieces = {(each.parent, each.first): number for number, each in enumerate(elements)}
     tables: dict[str, Table] = {
         "kind": _column([words.kinds.index(request.kind) for request in requests]),
         "fault": _column([words.faults.index(request.fault) for request in requests]),
-        "stream": _column([request.stream for request in requests]),
-        "covers": _grid(geometry.covers),
-        "wide": _grid(geometry.wide),
-        "protocol_wide": _grid(geometry.proto_wide),
-        "reads": _grid(geometry.reads),
-        "part": _grid(geometry.part),
-        "parts": _column(geometry.parts),
-        "unaligned": _column(geometry.unaligned),
-        "protocol_unaligned": _column(geometry.proto_unaligned),
-        "whole_sectors": _column(geometry.whole_sectors),
-        "first": _column(geometry.first),
-        "end": _column(geometry.end),
+        "stream": _column([r.stream and not each.depth for r, each in zip(requests, elements, strict=True)]),
+        "covers": sectors(geometry.covers),
+        "wide": sectors(geometry.wide),
+        "protocol_wide": sectors(geometry.proto_wide),
+        "reads": sectors(geometry.reads),
+        "part": sectors(geometry.part),
+        "parts": column(geometry.parts),
+        "unaligned": column(geometry.unaligned),
+        "protocol_unaligned": column(geometry.proto_unaligned),
+        "whole_sectors": column(geometry.whole_sectors),
+        "first": _column([each.first for each in elements]),
+        "end": _column([each.end for each in elements]),
+        "parent": _column([count if each.parent is None else each.parent for each in elements]),
+        "piece_at": {(i, k): pieces.get((i, k), count) for i in range(count) for k in clusters},
+        "of_one": _grid(
+            [[one is not other and one.request == other.request for other in elements] for one in elements]
+        ),
+        "deep": _column([each.depth > 1 for each in elements]),
         "notices": {
             (i, j): int(_notices(scenario, one, other))
             for i, one in enumerate(requests)
             for j, other in enumerate(requests)
         },
-        "gives_up": _grid(
+        "gives_up": cut(
             [
                 [_gives_up(scenario, request, *cluster) for cluster in geometry.clusters]
-                for request in requests
-            ]
+                for request in scenario.requests
+            ],
+            clusters,
         ),
+        "ragged": _column([_ragged(scenario, request) for request in requests]),
         "cluster_of": _column([cell.cluster for cell in geometry.cells]),
         "copy_on_read": {(): int(scenario.copy_on_read)},
         **{o.parameter: {(): int(scenario.option(name))} for name, o in words.options.items()},
         "protocol_serialises": {(): int(any(geometry.proto_unaligned))},
     }
-    sectors = tuple("+".join(show_range(scenario, *span) for span in cell.ranges) for cell in geometry.cells)
-    clusters = tuple(f"cluster {show_range(scenario, *span)}" for span in geometry.clusters)
+    cells = tuple("+".join(show_range(scenario, *span) for span in cell.ranges) for cell in geometry.cells)
+    spans = tuple(f"cluster {show_range(scenario, *span)}" for span in geometry.clusters)
+    names: list[str] = []
+    for request, each in zip(requests, elements, strict=True):
+        number = geometry.clusters[each.first][0] // scenario.cluster
+        names.append(request.label if each.parent is None else piece_name(names[each.parent], number))
     return Instance(
-        {"Request": len(requests), "Sector": len(sectors), "Cluster": len(clusters)},
+        {"Request": count, "Sector": len(cells), "Cluster": len(spans)},
         tables,
-        {"Request": tuple(request.label for request in requests), "Sector": sectors, "Cluster": clusters},
+        {"Request": tuple(names), "Sector": cells, "Cluster": spans},
         {
-            "range": tuple(
-                show_range(scenario, r.offset, r.offset + r.length)
-                if r.offset is not None and r.length is not None
-                else "nothing"
-                for r in requests
-            ),
-            "clusters": tuple(
-                show_range(scenario, geometry.clusters[first][0], geometry.clusters[end - 1][1])
-                if first < end
-                else "nothing"
-                for first, end in zip(geometry.first, geometry.end, strict=True)
-            ),
+            "range": tuple(_range(scenario, geometry, each) for each in elements),
+            "clusters": tuple(_clusters(scenario, geometry, each) for each in elements),
         },
     )
+
+
+def piece_name(parent: str, cluster: int) -> str:
+    """Return what a piece is called that begins at the cluster of that number on the disk."""
+    return f"{parent}.{cluster}"
+
+
+def _range(scenario: Scenario, geometry: Geometry, each: Element) -> str:
+    """Return the bytes of a request, or those of which a piece may have the first part."""
+    request = scenario.requests[each.request]
+    if request.offset is None or request.length is None:
+        return "nothing"
+    start = max(request.offset, geometry.clusters[each.first][0])
+    return _part(each) + show_range(scenario, start, request.offset + request.length)
+
+
+def _clusters(scenario: Scenario, geometry: Geometry, each: Element) -> str:
+    """Return the clusters, likewise."""
+    if each.first == each.end:
+        return "nothing"
+    start, end = geometry.clusters[each.first][0], geometry.clusters[each.end - 1][1]
+    return _part(each) + show_range(scenario, start, end)
+
+
+def _part(each: Element) -> str:
+    return "part of " if each.depth and each.end - each.first > 1 else ""
 
 
 def _notices(scenario: Scenario, one: Request, other: Request) -> bool:
@@ -81,8 +170,8 @@ def _notices(scenario: Scenario, one: Request, other: Request) -> bool:
     """
     if one.offset is None or one.length is None or other.offset is None or other.length is None:
         return False
-    start, end = _clusters(scenario, one.offset, one.length)
-    other_start, other_end = _clusters(scenario, other.offset, other.length)
+    start, end = _covering(scenario, one.offset, one.length)
+    other_start, other_end = _covering(scenario, other.offset, other.length)
     return other_end > start and other_start < end - start
 
 
@@ -97,7 +186,18 @@ def _gives_up(scenario: Scenario, request: Request, start: int, end: int) -> boo
     return inside and end - start == scenario.cluster
 
 
-def _clusters(scenario: Scenario, offset: int, length: int) -> tuple[int, int]:
+def _ragged(scenario: Scenario, request: Request) -> bool:
+    """Tell whether the request ends inside a cluster that is not the disk's last, or begins inside one.
+
+    Source: util/hbitmap.c hbitmap_reset, whose assertion leaves the disk's end alone.
+    """
+    if request.offset is None or request.length is None:
+        return False
+    end = request.offset + request.length
+    return request.offset % scenario.cluster != 0 or (end % scenario.cluster != 0 and end != scenario.size)
+
+
+def _covering(scenario: Scenario, offset: int, length: int) -> tuple[int, int]:
     """Return the covering range of clusters, in bytes."""
     size = scenario.cluster
     return offset // size * size, -(-(offset + length) // size) * size

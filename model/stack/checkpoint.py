@@ -13,6 +13,7 @@ from cowpath.model.language.claim import Claim, Level, claim
 from cowpath.model.language.expression import Expr, nobody
 from cowpath.model.language.system import State, System
 from cowpath.model.stack.part import Part, Parts
+from cowpath.model.stack.replication import Replication
 from cowpath.model.stack.world import (
     CHECKPOINTS,
     WHOLE,
@@ -25,6 +26,7 @@ from cowpath.model.stack.world import (
 )
 
 _SOURCE = "block/replication.c secondary_do_checkpoint, backup_do_checkpoint, 2.8"
+_IGNORED = "block/replication.c replication_do_checkpoint, 5.0 (08ddb4eb6d)"
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,7 @@ class Checkpoint(Part):
 
     def act(self, system: System, parts: Parts) -> None:
         """Add the checkpoint, whole and in steps."""
+        replication = parts.find(Replication)
 
         def come(s: State, r: Expr) -> None:
             s.require_at(r, "idle")
@@ -69,7 +72,20 @@ class Checkpoint(Part):
             come(s, r)
             s.require(s.job == "freed", "there is no job")
             wait_for_in_flight(s, when=quiesced(s))  # COLO quiesces before it asks
+            if replication is not None:
+                s.require(s.replicating, "replication has not ended")
+                replication.touch(s, r)
             s.go(r, "failed")
+
+        if replication is not None:
+
+            @system.action("checkpoint.ignored", r=Request, source=_IGNORED)
+            def ignored(s: State, r: Expr) -> None:
+                """Is ignored: replication has ended."""
+                come(s, r)
+                s.require(~s.replicating, "replication has ended")
+                wait_for_in_flight(s, when=quiesced(s))
+                s.go(r, "done")
 
         @system.action("checkpoint", r=Request, source=_SOURCE)
         def whole(s: State, r: Expr) -> None:

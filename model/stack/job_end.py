@@ -65,10 +65,12 @@ class JobEnd(Part):
         @system.action("stop.cancel", r=Request, source=_SOURCE)
         def cancel(s: State, r: Expr) -> None:
             """Cancels the job, removes its notifier."""
-            s.require_at(r, "idle")
-            s.require(is_kind(s, r, "stop"), "is a stop", location=True)
+            _come(s, r)
+            s.require(s.job == "running", "there is a job")
             s.job = "ending"
             s.go(r, "stopping")
+
+        _refused(system)
 
         @system.action("stop.lock", r=Request, source=_SOURCE)
         def lock(s: State, r: Expr) -> None:
@@ -132,8 +134,8 @@ class FilterEnd(Part):
             @system.action("stop.free", r=Request, source=source)
             def free(s: State, r: Expr) -> None:
                 """Frees block-copy's state."""
-                s.require_at(r, "idle")
-                s.require(is_kind(s, r, "stop"), "is a stop", location=True)
+                _come(s, r)
+                s.require(s.job == "running", "there is a job")
                 s.job = "ended"
                 s.go(r, "stopped")
 
@@ -142,9 +144,21 @@ class FilterEnd(Part):
             """Removes the filter in a drained section."""
             s.require_at(r, "stopped" if self.frees_first else "idle")
             s.require(is_kind(s, r, "stop"), "is a stop", location=True)
+            if not self.frees_first:
+                s.require(s.job == "running", "there is a job")
             wait_for_in_flight(s)
+            self.removed(s)
             s.job = "freed"
             s.go(r, "done")
+
+        self.again(system)
+
+    def removed(self, s: State) -> None:
+        """Assign what else changes when a stop has removed the filter."""
+
+    def again(self, system: System) -> None:
+        """Add what comes of a stop that finds no job."""
+        _refused(system)
 
     def claims(self, parts: Parts) -> Iterator[Claim]:
         """Say who ends the job."""
@@ -154,6 +168,20 @@ class FilterEnd(Part):
     def levels(self, parts: Parts) -> Iterator[Level]:
         """Say whom a stop waits for."""
         yield _level()
+
+
+def _come(s: State, r: Expr) -> None:
+    s.require_at(r, "idle")
+    s.require(is_kind(s, r, "stop"), "is a stop", location=True)
+
+
+def _refused(system: System) -> None:
+    @system.action("stop.refused", r=Request, source="block/replication.c replication_stop, 2.8")
+    def refused(s: State, r: Expr) -> None:
+        """Finds no job: an error."""
+        _come(s, r)
+        s.require(s.job == "freed", "there is no job")
+        s.go(r, "failed")
 
 
 def _ending(*places: str) -> Claim:

@@ -55,6 +55,24 @@ class Overlay(Part):
     def declare(self, system: System, parts: Parts) -> None:
         """Declare who allocates in the active disk, and where a guest's request is."""
         system.variable("allocating", Request, internal=True)  # r has an allocation in flight there
+        self.declare_reads(system, parts)
+        pc = system.programs["pc"]
+        pc.place(
+            "allocate",
+            "about to map its next cluster in the active disk",
+            of=GUEST_WRITES,
+            within=(ADMITTED, IN_RANGE, BEFORE_LOOK_UP),
+        )
+        pc.place(
+            "active-write",
+            "writing to the active disk",
+            of=GUEST_WRITES,
+            within=(ADMITTED, IN_RANGE, BEFORE_LOOK_UP, FILLS),
+        )
+        pc.place("finishing", "about to complete", of=GUESTS, within=(ADMITTED, WHOLE))
+
+    def declare_reads(self, system: System, parts: Parts) -> None:
+        """Declare where a read is, and a guest write that reads."""
         pc = system.programs["pc"]
         listed = (hidden.NODE.past,) if parts.has(SerialisingTarget) else ()
         below = (ADMITTED, IN_RANGE, BELOW_ACTIVE)
@@ -79,22 +97,14 @@ class Overlay(Part):
         )
         pc.place("hidden-read", "reading from the hidden disk", of=GUESTS, within=found)
         declare_secondary_read(system, parts, *missing)
-        pc.place(
-            "allocate",
-            "about to map its next cluster in the active disk",
-            of=GUEST_WRITES,
-            within=(ADMITTED, IN_RANGE, BEFORE_LOOK_UP),
-        )
-        pc.place(
-            "active-write",
-            "writing to the active disk",
-            of=GUEST_WRITES,
-            within=(ADMITTED, IN_RANGE, BEFORE_LOOK_UP, FILLS),
-        )
-        pc.place("finishing", "about to complete", of=GUESTS, within=(ADMITTED, WHOLE))
 
     def act(self, system: System, parts: Parts) -> None:
         """Add the steps."""
+        self.act_reads(system, parts)
+        self.act_writes(system, parts)
+
+    def act_reads(self, system: System, parts: Parts) -> None:
+        """Add the look-ups and transfers of a read, and of a guest write that reads."""
         node, serialises = node_of(parts), parts.has(SerialisingTarget)
         below = "to-hidden" if serialises else "lookup-hidden"
 
@@ -102,9 +112,8 @@ class Overlay(Part):
         def lookup_active(s: State, r: Expr, e: Expr) -> None:
             """Looks up the active disk. Source: block/qcow2.c qcow2_co_preadv, 2.8"""
             s.require_at(r, "lookup-active")
-            s.require(_run(s, r, e, s.end[r], lambda k: s.in_active[k]), "longest run", location=True)
+            require_run(s, r, e, s.end[r], lambda k: s.in_active[k])
             here = s.in_active[e]
-            _tell(s, r, e, lambda k: s.in_active[k])
             s.read_from(
                 "active",
                 Sector,
@@ -132,8 +141,7 @@ class Overlay(Part):
         def lookup_hidden(s: State, r: Expr, e: Expr) -> None:
             """Looks up the hidden disk. Source: block/qcow2.c qcow2_co_preadv, 2.8"""
             s.require_at(r, "lookup-hidden")
-            s.require(_run(s, r, e, s.until[r], lambda k: s.in_hidden[k]), "longest run", location=True)
-            _tell(s, r, e, lambda k: s.in_hidden[k])
+            require_run(s, r, e, s.until[r], lambda k: s.in_hidden[k])
             s.upto[r] = e + 1
             s.go(r, If(s.in_hidden[e], s.place(r, "hidden-read"), "to-secondary"))
 
@@ -144,28 +152,7 @@ class Overlay(Part):
             take(s, r, "hidden")
             _next_extent(s, r, serialises)
 
-        if parts.has(UnserialisedGuestReads):
-
-            @system.action("read.enter-secondary", r=Request)
-            def enter(s: State, r: Expr) -> None:
-                """Enters the secondary's node unserialised.
-
-                Source: block/io.c BDRV_REQ_NO_SERIALISING, 2.5
-                """
-                s.require_at(r, "to-secondary")
-                if node.lists_unserialised:
-                    node.enter(s, r)
-                s.go(r, "secondary-read")
-        else:
-            node.wait(
-                system,
-                "read.enter-secondary",
-                says="enters the secondary's node",
-                arrives=lambda s, r: s.is_at(r, "to-secondary"),
-                parked="secondary-parked",
-                then=lambda s, r: s.place(r, "secondary-read"),
-                source="block/io.c bdrv_aligned_preadv, 2.8",
-            )
+        enter_secondary(system, parts)
 
         @system.action("read.secondary", r=Request)
         def secondary_transfer(s: State, r: Expr) -> None:
@@ -176,6 +163,11 @@ class Overlay(Part):
             _next_extent(s, r, serialises)
             protocol.end_transfer(s, r)
             node.leave(s, r)
+
+    def act_writes(self, system: System, parts: Parts) -> None:
+        """Add the allocation and the write of a guest's write."""
+        serialises = parts.has(SerialisingTarget)
+        below = "to-hidden" if serialises else "lookup-hidden"
 
         @system.action("guest.allocate", r=Request, k=Cluster)
         def allocate(s: State, r: Expr, k: Expr) -> None:
@@ -286,14 +278,38 @@ def declare_secondary_read(system: System, parts: Parts, *regions: Region) -> No
     pc.place("secondary-read", "reading from the secondary disk", of=GUESTS, within=(*reading, *on_list))
 
 
-def _run(s: State, r: Expr, e: Expr, end: Expr, mapped: Callable[[Expr], Expr]) -> Expr:
-    """Tell whether [at, e] is the longest run of clusters before `end` with one answer."""
+def enter_secondary(system: System, parts: Parts) -> None:
+    """Add a read's entry into the secondary's node."""
+    node = node_of(parts)
+    if parts.has(UnserialisedGuestReads):
+
+        @system.action("read.enter-secondary", r=Request)
+        def enter(s: State, r: Expr) -> None:
+            """Enters the secondary's node unserialised.
+
+            Source: block/io.c BDRV_REQ_NO_SERIALISING, 2.5
+            """
+            s.require_at(r, "to-secondary")
+            if node.lists_unserialised:
+                node.enter(s, r)
+            s.go(r, "secondary-read")
+    else:
+        node.wait(
+            system,
+            "read.enter-secondary",
+            says="enters the secondary's node",
+            arrives=lambda s, r: s.is_at(r, "to-secondary"),
+            parked="secondary-parked",
+            then=lambda s, r: s.place(r, "secondary-read"),
+            source="block/io.c bdrv_aligned_preadv, 2.8",
+        )
+
+
+def require_run(s: State, r: Expr, e: Expr, end: Expr, mapped: Callable[[Expr], Expr]) -> None:
+    """Require that [at, e] is the longest run of clusters before `end` with one answer; tell the answer."""
     same = forall(Cluster, lambda j: ((s.at[r] <= j) & (j < e)).implies(mapped(j) == mapped(e)))
     longest = forall(Cluster, lambda j: ((e + 1 == j) & (j < end)).implies(mapped(j) != mapped(e)))
-    return (s.at[r] <= e) & (e < end) & same & longest
-
-
-def _tell(s: State, r: Expr, e: Expr, mapped: Callable[[Expr], Expr]) -> None:
+    s.require((s.at[r] <= e) & (e < end) & same & longest, "longest run", location=True)
     s.observe("mapped", Cluster, lambda k: (s.at[r] <= k) & (k <= e), mapped, unset="")
 
 

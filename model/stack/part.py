@@ -6,7 +6,7 @@ the others (is the copy made inside the write? does the target serialise?) it as
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -31,6 +31,11 @@ class Part:
         return type(self).__name__
 
     @property
+    def start(self) -> str | None:
+        """Where every request begins, if not at `idle`, from which the stack's own steps go on."""
+        return None
+
+    @property
     def kinds(self) -> tuple[str, ...]:
         """Kinds of request that need this part."""
         return ()
@@ -45,11 +50,20 @@ class Part:
         """Options of a scenario that need this part."""
         return ()
 
+    @property
+    def splits(self) -> Mapping[str, int]:
+        """Kinds of request that have pieces, and how deep: 2 is a piece of a piece."""
+        return {}
+
     def declare(self, system: System, parts: Parts) -> None:
         """Declare state, places and lists."""
 
     def act(self, system: System, parts: Parts) -> None:
         """Add the actions; all parts have declared by now."""
+
+    def given(self, parts: Parts) -> Iterator[Claim]:
+        """Yield what the tables of every scenario satisfy."""
+        yield from ()
 
     def claims(self, parts: Parts) -> Iterator[Claim]:
         """Yield the invariants that proofs rest on."""

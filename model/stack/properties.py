@@ -11,7 +11,19 @@ from cowpath.model.language.sorts import BOOL
 from cowpath.model.language.system import List, State, System
 from cowpath.model.scenarios.vocabulary import PROPERTIES
 from cowpath.model.stack.part import Parts
-from cowpath.model.stack.world import PAST_ADMISSION, Cluster, Request, Sector, in_flight, is_kind, is_write
+from cowpath.model.stack.pieces import Pieces
+from cowpath.model.stack.world import (
+    OWED,
+    PAST_ADMISSION,
+    UNBORN,
+    Cluster,
+    Request,
+    Sector,
+    in_flight,
+    is_kind,
+    is_write,
+    own,
+)
 
 STANDARD = tuple(name for name in PROPERTIES if not name.startswith("concurrency"))
 """The properties that are asked of every block stack when none is named."""
@@ -22,11 +34,16 @@ def declare(system: System, parts: Parts) -> None:
 
     Progress is claimed of I/O alone: a checkpoint and a stop drain, which keeps newcomers out.
     """
-    system.terminal(Request, lambda s, r: s.is_at(r, "done", "failed") | (s.stream[r] & s.is_at(r, "idle")))
-    system.progress(Request, lambda s, r: in_flight(s, r))
+    start = system.programs["pc"].start
+
+    def over(s: State, r: Expr) -> Expr:
+        return s.is_at(r, "done", "failed") | s.within(r, UNBORN)
+
+    system.terminal(Request, lambda s, r: over(s, r) | (s.stream[r] & s.is_at(r, start)))
+    system.progress(Request, lambda s, r: in_flight(s, r) | s.within(r, OWED))
     system.sometimes(
         "finished",
-        lambda s: forall(Request, lambda r: s.is_at(r, "done", "failed")),
+        lambda s: forall(Request, lambda r: over(s, r)),
         means="all requests can come to their end (reachability)",
     )
 
@@ -47,7 +64,7 @@ def declare(system: System, parts: Parts) -> None:
     )
     system.sometimes(
         "concurrency",
-        lambda s: exists(Request, lambda r: exists(Request, lambda q: _both_inside(s, r, q))),
+        lambda s: exists(Request, lambda r: exists(Request, lambda q: _both_inside(parts, s, r, q))),
         means=PROPERTIES["concurrency"],
     )
     always(
@@ -57,11 +74,17 @@ def declare(system: System, parts: Parts) -> None:
     )
 
 
-def _both_inside(s: State, r: Expr, q: Expr) -> Expr:
+def _of_one(parts: Parts, s: State, r: Expr, q: Expr) -> Expr:
+    """Tell whether r and q are one request, or pieces of one."""
+    return (r == q) | s.of_one[r, q] if parts.has(Pieces) else r == q
+
+
+def _both_inside(parts: Parts, s: State, r: Expr, q: Expr) -> Expr:
     """Tell whether two overlapping guest reads are past every wait for admission, at the same time."""
     overlap = exists(Sector, lambda x: s.covers[r, x] & s.covers[q, x])
     inside = s.within(r, PAST_ADMISSION) & s.within(q, PAST_ADMISSION)
-    return (r != q) & is_kind(s, r, "guest-read") & is_kind(s, q, "guest-read") & overlap & inside
+    apart = ~_of_one(parts, s, r, q)
+    return apart & is_kind(s, r, "guest-read") & is_kind(s, q, "guest-read") & overlap & inside
 
 
 def _kept_out(system: System, parts: Parts, s: State, r: Expr) -> Expr:
@@ -72,8 +95,8 @@ def _kept_out(system: System, parts: Parts, s: State, r: Expr) -> Expr:
     """
 
     def copied(k: Expr) -> Expr:
-        own = (s.first[r] <= k) & (k < s.end[r])
-        return own.implies(s.done[k] & s.in_hidden[k])
+        touched = exists(Request, lambda q: _of_one(parts, s, r, q) & own(s, q, k))
+        return touched.implies(s.done[k] & s.in_hidden[k])
 
     waits = coerce(False, BOOL)
     for waited in (each for part in parts for each in part.keeps_apart(parts)):

@@ -5,7 +5,7 @@ write that has copied its clusters waits for the frozen reads there before it to
 of a copied cluster reads the target, registering nothing. All of that is under one mutex, never held
 across I/O. The target needs no backing link, so writes to it need not serialise.
 Source: block/copy-before-write.c cbw_do_copy_before_write, cbw_snapshot_read_lock, cbw_co_preadv_snapshot
-(7.0 - 10.1). Left out: cbw-timeout, and the option `bitmap`, which narrows access from the start.
+(7.0 - 10.2). Left out: cbw-timeout, and the option `bitmap`, which narrows access from the start.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from cowpath.model.language.expression import Expr, If, exists, forall
 from cowpath.model.language.program import Region
 from cowpath.model.language.system import List, State, System
 from cowpath.model.stack import overlay, protocol
-from cowpath.model.stack.block_copy import COPIED
+from cowpath.model.stack.block_copy import COPIED, BlockCopy50
 from cowpath.model.stack.part import Part, Parts
 from cowpath.model.stack.secondary import node_of
 from cowpath.model.stack.world import (
@@ -36,6 +36,7 @@ from cowpath.model.stack.world import (
     Sector,
     in_extent,
     is_kind,
+    is_write,
     own,
 )
 from cowpath.model.stack.writes import LEFT_FILTER
@@ -48,7 +49,10 @@ _FROZEN = List("the frozen reads", "a frozen read of {range}", lambda s, q: s.fr
 
 @dataclass(frozen=True)
 class SnapshotFilter(Part):
-    """What a write does between block-copy (at `copy-returned`) and the source's node (`enter`)."""
+    """What a write does between block-copy (at `copy-returned`) and the source's node (`enter`).
+
+    Where block-copy knows no on-cbw-error a failed copy breaks its write, and a snapshot is never broken.
+    """
 
     def declare(self, system: System, parts: Parts) -> None:
         """Declare the filter's bitmaps, who has frozen what, and where a write is."""
@@ -58,19 +62,14 @@ class SnapshotFilter(Part):
         system.variable("frozen", Request, internal=True)  # r reads the source, from its cursor on
         pc = system.programs["pc"]
         pc.place("copy-returned", "back from block-copy", of=WRITES, within=(WHOLE, COPIED))
-        pc.place("copy-broken", "about to break the snapshot", of=WRITES, within=(WHOLE,))
+        if _breaks(parts):
+            pc.place("copy-broken", "about to break the snapshot", of=WRITES, within=(WHOLE,))
         pc.place("thaw-wait", "waiting for frozen reads", of=WRITES, within=(WHOLE, COPIED))
 
     def act(self, system: System, parts: Parts) -> None:
         """Add the steps."""
-
-        @system.action("cbw.pass", r=Request, source=_WRITE)
-        def skip(s: State, r: Expr) -> None:
-            """Finds the snapshot broken already, copies nothing."""
-            s.require_at(r, "idle")
-            s.require(is_kind(s, r, "nbd-write", "nbd-zero"), "is a write", location=True)
-            s.require(s.snapshot_error, "the snapshot is broken")
-            s.go(r, "enter")
+        if _breaks(parts):
+            self._break(system)
 
         @system.action("cbw.mark", r=Request, source=_WRITE)
         def mark(s: State, r: Expr) -> None:
@@ -80,13 +79,6 @@ class SnapshotFilter(Part):
                 s.transferred[k] = s.transferred[k] | own(s, r, k)
             s.go(r, "thaw-wait")
 
-        @system.action("cbw.break", r=Request, source=_WRITE)
-        def break_(s: State, r: Expr) -> None:
-            """Could not copy: breaks the snapshot, not the write."""
-            s.require_at(r, "copy-broken")
-            s.snapshot_error = True
-            s.go(r, "thaw-wait")
-
         @system.action("cbw.go", r=Request, source=_WRITE)
         def go(s: State, r: Expr) -> None:
             """Finds no frozen read of its clusters."""
@@ -94,10 +86,29 @@ class SnapshotFilter(Part):
             s.wait_on(_FROZEN, Request, lambda q: (q != r) & _freezes(s, q, r))
             s.go(r, "enter")
 
+    def _break(self, system: System) -> None:
+        @system.action("cbw.pass", r=Request, source=_WRITE)
+        def skip(s: State, r: Expr) -> None:
+            """Finds the snapshot broken already, copies nothing."""
+            s.require_at(r, "idle")
+            s.require(is_write(s, r), "is a write", location=True)
+            s.require(s.snapshot_error, "the snapshot is broken")
+            s.go(r, "enter")
+
+        @system.action("cbw.break", r=Request, source=_WRITE)
+        def break_(s: State, r: Expr) -> None:
+            """Could not copy: breaks the snapshot, not the write."""
+            s.require_at(r, "copy-broken")
+            s.snapshot_error = True
+            s.go(r, "thaw-wait")
+
     def claims(self, parts: Parts) -> Iterator[Claim]:
         """Say why what a frozen read reads from the source is not overwritten meanwhile."""
         yield claim("the snapshot is whole")(lambda s: ~s.snapshot_error)
-        yield claim("no write whose copy failed goes on", Request)(lambda s, r: ~s.is_at(r, "copy-broken"))
+        if _breaks(parts):
+            yield claim("no write whose copy failed goes on", Request)(
+                lambda s, r: ~s.is_at(r, "copy-broken")
+            )
         yield claim("who reads the source has frozen it", Request)(
             lambda s, r: s.frozen[r] == (s.within(r, TO_SECONDARY) | s.is_at(r, "thaw"))
         )
@@ -146,7 +157,12 @@ class SnapshotFilter(Part):
 
 @dataclass(frozen=True)
 class SnapshotReads(Part):
-    """The steps of a read through the snapshot-access node."""
+    """The steps of a read through the snapshot-access node.
+
+    `may_overlap`: frozen reads may; from 7.0 to 9.1 QEMU asserts that none does (reqlist_init_req).
+    """
+
+    may_overlap: bool = True
 
     @property
     def kinds(self) -> tuple[str, ...]:
@@ -247,13 +263,24 @@ class SnapshotReads(Part):
             lambda s, r, k: (s.at[r] < k) & ((k == s.end[r]) | (s.transferred[k] != s.transferred[s.at[r]])),
         )
 
+    def asserts(self, s: State) -> Iterator[Expr]:
+        """Yield that no two frozen reads overlap, where that is asserted; each is of all that remains of it.
+
+        Source: block/reqlist.c reqlist_init_req (7.0 - 9.1); 6475155d51 (9.2) lets them.
+        """
+        if not self.may_overlap:
+            yield ~exists(Request, lambda r: exists(Request, lambda q: (r != q) & _overlap(s, r, q)))
+
 
 @dataclass(frozen=True)
 class ClientDiscards(Part):
     """The steps of a client that needs part of the snapshot no more; nobody is waited for.
 
-    Whole clusters only (9.1). A copy in flight that fails later makes its clusters dirty again.
+    A copy in flight that fails later makes its clusters dirty again. `rounds`: of what is asked for whole
+    clusters are given up (9.1). Before, all of it was, and QEMU asserts that it ends where clusters do.
     """
+
+    rounds: bool = True
 
     @property
     def kinds(self) -> tuple[str, ...]:
@@ -264,9 +291,14 @@ class ClientDiscards(Part):
         """Declare where a discard is."""
         pc = system.programs["pc"]
         pc.place("discarding", "about to discard in the target", of=DISCARDS, within=(WHOLE,))
+        if not self.rounds:
+            system.parameter("ragged", Request)  # it ends inside a cluster, and not at the disk's end
 
     def act(self, system: System, parts: Parts) -> None:
         """Add the two steps."""
+
+        def given(s: State, r: Expr, k: Expr) -> Expr:
+            return s.gives_up[r, k] if self.rounds else own(s, r, k)
 
         @system.action("discard.give-up", r=Request, source=_DISCARD)
         def give_up(s: State, r: Expr) -> None:
@@ -274,19 +306,41 @@ class ClientDiscards(Part):
             s.require_at(r, "idle")
             s.require(is_kind(s, r, "client-discard"), "is a client-discard", location=True)
             for k in s.each(Cluster):
-                s.accessible[k] = s.accessible[k] & ~s.gives_up[r, k]
-                s.done[k] = s.done[k] | s.gives_up[r, k]
+                s.accessible[k] = s.accessible[k] & ~given(s, r, k)
+                s.done[k] = s.done[k] | given(s, r, k)
             s.go(r, "discarding")
 
         @system.action("discard.target", r=Request, source=_DISCARD)
         def target(s: State, r: Expr) -> None:
             """Discards them in the target."""
             s.require_at(r, "discarding")
-            for x in s.each(Sector):
-                s.hidden[x] = If(s.gives_up[r, s.cluster_of[x]], r, s.hidden[x])
+            s.write_to("hidden", Sector, lambda x: given(s, r, s.cluster_of[x]), lambda x: r)
             for k in s.each(Cluster):
-                s.in_hidden[k] = s.in_hidden[k] & ~s.gives_up[r, k]
+                s.in_hidden[k] = s.in_hidden[k] & ~given(s, r, k)
             s.go(r, "done")
+
+    def asserts(self, s: State) -> Iterator[Expr]:
+        """Yield that a discard is of whole clusters, where that is asserted.
+
+        Source: util/hbitmap.c hbitmap_reset, cbw_co_pdiscard_snapshot (7.0 - 9.0); 507175197b (9.1).
+        """
+        if not self.rounds:
+            yield ~exists(Request, lambda r: s.is_at(r, "discarding") & s.ragged[r])
+
+
+def _breaks(parts: Parts) -> bool:
+    """Tell whether the design knows on-cbw-error."""
+    return parts.the(BlockCopy50).breaks_snapshot
+
+
+def _overlap(s: State, r: Expr, q: Expr) -> Expr:
+    """Tell whether the frozen reads of r and q, all that remains of them, have a byte in common."""
+
+    def both(x: Expr) -> Expr:
+        k = s.cluster_of[x]
+        return s.reads[r, x] & s.reads[q, x] & (s.at[r] <= k) & (s.at[q] <= k)
+
+    return s.frozen[r] & s.frozen[q] & exists(Sector, both)
 
 
 def _accessible(s: State, r: Expr) -> Expr:

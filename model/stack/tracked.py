@@ -59,6 +59,11 @@ class Node:
         """Who is on the list and does not wait there."""
         return Region(f"past {self.called}'s tracked list")
 
+    @property
+    def through(self) -> Region:
+        """Who is past the list, or a piece of one that is and not on the list itself."""
+        return Region(f"below {self.called}'s tracked list")
+
     @cached_property
     def list(self) -> List:
         """The list, to wait on."""
@@ -158,7 +163,8 @@ class Node:
             return s.within(r, self.parked, program=self.program)
 
         def past(s: State, r: Expr) -> Expr:
-            return s.within(r, self.past, program=self.program)
+            below = s.within(r, self.through, program=self.program) & s[f"{self.name}_tracked"][r]
+            return s.within(r, self.past, program=self.program) | below
 
         on = self.list.name
         yield claim(f"on {on} is who waits there or is past it", Request)(

@@ -41,6 +41,7 @@ IN_RANGE = Region("at one of its clusters")
 LOOKED_UP = Region("with an extent that it has looked up")
 BEFORE_LOOK_UP = Region("before its next look-up")
 BELOW_ACTIVE = Region("asking the disks below the active disk")
+OF_A_PIECE = Region("transferring a part of its range from the active disk")
 FILLS = Region("about to write its cluster to the active disk")
 # What several parts make up together.
 COPYING = Region("copying an extent that it has registered")
@@ -50,6 +51,10 @@ READS_SECONDARY = Region("reading the secondary disk for a reader")
 TO_SECONDARY = Region("a reader that has found nothing in the hidden disk")
 PAST_ADMISSION = Region("a reader past every wait for admission")
 BUFFERED = Region("with a copy's data in its buffer")
+UNBORN = Region("a piece of a request that is not under way")
+
+OUT = Region("no request in the block layer: none that a drain waits for")
+OWED = Region("not in the block layer, but to come to an end all the same")
 
 DRAIN = List("requests in flight (drain)", "its place in flight", lambda s, q: in_flight(s, q))
 
@@ -93,7 +98,10 @@ class World(Part):
             system.variable(name, *indices, sort=sort, unset=unset, internal=internal, called=called)
 
         ends = ("done", "failed")
-        system.program(Request, start="idle", ends=ends, says="not submitted yet", within=(WHOLE,))
+        start = next((part.start for part in parts if part.start), "idle")
+        pc = system.program(Request, start=start, ends=ends, says="not submitted yet", within=(WHOLE, OUT))
+        if start != "idle":
+            pc.place("idle", "about to begin", within=(WHOLE,))
         # What it has looked up: clusters [at, upto) of [at, until).
         system.variable("at", Request, sort=Position(Cluster), initial=lambda s, r: s.first[r], internal=True)
         system.variable(
@@ -121,13 +129,15 @@ class World(Part):
     def act(self, system: System, parts: Parts) -> None:
         """Add the return of a stream's request."""
 
+        start = system.programs["pc"].start
+
         @system.action("stream.next", r=Request, source="the scenario's `stream`")
         def following(s: State, r: Expr) -> None:
             """Is followed by the next of its stream."""
             s.require_at(r, "done", "failed")
             s.require(s.stream[r], "is of a stream", location=True)
             s.overtaken[r] = False
-            s.go(r, "idle")
+            s.go(r, start)
 
     def claims(self, parts: Parts) -> Iterator[Claim]:
         """Say who is where, with which clusters."""
@@ -147,8 +157,8 @@ class World(Part):
         yield claim("before a look-up nothing is left of the last one", Request)(
             lambda s, r: s.within(r, BEFORE_LOOK_UP).implies(s.upto[r] == s.end[r])
         )
-        yield claim("only what is not mapped in the active disk ends before its request", Request)(
-            lambda s, r: (s.until[r] == s.end[r]) | s.within(r, BELOW_ACTIVE, FILLS)
+        yield claim("only what it has looked up in the active disk ends before its request", Request)(
+            lambda s, r: (s.until[r] == s.end[r]) | s.within(r, BELOW_ACTIVE, FILLS, OF_A_PIECE)
         )
         yield claim("pieces are counted", Request)(
             lambda s, r: (
@@ -177,12 +187,15 @@ GUEST_READS = Group("guest reads", lambda s, r: is_kind(s, r, "guest-read"))
 GUEST_WRITES = Group("guest writes", lambda s, r: is_kind(s, r, "guest-write"))
 CHECKPOINTS = Group("checkpoints", lambda s, r: is_kind(s, r, "checkpoint"))
 STOPS = Group("stops", lambda s, r: is_kind(s, r, "stop"))
+EXITS = Group("exits", lambda s, r: is_kind(s, r, "exit"))
+DRAINS = Group("drained sections", lambda s, r: is_kind(s, r, "drain"))
+JOB_READS = Group("jobs that read", lambda s, r: is_kind(s, r, "job-read"))
 DISCARDS = Group("a client's discards", lambda s, r: is_kind(s, r, "client-discard"))
 
 
 def in_flight(s: State, r: Expr) -> Expr:
     """Tell whether request r is I/O that a drain of the whole chain would wait for."""
-    return ~is_kind(s, r, "checkpoint", "stop") & ~s.is_at(r, "idle", "done", "failed")
+    return ~is_kind(s, r, "checkpoint", "stop", "exit", "drain", "job-read") & ~s.within(r, OUT, UNBORN)
 
 
 def wait_for_in_flight(s: State, when: Expr | None = None) -> None:

@@ -22,13 +22,20 @@ from cowpath.model.trace.trace import (
 
 
 def replay_lasso(
-    system: System, instance: Instance, scenario: str, starved: Sequence[int], stem: Path, loop: Path
+    system: System,
+    instance: Instance,
+    scenario: str,
+    starved: Sequence[int],
+    stem: Path,
+    loop: Path,
+    name: str = "progress",
 ) -> Trace:
     """Follow the stem and then the loop with the reference semantics; the first of the starved starves there.
 
-    An empty loop stands for staying where the stem ends. Raises `ReplayError` if a step is not enabled, the
-    loop does not close, the starved one is not pending all the way round, somebody who could go on all the
-    way round never does, or a newcomer overtakes somebody who is woken.
+    `name`: the property that falls by it. An empty loop stands for staying where the stem ends. Raises
+    `ReplayError` if a step is not enabled, the loop does not close, the starved one is not pending all the
+    way round, somebody who could go on all the way round never does, or a newcomer overtakes somebody who is
+    woken.
     """
     reference = Reference(system, instance)
     steps, states = follow(reference, [*stem, *loop])
@@ -49,7 +56,7 @@ def replay_lasso(
     return Trace(
         system.name,
         scenario,
-        "progress",
+        name,
         steps,
         (),
         (),

@@ -65,12 +65,12 @@ def retrace(system: System, instance: Instance, written: Mapping[str, Any]) -> T
             return replace(followed, property=name, refused=refused)
         if loop is None or starved is None:
             return replay(system, instance, written["scenario"], name, path, shortest=False)
-        if name != "progress" or loop > len(path) + 1 or not {*starved} <= {*owners}:
+        if name not in system.live or loop > len(path) + 1 or not {*starved} <= {*owners}:
             raise ReadError("what it says of a loop cannot be")
         victims = [owners.index(each) for each in starved]
         stem, around = path[: loop - 1], path[loop - 1 :]
         return replace(
-            replay_lasso(system, instance, written["scenario"], victims, stem, around), shortest=False
+            replay_lasso(system, instance, written["scenario"], victims, stem, around, name), shortest=False
         )
     except ReplayError as error:
         raise ReadError(str(error)) from None

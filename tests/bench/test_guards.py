@@ -85,7 +85,7 @@ NOT_NEEDED: dict[str, dict[tuple[str, str], str]] = {
         ("copy.begin", "there is a filter"): FREED,
     },
     "block-copy-5.0": {**FILTER, **CHECKPOINT, **READS_SERIALISE, **TARGET_SERIALISES, **LOOKS_AGAIN},
-    "copy-before-write-7.0": {
+    "copy-before-write-9.2": {
         **FILTER,
         **LOOKS_AGAIN,
         ("copy.begin", "there is a filter"): NEVER,

@@ -31,7 +31,7 @@ CASES = (
     ("rfc-2016", "unaligned-write"),
     ("fleecing-4.0", "block-over-clusters"),
     ("block-copy-4.2", "second-cluster"),
-    ("copy-before-write-7.0", "break-snapshot"),
+    ("copy-before-write-9.2", "break-snapshot"),
 )
 cases = pytest.mark.parametrize(("design", "slug"), CASES)
 

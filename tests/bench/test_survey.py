@@ -72,7 +72,7 @@ def test_a_bound_has_every_multiset_of_its_types() -> None:
         ((2, 2, 2), KINDS),
     ],
 )
-@pytest.mark.parametrize("design", ["rfc-2016", "block-copy-4.2", "copy-before-write-7.0"])
+@pytest.mark.parametrize("design", ["rfc-2016", "block-copy-4.2", "copy-before-write-9.2"])
 def test_tables_by_type_are_those_of_each_workload(
     design: str, sizes: tuple[int, int, int], kinds: tuple[str, ...]
 ) -> None:
@@ -125,7 +125,7 @@ def assert_as_alone(found: Survey, workloads: Sequence[Workload]) -> None:
         ("rfc-repaired", PAIRS, 40),
         ("merged-2.8", Bound(4, 2, 2, 2, THREE), 23),
         ("block-copy-4.2", Bound(3, 2, 2, 3, ("nbd-write", "guest-read")), 31),
-        ("copy-before-write-7.0", Bound(4, 2, 4, 2, ("nbd-write", "guest-read", "client-discard")), 40),
+        ("copy-before-write-9.2", Bound(4, 2, 4, 2, ("nbd-write", "guest-read", "client-discard")), 40),
         ("unserialised", Bound(2, 2, 2, 3, kinds_of(DESIGNS["unserialised"], KINDS)), 37),
         ("rfc-2016", Bound(4, 4, 2, 2, (*THREE, "nbd-zero")), 29),
     ],
@@ -283,5 +283,5 @@ def test_documents_of_the_smallest_are_scenarios(tmp_path: Path) -> None:
 
 
 def test_kinds_of_a_design() -> None:
-    assert "client-discard" in kinds_of(DESIGNS["copy-before-write-7.0"], IO_KINDS)
+    assert "client-discard" in kinds_of(DESIGNS["copy-before-write-9.2"], IO_KINDS)
     assert "client-discard" not in kinds_of(RFC, IO_KINDS)

@@ -87,7 +87,7 @@ BAD_INPUT = [
     ("export rfc-2016 --scenario race", ["Missing option '--to'", "promela", "tla"]),
     ("export rfc-2016 --scenario race --to smv", ["--to", "smv", "promela", "tla"]),
     ("export rfc-2016 --to tla", ["Missing option '--scenario'"]),
-    ("export copy-before-write-7.0 --scenario stop --to tla", ["copy-before-write-7.0 has no stop"]),
+    ("export copy-before-write-9.2 --scenario stop --to tla", ["copy-before-write-9.2 has no stop"]),
     ("export rfc-2016 --scenario race --to promela -o missing/out", ["-o: 'missing' is not a folder"]),
     ("export rfc-2016 --scenario race --to tla -o my-model.tla", ["-o: 'my-model.tla' is no module's file"]),
     ("export rfc-2016 --scenario race --to tla -o model.txt", ["-o: 'model.txt' is no module's file"]),

@@ -216,7 +216,7 @@ def a_scenario(data: st.DataObject) -> None:
                 ["scenarios", "-"],
                 ["check", "rfc-2016", "--max-states", "60", "--scenario", "-"],
                 ["check", str(EXAMPLE), "--max-states", "60", "--scenario", "-"],
-                ["check", "copy-before-write-7.0", "--max-states", "60", "--no-reduce", "--scenario", "-"],
+                ["check", "copy-before-write-9.2", "--max-states", "60", "--no-reduce", "--scenario", "-"],
                 ["export", "unserialised", "--to", "tla", "--scenario", "-"],
             ]
         )

@@ -32,8 +32,7 @@ NEVER = {
     "stream.next",  # threads run each request once
 }
 NEVER_IN = {
-    # There is no stop, and threads make no discards.
-    "copy-before-write-7.0": {"filter.gone", "discard.give-up", "discard.target"},
+    "copy-before-write-9.2": {"filter.gone"},  # there is no stop
     # Its checkpoint drains, so it is one step.
     "rfc-repaired": {f"checkpoint.{part}" for part in ("clear-done", "empty-active", "empty-hidden")},
 }
@@ -48,7 +47,7 @@ def _fitting(design: str) -> list[str]:
         scenario.slug
         for scenario in bundled()
         if DESIGNS[design].unsupported(scenario) is None
-        and not any(request.stream or request.kind == "client-discard" for request in scenario.requests)
+        and not any(request.stream for request in scenario.requests)
     ]
 
 
@@ -198,15 +197,15 @@ def test_faults_are_those_of_the_scenario() -> None:
     }
 
 
-@pytest.mark.parametrize("slug", ["write-among-reads", "client-discard"])
+@pytest.mark.parametrize("slug", ["write-among-reads"])
 def test_what_threads_do_not_run_is_refused(slug: str) -> None:
     with pytest.raises(ScenarioError, match="is for the model alone"):
-        Workload(PAIRS["copy-before-write-7.0"], find(slug), Kernel(Greenlets()))
+        Workload(PAIRS["copy-before-write-9.2"], find(slug), Kernel(Greenlets()))
 
 
 def test_what_a_design_lacks_is_refused() -> None:
     with pytest.raises(ScenarioError, match="has no stop"):
-        Workload(PAIRS["copy-before-write-7.0"], find("stop"), Kernel(Greenlets()))
+        Workload(PAIRS["copy-before-write-9.2"], find("stop"), Kernel(Greenlets()))
 
 
 def test_a_closed_workload_leaves_no_file_open() -> None:

@@ -59,7 +59,7 @@ BAD = {
     ),
     "no such scenario": (("rfc-2016", "--scenario", "rac"), "unknown scenario 'rac'"),
     "no scenario": (("rfc-2016",), "Missing option '--scenario'"),
-    "not for this design": (("copy-before-write-7.0", "--scenario", "stop"), "has no stop"),
+    "not for this design": (("copy-before-write-9.2", "--scenario", "stop"), "has no stop"),
     "no token": (("rfc-2016", "--scenario", "race", "--token", "x"), "'x' is no token; accepted: "),
     "another run's": (
         ("rfc-2016", "--scenario", "race", "--token", "~AB"),

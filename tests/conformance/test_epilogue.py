@@ -37,7 +37,7 @@ def test_all_that_was_touched_is_read_as_the_snapshot_and_then_as_the_secondary_
 
 
 def test_a_design_without_checkpoints_is_read_once_and_no_scenario_grows_too_long() -> None:
-    race, designs = find("race"), [DESIGNS[name] for name in ("rfc-2016", "copy-before-write-7.0")]
+    race, designs = find("race"), [DESIGNS[name] for name in ("rfc-2016", "copy-before-write-9.2")]
     assert [request.kind for request in epilogue(race, *designs)] == ["guest-read"]
     long = replace(race, requests=race.requests * (MOST_REQUESTS // 2 - 1) + race.requests[:1])
     assert [request.label for request in epilogue(long, DESIGNS["rfc-2016"])] == ["guest-read 15"]
@@ -46,7 +46,7 @@ def test_a_design_without_checkpoints_is_read_once_and_no_scenario_grows_too_lon
 def test_what_lies_between_is_not_read() -> None:
     race = find("race")
     near, far = race.requests[0], replace(race.requests[1], offset=100 * 65536)
-    made = epilogue(replace(race, requests=(near, far)), DESIGNS["copy-before-write-7.0"])
+    made = epilogue(replace(race, requests=(near, far)), DESIGNS["copy-before-write-9.2"])
     assert [(request.offset, request.length) for request in made] == [(0, 65536), (100 * 65536, 65536)]
 
 

@@ -46,7 +46,7 @@ def arrival(name: str) -> Event:
 
 
 def why(events: Sequence[Event], sight: Sight = Sight.GREY) -> str | None:
-    oracle = Oracle(DESIGNS["copy-before-write-7.0"], RACE, sight)
+    oracle = Oracle(DESIGNS["copy-before-write-9.2"], RACE, sight)
     refusal = judge(oracle, events)
     return None if refusal is None else explain.reason(oracle, refusal)
 
@@ -118,7 +118,7 @@ def test_who_crashes_need_not_be_known() -> None:
 
 
 def log(events: Sequence[Event], sight: Sight, scenario: Scenario = RACE) -> str:
-    return write(Header(scenario, "copy-before-write-7.0", sight), events)
+    return write(Header(scenario, "copy-before-write-9.2", sight), events)
 
 
 @pytest.mark.parametrize("sight", list(Sight))

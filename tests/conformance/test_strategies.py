@@ -90,7 +90,7 @@ OUTCOMES = [
     ("merged-2.8", "copy-on-read"),
     ("fleecing-4.0", "unaligned-write"),
     ("rfc-repaired", "neighbours"),
-    ("copy-before-write-7.0", "race"),
+    ("copy-before-write-9.2", "race"),
 ]
 
 
@@ -135,7 +135,7 @@ def test_each_finds_the_race(strategy: Strategy) -> None:
 
 
 def test_nobody_finds_a_race_where_there_is_none() -> None:
-    for design in ("rfc-2016", "fleecing-4.0", "block-copy-5.0", "copy-before-write-7.0", "rfc-repaired"):
+    for design in ("rfc-2016", "fleecing-4.0", "block-copy-5.0", "copy-before-write-9.2", "rfc-repaired"):
         workload, strategy = Workload(PAIRS[design], find("race"), Kernel(Greenlets())), DPOR()
         while not strategy.exhausted:
             run = workload.run(strategy)

@@ -47,7 +47,7 @@ def test_original_data_tell_where_they_belong() -> None:
 
 def test_moved_original_data_are_nobodys() -> None:
     case = Case(DESIGNS["rfc-2016"], find("second-cluster"))
-    cells = Cells(case.scenario, case.geometry, len(case.scenario.requests))
+    cells = Cells(case.scenario, case.geometry, len(case.instance.names["Request"]))
     (start, end), *_ = cells.ranges[0]
     nobody = {len(case.scenario.requests)}
     assert cells.values([(Extent(start, end), original(start, end))])[0] == nobody

@@ -3,7 +3,7 @@
 import pytest
 
 from cowpath.model.bench.check import Result, check
-from cowpath.model.designs import ALL, DESIGNS, VARIANTS, Case
+from cowpath.model.designs import ALL, DESIGNS, EXTENDED, MIRRORS, VARIANTS, Case
 from cowpath.model.explore.engines import ENGINES
 from cowpath.model.language.verdict import Verdict
 from cowpath.model.scenarios import Scenario, bundled
@@ -47,10 +47,15 @@ def test_there_are_enough_scenarios_and_each_says_what_it_shows() -> None:
     assert all(len(scenario.shows) > 40 for scenario in bundled())
 
 
-@pytest.mark.parametrize("name", list(VARIANTS))
+@pytest.mark.parametrize("name", [*VARIANTS, *EXTENDED, *MIRRORS])
 def test_what_comes_of_a_variant_is_expected(name: str) -> None:
     """By one engine: all engines read a variant's text as they read that of the design that it changes."""
-    assert expectations.found(name) == expectations.expected(name), expectations.RENEW
+    expected = expectations.expected(name)
+    assert expectations.found(name) == expected, expectations.RENEW
+    for scenario in bundled() if name in EXTENDED or name in MIRRORS else ():
+        if name in scenario.expect:
+            violated = dict.fromkeys(expected[scenario.slug]["violated"], "violated")
+            assert violated == scenario.expect[name], scenario.slug
 
 
 @pytest.mark.parametrize("name", list(ALL))

@@ -43,7 +43,7 @@ RUNS = (
     ("block-copy-4.2", "second-cluster"),
     ("block-copy-4.2", "stop"),
     ("block-copy-5.0", "checkpoint-unquiesced"),
-    ("copy-before-write-7.0", "break-snapshot"),
+    ("copy-before-write-9.2", "break-snapshot"),
     ("rfc-repaired", "ragged-zero"),
     ("rfc-repaired", "failing-copies"),
 )

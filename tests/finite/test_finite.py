@@ -117,7 +117,7 @@ def test_equal_terms_are_one_expression() -> None:
     assert one is state.boolean(shared.equal(shared.cell(2), 1))
 
 
-@pytest.mark.parametrize("design", ["rfc-2016", "copy-before-write-7.0"])
+@pytest.mark.parametrize("design", ["rfc-2016", "copy-before-write-9.2"])
 def test_the_commands_of_a_design_agree_with_the_reference(design: str) -> None:
     """Along a path: which commands are enabled, and where they lead."""
     scenario = find("race")

@@ -102,7 +102,7 @@ def fio(size: str, seconds: int) -> str:
     )
 
 
-@pytest.mark.parametrize("design", ["rfc-repaired", "copy-before-write-7.0"])
+@pytest.mark.parametrize("design", ["rfc-repaired", "copy-before-write-9.2"])
 def test_fio_reads_and_writes_at_once(design: str, tmp_path: Path) -> None:
     done = serve(tmp_path, design, "--size", "4MiB", "--request-alignment", "4KiB", run=fio("4M", 1))
     assert (done.returncode, done.stderr) == (0, "")

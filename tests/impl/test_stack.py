@@ -17,7 +17,7 @@ from cowpath.impl.designs import DESIGNS
 from cowpath.impl.stack import Stack
 from cowpath.impl.sync import Threads
 
-REPLICATION = [name for name in DESIGNS if name != "copy-before-write-7.0"]
+REPLICATION = [name for name in DESIGNS if name != "copy-before-write-9.2"]
 SIZE, CLUSTER = 7 * 512, 4 * 512  # the last cluster is partial
 
 every_design = pytest.mark.parametrize("design", list(DESIGNS))
@@ -134,7 +134,7 @@ def test_a_data_write_that_fails_after_its_copy(design: str, tmp_path: Path) -> 
 
 def test_a_copy_that_fails_breaks_the_snapshot_instead(tmp_path: Path) -> None:
     geometry = Geometry(SIZE, CLUSTER, break_snapshot=True)
-    with Stack(tmp_path, "copy-before-write-7.0", geometry, _failing("cow.read")) as stack:
+    with Stack(tmp_path, "copy-before-write-9.2", geometry, _failing("cow.read")) as stack:
         stack.nbd_write(0, b"n" * 512)
         assert stack.nbd_read(0, 512) == b"n" * 512
         with pytest.raises(OSError, match="the snapshot is broken") as caught:

@@ -364,7 +364,7 @@ def test_a_limit_in_the_search_leaves_progress_open() -> None:
 
 def test_a_limit_before_the_search_leaves_progress_open() -> None:
     result = check(
-        Case(DESIGNS["copy-before-write-7.0"], WRITES), properties=["progress"], limits=Limits(100)
+        Case(DESIGNS["copy-before-write-9.2"], WRITES), properties=["progress"], limits=Limits(100)
     )
     assert result.starvation is None
     assert result.stopped == "--max-states 100 was reached"
@@ -485,7 +485,7 @@ def test_a_request_that_is_over_leaves_nothing_behind() -> None:
     for name, design in DESIGNS.items():
 
         def with_claim(design: Design = design) -> System:
-            system = assemble(design.name, design.parts)
+            system = assemble(design.name, design.parts, design.machine)
             system.always("clean", lambda s: forall(Request, lambda r: clean(s, r)))
             return system
 
@@ -512,7 +512,7 @@ stream = true
 kind = "checkpoint"
 """
     design = DESIGNS["unserialised"]
-    system = assemble("again", design.parts)
+    system = assemble("again", design.parts, design.machine)
     system.sometimes("overtaken", lambda s: exists(Request, lambda r: s.overtaken[r]))
     system.always("judged", lambda s: forall(Request, lambda r: s.is_at(r, "idle").implies(~s.overtaken[r])))
     fresh = replace(design, name="again", build=lambda: system)

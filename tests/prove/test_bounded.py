@@ -48,7 +48,7 @@ def reachable_in(model: GroundModel, depth: int) -> list[set[Vector]]:
     return layers
 
 
-@pytest.mark.parametrize("design", ["rfc-2016", "block-copy-5.0", "copy-before-write-7.0"])
+@pytest.mark.parametrize("design", ["rfc-2016", "block-copy-5.0", "copy-before-write-9.2"])
 def test_the_states_after_k_steps_are_the_references(design: str) -> None:
     scenario = find("race")
     instance = bind(scenario, reduce(scenario))

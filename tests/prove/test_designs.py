@@ -43,8 +43,8 @@ NEVER = {
 }
 pytestmark = pytest.mark.xdist_group("designs")  # which share what was proved
 # A minute of proofs: rfc-repaired is in the README, merged-2.8 takes the same steps as rfc-2016, fleecing-4.0
-# has the RFC's argument, and copy-before-write-7.0 is the widest of the later ones; `cowpath prove` does all.
-DESIGNS_PROVED = ("rfc-2016", "copy-before-write-7.0")
+# has the RFC's argument, and copy-before-write-9.2 is the widest of the later ones; `cowpath prove` does all.
+DESIGNS_PROVED = ("rfc-2016", "copy-before-write-9.2")
 EXPECTED = {
     ("rfc-2016", "snapshot", ALIGNED_ONLY): "holds",
     ("rfc-2016", "snapshot", ANY): "violated",
@@ -66,11 +66,11 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
 
 def test_the_theorems(results: list[dict[str, Any]]) -> None:
     found = {(r["design"], r["theorem"], r["scope"]): r["verdict"] for r in results}
-    seven = {key: verdict for key, verdict in found.items() if key[0] == "copy-before-write-7.0"}
+    seven = {key: verdict for key, verdict in found.items() if key[0] == "copy-before-write-9.2"}
     assert {key: v for key, v in found.items() if key not in seven} == EXPECTED
-    assert seven[("copy-before-write-7.0", "snapshot", ANY)] == "violated"
+    assert seven[("copy-before-write-9.2", "snapshot", ANY)] == "violated"
     assert {theorem for (_, theorem, _), verdict in seven.items() if verdict == "holds"} == set(THEOREMS)
-    assert seven[("copy-before-write-7.0", DEADLOCK, ANY)] == "holds"
+    assert seven[("copy-before-write-9.2", DEADLOCK, ANY)] == "holds"
 
 
 def test_a_refutation_is_a_trace_and_a_proof_has_none(results: list[dict[str, Any]]) -> None:

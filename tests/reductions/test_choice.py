@@ -16,7 +16,7 @@ RUNS = [
     ("merged-2.8", "stop-undrained"),
     ("block-copy-4.2", "second-cluster"),
     ("block-copy-5.0", "neighbours"),
-    ("copy-before-write-7.0", "break-snapshot"),
+    ("copy-before-write-9.2", "break-snapshot"),
     ("rfc-repaired", "two-by-two"),
 ]
 

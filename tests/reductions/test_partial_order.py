@@ -143,7 +143,7 @@ def test_machine_code_agrees_on_toys(toy: Toy, small: bool, monkeypatch: pytest.
         ("unserialised", "checkpoint"),
         ("block-copy-4.2", "second-cluster"),
         ("block-copy-5.0", "write-among-reads"),
-        ("copy-before-write-7.0", "failing-copies"),
+        ("copy-before-write-9.2", "failing-copies"),
         ("rfc-repaired", "wide-read-among-reads"),
     ],
 )
@@ -389,7 +389,7 @@ def test_termination_is_certified_only_where_no_run_is_endless(toy: Toy) -> None
 ROUND = {  # who finds a cluster dirty again copies again: that this ends does not follow from places
     ("block-copy-5.0", "checkpoint-unquiesced"),
     ("block-copy-5.0", "failing-copies"),
-    ("copy-before-write-7.0", "failing-copies"),
+    ("copy-before-write-9.2", "failing-copies"),
 }
 
 

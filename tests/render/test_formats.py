@@ -42,7 +42,7 @@ MERMAID = "MERMAID_MODULES"
 CASES = (
     ("rfc-2016", "unaligned-write", "deadlock"),
     ("block-copy-4.2", "second-cluster", "snapshot"),
-    ("copy-before-write-7.0", "break-snapshot", "snapshot"),
+    ("copy-before-write-9.2", "break-snapshot", "snapshot"),
     ("fleecing-4.0", "write-among-reads", "progress"),
     ("rfc-2016", "stop-undrained", "lifetime"),
     ("rfc-2016", "neighbours", "assertion"),

@@ -206,12 +206,12 @@ def test_a_design_that_goes_along_to_the_end_is_said_to() -> None:
 
 
 def test_the_overview_has_a_cell_for_each_run_and_the_trace_behind_each_violation() -> None:
-    designs, scenarios = ("rfc-2016", "copy-before-write-7.0"), ("unaligned-write", "checkpoint-unquiesced")
+    designs, scenarios = ("rfc-2016", "copy-before-write-9.2"), ("unaligned-write", "checkpoint-unquiesced")
     proof = Proof("deadlock", "any requests", "holds", 12, 12, ("a fact",), None)
     soup = BeautifulSoup(overview_of(designs, scenarios, {"rfc-2016": (proof,)}), "html5lib")
     rows = [[text(cell) for cell in row.find_all(["th", "td"])] for row in soup.select(".verdicts tr")]
     assert rows == [
-        ["scenario", "rfc-2016 deadlock proved", "copy-before-write-7.0"],
+        ["scenario", "rfc-2016 deadlock proved", "copy-before-write-9.2"],
         ["unaligned write", "deadlock 8", "holds"],
         ["unquiesced checkpoint", "snapshot 13 guest-write 14", "–"],
     ]

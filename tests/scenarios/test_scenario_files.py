@@ -333,8 +333,6 @@ MISTAKES: list[tuple[str, str, str]] = [
     (read("count = true"), "request[0].count: True is not", "1 to 16"),
     (also('[[request]]\nkind = "guest-write"\nat = [0, 1]\ncount = 16'),
      "request[1]: makes 17", "at most 16"),
-    (one('kind = "stop"\ncount = 2'), "request[0]: makes 2 stops in all", "at most one stop"),
-    (one('kind = "stop"\n[[request]]\nkind = "stop"'), "request[1]: makes 2 stops in all", "at most one"),
     (one('kind = "stop"\nstream = true'), "request[0].stream: true: the job ends once", "accepted: false"),
     (read("stream = 1"), "request[0].stream: 1 is not", "true, false"),
     (one('kind = "nbd-write"\nat = [0, 1]\nfault = "cbw-raed"'), "request[0].fault: 'cbw-raed' is unknown",

@@ -69,7 +69,7 @@ def test_a_report_has_its_proofs(tmp_path: Path) -> None:
         ((*DEADLOCK, "--against", "merged-2.8"), "--against: goes with --format html, not with text"),
         ((*DEADLOCK, "--format", "html", "--against", "rfc"), "unknown design 'rfc'"),
         (
-            ("trace", "copy-before-write-7.0", "--scenario", "client-discard", *PAGE, "rfc-2016"),
+            ("trace", "copy-before-write-9.2", "--scenario", "client-discard", *PAGE, "rfc-2016"),
             "rfc-2016 has no client-discard: 'the client discards' does not fit it",
         ),
         (("report", "-o", "missing/all.html"), "-o: 'missing' is not a folder"),

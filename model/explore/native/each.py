@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 
 from cowpath.model.explore.each import Counts, Tally
 from cowpath.model.explore.native.program import OUTSIDE, Program, States
 from cowpath.model.explore.native.search import Layer, Search, Worker
+from cowpath.model.kept.checkpoint import Checkpoint
 
 
 class EachWorker(Worker):
@@ -37,13 +41,29 @@ class EachSearch(Search):
 
     worker = EachWorker
 
-    def __init__(self, program: Program, tally: Tally, threads: int, patience: float) -> None:
-        super().__init__(program, threads, 0, patience)
+    def __init__(
+        self,
+        program: Program,
+        tally: Tally,
+        threads: int,
+        patience: float,
+        checkpoint: Checkpoint | None = None,
+    ) -> None:
+        super().__init__(program, threads, 0, patience, checkpoint)
         self.tally = tally
         self.layers = None
         for worker in self._workers:
             assert isinstance(worker, EachWorker)
             worker.tally = tally
+
+    def counted(self) -> dict[str, Any]:
+        """Return the tally, for a checkpoint."""
+        return self.tally.counted
+
+    def count_on(self, counted: Mapping[str, Any]) -> None:
+        """Let the tally go on from what `counted` returned."""
+        for name, array in self.tally.counted.items():
+            array[:] = counted[name]
 
     def _wanted(self, layer: Layer) -> int:
         """Count the layer; every question stays open, for there is a start that has not answered it."""

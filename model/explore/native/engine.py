@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import time
 from contextlib import suppress
+from dataclasses import replace
 
 from cowpath.model.explore.each import Each, Tally
 from cowpath.model.explore.native.each import EachSearch
 from cowpath.model.explore.native.moves import Unsupported
 from cowpath.model.explore.native.program import OUTSIDE, Program
+from cowpath.model.explore.native.saved import checkpoint_of
 from cowpath.model.explore.native.search import Layer, Search
 from cowpath.model.explore.reductions import UNREDUCED, Reductions
 from cowpath.model.explore.result import Exploration, Limits, Question, Report, Stop
@@ -46,7 +48,9 @@ class NativeEngine:
         began = time.perf_counter()
         program = Program(narrowed, questions, reductions, optimised=self.patience == 0)
         patience = self.patience * program.code.seconds
-        search = Search(program, self.threads, _KEPT if reductions == UNREDUCED else 0, patience)
+        checkpoint = checkpoint_of(program, f"explore {sorted(q.name for q in questions)}")
+        keep = _KEPT if reductions == UNREDUCED else 0
+        search = Search(program, self.threads, keep, patience, checkpoint)
         stopped = None
         try:
             search.run(limits, report)
@@ -60,9 +64,11 @@ class NativeEngine:
             witnesses = {
                 name: program.witness(layers[:d], state) for name, (d, (_, state)) in search.found.items()
             }
+        if checkpoint is not None and stopped is None:
+            checkpoint.remove()
         found = (search.states, search.transitions, search.depth)
-        prepared = search.began - began
-        return Exploration(self.name, *found, seconds, stopped, depths, witnesses, prepared=prepared)
+        remarks, prepared = _resumed(search), search.began - began
+        return Exploration(self.name, *found, seconds, stopped, depths, witnesses, remarks, prepared)
 
     def explore_each(
         self, narrowed: Narrowed, questions: tuple[Question, ...], limits: Limits, report: Report
@@ -72,14 +78,19 @@ class NativeEngine:
         program = Program(narrowed, questions, optimised=self.patience == 0)
         names = [name for name in program.names if name != OUTSIDE]
         tally = Tally(narrowed, program.coding, names)
-        search = EachSearch(program, tally, self.threads, self.patience * program.code.seconds)
+        checkpoint = checkpoint_of(program, "explore each")
+        patience = self.patience * program.code.seconds
+        search = EachSearch(program, tally, self.threads, patience, checkpoint)
         stopped = None
         try:
             search.run(limits, report)
         except (Stop, KeyboardInterrupt) as stop:
             stopped = str(stop) or "interrupted"
         seconds = time.perf_counter() - search.began
-        return tally.result(self.name, seconds, search.began - began, stopped, transitions=False)
+        if checkpoint is not None and stopped is None:
+            checkpoint.remove()
+        found = tally.result(self.name, seconds, search.began - began, stopped, transitions=False)
+        return replace(found, remarks=_resumed(search))
 
     def _again(self, program: Program, depth: int, report: Report) -> list[Layer]:
         """Return all layers down to a depth."""
@@ -88,3 +99,8 @@ class NativeEngine:
             search.run(Limits(max_depth=depth), report)
         assert search.layers is not None
         return search.layers
+
+
+def _resumed(search: Search) -> tuple[str, ...]:
+    """Say where a search that goes on from a checkpoint has gone on."""
+    return () if search.resumed is None else (f"It went on from a checkpoint at depth {search.resumed}.",)

@@ -5,16 +5,18 @@ from __future__ import annotations
 import concurrent.futures
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
+from cowpath.model.explore.native import saved
 from cowpath.model.explore.native.kernel import OUT_IS_FULL, RECENT, SIDE_IS_FULL
 from cowpath.model.explore.native.program import Program, States
 from cowpath.model.explore.native.table import Table
 from cowpath.model.explore.numpy_engine import Hit
 from cowpath.model.explore.result import Limits, Progress, Report, enforce
+from cowpath.model.kept.checkpoint import Checkpoint
 
 _SEGMENT = 1 << 14  # states a thread takes at once, and puts out at once
 Layer = list[States]
@@ -120,13 +122,23 @@ class Worker:
 class Search:
     """One search. What is known so far is in its attributes, also after an interruption.
 
-    `layers` are the states of each depth, or None once there were more than `keep` of them.
+    `layers` are the states of each depth, or None once there were more than `keep` of them. With a checkpoint
+    the search goes on where it was saved, from the depth `resumed`, and is saved now and then.
     """
 
     worker: type[Worker] = Worker
 
-    def __init__(self, program: Program, threads: int, keep: int | None, patience: float) -> None:
+    def __init__(
+        self,
+        program: Program,
+        threads: int,
+        keep: int | None,
+        patience: float,
+        checkpoint: Checkpoint | None = None,
+    ) -> None:
         self.program = program
+        self._checkpoint = checkpoint
+        self.resumed: int | None = None
         self.patience = patience
         self.keep = keep
         self.began = self._reported = time.perf_counter()
@@ -140,7 +152,8 @@ class Search:
         self.layers: list[Layer] | None = [[program.starts]]
         self.found: dict[str, tuple[int, Hit]] = {}
         self.depth = 0
-        self._states, self._transitions, self._frontier = len(program.starts), 0, len(program.starts)
+        self._states, self._frontier = len(program.starts), len(program.starts)
+        self._before = 0  # transitions of the layers before
 
     @property
     def states(self) -> int:
@@ -150,14 +163,15 @@ class Search:
     @property
     def transitions(self) -> int:
         """Transitions found."""
-        return self._transitions + sum(worker.transitions for worker in self._workers)
+        return self._before + sum(worker.transitions for worker in self._workers)
 
     def run(self, limits: Limits, report: Report) -> None:
         """Search until nothing is new. Raises `Stop` when a limit is hit."""
-        rows = self.program.starts
-        layer: Layer = [rows[at : at + _SEGMENT].copy() for at in range(0, len(rows), _SEGMENT)]
+        layer = self._first()
         with ThreadPoolExecutor(len(self._workers)) as pool:
             while layer:
+                if self._checkpoint is not None and self._checkpoint.due:
+                    saved.save(self, layer, self._checkpoint)
                 wanted = self._wanted(layer)
                 for worker in self._workers:
                     worker.begin(wanted)
@@ -177,6 +191,26 @@ class Search:
                 for worker in self._workers:
                     layer += worker.finish()
                 self._settle(layer)
+
+    def _first(self) -> Layer:
+        """Return the layer to begin with, of which nothing is expanded yet: in segments."""
+        rows = self.program.starts
+        if self._checkpoint is not None and (layer := saved.restore(self, self._checkpoint)) is not None:
+            rows = np.concatenate(layer)
+            self.resumed = self.depth
+        self._frontier = len(rows)
+        return [rows[at : at + _SEGMENT].copy() for at in range(0, len(rows), _SEGMENT)]
+
+    def resume(self, states: int, transitions: int) -> None:
+        """Go on from so many states and transitions."""
+        self._states, self._before = states, transitions
+
+    def counted(self) -> dict[str, States]:
+        """Return what else is counted, for a checkpoint."""
+        return {}
+
+    def count_on(self, counted: Mapping[str, States]) -> None:
+        """Count on from what `counted` returned."""
 
     def _wanted(self, layer: Layer) -> int:
         """Return the questions that are still open when a layer begins, as bits."""
@@ -282,7 +316,7 @@ class Search:
     def _settle(self, layer: Layer) -> None:
         """Count a finished layer, and keep it if past layers are still kept."""
         self._states += sum(map(len, layer))
-        self._transitions = self.transitions
+        self._before = self.transitions
         for worker in self._workers:
             worker.begin(0)
         if not layer:

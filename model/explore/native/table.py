@@ -5,14 +5,18 @@ from __future__ import annotations
 import ctypes
 import mmap
 import os
+from collections.abc import Mapping
 from concurrent.futures import Executor
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from cowpath.model.explore.native.compiler import Compiled
 from cowpath.model.explore.native.visited import Shape
 from cowpath.model.explore.result import Stop
 
+States = npt.NDArray[np.uint64]
 _FULL = 0.88  # of all slots, before the lines become twice as many
 _HUGE_PAGE = 1 << 21
 _MAP_NORESERVE = 0x4000  # Linux; the module names it since Python 3.13
@@ -34,7 +38,8 @@ class Table:
             "insert_all", None, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_uint64
         )
         self._insert = code.function("insert_first", ctypes.c_uint64, ctypes.c_void_p, ctypes.c_void_p)
-        self._memory, self._start = _reserved()
+        self._memory, self._reserved_at = _reserved()
+        self._start = self._reserved_at + -self._reserved_at % _HUGE_PAGE
         self._side(side_places)
 
     @property
@@ -56,6 +61,28 @@ class Table:
     def aside(self) -> int:
         """States in the side table."""
         return int(self.words[16])
+
+    @classmethod
+    def restored(cls, like: Table, log_lines: int, aside: int, arrays: Mapping[str, States]) -> Table:
+        """Return a table of the same program with the `lines` and the `side` of one that was saved."""
+        table = cls(like.shape, like._code, len(arrays["side"]), 0)
+        table.log_lines = log_lines
+        table._side(len(arrays["side"]))
+        table.lines[:] = arrays["lines"]
+        table.side[:] = arrays["side"]
+        table.words[16] = aside
+        return table
+
+    @property
+    def lines(self) -> np.ndarray[Any, Any]:
+        """The bytes of all lines."""
+        at = self._start - self._reserved_at
+        return np.frombuffer(self._memory, np.uint8, self._bytes, at)
+
+    @property
+    def side(self) -> States:
+        """The places of the side table, each with a mark behind the state."""
+        return self._aside
 
     def crowded(self, states: int) -> bool:
         """Tell whether a set of so many states should have more lines."""
@@ -107,12 +134,11 @@ class Table:
 
 
 def _reserved() -> tuple[mmap.mmap, int]:
-    """Return as much address space as the machine has memory, and its first aligned address.
+    """Return as much address space as the machine has memory, and its address.
 
     Memory is given by the system as it is touched, in huge pages where it can; growing never moves anything.
     """
     size = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") + _HUGE_PAGE
     memory = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | _MAP_NORESERVE)
     memory.madvise(mmap.MADV_HUGEPAGE)
-    start = ctypes.addressof(ctypes.c_char.from_buffer(memory))
-    return memory, start + -start % _HUGE_PAGE
+    return memory, ctypes.addressof(ctypes.c_char.from_buffer(memory))

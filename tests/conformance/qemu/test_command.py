@@ -75,7 +75,7 @@ def test_the_outcomes_as_json_and_the_run_as_a_log(cowpath: Command, qemu: Qemu,
     seconds = outcome.pop("seconds")
     assert seconds > 0
     assert outcome == {
-        "qemu": qemu.version, "stack": "cbw", "options": "", "design": "copy-before-write-7.0",
+        "qemu": qemu.version, "stack": "cbw", "options": "", "design": "copy-before-write-9.2",
         "scenario": "the race", "verdict": "explained", "reason": None, "runs": 10, "failure": None,
     }  # fmt: skip
     (log,) = tmp_path.iterdir()

@@ -89,7 +89,7 @@ def test_a_reader_without_a_snapshot_is_refused(qemu: Qemu, stack: Stack) -> Non
 
 
 @pytest.mark.parametrize(
-    ("stack", "design"), [("cbw", "block-copy-5.0"), ("fleecing", "copy-before-write-7.0")]
+    ("stack", "design"), [("cbw", "block-copy-5.0"), ("fleecing", "copy-before-write-9.2")]
 )
 def test_another_stack_s_design_does_not_explain_it(qemu: Qemu, stack: str, design: str) -> None:
     with bench(qemu, STACKS[stack], GREY, design) as on:

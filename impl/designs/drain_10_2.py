@@ -1,0 +1,12 @@
+"""Drained sections of QEMU 10.2, on its stack."""
+
+from __future__ import annotations
+
+from cowpath.impl.designs.block_copy_5_0 import BlockCopy50
+from cowpath.impl.drain import Drains
+
+
+class Drain102(Drains, BlockCopy50):
+    """Who wakes counts those whom it wakes."""
+
+    name = "drain-10.2"

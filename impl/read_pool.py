@@ -1,0 +1,103 @@
+"""The overlays from 4.2 on: what a guest's read has looked up is transferred while it looks up the rest.
+
+Each run of clusters with one answer is the task of a piece, unless it is all of the range; the read waits for
+its pieces at the end. The entry on the hidden disk's list is of who has asked that disk, and is there until
+all its pieces are back.
+Source: block/qcow2.c qcow2_co_preadv_part, qcow2_add_task, qcow2_co_preadv_task (4.2, d710cf575a).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from cowpath.impl.context import Request
+from cowpath.impl.extent import Extent, inside
+from cowpath.impl.overlay import Active, Hidden, Overlay
+from cowpath.impl.pool import Pool
+
+Read = Callable[[Request, bool, Extent], list[bytes]]
+"""Reads a run for the request, which has been found here or not."""
+
+
+class PooledHidden(Hidden):
+    """The hidden disk."""
+
+    def read(self, request: Request, pieces: Sequence[Extent]) -> list[bytes]:
+        """Read the pieces from here or from the secondary disk. Raises OSError."""
+        assert self.tracked is not None
+        entry = self.tracked.begin(request, pieces)
+        last = "read.hidden"
+
+        def read(who: Request, here: bool, run: Extent) -> list[bytes]:
+            nonlocal last
+            wanted = inside(pieces, run)
+            if here:
+                data = self.disk.read("read.hidden", who, wanted)
+            else:
+                data = self.backing.read(
+                    who,
+                    wanted,
+                    enter="read.enter-secondary",
+                    transfer="read.secondary",
+                    serialises=self.reads_wait,
+                )
+            label = "read.hidden" if here else "read.secondary"
+            if who is request:
+                last = label
+            else:
+                self.context.trace(label, who)
+            return data
+
+        try:
+            self.tracked.wait(entry, "read.enter-hidden")
+            self.context.step("read.enter-hidden", request)
+            whole = Extent(pieces[0].start, pieces[-1].end)
+            found, pooled = _in_runs(self, "read.lookup-hidden", request, whole, read)
+        finally:
+            self.tracked.end(entry)
+        request.ends(self.context, "read.join-hidden" if pooled else last)
+        return found
+
+
+class PooledActive(Active):
+    """The active disk."""
+
+    def read(self, request: Request) -> bytes:
+        """Read the request's extent from here or from below. Raises OSError."""
+
+        def read(who: Request, here: bool, run: Extent) -> list[bytes]:
+            if not here:
+                return self.backing.read(who, [run])
+            found = self.disk.read("read.active", who, [run])
+            who.ends(self.context, "read.active")
+            return found
+
+        found, pooled = _in_runs(self, "read.lookup-active", request, request.extent, read)
+        if pooled:
+            self.context.step("read.join", request)
+        return b"".join(found)
+
+
+def _in_runs(
+    disk: Overlay, label: str, request: Request, whole: Extent, read: Read
+) -> tuple[list[bytes], bool]:
+    """Look the disk's map up, run by run, and read each; return the data, and whether by pieces.
+
+    The step with which all is back is the caller's.
+    """
+    rest, found, pool = whole, dict[int, list[bytes]](), Pool(disk.context, request)
+    while rest.start < rest.end:
+        here, run = disk.allocated.run(rest)
+        if run == whole:
+            disk.context.step(label, request, extent=run, mapped=here)
+            return read(request, here, run), False
+        rest = Extent(run.end, rest.end)
+        piece = request.piece(run, disk.cluster)
+
+        def task(piece: Request = piece, here: bool = here, run: Extent = run) -> None:
+            found[run.start] = read(piece, here, run)
+
+        pool.start(piece, task)
+        disk.context.step(f"{label}.piece", request, extent=run, mapped=here)
+    pool.wait()
+    return [data for start in sorted(found) for data in found[start]], True

@@ -1,0 +1,46 @@
+"""Replication's own state, above its backup job: several ends of it, and what comes after them.
+
+Source: block/replication.c replication_stop, replication_do_checkpoint, replication_close (5.0, 5.1).
+"""
+
+from __future__ import annotations
+
+from cowpath.impl.context import Request
+from cowpath.impl.design import Design
+from cowpath.impl.errors import LifetimeError
+
+
+class Replication(Design):
+    """To be put before a design whose job is a filter. `forgets_job`: when that has ended."""
+
+    forgets_job = True
+
+    def exit(self, request: Request) -> None:
+        """End QEMU: cancel all jobs, then close replication (job_cancel_sync_all, replication_close)."""
+        with self.context:
+            self._wait_for(request, self.endings, self.in_flight)
+            self.job.become("freed")
+            self.context.step("exit.cancel", request)
+            if self.replicating:
+                self._cancel_again()
+            self.replicating = False
+            self.context.trace("exit.close", request)
+
+    def _stop_again(self, request: Request) -> None:
+        if self.replicating:
+            self._cancel_again()
+            self.replicating = False
+            self.context.trace("stop.late", request)
+        else:
+            self.context.trace("stop.ignored", request)
+
+    def _checkpoint_without_job(self, request: Request) -> None:
+        if self.replicating:
+            self._cancel_again()
+            super()._checkpoint_without_job(request)
+        self.context.trace("checkpoint.ignored", request)
+
+    def _cancel_again(self) -> None:
+        """Use the job that has ended, if it is not forgotten."""
+        if not self.forgets_job:
+            raise LifetimeError("replication uses its job, which others have cancelled")

@@ -1,0 +1,25 @@
+"""Drained sections of QEMU 5.0 to 10.1, on the stack of 5.0: who is woken counts itself, later."""
+
+from cowpath.model.designs.block_copy_5_0 import DESIGN as BLOCK_COPY_5_0
+from cowpath.model.designs.drain_4_1 import LEVELS
+from cowpath.model.language.claim import claim
+from cowpath.model.stack.drain import Drain
+
+UNQUEUED = claim("a job's own requests are not queued")(lambda s: ~s.job_requests_queue)
+
+DESIGN = BLOCK_COPY_5_0.changed(
+    "drain-5.0",
+    Drain(wakes_counted=False),
+    order=(*LEVELS, *BLOCK_COPY_5_0.order),
+    scope=(*BLOCK_COPY_5_0.scope, UNQUEUED),
+    era="QEMU 5.0 - 10.1, drained sections",
+    explanation=(
+        "Who is queued is not counted, and counts itself when it runs again after the end of the section. A "
+        "second section that begins in between does not see it, and it runs inside that one. A job's own "
+        "requests are not queued, else a busy job would wait for the section that waits for it."
+    ),
+    sources=(
+        '7f16476fab "block: Fix blk->in_flight during blk_wait_while_drained()", 5.0',
+        "8eeaa706ba (10.2) for what is wrong with it",
+    ),
+)

@@ -1,0 +1,19 @@
+"""QEMU 5.0: replication with its ends; it keeps a pointer to its job."""
+
+from cowpath.model.designs.block_copy_5_0 import DESIGN as BLOCK_COPY_5_0
+from cowpath.model.stack.replication import Replication
+
+DESIGN = BLOCK_COPY_5_0.changed(
+    "replication-5.0",
+    Replication(forgets_job=False),
+    era="QEMU 5.0, replication and its ends (the pointer to the job since 4.1)",
+    explanation=(
+        "Replication has a state of its own: what comes after its end, a stop or a checkpoint, is ignored. "
+        "The exit of QEMU cancels all jobs, and then closes replication, which still counts as running and "
+        "cancels its job once more: that has been freed."
+    ),
+    sources=(
+        '08ddb4eb6d "block/replication.c: Ignore requests after failover", 5.0',
+        "e140f4b7b8 (5.1) for what is wrong with it",
+    ),
+)

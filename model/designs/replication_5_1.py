@@ -1,0 +1,19 @@
+"""QEMU 5.1 on: replication with its ends; it forgets its job when that has ended."""
+
+from cowpath.model.designs.block_copy_5_0 import DESIGN as BLOCK_COPY_5_0
+from cowpath.model.stack.replication import Replication
+
+DESIGN = BLOCK_COPY_5_0.changed(
+    "replication-5.1",
+    Replication(),
+    era="QEMU 5.1 - today, replication and its ends",
+    explanation=(
+        "As in 5.0, but replication forgets its job when that completes, so nothing is cancelled twice. Left "
+        "out: the active commit at a failover and what follows if it fails; that a checkpoint looks at no "
+        "requests in flight is block-copy's scenario of a checkpoint that nobody quiesced."
+    ),
+    sources=(
+        'e140f4b7b8 "block/replication.c: Avoid cancelling the job twice", 5.1',
+        "block/replication.c replication_stop, replication_do_checkpoint, 5.1",
+    ),
+)

@@ -1,0 +1,97 @@
+"""The `[mirror]` table of a scenario: a mirror job of which the requests are a guest's, and the user's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from cowpath.model.language.errors import shown
+from cowpath.model.scenarios.document import Where, choice, table_of
+
+COPY_MODES = ("write-blocking", "background")
+"""QEMU's words for whether a guest's writes are copied to the target before they return."""
+BACKINGS = ("none", "open", "name-only")
+"""What the target has behind it: nothing; the source's base, opened; or its name only, until the job ends."""
+MOST_BUFFERS = 16
+"""Chunks of buffer that a scenario may give the job."""
+
+_KEYS = ("copy_mode", "dirty", "buffers", "target_cluster", "backing")
+
+
+@dataclass(frozen=True)
+class Mirror:
+    """A mirror job; sizes are bytes.
+
+    `dirty`: half-open ranges that the job has still to copy. `buffers`: chunks of buffer in all, None where
+    there are always enough. `target_cluster`: the unit in which the target is allocated; it matters where
+    that is larger than a chunk, or where what is `backing` it is not opened.
+    """
+
+    copy_mode: str
+    dirty: tuple[tuple[int, int], ...]
+    buffers: int | None
+    target_cluster: int
+    backing: str
+
+
+def read(
+    raw: object, where: Where, read_size: Callable[[object, Where], int], size: int, chunk: int
+) -> Mirror:
+    """Check the table. `read_size` reads a size; the disk has `size` bytes, the job's granularity is `chunk`.
+
+    Raises `ScenarioError`.
+    """
+    table = table_of(raw, where, _KEYS)
+    cluster = chunk
+    if "target_cluster" in table:
+        cluster = read_size(table["target_cluster"], where.key("target_cluster"))
+        if cluster == 0 or (cluster % chunk and chunk % cluster):
+            raise where.key("target_cluster").error(
+                f"{cluster} bytes; accepted: a multiple of the granularity, {chunk} bytes, or a divisor of it"
+            )
+    backing = choice(
+        table.get("backing", "open" if cluster > chunk else "none"), BACKINGS, where.key("backing")
+    )
+    if cluster > chunk and backing == "none":
+        raise where.key("backing").error(
+            "'none': a target that has nothing behind it is written in chunks, whatever its clusters; "
+            "accepted: open, name-only, or no target_cluster"
+        )
+    return Mirror(
+        choice(table.get("copy_mode", COPY_MODES[0]), COPY_MODES, where.key("copy_mode")),
+        _ranges(table, where.key("dirty"), read_size, size),
+        _buffers(table, where.key("buffers")),
+        cluster,
+        backing,
+    )
+
+
+def _buffers(table: Mapping[str, object], where: Where) -> int | None:
+    number = table.get("buffers")
+    if number is None:
+        return None
+    if not isinstance(number, int) or isinstance(number, bool) or not 1 <= number <= MOST_BUFFERS:
+        raise where.error(f"{shown(number)}; accepted: a number of chunks, from 1 to {MOST_BUFFERS}")
+    return number
+
+
+def _ranges(
+    table: Mapping[str, object], where: Where, read_size: Callable[[object, Where], int], size: int
+) -> tuple[tuple[int, int], ...]:
+    ranges = table.get("dirty", None)
+    if ranges is None:
+        return ((0, size),)
+    if not isinstance(ranges, list):
+        raise where.error(f"{shown(ranges)}; accepted: a list of [start, length]")
+    found = []
+    for number, each in enumerate(ranges):
+        if not isinstance(each, list) or len(each) != 2:
+            raise where.item(number).error(f"{shown(each)} is not an extent; accepted: [start, length]")
+        start, length = (read_size(part, where.item(number).item(at)) for at, part in enumerate(each))
+        if length == 0 or start + length > size:
+            raise where.item(number).error(
+                f"[{start}, {start + length}) bytes; accepted: what is not empty and within the {size} bytes "
+                "of the disk"
+            )
+        found.append((start, start + length))
+    return tuple(found)

@@ -1,0 +1,263 @@
+"""The background: the job's own coroutine, which looks for dirty chunks and starts operations that copy them.
+
+Source: block/mirror.c mirror_run, mirror_iteration, mirror_pause; job.c job_pause_point.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from cowpath.model.language.expression import Expr, If, exists, forall, nobody
+from cowpath.model.language.sorts import Position
+from cowpath.model.language.system import State, System
+from cowpath.model.stack.mirror.operations import Operations
+from cowpath.model.stack.mirror.world import (
+    ACTIVE,
+    BACKGROUND,
+    LISTED,
+    OPERATIONS,
+    PARKED,
+    STARTED,
+    Chunk,
+    Level,
+    Request,
+    World,
+    append,
+    first,
+    has,
+    in_flight,
+    park,
+    some_dirty,
+    unlink,
+    wait_parked,
+    woken,
+)
+from cowpath.model.stack.part import Part, Parts
+
+_RUN = "block/mirror.c mirror_run"
+_ITERATION = "block/mirror.c mirror_iteration"
+_PAUSE = "block/mirror.c mirror_pause; job.c job_pause_point"
+
+
+@dataclass(frozen=True)
+class Background(Part):
+    """The loop up to what it starts.
+
+    `waits_for_writes`: at its head it waits until no write is being copied (3.0 - 7.1). `needs_self`: where
+    it waits for a conflict it takes itself for an operation, which it is not (6.1): QEMU dies.
+    """
+
+    waits_for_writes: bool = False
+    needs_self: bool = False
+
+    def declare(self, system: System, parts: Parts) -> None:
+        """Declare where the background is."""
+        pc = system.programs["pc"]
+        pc.place("loop", "at the head of its loop", of=BACKGROUND)
+        pc.place("slot", "at the head of its loop, waiting for an operation", of=BACKGROUND, within=(PARKED,))
+        pc.place("paused", "paused", of=BACKGROUND)
+        pc.place("busy-chunk", "waiting for a chunk that it has chosen", of=BACKGROUND, within=(PARKED,))
+        pc.place("stopping", "about to pause with a chunk chosen", of=BACKGROUND, within=(PARKED,))
+        pc.place("chosen", "paused with a chunk chosen", of=BACKGROUND)
+        pc.place("iterating", "about to start an operation", of=BACKGROUND, within=(LISTED,))
+        pc.place("full", "waiting for a slot", of=BACKGROUND, within=(LISTED, PARKED))
+        system.variable("at", sort=Position(Chunk), initial=0, internal=True)
+
+    def act(self, system: System, parts: Parts) -> None:
+        """Add the loop."""
+        operations, world = parts.the(Operations), parts.the(World)
+
+        if self.waits_for_writes:
+
+            @system.action(
+                "loop.active.park",
+                j=Request,
+                q=Request,
+                says="waits for {q}, which is being copied",
+                source=_RUN,
+            )
+            def waits(s: State, j: Expr, q: Expr) -> None:
+                self._at_head(s, j)
+                s.require(woken(s, j), "woken", location=True)
+                s.require(first(s, world, q, lambda p: s.within(p, ACTIVE)), "is being copied")
+                park(s, j, q, "slot")
+
+        @system.action("loop.slot.park", j=Request, q=Request, says="waits for {q} to end", source=_RUN)
+        def slot(s: State, j: Expr, q: Expr) -> None:
+            self.body(s, j)
+            s.require(woken(s, j), "woken", location=True)
+            s.require(self.needs_slot(s), "has nothing to do before an operation ends")
+            s.require(operations.candidate(s, q, world), "the one to wait for")
+            park(s, j, q, "slot")
+
+        @system.action(
+            "pause.park", j=Request, q=Request, says="is to pause: waits for {q} to end", source=_PAUSE
+        )
+        def drains(s: State, j: Expr, q: Expr) -> None:
+            self._pauses(s, j)
+            s.require(woken(s, j), "woken", location=True)
+            s.require(s.to_pause | s.is_at(j, "stopping"), "is to pause")
+            s.require(first(s, world, q, lambda p: s.within(p, STARTED)), "in flight")
+            park(s, j, q, If(_at_head(s, j), s.place(j, "slot"), "stopping"))
+
+        @system.action("pause.stop", j=Request, source=_PAUSE)
+        def stops(s: State, j: Expr) -> None:
+            """Pauses."""
+            self._pauses(s, j)
+            wait_parked(s, j)
+            s.require(s.to_pause, "is to pause")
+            s.require(~in_flight(s), "nothing is in flight")
+            s.go(j, If(_at_head(s, j), s.place(j, "paused"), "chosen"))
+
+        @system.action(
+            "iterate.park",
+            j=Request,
+            c=Chunk,
+            q=Request,
+            says="waits for {q} to leave {c}",
+            source=_ITERATION,
+        )
+        def conflicts(s: State, j: Expr, c: Expr, q: Expr) -> None:
+            self._chooses(s, j, c)
+            s.require(woken(s, j), "woken", location=True)
+            s.require(s.in_flight[c], "the chunk's bit is set")
+            s.require(first(s, world, q, lambda p: (p != j) & has(s, p, c)), "conflict")
+            s.low[j] = c
+            s.last[j] = c
+            if self.needs_self:
+                s.crashed = True
+            park(s, j, q, "busy-chunk")
+
+        @system.action("iterate.claim", j=Request, c=Chunk, e=Chunk, source=_ITERATION)
+        def claims(s: State, j: Expr, c: Expr, e: Expr) -> None:
+            """Takes the dirty chunks from {c} to {e}: clears their dirty bits, sets those in flight."""
+            self._chooses(s, j, c, resumed=True)
+            wait_parked(s, j)
+            s.require(s.is_at(j, "stopping", "chosen") | ~s.in_flight[c], "the chunk's bit is not set")
+            s.require(~s.to_pause, "is not to pause")
+            s.require(~(s.is_at(j, "stopping") & in_flight(s)), "nothing is in flight")
+
+            def more(d: Expr) -> Expr:
+                """Chunk d prolongs the run, if it is next to it."""
+                fits = s.amount[c, d] != nobody(Level)
+                return s.dirty[d] & ~s.in_flight[d] & s.joins[d] & fits
+
+            run = (c <= e) & forall(Chunk, lambda d: ((c < d) & (d <= e)).implies(more(d)))
+            longest = forall(Chunk, lambda d: (e + 1 == d).implies(~more(d)))
+            s.require(run & longest, "the longest run", location=True)
+            for d in s.each(Chunk):
+                s.dirty[d] = s.dirty[d] & ~((c <= d) & (d <= e))
+                s.in_flight[d] = s.in_flight[d] | ((c <= d) & (d <= e))
+            append(s, j, world)
+            s.low[j] = c
+            s.last[j] = e
+            s.at = c
+            s.in_hand[j] = True
+            s.go(j, "iterating")
+
+        def piece(s: State, j: Expr, o: Expr, b: Expr, e: Expr) -> Expr:
+            """Take operation o for the piece of the run from b to e; return how many buffers it needs.
+
+            It copies whole clusters of the target where one at either end has not been written yet.
+            """
+            s.require_at(j, "iterating", "full")
+            wait_parked(s, j)
+            s.require(BACKGROUND.holds(s, j) & OPERATIONS.holds(s, o), "an operation", location=True)
+            s.require((s.at == b) & (b <= e) & (e <= s.last[j]), "in the run", location=True)
+            s.require(s.is_at(o, "unused"), "not in use")
+            next_ = forall(Request, lambda p: s.before[p, o].implies(~s.is_at(p, "unused")))
+            s.require(next_, "the first of them", location=True)
+            rounded = s.rounds & ~(s.written[b] & s.written[e])
+            low, last = If(rounded, s.lowest[b], b), If(rounded, s.highest[e], e)
+            s.low[o] = low
+            s.last[o] = last
+            s.at = last + 1
+            s.in_hand[o] = True
+            append(s, o, world)
+            s.go(j, "iterating")
+            needed = If(rounded, s.amount[low, last], s.amount[b, e])
+            s.needs[o] = needed
+            return needed
+
+        source = "block/mirror.c mirror_iteration, mirror_perform, mirror_co_read, mirror_cow_align"
+
+        @system.action("iterate.start", j=Request, o=Request, b=Chunk, e=Chunk, source=source)
+        def starts(s: State, j: Expr, o: Expr, b: Expr, e: Expr) -> None:
+            """Learns the block status up to {e}: {o} copies that, and is in flight."""
+            needed = piece(s, j, o, b, e)
+            s.require(~operations.lacks(s, needed), "enough buffers are free")
+            s.free = s.taken[s.free, needed]
+            s.go(o, "reading")
+
+        @system.action("iterate.start.short", j=Request, o=Request, b=Chunk, e=Chunk, source=source)
+        def starts_short(s: State, j: Expr, o: Expr, b: Expr, e: Expr) -> None:
+            """Learns the block status up to {e}: {o} is to copy that, and lacks buffers."""
+            needed = piece(s, j, o, b, e)
+            s.require(operations.lacks(s, needed), "too few buffers are free")
+            s.go(o, "short")
+
+        @system.action(
+            "iterate.slot.park", j=Request, q=Request, says="waits for {q} to end", source=_ITERATION
+        )
+        def full(s: State, j: Expr, q: Expr) -> None:
+            s.require_at(j, "iterating", "full")
+            s.require(woken(s, j), "woken", location=True)
+            s.require(s.at <= s.last[j], "in the run", location=True)
+            s.require(no_slot(s), "all slots are taken")
+            s.require(operations.candidate(s, q, world), "the one to wait for")
+            park(s, j, q, "full")
+
+        @system.action("iterate.end", j=Request, source=_ITERATION)
+        def ends(s: State, j: Expr) -> None:
+            """Has started all operations of the run."""
+            s.require_at(j, "iterating")
+            s.require(s.last[j] < s.at, "past the run", location=True)
+            s.low[j] = s.first_of[j]
+            s.last[j] = s.last_of[j]
+            s.at = 0
+            s.in_hand[j] = False
+            unlink(s, j, world)
+            s.go(j, "loop")
+
+    def body(self, s: State, j: Expr) -> None:
+        """Come to where the loop looks what is to do: past its wait for writes, and its pause point."""
+        self._at_head(s, j, resumed=True)
+        s.require(~s.to_pause, "is not to pause")
+        self._past_writes(s, j)
+
+    def _at_head(self, s: State, j: Expr, *, resumed: bool = False) -> None:
+        places = ("loop", "slot", "paused") if resumed else ("loop", "slot")
+        s.require_at(j, *places)
+
+    def _past_writes(self, s: State, j: Expr) -> None:
+        if self.waits_for_writes:
+            copied = exists(Request, lambda q: s.within(q, ACTIVE))
+            s.require(s.is_at(j, "paused") | ~_at_head(s, j) | ~copied, "no write is being copied")
+
+    def _pauses(self, s: State, j: Expr) -> None:
+        """Come to a pause point: at the head of the loop, or with a chunk chosen and no conflict there."""
+        s.require_at(j, "loop", "slot", "busy-chunk", "stopping")
+        self._past_writes(s, j)
+        s.require(~(s.is_at(j, "busy-chunk") & s.in_flight[s.low[j]]), "no conflict")
+
+    def _chooses(self, s: State, j: Expr, c: Expr, *, resumed: bool = False) -> None:
+        """Choose chunk c, or have chosen it before."""
+        before = ("busy-chunk", "stopping", "chosen") if resumed else ("busy-chunk",)
+        s.require_at(j, "loop", "slot", "paused", *before)
+        s.require((s.low[j] == c) | ~s.is_at(j, *before), "its chunk", location=True)
+        s.require(s.is_at(j, *before) | s.dirty[c] & ~s.to_pause & ~self.needs_slot(s), "a dirty chunk")
+        self._past_writes(s, j)
+
+    def needs_slot(self, s: State) -> Expr:
+        """Tell whether an operation must end first."""
+        no_buffer = ~exists(Level, lambda level: level < s.free)
+        return no_slot(s) | no_buffer | (~some_dirty(s) & in_flight(s))
+
+
+def no_slot(s: State) -> Expr:
+    """Tell whether all slots are taken by operations in flight."""
+    return forall(Request, lambda o: OPERATIONS.holds(s, o).implies(s.within(o, STARTED)))
+
+
+def _at_head(s: State, j: Expr) -> Expr:
+    return s.is_at(j, "loop", "slot")

@@ -1,0 +1,81 @@
+"""The start of the job: the filter is there before the job is, and the job before its lists are.
+
+Requests may come meanwhile where the scenario says so (`requests_at_start`); else the job has started before
+them, and what is dirty is what the scenario says.
+Source: block/mirror.c mirror_start_job, mirror_run, mirror_dirty_init.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from cowpath.model.language.expression import Expr, coerce, exists, forall
+from cowpath.model.language.sorts import BOOL
+from cowpath.model.language.system import State, System
+from cowpath.model.stack.mirror.world import BACKGROUND, Chunk, Request, Sector, the_job
+from cowpath.model.stack.part import Part, Parts
+
+
+@dataclass(frozen=True)
+class Start(Part):
+    """When the filter sees the job.
+
+    `checks`: a write that finds no job passes (7.2); before, it uses what is not there. `late`: the job
+    shows itself when its lists are there (8.0), not as soon as it exists.
+    """
+
+    checks: bool = False
+    late: bool = False
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        """Requests may come meanwhile."""
+        return ("requests_at_start",)
+
+    def declare(self, system: System, parts: Parts) -> None:
+        """Declare where the job is until its loop begins."""
+        pc = system.programs["pc"]
+        pc.place("unborn", "not there yet", of=BACKGROUND)
+        pc.place("created", "there, without its lists", of=BACKGROUND)
+        system.variable("scanned", Chunk, internal=True)
+
+    def act(self, system: System, parts: Parts) -> None:
+        """Add the job's first steps."""
+
+        @system.action("start.create", j=Request, source="block/mirror.c mirror_start_job")
+        def create(s: State, j: Expr) -> None:
+            """Is created."""
+            s.require_at(j, "unborn")
+            s.go(j, "created")
+
+        @system.action("start.scan", j=Request, c=Chunk, source="block/mirror.c mirror_dirty_init")
+        def scan(s: State, j: Expr, c: Expr) -> None:
+            """Asks whether the next chunk is allocated, which makes it dirty."""
+            s.require_at(j, "created")
+            next_ = ~s.scanned[c] & forall(Chunk, lambda d: (d < c).implies(s.scanned[d]))
+            s.require(next_, "next chunk", location=True)
+            written = exists(
+                Sector, lambda x: (s.chunk_of[x] == c) & exists(Request, lambda q: s.source[x] == q)
+            )
+            s.dirty[c] = s.dirty[c] | s.allocated[c] | written
+            s.scanned[c] = True
+
+        @system.action("start.show", j=Request, source="block/mirror.c mirror_run")
+        def show(s: State, j: Expr) -> None:
+            """Has all that it needs, and begins its loop."""
+            s.require_at(j, "created")
+            s.require(forall(Chunk, lambda c: s.scanned[c]), "all chunks asked for", location=True)
+            s.begun = True
+            s.go(j, "loop")
+
+    def seen(self, s: State) -> Expr:
+        """Tell whether the filter sees the job."""
+        return ~the_job(s, "unborn", "created") if self.late else ~the_job(s, "unborn")
+
+    def missing(self, s: State) -> Expr:
+        """Tell whether a write that comes now uses a job that is not there."""
+        return coerce(False, BOOL) if self.checks else the_job(s, "unborn")
+
+    def unready(self, s: State) -> Expr:
+        """Tell whether a write that is copied now uses lists that are not there."""
+        return coerce(False, BOOL) if self.late else the_job(s, "created")

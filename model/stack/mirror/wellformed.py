@@ -1,0 +1,48 @@
+"""What every mirror scenario's tables satisfy, and what theorems may be restricted to."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from cowpath.model.language.claim import Claim, claim
+from cowpath.model.language.expression import Expr
+from cowpath.model.language.system import State
+from cowpath.model.stack.mirror.world import JOB, OPERATION, WRITES, Chunk, Request, Sector
+
+GIVEN = (
+    claim("the chunks of a request are in order", Request)(lambda s, r: s.first_of[r] <= s.last_of[r]),
+    claim("what a write covers lies in its chunks", Request, Sector)(
+        lambda s, r, x: s.covers[r, x].implies(
+            (s.first_of[r] <= s.chunk_of[x]) & (s.chunk_of[x] <= s.last_of[r])
+        )
+    ),
+    claim("of a whole chunk all is covered", Request, Sector)(
+        lambda s, r, x: s.whole[r, s.chunk_of[x]].implies(s.covers[r, x])
+    ),
+    claim("whole chunks are a write's own", Request, Chunk)(
+        lambda s, r, c: s.whole[r, c].implies((s.first_of[r] <= c) & (c <= s.last_of[r]))
+    ),
+    claim("there is one background", Request, Request)(
+        lambda s, r, q: ((s.kind[r] == JOB) & (s.kind[q] == JOB)).implies(r == q)
+    ),
+    claim("a chunk lies in its cluster of the target", Chunk)(
+        lambda s, c: (s.lowest[c] <= c) & (c <= s.highest[c])
+    ),
+    claim("only writes cover anything", Request, Sector)(
+        lambda s, r, x: s.covers[r, x].implies(WRITES.holds(s, r))
+    ),
+)
+
+FINITE = claim("no request is of a stream", Request)(lambda s, r: ~s.stream[r])
+
+
+def of_kinds(kinds: Collection[str]) -> Claim:
+    """Say that there are requests of these kinds, the background and its operations, and nobody else."""
+
+    def is_one(s: State, r: Expr) -> Expr:
+        found = (s.kind[r] == JOB) | (s.kind[r] == OPERATION)
+        for kind in kinds:
+            found = found | (s.kind[r] == kind)
+        return found
+
+    return claim(f"requests are of kind {', '.join(kinds)}", Request)(is_one)

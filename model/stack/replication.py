@@ -1,0 +1,86 @@
+"""Replication's own state, above its backup job: several ends of it, and what comes after them.
+
+It replicates until a stop or the exit of QEMU. The exit cancels all jobs first and then stops replication,
+which by then still counts as running; if it keeps a pointer to its job, it touches freed memory (4.1 - 5.0).
+From 5.1 on it forgets the job when that completes. From 5.0 on a stop or a checkpoint after the stop is
+ignored; before it is an error.
+Source: block/replication.c replication_stop, replication_do_checkpoint, replication_close (5.0, 5.1);
+08ddb4eb6d (5.0), e140f4b7b8 (5.1); job.c job_cancel_sync_all.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from cowpath.model.language.expression import Expr
+from cowpath.model.language.system import State, System
+from cowpath.model.stack.job_end import FilterEnd
+from cowpath.model.stack.part import Parts
+from cowpath.model.stack.world import EXITS, OUT, WHOLE, Request, is_kind, touch_job, wait_for_in_flight
+
+
+@dataclass(frozen=True)
+class Replication(FilterEnd):
+    """The end of replication. `forgets_job`: it forgets its job when that has ended (5.1)."""
+
+    forgets_job: bool = True
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """Stops, and the exit of QEMU."""
+        return ("stop", "exit")
+
+    def declare(self, system: System, parts: Parts) -> None:
+        """Declare whether it replicates, and where an exit is."""
+        super().declare(system, parts)
+        system.variable("replicating", initial=True)
+        pc = system.programs["pc"]
+        pc.place("exiting", "with its jobs cancelled, about to close", of=EXITS, within=(WHOLE, OUT))
+
+    def removed(self, s: State) -> None:
+        """Replicate no more."""
+        s.replicating = False
+
+    def again(self, system: System) -> None:
+        """Add the stop after the end, and the exit."""
+
+        @system.action("stop.ignored", r=Request, source="block/replication.c replication_stop, 5.0")
+        def ignored(s: State, r: Expr) -> None:
+            """Is ignored: replication has ended."""
+            s.require_at(r, "idle")
+            s.require(is_kind(s, r, "stop"), "is a stop", location=True)
+            s.require(~s.replicating, "it has ended")
+            s.go(r, "done")
+
+        @system.action("stop.late", r=Request, source="block/replication.c replication_stop, 5.0")
+        def late(s: State, r: Expr) -> None:
+            """Finds its job cancelled by others, and cancels it once more."""
+            s.require_at(r, "idle")
+            s.require(is_kind(s, r, "stop"), "is a stop", location=True)
+            s.require(s.replicating & (s.job == "freed"), "its job has ended")
+            self.touch(s, r)
+            s.replicating = False
+            s.go(r, "done")
+
+        @system.action("exit.cancel", r=Request, source="job.c job_cancel_sync_all")
+        def cancel(s: State, r: Expr) -> None:
+            """Cancels all jobs; the filter goes in a drained section."""
+            s.require_at(r, "idle")
+            s.require(is_kind(s, r, "exit"), "is an exit", location=True)
+            wait_for_in_flight(s)
+            s.job = "freed"
+            s.go(r, "exiting")
+
+        @system.action("exit.close", r=Request, source="block/replication.c replication_close, 5.0")
+        def close(s: State, r: Expr) -> None:
+            """Closes replication, which stops it if it counts as running."""
+            s.require_at(r, "exiting")
+            self.touch(s, r, when=s.replicating)
+            s.replicating = False
+            s.go(r, "done")
+
+    def touch(self, s: State, r: Expr, when: Expr | None = None) -> None:
+        """Note that r uses the job that has ended, where it is not forgotten."""
+        if not self.forgets_job:
+            gone = s.job == "freed"
+            touch_job(s, r, gone if when is None else gone & when)

@@ -1,0 +1,55 @@
+"""Drained sections by release: what each row of scenarios comes to; threads make every step of it."""
+
+import pytest
+
+from cowpath.conformance.campaign.tours import cover
+from cowpath.conformance.monitor.oracle import Oracle
+from cowpath.conformance.pairs import find_pair
+from cowpath.conformance.runs.workload import Workload
+from cowpath.conformance.scheduler.kernel import Kernel
+from cowpath.conformance.scheduler.substrate import Greenlets
+from cowpath.model.bench.check import check
+from cowpath.model.designs import EXTENDED, Case
+from cowpath.model.scenarios import find
+from tests.expectations import expected
+
+ROWS = {
+    "drained-twice": (("quiet",), ("deadlock",), ("quiet",), ()),
+    "drain-among-writes": (("progress", "quiet"), ("deadlock",), (), ()),
+    "drained-job": (None, ("deadlock",), ("deadlock",), ("deadlock",)),
+    "drain-unaligned": (("deadlock", "quiet"), ("deadlock",), (), ()),
+    "drain-and-job": (("quiet",), ("deadlock",), (), ()),
+}
+DRAINS = ("drain-4.1", "drain-4.2", "drain-5.0", "drain-10.2")
+
+
+@pytest.mark.parametrize("slug", ROWS)
+def test_what_a_drained_section_meets_by_release(slug: str) -> None:
+    for name, violated in zip(DRAINS, ROWS[slug], strict=True):
+        found = expected(name).get(slug)
+        assert (None if found is None else tuple(sorted(found["violated"]))) == violated, name
+
+
+@pytest.mark.parametrize("name", DRAINS)
+def test_threads_make_every_step_and_are_refused_nothing_else(name: str) -> None:
+    for slug in ("drained-twice", "drain-and-job"):
+        workload = Workload(find_pair(name), find(slug), Kernel(Greenlets()))
+        found = cover(workload, Oracle(EXTENDED[name], find(slug)))
+        workload.close()
+        assert (found.complete, found.alarm) == (True, None), slug
+
+
+def test_the_drain_waits_for_both_who_wait_for_each_other() -> None:
+    result = check(Case(EXTENDED["drain-4.1"], find("drain-unaligned")), properties=["deadlock"])
+    trace = result.properties["deadlock"].trace
+    assert trace is not None
+    assert {edge.waiter.split()[0] for edge in trace.cycle} == {"guest-read", "nbd-write"}
+
+
+def test_the_write_that_runs_in_the_second_section_was_woken_by_the_first() -> None:
+    result = check(Case(EXTENDED["drain-5.0"], find("drained-twice")), properties=["quiet"])
+    trace = result.properties["quiet"].trace
+    assert trace is not None
+    steps = [step.action for step in trace.steps]
+    assert steps.index("drain.end") < steps.index("drain.resume")
+    assert steps.count("drain.drained") == 2

@@ -1,0 +1,81 @@
+"""The mirror: what each release mended falls before and holds after; engines agree; files that are wrong."""
+
+import pytest
+
+from cowpath.model.bench.check import check
+from cowpath.model.designs import DESIGNS, MIRRORS, Case
+from cowpath.model.explore.engines import ENGINES
+from cowpath.model.language.verdict import Verdict
+from cowpath.model.scenarios import ScenarioError, bundled, find, loads
+from cowpath.model.scenarios.writing import dumps
+
+ROWS = [
+    ("small-active-write", "mirror-equal", "mirror-3.0", "mirror-4.2"),
+    ("short-of-buffers", "deadlock", "mirror-4.2", "mirror-5.0"),
+    ("active-writes-meet", "deadlock", "mirror-5.0", "mirror-6.1"),
+    ("active-writes-meet-background", "deadlock", "mirror-5.0", "mirror-6.1"),
+    ("dirtied-under-copy", "assertion", "mirror-6.1", "mirror-7.2"),
+    ("stream-of-active-writes", "convergence", "mirror-6.1", "mirror-7.2"),
+    ("write-at-start-background", "assertion", "mirror-6.1", "mirror-7.2"),
+    ("write-at-start", "assertion", "mirror-7.2", "mirror-8.2"),
+]
+JOB = 'name = "a job"\nsectors = "128KiB"\ncluster = "64KiB"\n[mirror]\n'
+
+
+@pytest.mark.parametrize(("slug", "name", "before", "after"), ROWS)
+def test_what_a_release_mended(slug: str, name: str, before: str, after: str) -> None:
+    for design, verdict in ((before, Verdict.VIOLATED), (after, Verdict.HOLDS)):
+        found = check(Case(MIRRORS[design], find(slug)), properties=[name])
+        assert found.properties[name].verdict is verdict, design
+
+
+def test_a_whole_chunk_was_always_right() -> None:
+    for design in MIRRORS.values():
+        assert check(Case(design, find("whole-active-write"))).verdict is Verdict.HOLDS
+
+
+@pytest.mark.parametrize("design", ["mirror-3.0", "mirror-8.2"])
+def test_engines_agree(design: str) -> None:
+    asked = ("mirror-equal", "mirror-order", "deadlock", "assertion", "finished")
+    for slug in ("active-writes-meet-background", "failing-target-write", "shared-target-cluster"):
+        case = Case(MIRRORS[design], find(slug))
+        found = [check(case, properties=asked, engine=e).exploration for e in ENGINES if e != "auto"]
+        ends = {(each.states, each.transitions, each.depth, *sorted(each.depths.items())) for each in found}
+        assert len(ends) == 1
+
+
+def test_a_scenario_is_written_as_it_is_read() -> None:
+    for scenario in bundled():
+        if scenario.mirror is not None:
+            assert loads(dumps(scenario), scenario.slug).mirror == scenario.mirror
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        (
+            'copy_mode = "active"',
+            "mirror.copy_mode: 'active' is unknown; accepted: write-blocking, background",
+        ),
+        ("buffers = 0", "mirror.buffers: 0; accepted: a number of chunks, from 1 to 16"),
+        (
+            'target_cluster = "96KiB"',
+            "accepted: a multiple of the granularity, 65536 bytes",
+        ),
+        ('dirty = [["64KiB", "128KiB"]]', "mirror.dirty[0]: [65536, 196608) bytes"),
+        ("[secondary]", "a mirror has a source and a target; accepted: no [secondary]"),
+        ('[[request]]\nkind = "checkpoint"', "accepted: guest-write"),
+    ],
+)
+def test_what_is_wrong_is_said(text: str, says: str) -> None:
+    with pytest.raises(ScenarioError) as error:
+        loads(JOB + text, "a job")
+    assert says in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_a_mirrors_scenario_fits_mirrors_alone() -> None:
+
+    alone = find("job-alone")
+    assert {name for name, design in DESIGNS.items() if design.unsupported(alone) is None} == set()
+    assert all(design.unsupported(find("race")) for design in MIRRORS.values())
