@@ -13,7 +13,7 @@ from cowpath.model.commands.inputs import find_designs, find_scenarios, open_con
 from cowpath.model.designs import Design
 from cowpath.model.language.errors import InputError
 from cowpath.model.language.expression import Local
-from cowpath.model.scenarios import bundled
+from cowpath.model.scenarios import bundled, mirror_geometry
 from cowpath.model.scenarios.geometry import describe, reduce
 
 
@@ -81,9 +81,11 @@ def scenarios(scenario: str | None) -> None:
     """List the bundled scenarios, or show one: what it is about, its requests and reduced geometry."""
     console = open_console()
     for each in find_scenarios([] if scenario is None else [scenario]):
-        requests = ", ".join(request.label for request in each.requests) or "sizes of its own"
+        nobody = "the job alone" if each.mirror else "sizes of its own"
+        requests = ", ".join(request.label for request in each.requests) or nobody
         console.print(Text.assemble((each.slug, "bold"), f"  {each.name}: {requests}"))
         console.print(" ".join(each.shows.split()), markup=False)
         if scenario and each.has_disk:
-            console.print(describe(each, reduce(each)), markup=False)
+            smallest = mirror_geometry.reduce(each) if each.mirror else reduce(each)
+            console.print(describe(each, smallest), markup=False)
         console.print()

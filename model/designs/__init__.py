@@ -68,6 +68,7 @@ _MIRRORS = {
     "mirror-6.1": "mirror_6_1",
     "mirror-7.2": "mirror_7_2",
     "mirror-8.2": "mirror_8_2",
+    "mirror-repaired": "mirror_repaired",
 }
 DESIGNS: Mapping[str, Design] = _Designs(_OWN)
 VARIANTS: Mapping[str, Design] = _Designs(_VARIANTS)

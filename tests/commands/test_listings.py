@@ -43,7 +43,7 @@ def test_scenarios_are_listed_with_what_they_show(cowpath: Callable[..., Ran]) -
     assert (ran.status, ran.err) == (0, "")
     assert widest(ran.out) <= COLUMNS
     for scenario in bundled():
-        requests = ", ".join(request.label for request in scenario.requests)
+        requests = ", ".join(request.label for request in scenario.requests) or "the job alone"
         assert f"{scenario.slug} {scenario.name}: {requests} {scenario.shows}" in ran.words
 
 

@@ -53,11 +53,18 @@ class ActiveWrites(Part):
     marks dirty what is not copied: "source", the bitmap on the source, always (3.0 - 4.1); "mode", the same,
     which is disabled where writes are copied (4.2 - 8.1); "filter", the filter itself, where it sees the job
     (8.2).
+
+    Of the repair: `cleans_first`: whole chunks become clean before the source is written; `marks_until_seen`:
+    what is not copied is marked as soon as there is a job; `spares_new_clusters`: a cluster that the target
+    has not yet, and that the write does not fill, is left to the background.
     """
 
     skips_parked: bool = False
     resets_outward: bool = False
     marks: str = "mode"
+    cleans_first: bool = False
+    marks_until_seen: bool = False
+    spares_new_clusters: bool = False
 
     def declare(self, system: System, parts: Parts) -> None:
         """Declare where a write is."""
@@ -100,6 +107,9 @@ class ActiveWrites(Part):
             s.require(~bits(s, r), "no bit of its chunks is set")
             for c in s.each(Chunk):
                 s.in_flight[c] = s.in_flight[c] | has(s, r, c)
+            if self.cleans_first:
+                for c in s.each(Chunk):
+                    s.dirty[c] = s.dirty[c] & ~s.whole[r, c]
             append(s, r, world)
             s.in_hand[r] = True
             s.go(r, "claimed")
@@ -157,7 +167,13 @@ class ActiveWrites(Part):
             """Leave chunk c, touched in part and dirty, to the background."""
             if self.resets_outward:
                 return coerce(False, BOOL)
-            return has(s, r, c) & ~s.whole[r, c] & s.dirty[c]
+            ragged = has(s, r, c) & ~s.whole[r, c] & s.dirty[c]
+            return ragged | spared(s, r, c) if self.spares_new_clusters else ragged
+
+        def spared(s: State, r: Expr, c: Expr) -> Expr:
+            """Leave chunk c, of a cluster that the target has not yet and that the write does not fill."""
+            partly = exists(Chunk, lambda d: (s.lowest[d] == s.lowest[c]) & ~s.whole[r, d])
+            return has(s, r, c) & s.fills & ~s.in_target[c] & partly
 
         @system.action("write.clean", r=Request, source=_SYNC)
         def clean(s: State, r: Expr) -> None:
@@ -165,7 +181,10 @@ class ActiveWrites(Part):
             s.require_at(r, "wrote-source")
             for c in s.each(Chunk):
                 reset = has(s, r, c) if self.resets_outward else s.whole[r, c]
-                s.dirty[c] = s.dirty[c] & ~reset
+                left = s.dirty[c] if self.cleans_first else s.dirty[c] & ~reset
+                s.dirty[c] = left | spared(s, r, c) if self.spares_new_clusters else left
+            if self.spares_new_clusters:
+                s.actively_synced = s.actively_synced & ~exists(Chunk, lambda c: spared(s, r, c))
             for c in s.each(Chunk):
                 s.cut[r, c] = leaves(s, r, c)
             left = exists(Chunk, lambda c: has(s, r, c) & ~leaves(s, r, c))
@@ -201,8 +220,10 @@ class ActiveWrites(Part):
         def settle(s: State, r: Expr) -> None:
             """Releases its chunks and leaves the list; if its write has failed, they are dirty again."""
             s.require_at(r, "settling", "source-failed", "target-failed")
+            unwritten = s.is_at(r, "source-failed")
             failed = s.is_at(r, "target-failed")
-            marks = failed | s.is_at(r, "source-failed") if self.marks == "source" else failed
+            failed = failed | unwritten if self.cleans_first else failed
+            marks = failed | unwritten if self.marks == "source" else failed
             alone = ~exists(Request, lambda q: (q != r) & s.within(q, ACTIVE))
             s.crashed = s.crashed | (alone & s.actively_synced & ~failed & (some_dirty(s) | marks))
             for c in s.each(Chunk):
@@ -230,7 +251,7 @@ class ActiveWrites(Part):
 
     def _marks(self, s: State, start: Start) -> Expr:
         if self.marks == "filter":
-            return start.seen(s)
+            return ~the_job(s, "unborn") if self.marks_until_seen else start.seen(s)
         exists_ = ~the_job(s, "unborn")
         return exists_ if self.marks == "source" else exists_ & ~s.copying_writes
 

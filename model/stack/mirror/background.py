@@ -24,7 +24,6 @@ from cowpath.model.stack.mirror.world import (
     World,
     append,
     first,
-    has,
     in_flight,
     park,
     some_dirty,
@@ -44,11 +43,15 @@ class Background(Part):
     """The loop up to what it starts.
 
     `waits_for_writes`: at its head it waits until no write is being copied (3.0 - 7.1). `needs_self`: where
-    it waits for a conflict it takes itself for an operation, which it is not (6.1): QEMU dies.
+    it waits for a conflict it takes itself for an operation, which it is not (6.1): QEMU dies. Of the
+    repair: `looks_again`: when it has been paused it chooses anew; `claims_clusters`: it takes the whole
+    clusters of the target that it writes.
     """
 
     waits_for_writes: bool = False
     needs_self: bool = False
+    looks_again: bool = False
+    claims_clusters: bool = False
 
     def declare(self, system: System, parts: Parts) -> None:
         """Declare where the background is."""
@@ -120,38 +123,58 @@ class Background(Part):
         def conflicts(s: State, j: Expr, c: Expr, q: Expr) -> None:
             self._chooses(s, j, c)
             s.require(woken(s, j), "woken", location=True)
-            s.require(s.in_flight[c], "the chunk's bit is set")
-            s.require(first(s, world, q, lambda p: (p != j) & has(s, p, c)), "conflict")
-            s.low[j] = c
-            s.last[j] = c
+            low, last = self._unit(s, c, c)
+            s.require(self._busy(s, low, last), "the chunk's bit is set")
+
+            def meets(p: Expr) -> Expr:
+                return (p != j) & (s.low[p] <= last) & (low <= s.last[p])
+
+            s.require(first(s, world, q, meets), "conflict")
+            s.low[j] = low
+            s.last[j] = last
             if self.needs_self:
                 s.crashed = True
             park(s, j, q, "busy-chunk")
+
+        if self.looks_again:
+
+            @system.action("iterate.again", j=Request, source="proposed here")
+            def again(s: State, j: Expr) -> None:
+                """Has been at its pause point: chooses anew."""
+                s.require_at(j, "stopping", "chosen")
+                wait_parked(s, j)
+                s.require(~s.to_pause, "is not to pause")
+                s.require(~in_flight(s), "nothing is in flight")
+                s.low[j] = s.first_of[j]
+                s.last[j] = s.last_of[j]
+                s.go(j, "loop")
 
         @system.action("iterate.claim", j=Request, c=Chunk, e=Chunk, source=_ITERATION)
         def claims(s: State, j: Expr, c: Expr, e: Expr) -> None:
             """Takes the dirty chunks from {c} to {e}: clears their dirty bits, sets those in flight."""
             self._chooses(s, j, c, resumed=True)
             wait_parked(s, j)
-            s.require(s.is_at(j, "stopping", "chosen") | ~s.in_flight[c], "the chunk's bit is not set")
+            low, last = self._unit(s, c, e)
+            s.require(s.is_at(j, "stopping", "chosen") | ~self._busy(s, low, last), "no bit is set")
             s.require(~s.to_pause, "is not to pause")
             s.require(~(s.is_at(j, "stopping") & in_flight(s)), "nothing is in flight")
 
             def more(d: Expr) -> Expr:
                 """Chunk d prolongs the run, if it is next to it."""
                 fits = s.amount[c, d] != nobody(Level)
-                return s.dirty[d] & ~s.in_flight[d] & s.joins[d] & fits
+                low, last = self._unit(s, d, d)
+                return s.dirty[d] & ~self._busy(s, low, last) & s.joins[d] & fits
 
             run = (c <= e) & forall(Chunk, lambda d: ((c < d) & (d <= e)).implies(more(d)))
             longest = forall(Chunk, lambda d: (e + 1 == d).implies(~more(d)))
             s.require(run & longest, "the longest run", location=True)
             for d in s.each(Chunk):
-                s.dirty[d] = s.dirty[d] & ~((c <= d) & (d <= e))
-                s.in_flight[d] = s.in_flight[d] | ((c <= d) & (d <= e))
+                s.dirty[d] = s.dirty[d] & ~((low <= d) & (d <= last))
+                s.in_flight[d] = s.in_flight[d] | ((low <= d) & (d <= last))
             append(s, j, world)
-            s.low[j] = c
-            s.last[j] = e
-            s.at = c
+            s.low[j] = low
+            s.last[j] = last
+            s.at = low
             s.in_hand[j] = True
             s.go(j, "iterating")
 
@@ -238,15 +261,25 @@ class Background(Part):
         """Come to a pause point: at the head of the loop, or with a chunk chosen and no conflict there."""
         s.require_at(j, "loop", "slot", "busy-chunk", "stopping")
         self._past_writes(s, j)
-        s.require(~(s.is_at(j, "busy-chunk") & s.in_flight[s.low[j]]), "no conflict")
+        s.require(~(s.is_at(j, "busy-chunk") & self._busy(s, s.low[j], s.last[j])), "no conflict")
 
     def _chooses(self, s: State, j: Expr, c: Expr, *, resumed: bool = False) -> None:
         """Choose chunk c, or have chosen it before."""
-        before = ("busy-chunk", "stopping", "chosen") if resumed else ("busy-chunk",)
+        before = ("busy-chunk", "stopping", "chosen") if resumed and not self.looks_again else ("busy-chunk",)
         s.require_at(j, "loop", "slot", "paused", *before)
-        s.require((s.low[j] == c) | ~s.is_at(j, *before), "its chunk", location=True)
+        s.require((s.low[j] == self._unit(s, c, c)[0]) | ~s.is_at(j, *before), "its chunk", location=True)
         s.require(s.is_at(j, *before) | s.dirty[c] & ~s.to_pause & ~self.needs_slot(s), "a dirty chunk")
         self._past_writes(s, j)
+
+    def _unit(self, s: State, c: Expr, e: Expr) -> tuple[Expr, Expr]:
+        """Return what is taken for chunks c to e: these, or the clusters that are to be written whole."""
+        if not self.claims_clusters:
+            return c, e
+        rounded = s.rounds & ~(s.written[c] & s.written[e])
+        return If(rounded, s.lowest[c], c), If(rounded, s.highest[e], e)
+
+    def _busy(self, s: State, low: Expr, last: Expr) -> Expr:
+        return exists(Chunk, lambda d: (low <= d) & (d <= last) & s.in_flight[d])
 
     def needs_slot(self, s: State) -> Expr:
         """Tell whether an operation must end first."""

@@ -35,10 +35,12 @@ class Completion(Part):
     """The rest of the loop, from where nothing is dirty and nothing in flight.
 
     `syncs_again`: each time that it comes there it notes that both are in step, not only when it becomes
-    ready (8.2).
+    ready (8.2). `looks_after_flush`, of the repair: only if
+    nothing is dirty then.
     """
 
     syncs_again: bool = False
+    looks_after_flush: bool = False
 
     def declare(self, system: System, parts: Parts) -> None:
         """Declare where the background then is."""
@@ -69,7 +71,8 @@ class Completion(Part):
             """Is ready."""
             s.require_at(j, "flushing")
             s.ready = True
-            s.actively_synced = s.actively_synced | s.copying_writes
+            clean = s.copying_writes & ~some_dirty(s) if self.looks_after_flush else s.copying_writes
+            s.actively_synced = s.actively_synced | clean
             s.go(j, "loop")
 
         if self.syncs_again:
