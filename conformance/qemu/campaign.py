@@ -24,7 +24,7 @@ from cowpath.conformance.scheduler.kernel import Strategy
 from cowpath.conformance.scheduler.schedule import Replay, Schedule
 from cowpath.conformance.strategies.exhaustive import SleepSets
 from cowpath.conformance.strategies.portfolio import STRATEGIES
-from cowpath.model.designs import DESIGNS, Design
+from cowpath.model.designs import ALL, Design
 from cowpath.model.scenarios import Scenario, find
 from cowpath.model.scenarios.vocabulary import IO_KINDS
 
@@ -63,7 +63,7 @@ class Plan:
 
     def judge(self, stack: Stack, qemu: Qemu) -> Design:
         """Return the design whose model judges the stack in this QEMU."""
-        return self.design or DESIGNS[stack.judged_by(qemu.release)]
+        return self.design or ALL[stack.judged_by(qemu.release)]
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ from cowpath.conformance.runs import log_file
 from cowpath.conformance.runs.log import Event, Sight
 from cowpath.conformance.runs.log_file import Header, LogError
 from cowpath.conformance.strategies.portfolio import Portfolio
-from cowpath.model.designs import DESIGNS
+from cowpath.model.designs import ALL
 from cowpath.model.scenarios import Scenario, bundled, find, loads
 
 MIRROR, BLACK = STACKS["mirror"], Scheduled(Sight.BLACK)
@@ -48,7 +48,7 @@ def of(backing: str) -> Scenario:
 
 @pytest.fixture
 def bench(qemu: Qemu) -> Iterator[Bench]:
-    with Bench(qemu, MIRROR, Options(), DESIGNS[MIRROR.judged_by(qemu.release)], BLACK) as made:
+    with Bench(qemu, MIRROR, Options(), ALL[MIRROR.judged_by(qemu.release)], BLACK) as made:
         yield made
 
 
@@ -93,7 +93,7 @@ def test_with_an_opened_backing_nothing_is_lost(qemu: Qemu) -> None:
 
 
 def test_a_mirror_that_copies_nothing_is_refused(qemu: Qemu) -> None:
-    with Bench(qemu, MIRROR, Options(no_snapshot=True), DESIGNS["mirror-7.2"], BLACK) as bench:
+    with Bench(qemu, MIRROR, Options(no_snapshot=True), ALL["mirror-7.2"], BLACK) as bench:
         subject = bench.prepare(find("job-alone"))
         assert isinstance(subject, Subject)
         assert examine(subject, bench.run(subject, Portfolio(1))) is not None
