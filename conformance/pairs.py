@@ -54,6 +54,8 @@ def find_pair(name: str) -> Pair:
     THREADS alone are judged by the bundled model of their `name`. Raises `DesignError`.
     """
     if name in models.ALL:
+        if name not in threads.ALL:
+            raise DesignError(f"{name} is a model without threads; accepted: {', '.join(threads.ALL)}")
         return PAIRS.get(name) or Pair(models.ALL[name], threads.ALL[name])
     if not name.endswith(".py"):
         raise DesignError(f"{names_of(name, models.ALL)}, or a .py file that defines DESIGN and THREADS")

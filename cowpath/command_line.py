@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import gc
 import importlib
+import os
 import signal
 import sys
 import traceback
@@ -17,6 +18,7 @@ from collections.abc import Sequence
 
 import click
 
+from cowpath.model.explore import ranks
 from cowpath.model.language.errors import InputError, hint
 from cowpath.streams import open_streams
 
@@ -48,6 +50,10 @@ COMMANDS = {
 }
 
 
+SHARED = ("check", "trace", "report", "survey")
+"""Commands whose work several processes of an `mpiexec` share."""
+
+
 class Commands(click.Group):
     """The commands, each imported when it is called."""
 
@@ -60,6 +66,10 @@ class Commands(click.Group):
         if cmd_name not in COMMANDS:
             raise click.UsageError(
                 f"unknown command '{cmd_name}'{hint(cmd_name, COMMANDS)}; accepted: {', '.join(COMMANDS)}"
+            )
+        if ranks.size() > 1 and cmd_name not in SHARED:
+            raise click.UsageError(
+                f"{cmd_name} is not shared by several processes; accepted with mpiexec: {', '.join(SHARED)}"
             )
         module = importlib.import_module(COMMANDS[cmd_name][0])
         commands = [each for each in vars(module).values() if isinstance(each, click.Command)]
@@ -95,6 +105,8 @@ def run(arguments: Sequence[str]) -> int:
 
 def _refuse(message: str) -> int:
     line = " ".join(message.split())
+    if ranks.talking():
+        ranks.abort(2, line)
     if len(line) > LONGEST_LINE:
         line = f"{line[: LONGEST_LINE // 2]} ... {line[-LONGEST_LINE // 2 :]}"
     sys.stderr.write(f"cowpath: {line}\n")
@@ -113,6 +125,8 @@ def main() -> None:
     file is left half written.
     """
     open_streams()
+    if ranks.rank():  # one of the processes speaks for all
+        sys.stdout = sys.stderr = open(os.devnull, "w")  # noqa: SIM115
     collect_rarely()
     for number in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) is signal.SIG_DFL:
@@ -134,6 +148,8 @@ def _guarded(arguments: Sequence[str]) -> int:
     except InputError:
         raise
     except Exception as error:
-        traceback.print_exc()
+        traceback.print_exc(file=sys.__stderr__ if ranks.talking() else None)
+        if ranks.talking():
+            ranks.abort(BUG, f"this is a bug in cowpath: {type(error).__name__}")
         sys.stderr.write(f"cowpath: this is a bug in cowpath: {type(error).__name__}\n")
         return BUG

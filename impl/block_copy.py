@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from cowpath.impl.backup import Job
 from cowpath.impl.context import AioContext, Request
-from cowpath.impl.errors import AssertionFailed
+from cowpath.impl.errors import AssertionFailed, CopyFailed
 from cowpath.impl.extent import Extent
 from cowpath.impl.overlay import Hidden
 from cowpath.impl.reqlist import Entry, ReqList
@@ -26,34 +26,51 @@ class BlockCopy(Job):
     def block_copy(self, request: Request) -> None:
         """Copy what is dirty of the request's clusters, and wait for others' copies there.
 
-        A failed copy makes its clusters dirty again: the step is the caller's. Raises OSError.
+        A failed copy makes its clusters dirty again: the step is the caller's. Raises CopyFailed.
         """
         whole = self.clusters(request)
         self.context.step("copy.begin", request)
-        while True:
-            extent = self.done.next_clear(whole)
-            if extent is None:
-                conflict = self.in_flight.choose_conflict(whole)
-                if conflict is None:
-                    self.context.step("copy.return", request)
-                    return
-                self.context.trace("copy.park", request, waits_for=conflict.owner.name)
-                self.in_flight.wait_one(request, conflict, whole)
-                continue
-            copying = self._take(request, extent)
-            extent = self.source_status(extent)
-            self._touch()
-            self._shrink(copying, extent)
-            self.context.step("copy.shrink", request, extent=extent)
-            try:
-                self.copy(request, extent, enter="cow.enter", serialises=True)
-            except OSError:
-                self.done.reset(extent)
-                self.in_flight.remove(copying)
-                raise
-            self._touch()
+        while self.copy_dirty(request, whole) or self._wait(request, whole):
+            pass
+        self.context.step("copy.return", request)
+
+    def copy_dirty(self, request: Request, whole: Extent) -> bool:
+        """Copy the first extent that is dirty, and return whether there was one. Raises CopyFailed."""
+        extent = self.done.next_clear(whole)
+        if extent is None:
+            return False
+        copying, extent = self.take(request, extent)
+        self.context.step("copy.shrink", request, extent=extent)
+        self.copy_taken(request, extent, copying)
+        return True
+
+    def _wait(self, request: Request, whole: Extent) -> bool:
+        """Wait for one copy in flight, and return whether there was one."""
+        conflict = self.in_flight.choose_conflict(whole)
+        if conflict is not None:
+            self.context.trace("copy.park", request, waits_for=conflict.owner.name)
+            self.in_flight.wait_one(request, conflict, whole)
+        return conflict is not None
+
+    def take(self, request: Request, extent: Extent) -> tuple[Entry, Extent]:
+        """Take a dirty extent, and what of it is of one block status; return its entry in the list, too."""
+        copying = self._take(request, extent)
+        extent = self.source_status(extent)
+        self._touch()
+        self._shrink(copying, extent)
+        return copying, extent
+
+    def copy_taken(self, request: Request, extent: Extent, copying: Entry) -> None:
+        """Copy an extent that is taken. Raises CopyFailed."""
+        try:
+            self.copy(request, extent, enter="cow.enter", serialises=True)
+        except OSError as error:
+            self.done.reset(extent)
             self.in_flight.remove(copying)
-            self.context.step("copy.end", request)
+            raise CopyFailed(error, "copy.fail") from None
+        self._touch()
+        self.in_flight.remove(copying)
+        request.ends(self.context, "copy.end")
 
     def source_status(self, extent: Extent) -> Extent:
         """Return the beginning of the extent of one block status, in whole clusters."""
@@ -83,7 +100,7 @@ class BlockCopy42(BlockCopy):
     """The engine of 4.2: one request in the list for the whole range, from before the first copy on."""
 
     def block_copy(self, request: Request) -> None:
-        """Copy what is dirty of the request's clusters, after waiting for others' copies. Raises OSError."""
+        """Copy what is dirty of the request's clusters, after others' copies. Raises CopyFailed."""
         whole = self.clusters(request)
         # block_copy_wait_inflight_reqs takes (start, end) and is called with (start, bytes): a6ffe1998c.
         seen = Extent(whole.start, whole.length)
@@ -104,9 +121,9 @@ class BlockCopy42(BlockCopy):
                 self.context.step("copy.take", request, extent=extent)
                 try:
                     self.copy(request, extent, enter="cow.enter", serialises=True)
-                except OSError:
+                except OSError as error:
                     self.done.reset(extent)
-                    raise
+                    raise CopyFailed(error, "copy.fail") from None
                 self.context.step("copy.next", request)
                 rest = Extent(extent.end, whole.end)
         except OSError:

@@ -12,16 +12,16 @@ from __future__ import annotations
 import errno
 
 from cowpath.impl.bitmap import Bitmap
-from cowpath.impl.block_copy import BlockCopy
 from cowpath.impl.context import AioContext, Request
-from cowpath.impl.errors import AssertionFailed
+from cowpath.impl.copy_pool import PooledCopies
+from cowpath.impl.errors import AssertionFailed, CopyFailed
 from cowpath.impl.extent import Extent
 from cowpath.impl.overlay import Hidden
 from cowpath.impl.reqlist import ReqList
 from cowpath.impl.secondary import Secondary
 
 
-class CopyBeforeWrite(BlockCopy):
+class CopyBeforeWrite(PooledCopies):
     """The filter. `break_snapshot` is on-cbw-error: a failed copy breaks the snapshot, not the write.
 
     `frozen_may_overlap`: if not, two frozen reads that overlap are an error of QEMU's own (before 9.2).
@@ -59,11 +59,11 @@ class CopyBeforeWrite(BlockCopy):
             return
         try:
             self.block_copy(request)
-        except OSError:
+        except CopyFailed as error:
             if not self.break_snapshot:
-                self.context.trace("copy.fail", request)
+                self.context.trace(error.step, request)
                 raise
-            self.context.step("copy.fail", request)
+            self.context.step(error.step, request)
             self.context.touch("the snapshot", None, True)
             self.snapshot_error = True
             self.context.step("cbw.break", request)
@@ -112,7 +112,11 @@ class CopyBeforeWrite(BlockCopy):
 
     def _read_target(self, request: Request, run: Extent) -> bytes:
         self.context.step("snapshot.look", request, extent=run, mapped=True)
-        (data,) = self.target.disk.read("snapshot.target", request, [run])
+        try:
+            (data,) = self.target.disk.read("snapshot.target", request, [run])
+        except OSError:
+            self.context.trace("snapshot.target-fails", request)
+            raise
         self.context.step("snapshot.target", request)
         return data
 
@@ -126,7 +130,11 @@ class CopyBeforeWrite(BlockCopy):
             self.context.step("snapshot.look", request, extent=run, mapped=False)
             (data,) = self.source.read(request, [run], enter="snapshot.enter", transfer="snapshot.source")
             self.context.step("snapshot.source", request)
-        finally:
+        except OSError:
+            self.context.step("snapshot.source-fails", request)
             self.frozen.remove(frozen)
+            self.context.trace("snapshot.thaw-fails", request)
+            raise
+        self.frozen.remove(frozen)
         self.context.step("snapshot.thaw", request)
         return data

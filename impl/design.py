@@ -14,6 +14,8 @@ import errno
 import itertools
 import sys
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from cowpath.impl.backup import Job
@@ -168,6 +170,9 @@ class Design(ABC):
         Raises OSError if there is no job.
         """
         with self.context:
+            if self.job.state in ("ending", "ended"):
+                self._stop_again(request)
+                return
             self._wait_for(request, self.endings)
             if not self.freed:
                 self._wait_for(request, *self._before(self.stop_begins_drained))
@@ -209,15 +214,24 @@ class Design(ABC):
     def _guest_read(self, request: Request) -> bytes:
         """Go straight into the active disk (block/replication.c replication_co_readv, 4.0)."""
         self.context.step("read.begin", request)
-        data = self.active.read(request)
-        self.context.trace("read.end", request)
-        return data
+        with self._ending(request, "read"):
+            return self.active.read(request)
 
     def _guest_write(self, request: Request, data: bytes) -> None:
         """Go straight into the active disk (block/replication.c replication_co_writev)."""
         self.context.step("guest.begin", request)
-        self.active.write(request, data)
-        self.context.trace("guest.end", request)
+        with self._ending(request, "guest"):
+            self.active.write(request, data)
+
+    @contextmanager
+    def _ending(self, request: Request, verb: str) -> Iterator[None]:
+        """Say that a guest's request has come to its end, or has failed."""
+        try:
+            yield
+        except OSError:
+            self.context.trace(f"{verb}.fail", request)
+            raise
+        self.context.trace(f"{verb}.end", request)
 
     def _before(self, drained: bool) -> list[ReqList]:
         """Return what must be empty before the job is touched."""

@@ -19,3 +19,11 @@ class LifetimeError(Crash):
     """The job was used after it was freed, or looked for when it was gone."""
 
     property = "lifetime"
+
+
+class CopyFailed(OSError):
+    """A copy before a write has failed; `step` is the one in which its request learns so."""
+
+    def __init__(self, error: OSError, step: str) -> None:
+        super().__init__(error.errno, error.strerror)
+        self.step = step

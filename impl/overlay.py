@@ -58,7 +58,7 @@ class Hidden(Overlay):
 
     def read(self, request: Request, pieces: Sequence[Extent]) -> list[bytes]:
         """Read the pieces from here or from the secondary disk, run by run. Raises OSError."""
-        rest = Extent(pieces[0].start, pieces[-1].end)
+        rest, here = Extent(pieces[0].start, pieces[-1].end), False
         entry = self.tracked.begin(request, pieces) if self.tracked else None
         try:
             if self.tracked and entry:
@@ -83,12 +83,12 @@ class Hidden(Overlay):
                 rest = Extent(run.end, rest.end)
                 if self.tracked and entry and rest.start == rest.end:
                     self.tracked.end(entry)
-                label = "read.hidden" if here else "read.secondary"
-                self.context.step(label, request)
+                self.context.step(_transfer(here), request)
             return found
         except OSError:
             if self.tracked and entry and entry.listed:
                 self.tracked.end(entry)
+            self.context.step(f"{_transfer(here)}-fails", request)
             raise
 
     def write(self, request: Request, extent: Extent, data: bytes) -> None:
@@ -122,7 +122,11 @@ class Active(Overlay):
         while rest.start < rest.end:
             here, run = self.allocated.run(rest)
             if here:
-                (data,) = self.disk.read("read.lookup-active", request, [run])
+                try:
+                    (data,) = self.disk.read("read.lookup-active", request, [run])
+                except OSError:
+                    self.context.step("read.active-fails", request)
+                    raise
                 self.context.step("read.lookup-active", request, extent=run, mapped=True)
                 found.append(data)
             else:
@@ -153,9 +157,20 @@ class Active(Overlay):
                     for piece, old in zip(pieces, self.backing.read(request, pieces), strict=True):
                         part = old + part if piece.end == extent.start else part + old
                     extent = cluster
-                self.disk.write("guest.write", request, extent, part)
+                self._write(request, extent, part)
                 self.allocated.set(cluster)
             finally:
                 if allocation is not None:
                     self.in_flight.remove(allocation)
             self.context.step("guest.write", request, extent=cluster)
+
+    def _write(self, request: Request, extent: Extent, data: bytes) -> None:
+        try:
+            self.disk.write("guest.write", request, extent, data)
+        except OSError:
+            self.context.step("guest.write-fails", request)
+            raise
+
+
+def _transfer(here: bool) -> str:
+    return "read.hidden" if here else "read.secondary"

@@ -26,25 +26,20 @@ class PooledHidden(Hidden):
         """Read the pieces from here or from the secondary disk. Raises OSError."""
         assert self.tracked is not None
         entry = self.tracked.begin(request, pieces)
-        last = "read.hidden"
+        last = "read.join-hidden"
 
         def read(who: Request, here: bool, run: Extent) -> list[bytes]:
             nonlocal last
-            wanted = inside(pieces, run)
-            if here:
-                data = self.disk.read("read.hidden", who, wanted)
-            else:
-                data = self.backing.read(
-                    who,
-                    wanted,
-                    enter="read.enter-secondary",
-                    transfer="read.secondary",
-                    serialises=self.reads_wait,
-                )
             label = "read.hidden" if here else "read.secondary"
             if who is request:
                 last = label
-            else:
+            try:
+                data = self._transfer(who, inside(pieces, run), here)
+            except OSError:
+                if who is not request:
+                    self.context.trace(f"{label}-fails", who)
+                raise
+            if who is not request:
                 self.context.trace(label, who)
             return data
 
@@ -52,11 +47,25 @@ class PooledHidden(Hidden):
             self.tracked.wait(entry, "read.enter-hidden")
             self.context.step("read.enter-hidden", request)
             whole = Extent(pieces[0].start, pieces[-1].end)
-            found, pooled = _in_runs(self, "read.lookup-hidden", request, whole, read)
-        finally:
+            found, _ = _in_runs(self, "read.lookup-hidden", request, whole, read)
+        except OSError:
             self.tracked.end(entry)
-        request.ends(self.context, "read.join-hidden" if pooled else last)
+            request.ends(self.context, f"{last}-fails")
+            raise
+        self.tracked.end(entry)
+        request.ends(self.context, last)
         return found
+
+    def _transfer(self, who: Request, wanted: list[Extent], here: bool) -> list[bytes]:
+        if here:
+            return self.disk.read("read.hidden", who, wanted)
+        return self.backing.read(
+            who,
+            wanted,
+            enter="read.enter-secondary",
+            transfer="read.secondary",
+            serialises=self.reads_wait,
+        )
 
 
 class PooledActive(Active):
@@ -68,25 +77,38 @@ class PooledActive(Active):
         def read(who: Request, here: bool, run: Extent) -> list[bytes]:
             if not here:
                 return self.backing.read(who, [run])
-            found = self.disk.read("read.active", who, [run])
+            try:
+                found = self.disk.read("read.active", who, [run])
+            except OSError:
+                who.ends(self.context, "read.active-fails")
+                raise
             who.ends(self.context, "read.active")
             return found
 
-        found, pooled = _in_runs(self, "read.lookup-active", request, request.extent, read)
+        def fails() -> None:
+            self.context.step("read.join-fails", request)
+
+        found, pooled = _in_runs(self, "read.lookup-active", request, request.extent, read, fails)
         if pooled:
             self.context.step("read.join", request)
         return b"".join(found)
 
 
 def _in_runs(
-    disk: Overlay, label: str, request: Request, whole: Extent, read: Read
+    disk: Overlay,
+    label: str,
+    request: Request,
+    whole: Extent,
+    read: Read,
+    fails: Callable[[], None] = lambda: None,
 ) -> tuple[list[bytes], bool]:
     """Look the disk's map up, run by run, and read each; return the data, and whether by pieces.
 
-    The step with which all is back is the caller's.
+    Where one has failed no more are handed out. The step with which all is back is the caller's, who does it
+    by `fails` if one has failed. Raises OSError then.
     """
     rest, found, pool = whole, dict[int, list[bytes]](), Pool(disk.context, request)
-    while rest.start < rest.end:
+    while rest.start < rest.end and pool.error is None:
         here, run = disk.allocated.run(rest)
         if run == whole:
             disk.context.step(label, request, extent=run, mapped=here)
@@ -99,5 +121,9 @@ def _in_runs(
 
         pool.start(piece, task)
         disk.context.step(f"{label}.piece", request, extent=run, mapped=here)
-    pool.wait()
+    try:
+        pool.wait()
+    except OSError:
+        fails()
+        raise
     return [data for start in sorted(found) for data in found[start]], True

@@ -107,6 +107,17 @@ class Secondary:
         self.tracked.end(entry)
         self.context.trace("write.end", request)
 
+    def discard(self, request: Request) -> None:
+        """Discard the request's extent; no notifier is told (bdrv_co_discard, 2.6). Raises OSError."""
+        entry = self.tracked.begin(request, [request.extent])
+        try:
+            self.context.step("discard.begin", request)
+            self.file.write("write.data", request, request.extent, bytes(request.extent.length))
+            self.context.step("write.data", request)
+        finally:
+            self.tracked.end(entry)
+        self.context.trace("write.end", request)
+
     def same_status(self, extent: Extent) -> Extent:
         """Return the beginning of the extent that is uniformly data or hole (bdrv_block_status)."""
         return self.file.same_status(extent)

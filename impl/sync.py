@@ -8,6 +8,7 @@ from __future__ import annotations
 import random
 import threading
 import time
+from _thread import LockType
 from collections.abc import Callable
 from typing import Protocol
 
@@ -69,8 +70,10 @@ class Threads:
         return threading.Lock()
 
     def condition(self, lock: Lock) -> Condition:
-        """Return a `threading.Condition`; the lock must come from `lock`."""
-        return threading.Condition(lock)  # type: ignore[arg-type]  # typing cannot say whose lock it is
+        """Return a `threading.Condition`. Raises TypeError if the lock does not come from `lock`."""
+        if not isinstance(lock, LockType):
+            raise TypeError(f"{lock!r} is no lock of threading's")
+        return threading.Condition(lock)
 
     def pause(self, lock: Lock) -> None:
         """Be without the lock for a random part of the delay."""

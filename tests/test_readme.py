@@ -42,6 +42,7 @@ LINK = re.compile(r"\]\((?!https?:)(?P<file>[^)#]*)(?:#(?P<anchor>[^)]+))?\)")
 ENVIRONMENT = {
     **{name: value for name, value in os.environ.items() if name not in ("CI", "BUILD_NUMBER")},
     "PYTHONDONTWRITEBYTECODE": "1",
+    "COWPATH_CACHE": "",  # what is shown is found anew
 }
 
 
@@ -55,7 +56,7 @@ def output(command: str, folder: Path) -> str:
         cwd=folder, input=typed, capture_output=True, text=True, timeout=900, check=False, env=ENVIRONMENT,
     )  # fmt: skip
     assert done.returncode in (0, 1), done.stderr
-    assert not done.stderr
+    assert not done.stderr, f"{command}: {done.stderr}"
     return "\n".join(line.rstrip() for line in done.stdout.splitlines()).strip("\n") + "\n"
 
 

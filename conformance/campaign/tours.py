@@ -20,7 +20,7 @@ from cowpath.conformance.campaign.alarm import Finding, examine
 from cowpath.conformance.monitor.monitor import Monitor
 from cowpath.conformance.monitor.oracle import Oracle
 from cowpath.conformance.monitor.view import Move
-from cowpath.conformance.runs.workload import Run, Workload
+from cowpath.conformance.runs.workload import BLOCK_STATUS, Run, Workload
 from cowpath.conformance.scheduler.kernel import Task
 from cowpath.conformance.strategies.simple import Guided, Wanted
 from cowpath.impl.errors import Crash
@@ -106,7 +106,7 @@ class Guide(Guided):
         if self.departed or self.at == len(self.path):
             return 0
         moves = self.graph.moves[self.tour.states[self.at]]
-        if not tasks and not self.path[self.at].waits_for:
+        if label == BLOCK_STATUS:
             return self._less(n, moves)
         movable = {move.owner for move in moves}
         number = self.graph.oracle.number
@@ -119,11 +119,10 @@ class Guide(Guided):
 
     def _less(self, n: int, moves: Sequence[Move]) -> int:
         """Return how much less of an extent to take than the widest."""
-        wanted = self.tour.moves[self.at]
-        alike = [
-            move for move in moves if (move.action.label, move.owner) == (wanted.action.label, wanted.owner)
-        ]
-        return min(len(alike) - 1 - alike.index(wanted), n - 1)
+        state, wanted = self.tour.states[self.at], self.tour.moves[self.at]
+        span = self.graph.oracle.span
+        ends = sorted(span(state, move)[1] for move in moves if move.owner == wanted.owner)
+        return min(len(ends) - 1 - ends.index(span(state, wanted)[1]), n - 1)
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -111,8 +110,7 @@ def conform_command(
     if TOURS in strategies and sight not in (None, "white"):
         raise InputError(f"--strategy {TOURS} goes by what is seen of each step; accepted: --sight white")
     try:
-        if json_path not in (None, "-"):
-            files.check_file(str(json_path), "--json")
+        files.check_json(json_path)
         where = None if folder is None else files.make_folder(folder, "--log")
         plan = Plan(
             tuple(find_pair(name) for name in dict.fromkeys(designs)) or tuple(PAIRS.values()),
@@ -125,12 +123,7 @@ def conform_command(
             (0 if scenarios or TOURS in strategies else DRAWN) if drawn is None else drawn,
         )
         outcomes = _run(plan)
-        written = json.dumps([as_json(outcome) for outcome in outcomes], indent=1) + "\n"
-        if json_path == "-":
-            click.echo(written, nl=False)
-        else:
-            if json_path is not None:
-                files.write(json_path, written)
+        if files.write_json(json_path, [as_json(outcome) for outcome in outcomes]):
             _show(outcomes)
         for outcome in outcomes:
             if where is not None and outcome.scenario is not None:

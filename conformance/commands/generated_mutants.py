@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -38,8 +37,7 @@ def hunt_generated(
     Return whether all were seen, or are known to be equivalent. Raises InputError.
     """
     began = time.perf_counter()
-    if path not in (None, "-"):
-        files.check_file(str(path), "--json")
+    files.check_json(path)
     pairs = tuple(find_pair(name) for name in dict.fromkeys(names)) or tuple(PAIRS.values())
     plan = Plan(pairs, bundled(), None, ("portfolio",), schedules, Sight(sight), 0, DRAWN)
     for pair in pairs:
@@ -53,12 +51,7 @@ def hunt_generated(
         hunt.close()
     if not interrupted and not hunt.mutants:
         raise InputError(f"there is nothing to mutate in {', '.join(functions) or 'what the runs come to'}")
-    written = json.dumps([as_json(outcome) for outcome in outcomes], indent=1) + "\n"
-    if path == "-":
-        click.echo(written, nl=False)
-    else:
-        if path is not None:
-            files.write(path, written)
+    if files.write_json(path, [as_json(outcome) for outcome in outcomes]):
         _show(hunt, outcomes, time.perf_counter() - began)
     if interrupted:
         click.echo(f"interrupted: {len(hunt.mutants) - len(outcomes)} are undetermined", err=path == "-")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Sequence
 
@@ -117,16 +116,10 @@ def mutants(
     chosen = [_find(name) for name in dict.fromkeys(names)] or list(MUTANTS)
     plan = Plan(tuple(dict.fromkeys(strategies)) or _MATRIX, seeds, budget, Sight(sight))
     try:
-        if path is not None and path != "-":
-            files.check_file(path, "--json")
+        files.check_json(path)
         began = time.perf_counter()
         outcomes, interrupted = _hunt(chosen, plan)
-        written = json.dumps([mutants_text.as_json(each) for each in outcomes], indent=1) + "\n"
-        if path == "-":
-            click.echo(written, nl=False)
-        else:
-            if path is not None:
-                files.write(path, written)
+        if files.write_json(path, [mutants_text.as_json(each) for each in outcomes]):
             _show(outcomes, time.perf_counter() - began, bool(names))
         if interrupted:
             left = f"interrupted: {len(chosen) - len(outcomes)} of {len(chosen)} are undetermined"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -52,19 +51,13 @@ class Outcome:
 def conform_tests(names: Sequence[str], wanted: Wanted, json_path: str | None) -> Verdict:
     """Explore the tests, print what came of it, and return the verdict on all. Raises InputError."""
     try:
-        if json_path not in (None, "-"):
-            files.check_file(str(json_path), "--json")
+        files.check_json(json_path)
         tests = [test for name in dict.fromkeys(names) for test in find_tests(name)]
         if len({test.name for test in tests}) < len(tests):
             tests = [replace(test, name=f"{test.body.__module__}.{test.name}") for test in tests]
         _check(tests, wanted)
         outcomes = _explore(tests, wanted)
-        written = json.dumps([as_json(outcome) for outcome in outcomes], indent=1) + "\n"
-        if json_path == "-":
-            click.echo(written, nl=False)
-        else:
-            if json_path is not None:
-                files.write(json_path, written)
+        if files.write_json(json_path, [as_json(outcome) for outcome in outcomes]):
             _show(outcomes)
     except HangError as error:
         click.echo(f"undetermined: {error}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -28,18 +27,12 @@ def hunt_own(
     """Hunt the mutants, print what became of them, and return whether all were seen. Raises InputError."""
     began = time.perf_counter()
     try:
-        if json_path not in (None, "-"):
-            files.check_file(str(json_path), "--json")
+        files.check_json(json_path)
         hunt = Hunt(
             [test for name in dict.fromkeys(names) for test in find_tests(name)], functions, schedules
         )
         outcomes, interrupted = _run(hunt)
-        written = json.dumps([as_json(outcome) for outcome in outcomes], indent=1) + "\n"
-        if json_path == "-":
-            click.echo(written, nl=False)
-        else:
-            if json_path is not None:
-                files.write(json_path, written)
+        if files.write_json(json_path, [as_json(outcome) for outcome in outcomes]):
             _show(hunt, outcomes, time.perf_counter() - began)
         if interrupted:
             left = len(hunt.mutants) - len(outcomes)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -122,8 +121,7 @@ def qemu_command(**given: Any) -> None:
     wanted = _Wanted(**given)
     outcomes: list[Outcome] = []
     interrupted = False
-    if wanted.json_path not in (None, "-"):
-        files.check_file(str(wanted.json_path), "--json")
+    files.check_json(wanted.json_path)
     logs, folder = (
         None if path is None else files.make_folder(path, option)
         for path, option in ((wanted.folder, "--log"), (wanted.report, "--report"))
@@ -237,12 +235,7 @@ def _write(
     wanted: _Wanted, plan: Plan, outcomes: Sequence[Outcome], reports: Sequence[Report],
     logs: Path | None, folder: Path | None,
 ) -> None:  # fmt: skip
-    if wanted.json_path is not None:
-        text = json.dumps([as_json(outcome, reports) for outcome in outcomes], indent=1) + "\n"
-        if wanted.json_path == "-":
-            click.echo(text, nl=False)
-        else:
-            files.write(wanted.json_path, text)
+    files.write_json(wanted.json_path, [as_json(outcome, reports) for outcome in outcomes])
     for outcome in outcomes:
         if logs is not None and outcome.told is not None and outcome.last is not None:
             header = Header(outcome.told, outcome.design, plan.how.sight)

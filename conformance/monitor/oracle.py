@@ -270,7 +270,7 @@ class Oracle(View):
     def under_way(self, state: bytes, open_: Iterable[int]) -> Iterator[int]:
         """Yield the requests under way, and those of their pieces that are."""
         for owner, root in enumerate(self.roots):
-            if root in open_ and (owner == root or not self.is_unborn(state, owner)):
+            if root in open_ and (owner == root or not self.is_finished(state, owner)):
                 yield owner
 
     def fallen(self, each: Explaining) -> set[str]:

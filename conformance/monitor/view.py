@@ -113,10 +113,11 @@ class View:
         program = self.model.system.program_of(self.model.system.owners)
         return program is not None and self.place(state, owner) in program.ends
 
-    def is_unborn(self, state: bytes, owner: int) -> bool:
-        """Tell whether the owner is where it begins."""
-        (cell, *_) = self.model.counters(owner)
-        return self.place(state, owner) == self.model.layout.show_value(cell, self.model.initial[cell])
+    def is_finished(self, state: bytes, owner: int) -> bool:
+        """Tell whether the model counts the owner as finished."""
+        assert self.model.system.finished is not None
+        bound, formula = self.model.system.finished
+        return bool(self.reference.value(formula, self.program.vector(state), {bound.number: owner}))
 
     def transfer(self, state: bytes, move: Move) -> tuple[str, bool] | None:
         """Return the disk that the step transfers data from or to, and whether it writes; None if none."""

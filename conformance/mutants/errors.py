@@ -12,6 +12,7 @@ from cowpath.impl.bitmap import Bitmap
 from cowpath.impl.copy_before_write import CopyBeforeWrite
 from cowpath.impl.designs.unserialised import Unserialised
 from cowpath.impl.disk import Disk
+from cowpath.impl.pool import Pool
 from cowpath.impl.reqlist import ReqList
 from cowpath.impl.tracked import TrackedRequests
 
@@ -41,6 +42,17 @@ def a_failed_copy_counts_as_done(copy: Any) -> Any:
             raise
 
     return copies
+
+
+@ERRORS.stack(Pool, "wait", "block-copy-5.1", "wide-failing-copy")
+def a_failed_task_goes_unnoticed(wait: Any) -> Any:
+    """The error of a task is dropped, and what it was to copy taken for copied."""
+
+    def waits(pool: Pool) -> None:
+        with suppress(OSError):
+            wait(pool)
+
+    return waits
 
 
 @ERRORS.stack(Bitmap, "reset", "block-copy-5.0", "failing-copies")

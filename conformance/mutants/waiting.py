@@ -6,6 +6,7 @@ from typing import Any
 
 from cowpath.conformance.mutants.mutant import SIGHTS, Faults
 from cowpath.impl.design import Design
+from cowpath.impl.pool import Pool
 from cowpath.impl.reqlist import Entry, ReqList
 from cowpath.impl.tracked import TrackedRequest, TrackedRequests
 
@@ -45,6 +46,17 @@ def woken_before_it_leaves(remove: Any) -> Any:
         remove(requests, entry)
 
     return removes
+
+
+@WAITING.stack(Pool, "wait", "block-copy-5.1", "copied-in-part")
+def nobody_waits_for_its_tasks(wait: Any) -> Any:
+    """A request goes on while its tasks are still in flight."""
+
+    def waits(pool: Pool) -> None:
+        if pool.error is not None:
+            raise pool.error
+
+    return waits
 
 
 @WAITING.stack(ReqList, "wait_all", "rfc-2016", "two-readers")

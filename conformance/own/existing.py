@@ -89,7 +89,7 @@ def swapped(modules: Sequence[ModuleType], objects: Sequence[object]) -> Iterato
     try:
         for each in (*modules, *objects):
             swap.look(each)
-        for handler in (reference() for reference in logging._handlerList):  # type: ignore[attr-defined]
+        for handler in (reference() for reference in vars(logging)["_handlerList"]):
             if isinstance(lock := getattr(handler, "lock", None), (_LOCK, _RLOCK)):
                 swap.put(handler, "lock", lock)
         swap.put(logging, "_lock", vars(logging)["_lock"])

@@ -21,7 +21,6 @@ from typing import Any, NamedTuple
 
 from cowpath.conformance.own import exchange, kernel, points
 from cowpath.conformance.own.existing import swapped
-from cowpath.conformance.own.interrupts import interrupts
 from cowpath.conformance.own.kept import kept
 from cowpath.conformance.own.kernel import TimedKernel, inside
 from cowpath.conformance.own.names import replaced
@@ -30,6 +29,7 @@ from cowpath.conformance.own.threads import retire
 from cowpath.conformance.scheduler.kernel import Failure, Strategy, Task
 from cowpath.conformance.scheduler.schedule import Schedule
 from cowpath.conformance.scheduler.substrate import Greenlets, HangError, PooledThreads
+from cowpath.model.explore.interrupts import interrupts
 from cowpath.model.language.errors import InputError
 
 STATEMENTS, SYNCHRONISATION = "statements", "synchronisation"

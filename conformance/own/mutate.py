@@ -16,6 +16,7 @@ from cowpath.conformance.own.exchange import source_of
 
 Change = Callable[[ast.AST], list[ast.stmt] | ast.expr]
 """Makes of a node what takes its place."""
+_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 _WAKES = {"notify", "notify_all", "notifyAll", "set"}
 _COMPARED: dict[type[ast.cmpop], type[ast.cmpop]] = {
     ast.Lt: ast.LtE,
@@ -68,9 +69,8 @@ def _nodes(
     node: ast.AST, scope: str, wanted: Callable[[str], bool], inside: bool = False, line: int = 0
 ) -> Iterator[tuple[ast.AST, str, int]]:
     """Yield what may change, with the function that it is in, and the line of its statement."""
-    is_function = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
     # Defaults and decorators are evaluated where the function is defined: to exchange its code is too late.
-    for child in node.body if is_function else ast.iter_child_nodes(node):  # type: ignore[attr-defined]
+    for child in node.body if isinstance(node, _FUNCTIONS) else ast.iter_child_nodes(node):
         name, taken = scope, inside
         at = child.lineno if isinstance(child, ast.stmt) else line
         if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):

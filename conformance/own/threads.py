@@ -37,14 +37,15 @@ def start(thread: threading.Thread) -> None:
     if kernel is None:
         _real_start(thread)
         return
-    if _OURS in thread.__dict__ or thread._started.is_set():  # type: ignore[attr-defined]
+    if _OURS in thread.__dict__ or vars(thread)["_started"].is_set():
         raise RuntimeError("threads can only be started once")
     kernel.switch_point()
     task = kernel.spawn(lambda: _run(thread, kernel), _unique(kernel, _name(thread)), daemon=thread.daemon)
     thread.__dict__[_OURS] = _Started(task)
     kernel.threads[task.index] = thread
-    thread._ident = _ident_of(task)  # type: ignore[attr-defined]
-    thread._started._flag = True  # type: ignore[attr-defined]
+    # `threading` has no public way to make a thread look started: `ident` and `is_alive` read these two.
+    vars(thread)["_ident"] = _ident_of(task)
+    vars(vars(thread)["_started"])["_flag"] = True
 
 
 def _run(thread: threading.Thread, kernel: TimedKernel) -> None:
@@ -66,9 +67,9 @@ def retire(thread: threading.Thread) -> None:
     if make_handle is not None:  # Python 3.13 and later
         handle = make_handle(thread.ident)
         handle._set_done()
-        thread._handle = handle  # type: ignore[attr-defined]
+        vars(thread)["_handle"] = handle
     else:
-        thread._is_stopped = True  # type: ignore[attr-defined]
+        vars(thread)["_is_stopped"] = True
 
 
 def _name(thread: threading.Thread) -> str:

@@ -18,7 +18,7 @@ from cowpath.conformance.qemu.faults import CRASHED, REFUSED, Fault, confirmed, 
 from cowpath.conformance.qemu.known import Known
 from cowpath.conformance.qemu.nodes import Options
 from cowpath.conformance.qemu.run import QemuRun
-from cowpath.conformance.qemu.stacks import Stack
+from cowpath.conformance.qemu.stacks import FAULTS, Stack
 from cowpath.conformance.qemu.walk import Scheduled
 from cowpath.conformance.scheduler.kernel import Strategy
 from cowpath.conformance.scheduler.schedule import Replay, Schedule
@@ -340,8 +340,7 @@ def _bounds(stack: Stack) -> Bounds:
     often = [kind for kind in stack.kinds if kind not in ("stop", "checkpoint", "client-discard")]
     rare = [kind for kind in stack.kinds if kind not in often and kind != "client-discard"]
     policies = ("break-guest-write", "break-snapshot") if stack.name == "cbw" else ("break-guest-write",)
-    faults = ("cbw-write", "data-write", "cbw-read")
-    return Bounds((*often * 3, *rare), faults=faults, policies=policies)
+    return Bounds((*often * 3, *rare), faults=FAULTS, policies=policies)
 
 
 def _counted(known: Mapping[Known, int]) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from cowpath.conformance.qemu.nodes import Options
-from cowpath.conformance.qemu.stacks import WRITES, Stack
+from cowpath.conformance.qemu.stacks import FAULTS, WRITES, Stack
 from cowpath.model.designs import Design
 from cowpath.model.scenarios import Scenario
 from cowpath.model.scenarios.mirror import Mirror
@@ -127,6 +127,8 @@ def _amiss(scenario: Scenario, stack: Stack, design: Design, options: Options) -
             yield "a stream of requests has no end"
         if request.kind not in stack.kinds:
             yield f"the stack has no {request.kind}"
+        if request.fault not in ("none", *FAULTS):
+            yield f"the gate cannot have a {request.fault} strike {request.label}"
     if scenario.copy_on_read:
         yield "copy-on-read moves data in QEMU's own time, not in requests of the scenario"
     if scenario.option("on_cbw_error") and stack.name != "cbw":

@@ -28,17 +28,6 @@ class Known:
         return f"{self.letter}: {self.says} ({self.source})"
 
 
-D1 = Known(
-    "D1",
-    "a guest read over several extents has the transfers of all of them under way at once; the model reads "
-    "one after the other",
-    "block/qcow2.c qcow2_co_preadv_part, a task pool",
-)
-D2 = Known(
-    "D2",
-    "a write over several clusters copies them at once; the model copies one, then looks again",
-    "block/block-copy.c block_copy_dirty_clusters, a task pool, 5.1",
-)
 D3 = Known(
     "D3",
     "a guest write's data are there before its mapping; in the model both come in one step",
@@ -48,11 +37,6 @@ D4 = Known(
     "D4",
     "a guest write reads what it lacks of its first and of its last cluster apart; in the model in one read",
     "block/qcow2-cluster.c perform_cow",
-)
-D5 = Known(
-    "D5",
-    "a guest read of the active disk has looked up before it reads; in the model both are one step",
-    "block/qcow2.c, no lock is held across the read",
 )
 S1 = Known(
     "S1",
@@ -70,9 +54,7 @@ Z1 = Known(
     "up to three pieces; in the model each is one step",
     "block/io.c bdrv_padding_rmw_read, bdrv_co_do_zero_pwritev",
 )
-ALL = (D1, D2, D3, D4, D5, S1, S2, Z1)
-_COPIES = (("secondary", False), ("hidden", True))
-"""Disks, and whether they are written, of a copy's two transfers."""
+ALL = (D3, D4, S1, S2, Z1)
 
 
 def recognise(oracle: Oracle, log: Sequence[Event], refusal: Refusal) -> Known | None:
@@ -141,32 +123,6 @@ class _Case:
         return all(first <= start and end <= last for (start, end), _ in transfer[2])
 
 
-def _whole(case: _Case, transfer: Transfer) -> bool:
-    return all(start % case.cluster == end % case.cluster == 0 for (start, end), _ in transfer[2])
-
-
-def _several_reads(case: _Case) -> bool:
-    """Pieces of a guest read over several clusters are held at once, one beginning where another ends.
-
-    They may be rounded to blocks.
-    """
-    held = {extent for _, wrote, pieces in case.seen for extent, _ in pieces if not wrote}
-    reads = [r for r in case.of_kind("guest-read") if case.wide(r)]
-    return any(
-        start == end and end % case.cluster == 0 and case.within_blocks(r, first, last)
-        for r in reads
-        for first, end in held
-        for start, last in held
-    )
-
-
-def _several_copies(case: _Case) -> bool:
-    """An NBD write over several clusters has transfers of more than one of them under way."""
-    writes = [r for r in case.of_kind(*NBD_WRITES) if case.wide(r)]
-    copies = [t for t in case.seen if (t[0], t[1]) in _COPIES and _whole(case, t)]
-    return any(sum(case.within(t, r) for t in copies) > 1 for r in writes)
-
-
 def _data_before_mapping(case: _Case) -> bool:
     """Data of a guest write have been written to the active disk, and a guest read passes it below."""
     written = [e.fact("transfer") for e in case.before if e.kind == "step"]
@@ -189,12 +145,6 @@ def _head_and_tail(case: _Case) -> bool:
         and ((r.offset or 0) % case.cluster or ((r.offset or 0) + (r.length or 0)) % case.cluster)
     ]
     return any(case.within(t, r) for r in ragged for t in case.seen)
-
-
-def _emptied_under_a_read(case: _Case) -> bool:
-    """A checkpoint has been made while a guest read of the active disk was held."""
-    checkpoint = any(e.kind == "return" and e.request.startswith("checkpoint") for e in case.before)
-    return checkpoint and any(t[0] == "active" and not t[1] for t in case.seen)
 
 
 def _stop_queues(case: _Case) -> bool:
@@ -225,10 +175,7 @@ def _ragged(case: _Case) -> bool:
 
 _SIGNS: Sequence[tuple[Known, Callable[[_Case], bool]]] = (
     (S1, _stop_queues),
-    (D5, _emptied_under_a_read),
     (D4, _head_and_tail),
     (D3, _data_before_mapping),
-    (D2, _several_copies),
-    (D1, _several_reads),
     (Z1, _ragged),
 )

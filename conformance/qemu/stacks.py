@@ -83,6 +83,8 @@ VARIANTS = (
 _ALWAYS = ("target", "cluster", "iothread", "discards", "no_snapshot")
 _OF_MIRROR = ("granularity", "copy_mode", "sync", "backing", "size", "dirty", "buffers", "at_start")
 WRITES = ("nbd-write", "nbd-zero")
+FAULTS = ("cbw-write", "data-write", "cbw-read")
+"""What may strike a write: the gate tells these transfers, and whose they are, by disk and extent."""
 STACKS: Mapping[str, Stack] = {
     stack.name: stack
     for stack in (
@@ -99,7 +101,7 @@ STACKS: Mapping[str, Stack] = {
             "fleecing",
             "blockdev-backup sync=none into an overlay of the source, read from the overlay",
             DAEMON,
-            "block-copy-5.0",
+            "block-copy-5.1",
             (5, 0),
             (*WRITES, "guest-read", "stop"),
             ("qcow2",),
@@ -108,7 +110,7 @@ STACKS: Mapping[str, Stack] = {
             "replication",
             "a COLO secondary: the replication driver over active, hidden and secondary disk",
             SYSTEM,
-            "block-copy-5.0",
+            "block-copy-5.1",
             (5, 0),
             (*WRITES, "guest-read", "guest-write", "checkpoint", "stop"),
             ("qcow2",),

@@ -33,9 +33,13 @@ __all__ = ["ORIGINAL", "Event", "Fact", "Sight", "written_by"]
 Fact = tuple[str, Any]
 
 
+ZEROES = ("nbd-zero", "client-discard", "source-discard")
+"""Kinds of request that leave zeroes."""
+
+
 def written_by(scenario: Scenario, number: int) -> int:
     """Return the byte that a request of the scenario writes everywhere: it tells whose data is read."""
-    return 0 if scenario.requests[number].kind in ("nbd-zero", "client-discard") else number + 1
+    return 0 if scenario.requests[number].kind in ZEROES else number + 1
 
 
 class Event(NamedTuple):

@@ -25,12 +25,13 @@ from cowpath.impl.errors import Crash
 from cowpath.impl.extent import Extent
 from cowpath.impl.reqlist import Wait
 from cowpath.model.designs import Case
+from cowpath.model.language.action import HANGS, hanging
 from cowpath.model.render.text import describe_cycle
 from cowpath.model.scenarios import Scenario, ScenarioError
 from cowpath.model.scenarios.geometry import show_range
 from cowpath.model.scenarios.scenario import Request as Submitted
 from cowpath.model.scenarios.sizes import show_bytes
-from cowpath.model.trace.trace import WaitEdge
+from cowpath.model.trace.waiting import WaitEdge
 
 Bodies = list[tuple[str, Callable[[], None]]]
 """Requests by name, and what makes each."""
@@ -38,6 +39,8 @@ MOST_TOUCHED = 64 << 20
 """Bytes of the clusters that the requests of one run touch: they are held in memory several times."""
 SPINS = "spins"
 """The kind of failure of a run that the watchdog ended."""
+BLOCK_STATUS = "block status"
+"""The label of the choice of how far an extent of one block status goes."""
 _name = attrgetter("name")
 
 
@@ -76,8 +79,9 @@ class Run:
 class Workload:
     """A design and a scenario's requests, on three files that live in memory.
 
-    The requests are submitted at once, and arrive as the scheduler lets them; a fault fails its step. Raises
-    ScenarioError if the scenario has what the design does not, or what threads do not run: what never ends.
+    The requests are submitted at once, and arrive as the scheduler lets them; a fault fails its transfer, or
+    holds it for ever. Raises ScenarioError if the scenario has what the design does not, or what threads do
+    not run: a stream, which never ends.
 
     `epilogue` has requests that are made one after the other when all others have ended; they are added to
     the scenario.
@@ -170,7 +174,7 @@ class Workload:
             os.pwrite(file, data, extent.start)
         self._written = recorder.written
         if self._faults:
-            context.fault_hook = self._fail
+            context.fault_hook = partial(self._strike, context)
         disks = Disks(
             _FickleDisk(context, secondary, size, recorder, cluster),
             TappedDisk(context, "hidden", hidden, size, recorder, self._baseline),
@@ -209,9 +213,14 @@ class Workload:
         }
         return request, method_of(kind), options.get(kind, {})
 
-    def _fail(self, label: str, request: Request) -> None:
-        if self._faults.get(request.root.name, "") == self._struck.get(label):
+    def _strike(self, context: AioContext, label: str, request: Request) -> None:
+        fault, transfer = self._faults.get(request.root.name), self._struck.get(label)
+        if fault is None or transfer is None:
+            return
+        if fault == transfer:
             raise OSError(errno.EIO, f"{label} of {request} is made to fail")
+        if fault in (HANGS, hanging(transfer)):
+            context.condition().wait_for(lambda: False)
 
 
 class _FickleDisk(TappedDisk):
@@ -231,7 +240,7 @@ class _FickleDisk(TappedDisk):
     def same_status(self, extent: Extent) -> Extent:
         """Return the beginning of the extent, in whole clusters."""
         clusters = extent.units(self.cluster)
-        less = self.context.choose(len(clusters), "block status")
+        less = self.context.choose(len(clusters), BLOCK_STATUS)
         return Extent(extent.start, min((clusters.stop - less) * self.cluster, extent.end))
 
 

@@ -71,7 +71,8 @@ class Greenlets:
 
     def lose(self) -> None:
         """Go back to whoever runs the kernel for good: the task that asks for it does not unwind."""
-        at = self._workers.index(greenlet.getcurrent())  # type: ignore[arg-type]
+        now = greenlet.getcurrent()
+        at = next(number for number, worker in enumerate(self._workers) if worker is now)
         _LOST.append(self._workers[at])
         self._workers[at] = _Worker(self._work, self._main)
         self._main.switch()

@@ -9,6 +9,7 @@ from pathlib import Path
 from cowpath.impl.design import Design
 from cowpath.impl.designs.block_copy_4_2 import BlockCopy42Design
 from cowpath.impl.designs.block_copy_5_0 import BlockCopy50
+from cowpath.impl.designs.block_copy_5_1 import BlockCopy51
 from cowpath.impl.designs.copy_before_write_7_0 import CopyBeforeWrite70
 from cowpath.impl.designs.copy_before_write_7_1 import CopyBeforeWrite71
 from cowpath.impl.designs.copy_before_write_7_2_15 import CopyBeforeWrite7215
@@ -25,6 +26,7 @@ from cowpath.impl.designs.replication_5_0 import Replication50
 from cowpath.impl.designs.replication_5_1 import Replication51
 from cowpath.impl.designs.rfc_2016 import Rfc2016
 from cowpath.impl.designs.rfc_repaired import RfcRepaired
+from cowpath.impl.designs.source_discards import Rfc26, Rfc27, Unserialised26, Unserialised27
 from cowpath.impl.designs.unserialised import Unserialised
 
 DESIGNS: dict[str, type[Design]] = {
@@ -36,6 +38,7 @@ DESIGNS: dict[str, type[Design]] = {
         Fleecing40,
         BlockCopy42Design,
         BlockCopy50,
+        BlockCopy51,
         CopyBeforeWrite92,
         RfcRepaired,
     )
@@ -43,6 +46,10 @@ DESIGNS: dict[str, type[Design]] = {
 VARIANTS: dict[str, type[Design]] = {
     design.name: design
     for design in (
+        Unserialised26,
+        Unserialised27,
+        Rfc26,
+        Rfc27,
         Merged30,
         CopyBeforeWrite70,
         CopyBeforeWrite71,

@@ -1,4 +1,4 @@
-"""QEMU 5.0 - 6.1: a filter above the secondary disk copies before the write enters it.
+"""QEMU 5.0: a filter above the secondary disk copies before the write enters it.
 
 Source: block/backup-top.c backup_top_cbw, bdrv_backup_top_drop; block/backup.c backup_clean (5.0).
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 from cowpath.impl.block_copy import BlockCopy
 from cowpath.impl.context import AioContext, Request
 from cowpath.impl.design import Design, Disks, Geometry
+from cowpath.impl.errors import CopyFailed
 
 
 class BlockCopy50(Design):
@@ -30,8 +31,8 @@ class BlockCopy50(Design):
         else:
             try:
                 self.job.block_copy(request)
-            except OSError:
-                self.context.trace("copy.fail", request)
+            except CopyFailed as error:
+                self.context.trace(error.step, request)
                 raise
         self.secondary.write(request, None)
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from cowpath.impl.context import Request
 from cowpath.impl.designs.unserialised import Unserialised
 from cowpath.impl.reqlist import Entry
@@ -13,11 +16,18 @@ class Rfc2016(Unserialised):
     name = "rfc-2016"
 
     def _guest_read(self, request: Request) -> bytes:
-        cow_request = self._admit(request, "read")
-        try:
+        with self._ending(request, "read"), self._admitted(request, "read"):
             return self.active.read(request)
+
+    @contextmanager
+    def _admitted(self, request: Request, verb: str) -> Iterator[None]:
+        """Hold a CowRequest, if there is a job."""
+        cow_request = self._admit(request, verb)
+        try:
+            yield
         finally:
-            self._leave(request, "read", cow_request)
+            if cow_request is not None:
+                self.job.cow_request_end(cow_request)
 
     def _admit(self, request: Request, verb: str) -> Entry | None:
         """Take a CowRequest over the clusters that the request touches, if there is a job."""
@@ -34,8 +44,3 @@ class Rfc2016(Unserialised):
     def _check_after_wait(self) -> None:
         """The sketch fetches the job once, and uses it after the wait whether it is still there or not."""
         self.job.alive("the CowRequest list")
-
-    def _leave(self, request: Request, verb: str, cow_request: Entry | None) -> None:
-        if cow_request is not None:
-            self.job.cow_request_end(cow_request)
-        self.context.trace(f"{verb}.end", request)

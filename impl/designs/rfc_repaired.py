@@ -18,8 +18,5 @@ class RfcRepaired(Rfc2016):
     stop_drains = True
 
     def _guest_write(self, request: Request, data: bytes) -> None:
-        cow_request = self._admit(request, "guest")
-        try:
+        with self._ending(request, "guest"), self._admitted(request, "guest"):
             self.active.write(request, data)
-        finally:
-            self._leave(request, "guest", cow_request)

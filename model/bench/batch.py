@@ -12,6 +12,7 @@ from cowpath.model.bench.kept import checked, recall
 from cowpath.model.bench.parcel import Parcels
 from cowpath.model.bench.workers import Workers, cores
 from cowpath.model.designs import Case, Design
+from cowpath.model.explore import ranks
 from cowpath.model.explore.program import Program
 from cowpath.model.explore.result import UNLIMITED, Limits, Progress
 from cowpath.model.finite.domains import narrow
@@ -61,7 +62,8 @@ def run(plan: Plan, watch: Watch | None = None, processes: int | None = None) ->
     for number, case in enumerate(cases):
         if (known := recall(case, **plan.search)) is not None:
             results[number] = known
-    batch = _Batch(plan, cases, [n for n in range(len(cases)) if n not in results], watch is not None)
+    left = ranks.agreed([n for n in range(len(cases)) if n not in results])
+    batch = _Batch(plan, cases, left, watch is not None)
 
     def receive(what: bytes | tuple[int, Progress | None]) -> None:
         if isinstance(what, bytes):
@@ -95,7 +97,7 @@ class _Batch:
         groups: dict[object, list[int]] = {}
         for number in left:
             case = cases[number]
-            shape = tuple(case.instance.sizes.items())
+            shape = tuple(case.instance.sizes.items()), case.asked(plan.properties)
             groups.setdefault((case.design.name, shape if self._plain else number), []).append(number)
         self.groups = list(groups.values())
 
@@ -133,7 +135,7 @@ class _Batch:
         cases = [self.cases[number] for number in group]
         together = Instances.of(cases[0].design.system, [case.instance for case in cases])
         narrowed = narrow(together.ground())
-        program = Program(narrowed, plain_questions(narrowed, cases[0].design.asked(self.plan.properties)))
+        program = Program(narrowed, plain_questions(narrowed, cases[0].asked(self.plan.properties)))
         return {
             number: program.started(start) for number, start in zip(group, narrowed.model.starts, strict=True)
         }

@@ -24,6 +24,7 @@ from cowpath.model.explore.result import (
 )
 from cowpath.model.finite.domains import Narrowed
 from cowpath.model.finite.ground import GroundModel
+from cowpath.model.finite.reference import Reference
 from cowpath.model.language.system import Action
 from cowpath.model.language.verdict import Verdict, worst
 from cowpath.model.liveness.graph import pending
@@ -108,7 +109,7 @@ def check(
     undetermined what was not decided by then; a limit of time is one for all that comes before traces, and
     for these once more (a second at least). Raises `ScenarioError` if there is no such disk.
     """
-    properties = case.design.asked(properties)
+    properties = case.asked(properties)
     reason = f"--max-seconds {limits.max_seconds or 0:g} was reached"
     began = time.perf_counter()
     try:
@@ -178,11 +179,10 @@ def _traces(
     """Yield the traces of what was found, each replayed by the reference semantics."""
     system, scenario, model = case.design.system, case.scenario, search.narrowed.model
     for name in properties:
-        if name in model.live:
-            if (
-                starvation is not None
-                and (lasso := (found := starvation.of(model.live[name])).lasso) is not None
-            ):
+        if name in system.live:
+            # Of the case itself: a model of several cases knows of none who its owners are.
+            owners = Reference(system, case.instance).live(name)
+            if starvation is not None and (lasso := (found := starvation.of(owners)).lasso) is not None:
                 first = (lasso.owner, *(r for r in found.starved if r != lasso.owner))
                 stem, loop = steps_of(model, lasso.stem), steps_of(model, lasso.loop)
                 yield name, replay_lasso(system, case.instance, scenario.name, first, stem, loop, name)
@@ -204,7 +204,7 @@ def steps_of(model: GroundModel, path: Sequence[int]) -> list[tuple[Action, tupl
 def unexplored(case: Case, properties: Sequence[str], engine: str, why: str = INTERRUPTED) -> Result:
     """Return the result of a run that something kept from beginning: all is undetermined."""
     nothing = Exploration(engine, 0, 0, 0, 0.0, why, {}, {})
-    asked = case.design.asked(properties)
+    asked = case.asked(properties)
     open_ = {name: PropertyResult(Verdict.UNDETERMINED, None) for name in asked}
     return Result(case, nothing, None, (), open_)
 

@@ -19,6 +19,7 @@ import itertools
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
+from typing import Any
 
 from cowpath.model.bench.workloads import Workload
 from cowpath.model.finite.domains import Narrowed, Simplifier
@@ -78,10 +79,10 @@ class Marks:
 
     def key(self, workload: Workload) -> object:
         """Return what is equal for workloads of one class: the least of all orders of the requests."""
-        by_head: dict[object, list[int]] = defaultdict(list)
+        by_head: dict[tuple[Any, ...], list[int]] = defaultdict(list)
         for number in workload:
             by_head[self._heads[number]].append(number)
-        groups = [by_head[head] for head in sorted(by_head)]  # type: ignore[type-var]  # tuples of equal form
+        groups = [by_head[head] for head in sorted(by_head)]
         heads = tuple(self._heads[number] for group in groups for number in group)
         orders = itertools.product(*(itertools.permutations(group) for group in groups))
         return heads, min(self._told([r for group in order for r in group]) for order in orders)
@@ -128,6 +129,7 @@ class Marks:
             *model.sometimes.values(),
             *model.finished,
             *model.pending,
+            *model.hangs,
         ]
         for number, command in enumerate(model.commands):
             enabled, here = simple(command.enabled), simple(command.here)
@@ -143,7 +145,7 @@ class Marks:
             ):
                 yield place.variable
 
-    def _head(self, number: int) -> tuple[object, ...]:
+    def _head(self, number: int) -> tuple[Any, ...]:
         """Return what is read of a type apart from its marks on elements of sets."""
         found: list[object] = [self._flags(number)]
         for name, p in self._system.parameters.items():

@@ -20,6 +20,7 @@ NOUN = {
     "guest-read": "guest read",
     "guest-write": "guest write",
     "client-discard": "client's discard",
+    "source-discard": "discard on the source",
     "checkpoint": "checkpoint",
     "stop": "stop",
 }

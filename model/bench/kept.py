@@ -9,6 +9,7 @@ from typing import Any
 
 from cowpath.model.bench.check import PropertyResult, Result, check
 from cowpath.model.designs import ALL, Case, Design
+from cowpath.model.explore import ranks
 from cowpath.model.explore.program import Program
 from cowpath.model.explore.result import UNLIMITED, Exploration, Limits, Report
 from cowpath.model.finite.instance import Instance
@@ -18,7 +19,8 @@ from cowpath.model.language.system import System
 from cowpath.model.language.verdict import Verdict
 from cowpath.model.liveness.starvation import Starvation
 from cowpath.model.trace.lasso import replay_lasso
-from cowpath.model.trace.trace import Path, ReplayError, Trace, replay
+from cowpath.model.trace.trace import Path, Trace, replay
+from cowpath.model.trace.waiting import ReplayError
 
 
 def checked(
@@ -34,7 +36,7 @@ def checked(
     """Return what `check` finds, or what is kept of it; keep it if it is complete, where answers are kept."""
     how: dict[str, Any] = {"properties": properties, "engine": engine, "limits": limits}
     how["reductions"] = reductions
-    if (before := recall(case, **how)) is not None:
+    if ranks.together() is None and (before := recall(case, **how)) is not None:
         return before
     result = check(case, **how, report=report, program=program)
     known = answers.current()
@@ -88,13 +90,12 @@ def _question(
 def _written(result: Result) -> dict[str, Any]:
     exploration = asdict(replace(result.exploration, witnesses={}))
     starvation = result.starvation and asdict(replace(result.starvation, lassos=()))
-    case = result.case
     return {
         "exploration": exploration,
         "starvation": starvation,
         "reductions": result.reductions,
         "properties": {
-            name: (each.verdict.value, each.trace and trace_written(case.instance, each.trace))
+            name: (each.verdict.value, each.trace and trace_written(each.trace))
             for name, each in result.properties.items()
         },
     }
@@ -119,13 +120,13 @@ def _read(case: Case, found: Mapping[str, Any]) -> Result:
     )
 
 
-def trace_written(instance: Instance, trace: Trace) -> dict[str, Any]:
+def trace_written(trace: Trace) -> dict[str, Any]:
     """Return what a trace can be made of again: its steps, by action and arguments, and what repeats."""
-    owners = next(iter(trace.scene.owners), None) and trace.scene.owners
+    owners = trace.scene.owners
     return {
         "path": [(step.action, step.arguments) for step in trace.steps],
         "loop": trace.loop,
-        "starved": [owners.index(name) for name in trace.starved] if owners else [],
+        "starved": [owners.index(name) for name in trace.starved],
     }
 
 
@@ -147,6 +148,5 @@ def _path(system: System, instance: Instance, steps: Sequence[tuple[str, Sequenc
     path = []
     for label, words in steps:
         action = actions[label]
-        names = (instance.names[param.sort.name] for param in action.params)  # type: ignore[attr-defined]
-        path.append((action, tuple(known.index(word) for known, word in zip(names, words, strict=True))))
+        path.append((action, instance.arguments(action.params, words)))
     return path

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from cowpath.model.bench.recorded import Report, Said
 
-_STATES = "needs replication's states, and requests to a job after its end"
-_DRAIN = "needs drained sections as requests of their own"
+_STATES = "is an error returned to who asks, which no property forbids"
 _THREADS = "is between threads and their locks; the model has one thread of coroutines"
+_TAKEN_TWICE = "is of threads and locks; an AioContext taken twice is written out in examples/aio_context.py"
 _EXAMPLE = "is of another system, which is written out in examples/, before and after"
 
 _BACKUP = (
@@ -27,7 +27,7 @@ _BACKUP = (
         "a discard on the source runs no before-write notifier, so that old data are lost",
         'ec050f77a5 "block: process before_write_notifiers in bdrv_co_discard" [2.7]',
         "1.6 - 2.6",
-        unsaid="needs a discard on the source as a request",
+        Said("source-discard", "snapshot", "rfc-2016-2.6", "rfc-2016-2.7"),
     ),
     Report(
         "fleecing reads new data",
@@ -66,7 +66,7 @@ _BACKUP = (
         Said("second-cluster", "snapshot", "4.2", "5.0", "replication"),
     ),
     Report("ends twice", "closing replication cancels its job a second time", "e140f4b7b8 [5.1]",
-           "3.1 - 5.0", unsaid=_STATES),
+           "3.1 - 5.0", said=Said("exit", "lifetime", "5.0", "5.1", "replication")),
     Report("after failover", "a checkpoint or stop after a failover is an error, and COLO aborts",
            "08ddb4eb6d [5.0]", "3.1 - 4.2", unsaid=_STATES),
     Report(
@@ -94,23 +94,25 @@ _BACKUP = (
            "7.1 - 9.0", unsaid="is arithmetic; cbw-timeout is not modelled"),
 )  # fmt: skip
 
-_MIRROR = "needs a mirror"
 _MIRRORS = (
-    Report("D1", "active writes wait for each other", "d44dae1a7c [6.1]", "3.0 - 6.0", unsaid=_MIRROR),
+    Report("D1", "active writes wait for each other", "d44dae1a7c [6.1]", "3.0 - 6.0",
+           Said("active-writes-meet", "deadlock", "6.0", "6.1", "mirror")),
     Report("D2", "the repair of D1 asks a request that is none", "66fed30c9c [6.2], CVE-2021-4145", "6.1",
-           unsaid=_MIRROR),
+           Said("dirtied-under-copy", "assertion", "6.1", "6.2", "mirror")),
     Report("D3", "a wait for a free slot waits for one that has not started", "ce8cabbd17 [5.0]", "3.0 - 4.2",
-           unsaid=_MIRROR),
+           Said("short-of-buffers", "deadlock", "4.2", "5.0", "mirror")),
     Report("L1", "a guest that always has a write under way keeps the job from copying", "d69a879bdf [7.2]",
-           "3.0 - 7.1", unsaid=_MIRROR),
+           "3.0 - 7.1", Said("stream-of-active-writes", "convergence", "7.1", "7.2", "mirror")),
     Report("V1", "a chunk written in part is taken for copied", "9adc1cb49a [4.1], dbdf699cad [4.2]",
-           "3.0 - 4.0", unsaid=_MIRROR),
+           "3.0 - 4.0", Said("small-active-write", "mirror-equal", "4.0", "4.1", "mirror")),
     Report("V2", "the walk over dirty areas mishandles ends inside a chunk", "1eaf1b0fdf [4.0]", "3.0 - 3.1",
-           unsaid=_MIRROR),
+           unsaid="is arithmetic on ends inside a chunk, which no design has"),
     Report("V3", "a write that is in the filter when the job begins is lost", "949a156773 (February 2026)",
-           "8.0 - 10.2", unsaid=_MIRROR),
-    Report("C1", "the filter is used before its job is there", "da93d5c84e [7.2], 32125b1460 [8.0]",
-           "up to 7.2", unsaid=_MIRROR),
+           "8.0 - 10.2", Said("write-at-start", "mirror-equal", "mirror-8.2", "mirror-repaired")),
+    Report("C1, job", "the filter is used before its job is there", "da93d5c84e [7.2]", "up to 7.1",
+           Said("write-at-start-background", "assertion", "7.1", "7.2", "mirror")),
+    Report("C1, lists", "the filter uses its job before that has its lists", "32125b1460 [8.0]", "up to 7.2",
+           Said("write-at-start", "assertion", "7.2", "8.0", "mirror")),
     Report("A1", "a zero write shorter than a chunk aborts QEMU", "4a7b1bd18d (January 2026)", "10.1 - 10.2",
            unsaid="is arithmetic on a bitmap that no design has"),
     Report("P1", "the job pauses while it holds the graph lock that who paused it wants", "ae5a40e858 [9.0]",
@@ -121,11 +123,14 @@ _MIRRORS = (
 )  # fmt: skip
 
 _DRAINS = (
-    Report("Q-a", "a drained section stops no newcomers", "cf3129323f [4.2]", "up to 4.1", unsaid=_DRAIN),
+    Report("Q-a", "a drained section stops no newcomers", "cf3129323f [4.2]", "up to 4.1",
+           Said("drain-among-writes", "progress", "drain-4.1", "drain-4.2")),
     Report("Q-b", "who is queued by a drain is still counted, so that the drain waits for it",
-           "7f16476fab, fbb92b6798 [5.0]", "4.2", unsaid=_DRAIN),
+           "7f16476fab, fbb92b6798 [5.0]", "4.2",
+           Said("drained-twice", "deadlock", "drain-4.2", "drain-5.0")),
     Report("Q-c", "who is woken at the end of a drain is not counted when the next one looks",
-           "8eeaa706ba [10.2]", "4.2 - 10.1", unsaid=_DRAIN),
+           "8eeaa706ba [10.2]", "4.2 - 10.1",
+           Said("drained-twice", "quiet", "drain-5.0", "drain-10.2")),
     Report("Q-d", "a request waits for a reconnection that the drain has paused", "8c517de24a [5.2]",
            "up to 5.1", unsaid="needs the NBD client's reconnection"),
     Report("Q-e", "an export is not waited for", "fd6afc501a, 095cc4d0f6 [6.1]; 9c707525cb [9.0]",
@@ -135,7 +140,7 @@ _DRAINS = (
            unsaid="needs a job whose end drains"),
     Report("Q-g", "P1 from the drain's side", "ae5a40e858 [9.0]", "8.2", unsaid="needs the graph lock"),
     Report("Q-h", "an AioContext lock is held across a drain, or taken twice",
-           "960d5fb3e8 [6.0], 644f3a29bd [3.1], 0abf258171, eca0f3524a", "up to 5.2", unsaid=_THREADS),
+           "960d5fb3e8 [6.0], 644f3a29bd [3.1], 0abf258171, eca0f3524a", "up to 5.2", unsaid=_TAKEN_TWICE),
     Report("Q-i", "the node that is drained goes while it is polled", "1e3552dbd2 [7.0]", "up to 6.2",
            unsaid="needs nodes that come and go"),
     Report("Q-j", "a node that is deleted in a drained section never gets its end", "1a6d3bd229 [5.2]",

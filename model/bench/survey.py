@@ -16,7 +16,7 @@ from cowpath.model.bench.kept import design_text
 from cowpath.model.bench.workers import Send, Workers, cores
 from cowpath.model.bench.workloads import Bound, Workload, case
 from cowpath.model.designs import Design
-from cowpath.model.explore import plain
+from cowpath.model.explore import plain, ranks
 from cowpath.model.explore.engines import ENGINES
 from cowpath.model.explore.program import Program
 from cowpath.model.explore.result import (
@@ -152,7 +152,7 @@ def run(plan: Plan, watch: Watch | None = None, processes: int | None = None) ->
         if (known := work.recall(number)) is not None:
             parts[number] = known
     try:
-        workers.run([number for number in range(len(work.tasks)) if number not in parts], receive)
+        workers.run(ranks.agreed([n for n in range(len(work.tasks)) if n not in parts]), receive)
     finally:
         gc.unfreeze()
     return [

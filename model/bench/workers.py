@@ -18,6 +18,8 @@ from multiprocessing.connection import Connection, wait
 from types import FrameType
 from typing import Any
 
+from cowpath.model.explore import ranks
+
 _DONE = None  # what a process sends when it has done a task
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -27,8 +29,8 @@ Work = Callable[[int, Send], None]
 
 
 def cores() -> int:
-    """Return how many processes may run at the same time."""
-    return len(os.sched_getaffinity(0))
+    """Return how many processes may be at work: on this machine's cores, or the others of an `mpiexec`."""
+    return ranks.cores() if ranks.size() == 1 else max(2, ranks.size() - 1)
 
 
 class Workers:
@@ -52,6 +54,9 @@ class Workers:
         """Do the tasks, begun in the order given; what they send is received here, as it comes."""
         queue = deque(tasks)
         with self._bell.hung():
+            if self._processes > 1 and len(queue) > 1 and ranks.together() is not None:
+                self._deal(queue, receive)
+                return
             if self._processes < 2 or len(queue) < 2:
                 while queue and not self._bell.rung:
                     self._bell.during(partial(self._work, queue.popleft(), receive))
@@ -65,6 +70,20 @@ class Workers:
                 for _, process in crew:  # which do nothing that is wanted any more
                     process.kill()
                     process.join()
+
+    def _deal(self, queue: deque[int], receive: Send) -> None:
+        """Do the tasks in the other processes of an `mpiexec`, which end with them; only this one goes on."""
+        global _dealt
+        from mpi4py.futures import MPICommExecutor
+
+        _dealt = self._work
+        executor: Any  # None in the other processes
+        with MPICommExecutor(ranks.everybody(), root=0) as executor:
+            if executor is not None:
+                for sent in executor.map(_do, queue, unordered=True):
+                    for what in sent:
+                        receive(what)
+        ranks.leave()
 
     def _share(self, queue: deque[int], crew: Sequence[Connection], receive: Send) -> None:
         at_work = set(crew)
@@ -94,6 +113,18 @@ class Workers:
         process.start()
         there.close()
         return here, process
+
+
+_dealt: Work | None = None
+
+
+def _do(task: int) -> list[Any]:
+    """Do a task that was dealt to this process; return what it sends."""
+    sent: list[Any] = []
+    assert _dealt is not None
+    with ranks.apart():
+        _dealt(task, sent.append)
+    return sent
 
 
 class _Bell:

@@ -17,6 +17,7 @@ from cowpath.model.scenarios.geometry import unreduced
 from cowpath.model.scenarios.sizes import SECTOR, show_extent
 from cowpath.model.scenarios.vocabulary import IO_KINDS, KINDS
 from cowpath.model.stack.binding import bind
+from cowpath.model.stack.machine import SECONDARY
 from cowpath.model.stack.world import Request as RequestSort
 
 Workload = tuple[int, ...]
@@ -136,9 +137,10 @@ class Bound:
         No piece of a request is among them: for workloads that are not cut.
         Raises `BoundError` if a table depends on the workload as a whole, or the disk is too long.
         """
-        if not design.has_disks:
+        if not design.has_disks or design.machine is not SECONDARY:
             raise BoundError(
-                f"{design.name} has no disks, so no workloads; accepted: designs of a block stack"
+                f"{design.name} is not of a secondary's block stack, so it has no such workloads; "
+                "accepted: designs that are"
             )
         missing = [kind for kind in self.kinds if kind not in design.kinds]
         if missing:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 
@@ -13,7 +13,7 @@ from cowpath.model.designs.release import Role, find_role, parse_release, writte
 from cowpath.model.designs.releases import ROLES
 from cowpath.model.language.errors import InputError
 
-F = TypeVar("F", bound=Callable[..., Any])
+Command = Callable[..., Any]
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Chosen:
     releases: Mapping[str, str] = field(default_factory=dict)
 
 
-def by_release(command: F) -> F:
+def by_release(command: Command) -> Command:
     """Add the two options."""
     release = click.option(
         "--release", metavar="X.Y", help="Instead of a design: that of this release of QEMU, in the role."
@@ -56,10 +56,10 @@ def choose(names: tuple[str, ...], release: str | None, role: str | None) -> Cho
     return Chosen((found.era(version).design,), found, {found.era(version).design: written(version)})
 
 
-def for_release(argument: str) -> Callable[[F], F]:
+def for_release(argument: str) -> Callable[[Command], Command]:
     """Let a command that takes designs, or one, as `argument` take a release and a role instead."""
 
-    def decorate(command: F) -> F:
+    def decorate(command: Command) -> Command:
         @functools.wraps(command)
         def chosen(*args: Any, release: str | None, role: str | None, **given: Any) -> Any:
             said = given[argument]
@@ -69,7 +69,7 @@ def for_release(argument: str) -> Callable[[F], F]:
                 given[argument] = _one(argument, said, release, role)
             return command(*args, **given)
 
-        return by_release(chosen)  # type: ignore[return-value]
+        return by_release(chosen)
 
     return decorate
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,17 +11,16 @@ import click
 
 from cowpath.model.bench.check import Result
 from cowpath.model.commands import files
+from cowpath.model.commands.answering import FRESH, RESUME
 from cowpath.model.commands.by_release import Chosen, by_release, choose
-from cowpath.model.commands.inputs import WIDTH, find_designs, find_scenarios, open_console
+from cowpath.model.commands.inputs import WIDTH, find_cases, open_console
 from cowpath.model.commands.options import (
     ENGINE,
-    FRESH,
     MAX_SECONDS,
     MAX_STATES,
     PROPERTIES,
     REDUCE,
     REDUCTION,
-    RESUME,
     carry_out,
     make_plan,
 )
@@ -68,29 +66,24 @@ def check(
 ) -> None:
     """Explore designs on scenarios and print the verdicts.
 
-    Without arguments: every design on every bundled scenario. With a role: the designs of its releases, and
-    at which release what changes. Exit status 0 if all hold, 1 if something is
-    violated, 3 if something is undetermined, 2 for bad input.
+    Without arguments: every design on every bundled scenario. With scenarios alone: the bundled designs that
+    they fit, those of drained sections, of replication's ends and of mirrors too. With a role: the designs of
+    its releases, and at which release what changes. Exit status 0 if all hold, 1 if something is violated,
+    3 if something is undetermined, 2 for bad input.
     """
     which = choose(names, release, role)
-    chosen = find_designs(which.names)
-    on = _in_role(find_scenarios(wanted, chosen), which, named=bool(wanted))
+    chosen, found = find_cases(which.names, wanted)
+    on = _in_role(found, which, named=bool(wanted))
     limits = Limits(max_states, max_seconds)
     plan = make_plan(chosen, on, properties, engine, limits, reductions, reduce)
-    if json_path not in (None, "-"):
-        files.check_file(str(json_path), "--json")
+    files.check_json(json_path)
     traces = None if folder is None else files.make_folder(folder, "--traces")
     began = time.perf_counter()
     results = carry_out(plan)
     seconds = time.perf_counter() - began
     if traces is not None:
         _write_traces(results, traces)
-    written = json.dumps([_as_json(result, which) for result in results], indent=1) + "\n"
-    if json_path == "-":
-        click.echo(written, nl=False)
-    else:
-        if json_path is not None:
-            files.write(json_path, written)
+    if files.write_json(json_path, [_as_json(result, which) for result in results]):
         _show(results, seconds, which)
     raise SystemExit(worst(result.verdict for result in results).exit_status)
 

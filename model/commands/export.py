@@ -38,7 +38,8 @@ def export(
     (scenario,) = find_scenarios([wanted], [design])
     check_expectations([design], [scenario])
     check_properties([design], properties)
-    case, asked = Case(design, scenario, reduce), design.asked(properties)
+    case = Case(design, scenario, reduce)
+    asked = case.asked(properties)
     narrowed = case.narrowed
     sought, deadlock = questions(narrowed.model, asked), DEADLOCK in asked
     heading = [case.title, *(f"{each}: {design.meanings[each]}" for each in asked)]

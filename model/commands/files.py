@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import tempfile
 from pathlib import Path
+
+import click
 
 from cowpath.model.language.errors import InputError
 
@@ -20,6 +23,26 @@ def check_file(path: str, option: str) -> None:
         raise OutputError(f"{option}: '{path}' is not a file's path")
     if not os.path.isdir(target.parent) or not os.access(target.parent, os.W_OK):
         raise OutputError(f"{option}: '{target.parent}' is not a folder that can be written to")
+
+
+def check_json(path: str | None) -> None:
+    """Raise `OutputError` unless what `--json` says can be written to: nothing, "-", or a file's path."""
+    if path not in (None, "-"):
+        check_file(str(path), "--json")
+
+
+def write_json(path: str | None, data: object) -> bool:
+    """Write the data where `--json` says. Return whether standard output is left for people.
+
+    Raises `OutputError` as `write` does.
+    """
+    written = json.dumps(data, indent=1) + "\n"
+    if path == "-":
+        click.echo(written, nl=False)
+        return False
+    if path is not None:
+        write(path, written)
+    return True
 
 
 def make_folder(path: str, option: str) -> Path:

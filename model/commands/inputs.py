@@ -14,7 +14,7 @@ from rich.padding import Padding
 from rich.text import Text
 
 from cowpath.model.commands import files
-from cowpath.model.designs import ALL, DESIGNS, Case, Design
+from cowpath.model.designs import ALL, DESIGNS, EXTENDED, MIRRORS, Case, Design
 from cowpath.model.designs.loading import find as load_design
 from cowpath.model.language.errors import InputError, shown
 from cowpath.model.language.reading import called, read_text
@@ -80,6 +80,24 @@ def find_scenarios(names: Sequence[str], designs: Sequence[Design] = ()) -> list
         if twice:
             raise InputError(f"two of the scenarios are named '{twice[0]}'; give each a name of its own")
     return different
+
+
+def find_cases(names: Sequence[str], wanted: Sequence[str]) -> tuple[list[Design], list[Scenario]]:
+    """Return the designs and the scenarios of these names or files. Raises `InputError`.
+
+    Scenarios alone: the bundled designs but variants that fit one of them, of extended groups and of mirrors
+    too; each scenario must fit one.
+    """
+    if names or not wanted:
+        chosen = find_designs(names)
+        return chosen, find_scenarios(wanted, chosen)
+    all_ = [*DESIGNS.values(), *EXTENDED.values(), *MIRRORS.values()]
+    on = find_scenarios(wanted, all_)
+    fitting = {s.name: [design for design in all_ if design.unsupported(s) is None] for s in on}
+    for name, designs in fitting.items():
+        if not designs:
+            raise InputError(f"--scenario: '{name}' fits no bundled design; name the design that it is for")
+    return [design for design in all_ if any(design in designs for designs in fitting.values())], on
 
 
 def check_target(path: str | None, form: str) -> None:

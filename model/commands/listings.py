@@ -38,7 +38,7 @@ def designs(design: str | None, guards: bool) -> None:
             for title, lines in (
                 ("Sources", each.sources),
                 (
-                    "Changes to the RFC",
+                    "Changes",
                     [f"{change.does}; without it {change.falls}" for change in each.changes],
                 ),
             ):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from pathlib import Path
 
 import click
 from rich.console import Console
@@ -13,9 +12,9 @@ from cowpath.model.bench import batch
 from cowpath.model.bench.check import Result
 from cowpath.model.commands.inputs import status_line
 from cowpath.model.designs import ALL, Case, Design
+from cowpath.model.explore import ranks
 from cowpath.model.explore.engines import ENGINES
 from cowpath.model.explore.result import Limits, Progress
-from cowpath.model.kept.answers import Answers, keeping, of_user, resuming
 from cowpath.model.language.errors import InputError, hint, shown
 from cowpath.model.reductions.choice import NAMES
 from cowpath.model.scenarios import Scenario
@@ -36,6 +35,8 @@ MAX_STATES = click.option(
 def _finite(_: click.Context, __: click.Parameter, value: float | None) -> float | None:
     if value is not None and not math.isfinite(value):
         raise click.BadParameter(f"{value} is not a number of seconds.")
+    if value is not None and ranks.size() > 1:
+        raise click.BadParameter("of several processes who starts them bounds the time; --resume goes on.")
     return value
 
 
@@ -61,37 +62,6 @@ PROPERTIES = click.option(
 )
 
 
-_RESUMED = "cowpath.resumed"
-
-
-def _resume(context: click.Context, _: click.Parameter, folder: str | None) -> None:
-    if folder is not None:
-        context.meta[_RESUMED] = resuming(Path(folder))
-
-
-def _keep_answers(context: click.Context, _: click.Parameter, fresh: bool) -> None:
-    resumed: Answers | None = context.meta.get(_RESUMED)
-    if resumed is not None and fresh:
-        raise InputError("--fresh and --resume: give one of them; to begin again, take another folder")
-    context.with_resource(keeping(of_user(fresh) if resumed is None else resumed))
-
-
-RESUME = click.option(
-    "--resume",
-    metavar="FOLDER",
-    is_eager=True,
-    expose_value=False,
-    callback=_resume,
-    help="Save how far it is there, now and then; go on from what is there, also after a kill.",
-)
-FRESH = click.option(
-    "--fresh",
-    is_flag=True,
-    expose_value=False,
-    callback=_keep_answers,
-    help="Pass over the answers that are kept from earlier runs; find them again.",
-)
-"""Lets a command keep answers, and look up what is kept, until it ends."""
 REDUCE = click.option(
     "--reduce/--no-reduce", default=True, help="Reduce the disk to the smallest equivalent one (the default)."
 )
@@ -136,6 +106,10 @@ def check_expectations(chosen: Sequence[Design], on: Sequence[Scenario]) -> None
 def carry_out(plan: batch.Plan) -> list[Result]:
     """Carry the plan out; a terminal is told how far it is."""
     console = Console(stderr=True)
+    if ranks.size() > 1:
+        found = batch.run(plan)
+        ranks.leave()
+        return found
     if not console.is_terminal:
         return batch.run(plan)
     with console.status("") as status:

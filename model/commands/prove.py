@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import multiprocessing
 import os
 import signal
@@ -12,16 +11,16 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, nullcontext
+from ctypes import c_bool, c_ulong
 from dataclasses import asdict
 from functools import partial
-from multiprocessing.sharedctypes import Synchronized
-from multiprocessing.synchronize import Event
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 from rich.console import Console
 
+from cowpath.model.bench import kept_theorems
 from cowpath.model.bench.invariants import Found, find
 from cowpath.model.bench.theorems import (
     ANY,
@@ -34,10 +33,12 @@ from cowpath.model.bench.theorems import (
     uses,
 )
 from cowpath.model.commands import files
+from cowpath.model.commands.answering import FRESH
 from cowpath.model.commands.by_release import for_release
 from cowpath.model.commands.inputs import find_designs, status_line
 from cowpath.model.commands.prove_text import as_json, show_found, show_theorems, show_uses
 from cowpath.model.designs import DESIGNS, Design
+from cowpath.model.explore.interrupts import SIGNALS, interrupts
 from cowpath.model.language.errors import InputError, hint, shown
 from cowpath.model.language.verdict import Verdict, worst
 from cowpath.model.prove.prover import RLIMIT, Poll
@@ -81,6 +82,7 @@ _T = TypeVar("_T")
     show_default=True,
     help="z3's units of work for one obligation; where they do not suffice, the theorem is undetermined.",
 )
+@FRESH
 def prove_command(
     names: tuple[str, ...],
     theorems: tuple[str, ...],
@@ -104,8 +106,7 @@ def prove_command(
     ]
     if len(given) > 1:
         raise InputError(f"{' and '.join(given)}: give one of them, each is about other proofs")
-    if json_path not in (None, "-"):
-        files.check_file(str(json_path), "--json")
+    files.check_json(json_path)
     scripts = None if folder is None else files.make_folder(folder, "--smt2")
     try:
         if wants_uses:
@@ -132,16 +133,27 @@ def _prove(
 ) -> int:
     began = time.perf_counter()
     keep = None if folder is None else partial(_keep, folder)
-    found = _run(paths, partial(_theorems_of, theorems=theorems, rlimit=rlimit, keep=keep))
     wanted = {design.name: theorems_of(design, theorems) for design in chosen}
+    kept: dict[str, list[Theorem]] = {}
+    for design in chosen if keep is None else ():
+        if (known := kept_theorems.recall(design, wanted[design.name], rlimit, bundled())) is not None:
+            kept[design.name] = known
+    left = {name: path for name, path in paths.items() if name not in kept}
+    made = _run(left, partial(_theorems_of, theorems=theorems, rlimit=rlimit, keep=keep))
+    for design in chosen:
+        if design.name in made and not made[design.name][1]:
+            kept_theorems.keep(design, wanted[design.name], rlimit, made[design.name][0])
+    found = {name: (kept[name], "") if name in kept else made[name] for name in paths}
     results = [
         each
         for name, (proved, cut) in found.items()
         for each in (*proved, *_left(name, [t for t in wanted[name] if t not in _names(proved)], cut))
     ]
     seconds = time.perf_counter() - began
-    if not _write([as_json(result) for result in results], json_path):
+    if files.write_json(json_path, [as_json(result) for result in results]):
         show_theorems(chosen, results, seconds)
+        if kept:
+            click.echo(f"Kept from an earlier run: {', '.join(kept)}; --fresh proves again.")
     return worst(result.verdict for result in results).exit_status
 
 
@@ -171,7 +183,9 @@ def _look(
 ) -> int:
     """Show, design by design, what comes of work that is no proof; return the exit status."""
     found = _run(paths, work)
-    if not _write({name: [asdict(each) for each in all_] for name, (all_, _) in found.items()}, json_path):
+    if files.write_json(
+        json_path, {name: [asdict(each) for each in all_] for name, (all_, _) in found.items()}
+    ):
         for name, (each, cut) in found.items():
             if cut:
                 click.echo(f"{name}: undetermined, {_CUT[cut]}")
@@ -179,16 +193,6 @@ def _look(
                 show(name, each)
     complete = not any(cut for _, cut in found.values())
     return (Verdict.HOLDS if complete else Verdict.UNDETERMINED).exit_status
-
-
-def _write(data: Any, path: str | None) -> bool:
-    """Write the data where they are wanted; tell whether that is all that is wanted."""
-    written = json.dumps(data, indent=1) + "\n"
-    if path == "-":
-        click.echo(written, nl=False)
-    elif path is not None:
-        files.write(path, written)
-    return path == "-"
 
 
 def _left(design: str, theorems: Sequence[str], cut: str) -> Iterator[Theorem]:
@@ -224,23 +228,24 @@ def _found_of(design: Design, poll: Poll, *, theorems: tuple[str, ...], rlimit: 
 
 
 class _Process:
-    """What a process shares with the one that the user sees: whether to stop, how many proofs it tried."""
+    """What a process shares with the one that the user sees: whether to stop, how many proofs it tried.
 
-    interrupt: Event
-    proofs: Synchronized[int]
+    Bare memory, each written by one process: one that is killed would take a lock with it.
+    """
+
+    interrupt: c_bool
+    proofs: c_ulong
 
     @classmethod
-    def attach(cls, interrupt: Event, proofs: Synchronized[int]) -> None:
+    def attach(cls, interrupt: c_bool, proofs: c_ulong) -> None:
         """Take what is shared. From here on the process ends when it is told to, or with its parent."""
         cls.interrupt, cls.proofs = interrupt, proofs
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # who ends a whole group wants to know what is known
         threading.Thread(target=_end_with_parent, daemon=True).start()
 
     @classmethod
     def poll(cls) -> None:
-        with cls.proofs.get_lock():
-            cls.proofs.value += 1
-        if cls.interrupt.is_set():
+        cls.proofs.value += 1
+        if cls.interrupt.value:
             raise KeyboardInterrupt
 
 
@@ -270,29 +275,32 @@ def _run(paths: Mapping[str, str], work: Callable[[Design, Poll], Iterator[_T]])
     known of a design whose process is killed is left open.
     """
     context = multiprocessing.get_context("spawn")
-    interrupt, proofs = context.Event(), context.Value("L", 0)
+    interrupt, proofs = context.RawValue(c_bool, False), list[c_ulong]()
     console = Console(stderr=True)
     queue, futures = list(paths), dict[str, Future[Work[_T]]]()
-    with console.status("") if console.is_terminal else nullcontext() as status:
+
+    def stop() -> None:
+        interrupt.value = True
+
+    with interrupts(stop), console.status("") if console.is_terminal else nullcontext() as status:
         while True:
             at_work = [name for name, future in futures.items() if not future.done()]
-            while queue and len(at_work) < (os.cpu_count() or 1) and not interrupt.is_set():
+            if any(future.done() and _failed(future) for future in futures.values()):
+                stop()
+            while queue and len(at_work) < (os.cpu_count() or 1) and not interrupt.value:
                 at_work.append(name := queue.pop(0))
-                pool = ProcessPoolExecutor(1, context, _Process.attach, (interrupt, proofs))
+                proofs.append(context.RawValue(c_ulong, 0))
+                pool = ProcessPoolExecutor(1, context, _Process.attach, (interrupt, proofs[-1]))
                 with _deaf():
                     futures[name] = pool.submit(_collect, paths[name], work)
                 pool.shutdown(wait=False)  # when that is done
             if not at_work:
                 return {name: _result(futures.get(name)) for name in paths}
-            if any(future.done() and _failed(future) for future in futures.values()):
-                interrupt.set()
-            try:
-                if status is not None:
-                    done = f"{len(futures) - len(at_work)} of {len(paths)} designs, {proofs.value:,} proofs"
-                    status.update(status_line(f"{done}; {', '.join(at_work)}"))
-                wait([futures[name] for name in at_work], timeout=1, return_when=FIRST_COMPLETED)
-            except KeyboardInterrupt:
-                interrupt.set()
+            if status is not None:
+                tried = sum(each.value for each in proofs)
+                done = f"{len(futures) - len(at_work)} of {len(paths)} designs, {tried:,} proofs"
+                status.update(status_line(f"{done}; {', '.join(at_work)}"))
+            wait([futures[name] for name in at_work], timeout=0.2, return_when=FIRST_COMPLETED)
 
 
 def _failed(future: Future[Work[_T]]) -> bool:
@@ -311,12 +319,12 @@ def _result(future: Future[Work[_T]] | None) -> Work[_T]:
 
 @contextmanager
 def _deaf() -> Iterator[None]:
-    """Ignore Ctrl-C for a moment; processes started meanwhile ignore it for good."""
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """Put signals to end off for a moment; processes started meanwhile put them off for good."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _keep(folder: Path, name: str, script: str) -> None:

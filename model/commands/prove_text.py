@@ -57,7 +57,7 @@ def show_theorems(chosen: Sequence[Design], results: Sequence[Theorem], seconds:
     scopes = list(dict.fromkeys(result.scope for result in results if result.scope != ANY))
     for result in results:
         scope = "of any kind" if result.scope == ANY else f"in scope {scopes.index(result.scope) + 1}"
-        shown = len(result.obligations) - len(result.open)
+        shown = sum(obligation.proved for obligation in result.obligations)
         table.add_row(
             result.design,
             result.theorem,

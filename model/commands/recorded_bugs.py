@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 import click
 
 from cowpath.model.bench.recorded import Judged, judge
@@ -27,15 +25,9 @@ def recorded_bugs(json_path: str | None, max_states: int | None, max_seconds: fl
     Of those that no scenario says, it says why. Exit status 0 if all that are said fall before their repair
     and hold after it, 1 if one does not, 3 if one is undetermined; 2 for bad input.
     """
-    if json_path not in (None, "-"):
-        files.check_file(str(json_path), "--json")
+    files.check_json(json_path)
     found = list(judge(REPORTS, Limits(max_states, max_seconds)))
-    written = json.dumps([as_json(each) for each in found], indent=1) + "\n"
-    if json_path == "-":
-        click.echo(written, nl=False)
-    else:
-        if json_path is not None:
-            files.write(json_path, written)
+    if files.write_json(json_path, [as_json(each) for each in found]):
         for text in lines(found):
             indent = " " * (len(text) - len(text.lstrip()) + 4)
             for line in wrap(text, WIDTH, indent) if text else [""]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -26,13 +25,9 @@ def releases(named: str | None, json_path: str | None) -> None:
     Under "-" is what a release has or does that its design does not say.
     """
     roles = ROLES if named is None else (find_role(named, ROLES),)
-    text = json.dumps([row for role in roles for row in as_json(role)], indent=1) + "\n"
-    if json_path == "-":
-        click.echo(text, nl=False)
+    files.check_json(json_path)
+    if not files.write_json(json_path, [row for role in roles for row in as_json(role)]):
         return
-    if json_path is not None:
-        files.check_file(json_path, "--json")
-        files.write(json_path, text)
     console = open_console()
     for role in roles:
         console.print(Text.assemble((role.name, "bold"), f"  {role.says}"))

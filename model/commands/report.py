@@ -7,15 +7,14 @@ import time
 import click
 
 from cowpath.model.commands import files
+from cowpath.model.commands.answering import FRESH, RESUME
 from cowpath.model.commands.by_release import for_release
-from cowpath.model.commands.inputs import find_designs, find_scenarios
+from cowpath.model.commands.inputs import find_cases
 from cowpath.model.commands.options import (
     ENGINE,
-    FRESH,
     MAX_SECONDS,
     MAX_STATES,
     PROPERTIES,
-    RESUME,
     carry_out,
     make_plan,
 )
@@ -52,8 +51,7 @@ def report_command(
 
     Without arguments: every design on every bundled scenario. Exit status as of `check`.
     """
-    chosen = find_designs(names)
-    on = find_scenarios(wanted, chosen)
+    chosen, on = find_cases(names, wanted)
     plan = make_plan(chosen, on, properties, engine, Limits(max_states, max_seconds), (), True)
     files.check_file(path, "-o")
     proofs = {} if proofs_path is None else read_proofs(proofs_path)

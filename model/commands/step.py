@@ -55,7 +55,7 @@ class _Session:
     def __init__(self, case: Case) -> None:
         self.case = case
         self.scenario = case.scenario
-        self.walk = Walk(case.design.system, case.instance, case.design.standard)
+        self.walk = Walk(case.design.system, case.instance, case.asked(()))
         self.console = open_console()
         self._say(case.title, "bold")
         if case.reduced:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from itertools import pairwise
 
 import click
@@ -12,18 +11,18 @@ from cowpath.model.bench import survey as bench
 from cowpath.model.bench.failing import changes, judge
 from cowpath.model.bench.workloads import Bound, kinds_of
 from cowpath.model.commands import files
+from cowpath.model.commands.answering import FRESH, RESUME
 from cowpath.model.commands.by_release import for_release
 from cowpath.model.commands.inputs import WIDTH, find_designs, status_line
 from cowpath.model.commands.options import (
     ENGINE,
-    FRESH,
     MAX_SECONDS,
     MAX_STATES,
     PROPERTIES,
-    RESUME,
     check_properties,
 )
 from cowpath.model.designs import Design
+from cowpath.model.explore import ranks
 from cowpath.model.explore.result import Limits
 from cowpath.model.language.verdict import worst
 from cowpath.model.render.survey import CLASSES, Told, about, as_json, changed, enough, lines
@@ -81,24 +80,19 @@ def survey_command(
     bounds = [
         (design, Bound(sectors, cluster, alignment, requests, _kinds(design, given))) for design in chosen
     ]
-    for path, option in ((json_path, "--json"), (page_path, "--html")):
-        if path not in (None, "-"):
-            files.check_file(str(path), option)
+    files.check_json(json_path)
+    if page_path is not None:
+        files.check_file(page_path, "--html")
     check_properties(chosen, properties)
     plan = bench.Plan(bounds, properties, engine, Limits(max_states, max_seconds))
     surveys = _carried_out(plan)
     told = [Told(survey, tuple(judge(survey, name) for name in survey.properties)) for survey in surveys]
     between = [change for one, other in pairwise(surveys) for change in changes(one, other)]
-    written = json.dumps([as_json(each) for each in told], indent=1) + "\n"
     if page_path is not None:
         from cowpath.model.render.survey_page import page  # takes its time to load
 
         files.write(page_path, page(told, between))
-    if json_path == "-":
-        click.echo(written, nl=False)
-    else:
-        if json_path is not None:
-            files.write(json_path, written)
+    if files.write_json(json_path, [as_json(each) for each in told]):
         _show(told, list(changed(between)))
     raise SystemExit(worst(each.verdict for each in told).exit_status)
 
@@ -111,6 +105,10 @@ def _kinds(design: Design, given: tuple[str, ...] | None) -> tuple[str, ...]:
 
 def _carried_out(plan: bench.Plan) -> list[bench.Survey]:
     console = Console(stderr=True)
+    if ranks.size() > 1:
+        found = bench.run(plan)
+        ranks.leave()
+        return found
     if not console.is_terminal:
         return bench.run(plan)
     with console.status("") as status:

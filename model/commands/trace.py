@@ -13,6 +13,7 @@ from cowpath.model.bench import batch
 from cowpath.model.bench.check import Result
 from cowpath.model.bench.minimal import Minimiser
 from cowpath.model.commands import files
+from cowpath.model.commands.answering import FRESH, RESUME
 from cowpath.model.commands.by_release import for_release
 from cowpath.model.commands.inputs import (
     check_target,
@@ -24,12 +25,10 @@ from cowpath.model.commands.inputs import (
 )
 from cowpath.model.commands.options import (
     ENGINE,
-    FRESH,
     MAX_SECONDS,
     MAX_STATES,
     REDUCE,
     REDUCTION,
-    RESUME,
     carry_out,
     make_plan,
 )

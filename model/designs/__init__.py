@@ -43,10 +43,15 @@ _OWN = {
     "fleecing-4.0": "fleecing_4_0",
     "block-copy-4.2": "block_copy_4_2",
     "block-copy-5.0": "block_copy_5_0",
+    "block-copy-5.1": "block_copy_5_1",
     "copy-before-write-9.2": "copy_before_write_9_2",
     "rfc-repaired": "rfc_repaired",
 }
 _VARIANTS = {
+    "unserialised-2.6": "unserialised_2_6",
+    "unserialised-2.7": "unserialised_2_7",
+    "rfc-2016-2.6": "rfc_2016_2_6",
+    "rfc-2016-2.7": "rfc_2016_2_7",
     "merged-3.0": "merged_3_0",
     "copy-before-write-7.0": "copy_before_write_7_0",
     "copy-before-write-7.1": "copy_before_write_7_1",
@@ -66,7 +71,9 @@ _MIRRORS = {
     "mirror-4.2": "mirror_4_2",
     "mirror-5.0": "mirror_5_0",
     "mirror-6.1": "mirror_6_1",
+    "mirror-6.2": "mirror_6_2",
     "mirror-7.2": "mirror_7_2",
+    "mirror-8.0": "mirror_8_0",
     "mirror-8.2": "mirror_8_2",
     "mirror-repaired": "mirror_repaired",
 }

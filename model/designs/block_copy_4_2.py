@@ -1,7 +1,7 @@
 """QEMU 4.2: a filter above the secondary disk copies before the write enters it."""
 
 from cowpath.model.designs.fleecing_4_0 import DESIGN as FLEECING_4_0
-from cowpath.model.stack.block_copy import BlockCopy42
+from cowpath.model.stack.block_copy_4_2 import BlockCopy42
 from cowpath.model.stack.cow_requests import CowRequests
 from cowpath.model.stack.job_end import FilterEnd
 from cowpath.model.stack.pieces import Pieces

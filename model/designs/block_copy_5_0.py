@@ -1,4 +1,4 @@
-"""QEMU 5.0 - 6.1: a filter above the secondary disk copies before the write enters it."""
+"""QEMU 5.0: a filter above the secondary disk copies before the write enters it."""
 
 from cowpath.model.designs.block_copy_4_2 import DESIGN as BLOCK_COPY_4_2
 from cowpath.model.stack.block_copy import BlockCopy50
@@ -8,7 +8,7 @@ DESIGN = BLOCK_COPY_4_2.changed(
     "block-copy-5.0",
     BlockCopy50(),
     FilterEnd(),
-    era="QEMU 5.0 - 6.1",
+    era="QEMU 5.0",
     explanation=(
         "Only the extent that is being copied is in the list, and it may shrink when its block status is "
         "known. Who finds nothing dirty waits for one of the copies in flight in its range to end or shrink, "

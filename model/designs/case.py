@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -13,6 +14,7 @@ from cowpath.model.finite.own_instance import instance_of
 from cowpath.model.language.errors import InputError
 from cowpath.model.scenarios import Scenario, ScenarioError, mirror_geometry
 from cowpath.model.scenarios.geometry import Geometry, describe, reduce, unreduced
+from cowpath.model.scenarios.vocabulary import STALL
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,16 @@ class Case:
     def title(self) -> str:
         """What it is called: the design's name and the scenario's."""
         return f"{self.design.name} on '{self.scenario.name}'"
+
+    def asked(self, names: Sequence[str]) -> tuple[str, ...]:
+        """Return those of the named properties that the design has.
+
+        None named: the standard ones, and `stall` where a transfer of the scenario's never completes.
+        """
+        asked = self.design.asked(names)
+        if names or not self.scenario.hangs or STALL not in self.design.meanings:
+            return asked
+        return tuple(name for name in self.design.meanings if name in asked or name == STALL)
 
     @property
     def disk(self) -> str:

@@ -1,23 +1,22 @@
 """QEMU 9.2 on: the copy-before-write filter with snapshot-access, as it is since frozen reads may overlap."""
 
-from cowpath.model.designs.block_copy_5_0 import DESIGN as BLOCK_COPY_5_0
+from cowpath.model.designs.block_copy_5_1 import DESIGN as BLOCK_COPY_5_1
 from cowpath.model.stack.admission import Admission
-from cowpath.model.stack.block_copy import BlockCopy50
 from cowpath.model.stack.checkpoint import Checkpoint
+from cowpath.model.stack.copy_pool import PooledCopies
 from cowpath.model.stack.hidden import SerialisingTarget
 from cowpath.model.stack.job_end import FilterEnd
 from cowpath.model.stack.overlay import Overlay
-from cowpath.model.stack.pieces import Pieces
 from cowpath.model.stack.snapshot_access import ClientDiscards, SnapshotFilter, SnapshotReads
 from cowpath.model.stack.wellformed import BREAKS_THE_WRITE, NO_DISCARD
 
-DESIGN = BLOCK_COPY_5_0.changed(
+DESIGN = BLOCK_COPY_5_1.changed(
     "copy-before-write-9.2",
-    BlockCopy50(returns="copy-returned", breaks_snapshot=True),
+    PooledCopies(returns="copy-returned", breaks_snapshot=True),
     SnapshotFilter(),
     SnapshotReads(),
     ClientDiscards(),
-    without=(SerialisingTarget, Overlay, Pieces, Admission, Checkpoint, FilterEnd),
+    without=(SerialisingTarget, Overlay, Admission, Checkpoint, FilterEnd),
     scope=(BREAKS_THE_WRITE, NO_DISCARD),
     era="QEMU 9.2 on, in its earlier forms since 7.0, for fleecing; replication never moved to it",
     explanation=(

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
+from cowpath.model.language.action import HANGS
 from cowpath.model.language.claim import Claim, ProofOutline
 from cowpath.model.language.errors import ModelError
 from cowpath.model.language.system import System
@@ -16,6 +17,7 @@ from cowpath.model.scenarios.vocabulary import (
     DEADLOCK,
     OPTIONS,
     PROPERTIES,
+    TRANSFERS,
     Vocabulary,
 )
 from cowpath.model.stack.assembly import assemble, kinds_of, outline
@@ -127,6 +129,12 @@ class Design:
         """The options of a scenario that it knows."""
         return frozenset(option for part in self.parts for option in part.options)
 
+    @cached_property
+    def faults(self) -> frozenset[str]:
+        """The transfers of its requests that may fail, or hang."""
+        transfers = (action.transfer for action in self.system.actions)
+        return frozenset(transfer.fault for transfer in transfers if transfer and transfer.fault)
+
     @property
     def splits(self) -> Mapping[str, int]:
         """The kinds of request of which several parts may be in flight at once, and how deep they are cut."""
@@ -143,4 +151,6 @@ class Design:
         for name, option in OPTIONS.items():
             if option.must_be_known and scenario.option(name) and name not in self.options:
                 missing.append(name)
+        struck = {request.fault.removesuffix(f"-{HANGS}") for request in scenario.requests}
+        missing += [f"transfer '{fault}'" for fault in TRANSFERS if fault in struck - self.faults]
         return ", ".join(missing) or None

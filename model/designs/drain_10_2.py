@@ -15,7 +15,8 @@ DESIGN = BLOCK_COPY_5_0.changed(
     explanation=(
         "As in 5.0, but who ends the last section counts those whom it wakes, so that the next section waits "
         "for them. Left out: sections of a part of the chain, which keep a counter for each node; exports "
-        "that count a request when they get round to it (up to 8.2); reconnecting clients."
+        "that count a request when they get round to it (up to 8.2); reconnecting clients. "
+        "Undetermined: whether runs end where checkpoints are not quiesced."
     ),
     sources=("8eeaa706ba, 10.2", "block/block-backend.c blk_wait_while_drained, 10.2"),
 )

@@ -16,7 +16,9 @@ DESIGN = BLOCK_COPY_5_0.changed(
     explanation=(
         "Who is queued is not counted, and counts itself when it runs again after the end of the section. A "
         "second section that begins in between does not see it, and it runs inside that one. A job's own "
-        "requests are not queued, else a busy job would wait for the section that waits for it."
+        "requests are not queued, else a busy job would wait for the section that waits for it. The proof "
+        "of freedom from deadlock needs --rlimit 60000000; less leaves it undetermined. So is whether runs "
+        "end where checkpoints are not quiesced."
     ),
     sources=(
         '7f16476fab "block: Fix blk->in_flight during blk_wait_while_drained()", 5.0',

@@ -16,8 +16,5 @@ DESIGN = MIRROR_5_0.changed(
         "writes wait for each other. The background, which is no operation, notes whom it waits for in an "
         "operation that it has not (CVE-2021-4145, mended in 6.2)."
     ),
-    sources=(
-        'd44dae1a7c "block/mirror: fix active mirror dead-lock in mirror_wait_on_conflicts", 6.1',
-        '66fed30c9c "block/mirror: fix NULL pointer dereference in mirror_wait_on_conflicts()", 6.2',
-    ),
+    sources=('d44dae1a7c "block/mirror: fix active mirror dead-lock in mirror_wait_on_conflicts", 6.1',),
 )

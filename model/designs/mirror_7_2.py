@@ -1,14 +1,14 @@
 """QEMU 7.2: the background copies beside active writes."""
 
-from cowpath.model.designs.mirror_6_1 import DESIGN as MIRROR_6_1
+from cowpath.model.designs.mirror_6_2 import DESIGN as MIRROR_6_2
 from cowpath.model.stack.mirror.background import Background
 from cowpath.model.stack.mirror.start import Start
 
-DESIGN = MIRROR_6_1.changed(
+DESIGN = MIRROR_6_2.changed(
     "mirror-7.2",
     Background(),
     Start(checks=True),
-    era="QEMU 7.2 - 8.1",
+    era="QEMU 7.2",
     explanation=(
         "The background waits for writes no more, but where it meets one: a guest that writes all the time "
         "keeps it from nothing. A write that comes before the job is there passes, and is not copied."

@@ -1,6 +1,6 @@
-"""QEMU's releases, and the roles that copy-before-write plays in each: which design stands for which.
+"""QEMU's releases, and the roles that copy-before-write and the mirror play: which design stands for which.
 
-A role is a use of copy-before-write: a user asks of his release and of his use, not of a design. The table
+A role is a use of one of them: a user asks of his release and of his use, not of a design. The table
 is in `releases.py`; what it says of one release is an `Era`, which lasts until its role's next one begins.
 """
 
@@ -46,7 +46,7 @@ class Era:
 
 @dataclass(frozen=True)
 class Role:
-    """A use of copy-before-write, with its eras, from the first release that has it to `until`.
+    """A use of copy-before-write or the mirror, with its eras, from the first release that has it to `until`.
 
     `without`: kinds of request that its designs may have and this use has not.
     """

@@ -31,7 +31,6 @@ _NOT_FAIR = "the fairness of the rwlock"
 _NOT_FIRST = "a bit that is changed before the copy"
 _NO_OFFLOAD = "copy offload"
 _NO_BUDGET = "the memory budget of block-copy"
-_NO_DISCARD = "a discard on the source, which runs no before-write notifier"
 _NO_WAIT = "a discard's missing wait for serialising requests"
 _NO_THREADS = "the graph lock and iothreads"
 _NO_STATUS = "a reader's block-status queries"
@@ -43,14 +42,13 @@ _REPLICATION = Role(
     (
         Era(
             (2, 6),
-            "unserialised",
+            "unserialised-2.6",
             (
                 "no release has the driver yet: the patches of 2015 and 2016, on the RFC's tree; with the "
-                "RFC's patch it is the design rfc-2016",
+                "RFC's patch it is rfc-2016-2.6",
             ),
-            (_NO_DISCARD,),
         ),
-        Era((2, 7), "unserialised", (_NOTIFIER,), (_NO_WAIT,)),
+        Era((2, 7), "unserialised-2.7", (_NOTIFIER,), (_NO_WAIT,)),
         Era(
             (2, 8),
             "merged-2.8",
@@ -87,49 +85,52 @@ _REPLICATION = Role(
         Era((4, 2), "block-copy-4.2", (_FILTER,), (_NO_BUDGET,)),
         Era(
             (5, 0),
-            "block-copy-5.0",
+            "replication-5.0",
             (
                 _LOCKS_LESS,
                 _DRAINED_END,
                 "08ddb4eb6d [5.0]: a second stop, or a checkpoint after a failover, is ignored",
             ),
-            ("replication's states: what comes after a failover", _NO_BUDGET),
+            (_NO_BUDGET,),
         ),
         Era(
             (5, 1),
-            "block-copy-5.0",
+            "replication-5.1",
             (_PARALLEL, "e140f4b7b8 [5.1]: closing does not cancel the job twice"),
             (_NOT_PARALLEL, _NO_BUDGET),
         ),
         Era(
             (6, 0),
-            "block-copy-5.0",
+            "replication-5.1",
             (
                 _SAME_ENGINE,
                 _NO_ASSERTION,
                 "bdc4c4c5e3, 705dde27c6 [6.0]: the job drops its reference to the filter",
             ),
-            (_NOT_PARALLEL, "that the assertion is gone: no design here reaches it"),
+            (
+                _NOT_PARALLEL,
+                "that the assertion is gone: no design here reaches it",
+            ),
         ),
         Era(
             (6, 1),
-            "block-copy-5.0",
+            "replication-5.1",
             (
                 _LAST_LOOK,
                 "3b78420bb1 [6.1]: replication has child links of its own to hidden and secondary disk",
             ),
             (_NOT_PARALLEL,),
         ),
-        Era((6, 2), "block-copy-5.0", (_PUBLIC,), (_NOT_PARALLEL,)),
+        Era((6, 2), "replication-5.1", (_PUBLIC,), (_NOT_PARALLEL,)),
         Era(
             (8, 0),
-            "block-copy-5.0",
+            "replication-5.1",
             ("d22933acd2 [8.0]: the completion callback drains each node",),
             (_NOT_PARALLEL, _NO_THREADS),
         ),
         Era(
             (10, 1),
-            "block-copy-5.0",
+            "replication-5.1",
             ("starting replication is one drained section that changes the graph [10.1]",),
             (_NOT_PARALLEL, _NO_THREADS),
         ),
@@ -143,13 +144,12 @@ _FLEECING = Role(
     (
         Era(
             (2, 6),
-            "unserialised",
+            "unserialised-2.6",
             ("a backup with sync=none to an overlay of its source; nothing protects who reads that",),
-            (_NO_DISCARD,),
         ),
-        Era((2, 7), "unserialised", (_NOTIFIER,), (_NO_WAIT,)),
-        Era((2, 9), "unserialised", (_FAIR,), (_NOT_FAIR,)),
-        Era((2, 12), "unserialised", (_BITS_FIRST,), (_NOT_FIRST,)),
+        Era((2, 7), "unserialised-2.7", (_NOTIFIER,), (_NO_WAIT,)),
+        Era((2, 9), "unserialised-2.7", (_FAIR,), (_NOT_FAIR,)),
+        Era((2, 12), "unserialised-2.7", (_BITS_FIRST,), (_NOT_FIRST,)),
         Era(
             (3, 0),
             "fleecing-4.0",
@@ -159,15 +159,15 @@ _FLEECING = Role(
         Era((4, 1), "fleecing-4.0", (_OFFLOAD_CLIPPED,), (_NO_OFFLOAD,)),
         Era((4, 2), "block-copy-4.2", (_FILTER,), (_NO_BUDGET,)),
         Era((5, 0), "block-copy-5.0", (_LOCKS_LESS, _DRAINED_END), (_NO_BUDGET,)),
-        Era((5, 1), "block-copy-5.0", (_PARALLEL,), (_NOT_PARALLEL,)),
-        Era((6, 0), "block-copy-5.0", (_SAME_ENGINE, _NO_ASSERTION), (_NOT_PARALLEL,)),
-        Era((6, 1), "block-copy-5.0", (_LAST_LOOK,), (_NOT_PARALLEL,)),
-        Era((6, 2), "block-copy-5.0", (_PUBLIC,), (_NOT_PARALLEL,)),
+        Era((5, 1), "block-copy-5.1", (_PARALLEL,), ()),
+        Era((6, 0), "block-copy-5.1", (_SAME_ENGINE, _NO_ASSERTION), ()),
+        Era((6, 1), "block-copy-5.1", (_LAST_LOOK,), ()),
+        Era((6, 2), "block-copy-5.1", (_PUBLIC,), ()),
         Era(
             (10, 1),
-            "block-copy-5.0",
+            "block-copy-5.1",
             ("3d3911f16b [10.1]: blockdev-backup has on-cbw-error",),
-            (_NOT_PARALLEL, "on-cbw-error of blockdev-backup"),
+            ("on-cbw-error of blockdev-backup",),
         ),
     ),
     without=("guest-write", "checkpoint"),
@@ -184,7 +184,7 @@ _SNAPSHOT_ACCESS = Role(
                 'af5bcd775f "block: copy-before-write: realize snapshot-access API" [7.0]',
                 "5f3a3cd7f0 [7.0]: the option bitmap narrows what is copied and may be read",
             ),
-            (_NOT_PARALLEL, "the option bitmap", _NO_STATUS, _NO_BUDGET),
+            ("the option bitmap", _NO_STATUS, _NO_BUDGET),
         ),
         Era(
             (7, 1),
@@ -193,19 +193,19 @@ _SNAPSHOT_ACCESS = Role(
                 "f1bb39a8a5 [7.1]: on-cbw-error, break-guest-write or break-snapshot",
                 "6db7fd1ca9, 15df6e6987 [7.1]: cbw-timeout",
             ),
-            (_NOT_PARALLEL, "the option bitmap", _NO_STATUS, _NO_TIMEOUT),
+            ("the option bitmap", _NO_STATUS, _NO_TIMEOUT),
         ),
         Era(
             (7, 2, 15),
             "copy-before-write-7.2.15",
             ("6475155d51 as backported: frozen reads may overlap; Debian's 7.2.22 has it",),
-            (_NOT_PARALLEL, "the option bitmap", _NO_STATUS, _NO_TIMEOUT),
+            ("the option bitmap", _NO_STATUS, _NO_TIMEOUT),
         ),
         Era(
             (8, 0),
             "copy-before-write-7.1",
             ("the iothread and graph-lock work of 8.x, which one thread does not see",),
-            (_NOT_PARALLEL, "the option bitmap", _NO_STATUS, _NO_TIMEOUT, "backports to 8.x"),
+            ("the option bitmap", _NO_STATUS, _NO_TIMEOUT, "backports to 8.x"),
         ),
         Era(
             (9, 1),
@@ -215,7 +215,7 @@ _SNAPSHOT_ACCESS = Role(
                 "0fd05c8d80 [9.1]: discard-source of a backup that reads the snapshot",
                 "10b1e09ed3 [9.1]: a cbw-timeout above 4 s no longer overflows",
             ),
-            (_NOT_PARALLEL, "the option bitmap", _NO_STATUS, _NO_TIMEOUT, "discard-source"),
+            ("the option bitmap", _NO_STATUS, _NO_TIMEOUT, "discard-source"),
         ),
         Era(
             (9, 2),
@@ -224,9 +224,82 @@ _SNAPSHOT_ACCESS = Role(
                 '6475155d51 "block/reqlist: allow adding overlapping requests" [9.2]',
                 "9484ad6c17, 6252deb244 [9.2]: min-cluster-size",
             ),
-            (_NOT_PARALLEL, "the option bitmap", _NO_STATUS, _NO_TIMEOUT, "discard-source"),
+            ("the option bitmap", _NO_STATUS, _NO_TIMEOUT, "discard-source"),
         ),
     ),
 )
 
-ROLES: tuple[Role, ...] = (_REPLICATION, _FLEECING, _SNAPSHOT_ACCESS)
+_NO_RANGES = "ranges that end inside a chunk, as the walk over dirty areas takes them"
+_NO_ZEROES = "the bitmap of zeroes"
+_NO_PARKED_LOCK = "the graph lock"
+
+_MIRROR = Role(
+    "mirror",
+    "blockdev-mirror: a source that is written meanwhile, and a target that is to be the same",
+    (
+        Era(
+            (3, 0),
+            "mirror-3.0",
+            ('d06107ade0 "block/mirror: Add active mirroring" [3.0]',),
+            (_NO_RANGES,),
+        ),
+        Era((4, 0), "mirror-3.0", ("1eaf1b0fdf [4.0]: a walk over dirty areas ends where it should",)),
+        Era(
+            (4, 1),
+            "mirror-4.2",
+            ("9adc1cb49a [4.1]: in write-blocking mode the filter takes whole chunks only",),
+            ("a small write's read-modify-write of its chunk",),
+        ),
+        Era(
+            (4, 2),
+            "mirror-4.2",
+            (
+                'dbdf699cad "block/mirror: simplify do_sync_target_write" [4.2]',
+                '994b44ab20 "Revert mirror: Only mirror granularity-aligned chunks" [4.2]',
+            ),
+        ),
+        Era((5, 0), "mirror-5.0", ('ce8cabbd17 "mirror: Wait only for in-flight operations" [5.0]',)),
+        Era(
+            (6, 1),
+            "mirror-6.1",
+            ('d44dae1a7c "block/mirror: fix active mirror dead-lock in mirror_wait_on_conflicts" [6.1]',),
+        ),
+        Era(
+            (6, 2),
+            "mirror-6.2",
+            ('66fed30c9c "block/mirror: fix NULL pointer dereference in mirror_wait_on_conflicts()" [6.2]',),
+        ),
+        Era(
+            (7, 2),
+            "mirror-7.2",
+            (
+                'd69a879bdf "block/mirror: Do not wait for active writes" [7.2]',
+                'da93d5c84e "block/mirror: Fix NULL s->job in active writes" [7.2]',
+            ),
+        ),
+        Era(
+            (8, 0),
+            "mirror-8.0",
+            ('32125b1460 "mirror: Do not dereference invalid pointers" [8.0]',),
+        ),
+        Era(
+            (8, 2),
+            "mirror-8.2",
+            (
+                '058cfca564 "block/mirror: move dirty bitmap to filter" [8.2]',
+                '7b32ad2242 "block/mirror: determine copy_to_target only once" [8.2]',
+                'c45d0e1af0 "block/mirror: set actively_synced even after the job is ready" [8.2]',
+            ),
+            (_NO_PARKED_LOCK,),
+        ),
+        Era(
+            (10, 1),
+            "mirror-8.2",
+            ("a bitmap says which chunks of the target read as zeroes [10.1]",),
+            (_NO_ZEROES,),
+        ),
+    ),
+    until=(10, 2),
+)
+
+ROLES: tuple[Role, ...] = (_REPLICATION, _FLEECING, _SNAPSHOT_ACCESS, _MIRROR)

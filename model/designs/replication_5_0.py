@@ -10,7 +10,8 @@ DESIGN = BLOCK_COPY_5_0.changed(
     explanation=(
         "Replication has a state of its own: what comes after its end, a stop or a checkpoint, is ignored. "
         "The exit of QEMU cancels all jobs, and then closes replication, which still counts as running and "
-        "cancels its job once more: that has been freed."
+        "cancels its job once more: that has been freed. "
+        "Undetermined: whether runs end where checkpoints are not quiesced."
     ),
     sources=(
         '08ddb4eb6d "block/replication.c: Ignore requests after failover", 5.0',

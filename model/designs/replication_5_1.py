@@ -10,7 +10,8 @@ DESIGN = BLOCK_COPY_5_0.changed(
     explanation=(
         "As in 5.0, but replication forgets its job when that completes, so nothing is cancelled twice. Left "
         "out: the active commit at a failover and what follows if it fails; that a checkpoint looks at no "
-        "requests in flight is block-copy's scenario of a checkpoint that nobody quiesced."
+        "requests in flight is block-copy's scenario of a checkpoint that nobody quiesced. "
+        "Undetermined: whether runs end where checkpoints are not quiesced."
     ),
     sources=(
         'e140f4b7b8 "block/replication.c: Avoid cancelling the job twice", 5.1',

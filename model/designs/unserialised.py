@@ -50,6 +50,7 @@ DESIGN = Design(
         "the end of the job",
         "CowRequests",
         "block-copy's in-flight list",
+        "the copies of a write",
         "the frozen reads",
         "allocations in the active disk",
         "the pieces of a read",

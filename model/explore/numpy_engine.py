@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
@@ -193,11 +193,19 @@ def _note(packed: Packed, hits: dict[str, Hit], name: str, states: Columns, mask
         hits[name] = min(hits.get(name, first), first)
 
 
-def shortest_path(program: VectorProgram, layers: Sequence[Columns], target: State) -> tuple[int, ...]:
+Ways = list[tuple[int, Hit]]
+
+
+def shortest_path(
+    program: VectorProgram,
+    layers: Sequence[Columns],
+    target: State,
+    least: Callable[[Ways], tuple[int, Hit]] = min,
+) -> tuple[int, ...]:
     """Walk back through the layers; of the ways into a state take the least (command, state)."""
     path: list[int] = []
     for layer in reversed(layers):
-        ways: list[tuple[int, Hit]] = []
+        ways: Ways = []
         for chunk in _chunks(layer):
             for number, which, after in program.expand(chunk):
                 same = np.ones(len(which), dtype=bool)
@@ -205,6 +213,6 @@ def shortest_path(program: VectorProgram, layers: Sequence[Columns], target: Sta
                     same &= column == np.uint64(word)
                 if same.any():
                     ways.append((number, program.packed.least(tuple(c[which[same]] for c in chunk))))
-        command, (_, target) = min(ways)
+        command, (_, target) = least(ways)
         path.append(command)
     return tuple(reversed(path))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from copy import copy
 from functools import cached_property, partial
 from types import CodeType
@@ -56,7 +57,7 @@ class Program:
     def started(self, start: Vector) -> Program:
         """Return the program of another start of the model; what is compiled for one is for all."""
         other = copy(self)
-        for name in ("successors", "answers", "see", "edges", "unfinished", "_needed"):
+        for name in ("successors", "answers", "see", "edges", "unfinished", "at_rest", "_needed"):
             other.__dict__.pop(name, None)
         other._begin(start)
         return other
@@ -78,7 +79,7 @@ class Program:
     def see(self) -> Callable[[bytes], tuple[Successors, int, int]]:
         """The successors, the questions that the state answers and who is unfinished: two bit masks."""
         lines = [*self._steps(), " a = u = 0"]
-        lines += [f" if {self._emit(q.term)}: a |= {1 << n}" for n, q in enumerate(self.questions)]
+        lines += self._bits("a", [question.term for question in self.questions])
         lines += [f" if not {self._emit(term)}: u |= {1 << r}" for r, term in enumerate(self.model.finished)]
         made: Callable[[bytes], tuple[Successors, int, int]]
         made = self._function("see", [*lines, " return out, a, u"])
@@ -90,6 +91,25 @@ class Program:
         lines = [f" if not {self._emit(term)}: u |= {1 << r}" for r, term in enumerate(self.model.finished)]
         made: Callable[[bytes], int] = self._function("unfinished", [" u = 0", *lines, " return u"])
         return made
+
+    @cached_property
+    def at_rest(self) -> Callable[[bytes], int]:
+        """To whom nothing is owed in a state, as a bit mask: see `GroundModel.at_rest`."""
+        lines = [" r = 0", *self._bits("r", self.model.at_rest), " return r"]
+        made: Callable[[bytes], int] = self._function("at_rest", lines)
+        return made
+
+    def _bits(self, name: str, terms: Sequence[Term]) -> list[str]:
+        """Return the lines that set a bit for each term that holds.
+
+        Who waits for one that hangs is a term of many shared parts, which get names; else there are few.
+        """
+        emit = self._emit
+        lines: list[str] = []
+        if self.model.can_hang:
+            emit = _Emitter()
+            lines = emit.named(terms)
+        return [*lines, *(f" if {emit(term)}: {name} |= {1 << n}" for n, term in enumerate(terms))]
 
     @cached_property
     def edges(self) -> Callable[[bytes], list[tuple[int, int]]]:
@@ -132,7 +152,10 @@ class Program:
         return self._space.pop(name)  # which leaves no cycle: a program is freed when it is dropped
 
     def deadlocked(self, state: bytes, successors: Successors) -> bool:
-        """Tell whether owners that cannot move wait in a cycle, or nobody can move and not all finished."""
+        """Tell whether owners that cannot move wait in a cycle, or nobody can move and not all are at rest.
+
+        Without transfers that never complete, all are at rest when all have finished.
+        """
         return self.stuck(state, successors, self.unfinished(state))
 
     def stuck(self, state: bytes, successors: Successors, unfinished: int) -> bool:
@@ -141,7 +164,7 @@ class Program:
             unfinished &= self.others[command]
         if not unfinished:
             return False
-        if not successors:
+        if not successors and (not self.model.can_hang or unfinished & ~self.at_rest(state)):
             return True
         if not unfinished & (unfinished - 1):
             return False
@@ -212,6 +235,28 @@ class _Emitter:
         if found is None:
             found = self._known[term] = self._written(term)
         return found
+
+    def named(self, terms: Iterable[Term]) -> list[str]:
+        """Name what is shared among the terms, in this order; return the lines that compute it."""
+        uses: Counter[Node] = Counter()
+        order: list[Node] = []
+
+        def count(term: Term) -> None:
+            if isinstance(term, Node):
+                uses[term] += 1
+                if uses[term] == 1:
+                    for argument in term.arguments if term.kind != "cell" else ():
+                        count(argument)
+                    order.append(term)
+
+        for term in terms:
+            count(term)
+        lines: list[str] = []
+        for term in order:
+            if uses[term] > 1 and term.kind != "cell":
+                text, self._known[term] = self(term), f"t{len(lines)}"
+                lines.append(f" {self._known[term]} = {text}")
+        return lines
 
     def _written(self, term: Node) -> str:
         inner = [self(a) for a in term.arguments]

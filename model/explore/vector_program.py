@@ -57,6 +57,7 @@ class VectorProgram:
         self.packed = Packed(narrowed, self.coding)
         self.questions = {q.name: self._function([q.term]) for q in questions}
         self.unfinished = self._function([model.terms.negation(t) for t in model.finished])
+        self.restless = self._function([model.terms.negation(t) for t in model.at_rest])
         edges = list(wait_matrix(model))
         self.edge_ends = [(owner, other) for owner, other, _ in edges]
         self.edges = self._function([condition for _, _, condition in edges])
@@ -89,14 +90,17 @@ class VectorProgram:
                         yield number, where[chosen], self.apply[number](*(c[chosen] for c in here))
 
     def deadlocked(self, states: Columns, movable: npt.NDArray[np.bool_]) -> Mask:
-        """Tell in which states blocked owners wait in a cycle, or nobody moves and somebody is unfinished.
+        """Tell in which states blocked owners wait in a cycle, or nobody moves and somebody is not at rest.
 
         `movable[r]` says in which states owner r has an enabled command.
         """
         size = len(states[0])
         unfinished = np.array([np.broadcast_to(m, size) for m in self.unfinished(*states)])
         blocked = unfinished & ~movable
-        result = np.asarray(blocked.any(axis=0) & ~movable.any(axis=0))
+        owed = blocked
+        if self.model.can_hang:
+            owed = blocked & np.array([np.broadcast_to(m, size) for m in self.restless(*states)])
+        result = np.asarray(owed.any(axis=0) & ~movable.any(axis=0))
         candidates = np.flatnonzero((blocked.sum(axis=0) >= 2) & ~result)
         if not len(candidates) or not self.edge_ends:
             return result

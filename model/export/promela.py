@@ -198,7 +198,13 @@ class _Writer:
                 waits[owner].append(f"{name} && {left[other]}")
         again = self._hidden("once more")
         marks = [f"{mark} = {blocked[owner]};" for owner, mark in left.items()]
-        bad = [*left.values(), f"!({' || '.join(moves)})"]
+        rests = f"!({' || '.join(moves)})"
+        holding: list[str] = []
+        if self.model.can_hang:
+            held_up, holding = self._held_up(again)
+            owed = [f"{stays} && !{held}" for stays, held in zip(blocked, held_up, strict=True)]
+            rests = f"({rests} && ({' || '.join(owed)}))"
+        bad = [*left.values(), rests]
         yield from _comment(
             "deadlock: nobody can move and somebody is unfinished, or a wait cycle", indent="  "
         )
@@ -216,9 +222,23 @@ class _Writer:
             )
         yield "     :: else -> break"
         yield "     od;"
+        yield from holding
         yield from _wrapped(
             f"if :: {' || '.join(bad)} -> assert({self._hidden('no', DEADLOCK)}) :: else fi }}", "     "
         )
+
+    def _held_up(self, again: str) -> tuple[list[str], list[str]]:
+        """Return what says of each owner that it hangs, or waits for one that does, and what finds it out."""
+        held = [self._hidden(owner, "is held up") for owner in self.owners]
+        marks = [
+            f"{mark} = ({self._text(hangs)});" for mark, hangs in zip(held, self.model.hangs, strict=True)
+        ]
+        lines = [*_wrapped(" ".join([*marks, f"{again} = 1;"]), "     "), "     do"]
+        lines.append(f"     :: {again} -> {again} = 0;")
+        for owner, other, edge in self.edges:
+            waits = f"!{held[owner]} && {held[other]} && ({self._text(edge)})"
+            lines += _wrapped(f"if :: {waits} -> {held[owner]} = 1; {again} = 1 :: else fi;", "        ")
+        return held, [*lines, "     :: else -> break", "     od;"]
 
     def _can_move(self, process: Process, at: int) -> Term:
         terms = self.model.terms

@@ -39,7 +39,8 @@ _RESERVED = """
     OMITTED ONLY OTHER PICK PROOF PROPOSITION PROVE QED RECURSIVE STATE STRING SUBSET SUFFICES TAKE TEMPORAL
     THEN THEOREM TRUE UNCHANGED UNION USE VARIABLE VARIABLES WITH WITNESS
     Any Assert Int JavaTime Nat Permutations Print PrintT RandomElement SortSeq TLCEval TLCGet TLCSet ToString
-    CanMove Finished Init Left Next NoDeadlock Owners TypeOK WaitsFor blocked kept key q r
+    CanMove Finished Hangs Init Left Next NoDeadlock Owners Resting TypeOK WaitsFor blocked held kept key
+    more q r
     """.split()  # noqa: SIM905
 _WIDTH = 110
 _GLUE = "\N{NO-BREAK SPACE}"
@@ -175,7 +176,15 @@ class _Writer:
         for waiter, other, text in edges:
             yield from _wrapped(f"\\/ r = {waiter} /\\ q = {other} /\\ ({text})", "  ")
         yield "  \\/ FALSE"
-        yield from ["", *_LEFT, "", *_NO_DEADLOCK]
+        if not self.model.can_hang:
+            yield from ["", *_LEFT, "", *_NO_DEADLOCK]
+            return
+        yield from ["", "Hangs(r) =="]
+        for name, term in zip(names, self.model.hangs, strict=True):
+            yield from _wrapped(f"\\/ r = {name} /\\ ({self._text(term, BOOL)})", "  ")
+        owed = "blocked \\ Resting({r \\in Owners : Hangs(r)})"
+        yield from ["", *_LEFT, "", *_RESTING, ""]
+        yield from (line.replace("blocked # {} =>", f"{owed} # {{}} =>") for line in _NO_DEADLOCK)
 
     # -- terms
 
@@ -244,6 +253,11 @@ RECURSIVE Left(_)
 Left(blocked) ==
   LET kept == {r \\in blocked : \\E q \\in blocked : WaitsFor(r, q)}
   IN IF kept = blocked THEN kept ELSE Left(kept)""".splitlines()
+_RESTING = """\
+RECURSIVE Resting(_)
+Resting(held) ==
+  LET more == held \\cup {r \\in Owners : \\E q \\in held : WaitsFor(r, q)}
+  IN IF more = held THEN held ELSE Resting(more)""".splitlines()
 _NO_DEADLOCK = """\
 NoDeadlock ==
   LET blocked == {r \\in Owners : ~Finished(r) /\\ ~CanMove(r)}

@@ -156,6 +156,7 @@ class _Narrowing:
             sometimes={name: simple(term) for name, term in model.sometimes.items()},
             finished=tuple(simple(term) for term in model.finished),
             pending=tuple(simple(term) for term in model.pending),
+            hangs=tuple(simple(term) for term in model.hangs),
         )
         return Narrowed(narrowed, tuple(tuple(members(mask)) for mask in masks), unproved)
 

@@ -15,7 +15,7 @@ from functools import cached_property, partial
 from cowpath.model.finite.instance import Instance, Layout
 from cowpath.model.finite.reference import Reference, Vector
 from cowpath.model.finite.shape import Placed, Shape, plan, shape
-from cowpath.model.finite.term import Term, Terms
+from cowpath.model.finite.term import Node, Term, Terms
 from cowpath.model.language.errors import ModelError
 from cowpath.model.language.expression import (
     Add,
@@ -32,6 +32,7 @@ from cowpath.model.language.expression import (
     Quantified,
     Read,
     Size,
+    local,
 )
 from cowpath.model.language.sorts import Index
 from cowpath.model.language.system import Action, System
@@ -82,8 +83,10 @@ class GroundModel:
 
     `starts`: the initial states; more than one where many instances are explored at once (see `instances`).
     `finished[r]` is the term that says owner r is finished, `pending[r]` that it must not stay so for ever
-    (constantly false where the system claims no progress); `live[name]` are the owners of whom the property
-    claims that.
+    (constantly false where the system claims no progress), `hangs[r]` that it is in a transfer that never
+    completes. `at_rest[r]`: it is finished, or hangs, or waits for one that does, or for one that waits so;
+    where nobody can move and all are at rest, nobody is stuck. Of who hangs, or waits so, no progress is
+    claimed.
     """
 
     system: System
@@ -96,7 +99,37 @@ class GroundModel:
     sometimes: Mapping[str, Term]
     finished: tuple[Term, ...]
     pending: tuple[Term, ...]
-    live: Mapping[str, frozenset[int]]
+    hangs: tuple[Term, ...]
+
+    @property
+    def can_hang(self) -> bool:
+        """Whether some transfer of somebody may never complete."""
+        return any(isinstance(term, Node) or term for term in self.hangs)
+
+    @cached_property
+    def at_rest(self) -> tuple[Term, ...]:
+        """For each owner that nothing is owed to it."""
+        return tuple(map(self.terms.disjunction, zip(self.finished, self._held_up, strict=True)))
+
+    @cached_property
+    def owed(self) -> tuple[Term, ...]:
+        """For each owner that it must not stay where it is for ever."""
+        both, negation = self.terms.conjunction, self.terms.negation
+        owed = zip(self.pending, self._held_up, strict=True)
+        return tuple(both([pending, negation(held)]) for pending, held in owed)
+
+    @cached_property
+    def _held_up(self) -> tuple[Term, ...]:
+        """For each owner that it hangs, or waits for one that does, directly or not."""
+        held, both, either = self.hangs, self.terms.conjunction, self.terms.disjunction
+        if not self.can_hang:
+            return held
+        owners = range(len(held))
+        edges = [[(q, self.waits_for(r, q)) for q in owners if q != r] for r in owners]
+        for _ in owners[1:]:  # as long as a chain of waits can be
+            waiting = [either(both([edge, held[q]]) for q, edge in edges[r]) for r in owners]
+            held = tuple(either([hangs, waits]) for hangs, waits in zip(self.hangs, waiting, strict=True))
+        return held
 
     @property
     def initial(self) -> Vector:
@@ -162,10 +195,18 @@ def ground_from(system: System, instance: Instance, starts: Sequence[Vector]) ->
         claims["sometimes"],
         finished,
         of_each(system.pending) if system.pending is not None else (0,) * len(finished),
-        {name: frozenset(r for r, is_ in enumerate(of_each(c)) if is_) for name, c in system.live.items()},
+        _hangs(system, grounder, len(finished)),
     )
     _check_arrivals(model)
     return model
+
+
+def _hangs(system: System, grounder: Grounder, owners: int) -> tuple[Term, ...]:
+    owner = local(system.owners, "owner")
+    formula = system.hangs(owner)
+    if formula is None:
+        return (0,) * owners
+    return tuple(grounder.term(formula, {owner.number: i}) for i in range(owners))
 
 
 def _check_arrivals(model: GroundModel) -> None:

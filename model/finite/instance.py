@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 from cowpath.model.language.errors import InputError
+from cowpath.model.language.expression import Local, index_of
 from cowpath.model.language.sorts import Bool, Enum, Index, Maybe, Position, Sort
 from cowpath.model.language.system import System
 
@@ -43,6 +44,11 @@ class Instance:
         if isinstance(sort, Index):
             return self.names[sort.name][value]
         return str(value)
+
+    def arguments(self, params: Sequence[Local], words: Sequence[str]) -> tuple[int, ...]:
+        """Return the elements that a step's words name. Raises ValueError if they are not an action's."""
+        tables = [self.names[index_of(param).name] for param in params]
+        return tuple(table.index(word) for table, word in zip(tables, words, strict=True))
 
 
 def fit(system: System, instance: Instance) -> Instance:

@@ -27,6 +27,7 @@ from cowpath.model.language.expression import (
     Quantified,
     Read,
     Size,
+    local,
 )
 from cowpath.model.language.system import Action, System
 
@@ -99,6 +100,12 @@ class Reference:
                 return int(any(values) if expr.kind == "exists" else all(values))
         raise TypeError(f"not an expression: {expr!r}")
 
+    def live(self, name: str) -> frozenset[int]:
+        """Return the owners of whom the property claims progress, which the instance alone says."""
+        owner, formula = self.system.live[name]
+        owners = range(owner.sort.size(self.instance.sizes))
+        return frozenset(r for r in owners if self.value(formula, (), {owner.number: r}))
+
     def initial(self) -> Vector:
         """Return the initial state."""
         return tuple(
@@ -168,6 +175,15 @@ class Reference:
         owner, formula = self.system.finished
         owners = range(owner.sort.size(self.instance.sizes))
         return [r for r in owners if not self.value(formula, state, {owner.number: r})]
+
+    def hanging(self, state: Vector) -> list[int]:
+        """Return the owners that are in a transfer that never completes."""
+        owner = local(self.system.owners, "owner")
+        formula = self.system.hangs(owner)
+        if formula is None:
+            return []
+        owners = range(owner.sort.size(self.instance.sizes))
+        return [r for r in owners if self.value(formula, state, {owner.number: r})]
 
     def arguments(self, action: Action) -> Iterator[tuple[int, ...]]:
         """Yield all combinations of values of the action's parameters."""

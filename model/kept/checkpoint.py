@@ -38,6 +38,14 @@ class Checkpoint:
         self._pause = self._every = every
         self._saved = time.monotonic()
 
+    def at(self, path: Path) -> Checkpoint:
+        """Return another one, beside it."""
+        return Checkpoint(self.path.parent / path, self._every)
+
+    def wait_as(self, other: Checkpoint) -> None:
+        """Be due when the other one is."""
+        self._saved, self._pause = other._saved, other._pause
+
     @property
     def due(self) -> bool:
         """Whether it is time for one."""

@@ -8,6 +8,14 @@ from typing import Any
 
 from cowpath.model.language.expression import Expr, Local
 
+HANGS = "hangs"
+"""The fault by which none of an owner's transfers ever completes."""
+
+
+def hanging(fault: str) -> str:
+    """Return the fault by which the transfer never completes that `fault` makes fail."""
+    return f"{fault}-{HANGS}"
+
 
 @dataclass(frozen=True)
 class Guard:
@@ -78,7 +86,8 @@ class Transfer:
     """The step reads or writes a disk, a variable, at each element `bound` that satisfies the condition.
 
     `fault`: what strikes the request if this transfer is to fail; None if nothing can. A step that reads at
-    no element transfers nothing.
+    no element transfers nothing. `completes` is the guard that lets no fault strike, `hangs` the condition
+    under which one strikes that never lets it complete.
     """
 
     disk: str
@@ -86,6 +95,8 @@ class Transfer:
     bound: Local
     condition: Expr
     fault: str | None
+    completes: str = ""
+    hangs: Expr | None = None
 
 
 @dataclass(frozen=True)
@@ -115,6 +126,15 @@ class Action:
     def location(self) -> tuple[Expr, ...]:
         """What must hold for the owner to have come to this action: program order alone."""
         return tuple(guard.condition for guard in self.guards if guard.location)
+
+    @property
+    def hangs(self) -> tuple[Expr, ...]:
+        """What must hold for the owner to be in this action's transfer for ever; nothing if none can hang."""
+        transfer = self.transfer
+        if transfer is None or transfer.hangs is None:
+            return ()
+        others = [guard.condition for guard in self.guards if guard.name != transfer.completes]
+        return (transfer.hangs, *others)
 
     def without(self, guard: str) -> Action:
         """Return the action with the guard or wait of that name deleted."""

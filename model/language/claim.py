@@ -91,6 +91,18 @@ class Measure:
 
 
 @dataclass(frozen=True)
+class Tier:
+    """Owners whose steps weigh the same in a rank: `holds(state, owner)`, by the instance alone.
+
+    A step of a lighter tier may begin or end nothing of a weightier one, but not the other way round: what an
+    owner starts goes forward in its own right, and starts anew only when its starter has gone forward.
+    """
+
+    called: str
+    holds: Callable[[State, Expr], Expr]
+
+
+@dataclass(frozen=True)
 class ProofOutline:
     """What the theorems about a system rest on, for any number of elements.
 
@@ -98,6 +110,7 @@ class ProofOutline:
     restricted to. `levels`: highest first; an owner waits only for owners of lower levels, and whoever is
     on none can move. `theorems`: names of properties to prove besides freedom from deadlock. `measures`, the
     weightiest first, show that runs end; `runs`: which runs, as the ones with an endless stream do not.
+    `tiers`, the weightiest first, are who starts whom; without any all owners are alike.
     """
 
     given: tuple[Claim, ...]
@@ -108,3 +121,4 @@ class ProofOutline:
     theorems: tuple[str, ...]
     measures: tuple[Measure, ...] = ()
     runs: tuple[Claim, ...] = ()
+    tiers: tuple[Tier, ...] = ()

@@ -16,7 +16,8 @@ class Variable:
 
     `initial` is an expression over the locals `bound`, one for each index. `unset` is the word that a
     trace uses for the value "nobody"; an `internal` variable's changes are left out of traces as text.
-    `called`: what a page calls it, for a disk "the hidden disk"; "" if the name will do.
+    `called`: what a page calls it, for a disk "the hidden disk", for what is true of an owner "has a frozen
+    read"; "" if the name will do. A page leaves out what is internal and has no words of its own.
     """
 
     name: str
@@ -27,6 +28,11 @@ class Variable:
     unset: str
     internal: bool
     called: str = ""
+
+    @property
+    def spoken(self) -> str:
+        """What a page calls it."""
+        return self.called or self.name.replace("_", " ")
 
 
 @dataclass(frozen=True)

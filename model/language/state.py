@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import reduce
+from operator import or_
 from typing import Any
 
-from cowpath.model.language.action import Guard, List, Observation, Transfer, Update, Wait
+from cowpath.model.language.action import (
+    HANGS,
+    Guard,
+    List,
+    Observation,
+    Transfer,
+    Update,
+    Wait,
+    hanging,
+)
 from cowpath.model.language.declarations import Declarations, Parameter, Variable
 from cowpath.model.language.errors import fail
 from cowpath.model.language.expression import Expr, If, Local, Operand, Param, Read, coerce, exists, local
 from cowpath.model.language.program import Program, Region
-from cowpath.model.language.sorts import BOOL, Index
+from cowpath.model.language.sorts import BOOL, Enum, Index
 
 
 class Recorder:
@@ -183,13 +194,15 @@ class State:
         where: Callable[[Expr], Expr],
         *,
         fails: str | None = None,
+        when: Expr | None = None,
     ) -> None:
         """Read the disk, a variable, at every element where the condition holds.
 
         `fails`: the fault that strikes a request whose read is to fail; this step is of those that succeed.
+        By its `hanging` the read never completes. `when`: something is read at all, if that is not certain.
         """
         declared = self._disk(disk, index)
-        self._transfer(disk, index, where, writes=False, fails=fails)
+        self._transfer(disk, index, where, writes=False, fails=fails, when=when)
         self.observe("reads", index, where, lambda x: self[disk][x], unset=declared.unset)
 
     def write_to(
@@ -201,7 +214,10 @@ class State:
         *,
         fails: str | None = None,
     ) -> None:
-        """Write the value to the disk, a variable, at every element where the condition holds."""
+        """Write the value to the disk, a variable, at every element where the condition holds.
+
+        `fails`: as for a read.
+        """
         self._disk(disk, index)
         self._transfer(disk, index, where, writes=True, fails=fails)
         for x in self.each(index):
@@ -209,7 +225,17 @@ class State:
 
     def fails(self, fault: str, name: str) -> None:
         """Require that the fault strikes the owner: this step is a transfer that fails."""
-        self._require_fault(fault, name, strikes=True)
+        self.require(self.struck(fault), name, location=True)
+
+    def struck(self, fault: str) -> Expr:
+        """Tell whether the fault strikes the owner."""
+        system, recorder = self._system, self._recording()
+        if system.faults is None:
+            fail("no faults are declared: system.faults(owner, sort) says which may strike")
+        if recorder.owner is None:
+            fail("an action needs at least one parameter, its owner")
+        struck: Expr = self[system.faults][recorder.owner] == fault
+        return struck
 
     def _disk(self, disk: str, index: Index) -> Variable:
         declared = self._declared(disk)
@@ -218,24 +244,37 @@ class State:
         return declared
 
     def _transfer(
-        self, disk: str, index: Index, where: Callable[[Expr], Expr], *, writes: bool, fails: str | None
+        self,
+        disk: str,
+        index: Index,
+        where: Callable[[Expr], Expr],
+        *,
+        writes: bool,
+        fails: str | None,
+        when: Expr | None = None,
     ) -> None:
         recorder = self._recording()
         if recorder.transfer is not None:
             fail("a step transfers data once: it reads or writes one disk")
         quantified: Any = exists(index, where)
-        recorder.transfer = Transfer(disk, writes, quantified.bound, quantified.body, fails)
-        if fails is not None:
-            self._require_fault(fails, f"the {'write' if writes else 'read'} succeeds", strikes=False)
+        if fails is None:
+            recorder.transfer = Transfer(disk, writes, quantified.bound, quantified.body, None)
+            return
 
-    def _require_fault(self, fault: str, name: str, *, strikes: bool) -> None:
-        system, recorder = self._system, self._recording()
-        if system.faults is None:
-            fail("no faults are declared: system.faults(owner, sort) says which may strike")
-        if recorder.owner is None:
-            fail("an action needs at least one parameter, its owner")
-        struck = self[system.faults][recorder.owner] == fault
-        self.require(struck if strikes else ~struck, name, location=True)
+        def strikes(*faults: Expr) -> Expr:
+            struck = reduce(or_, faults)
+            return struck if when is None else when & struck
+
+        for_ever = [self.struck(word) for word in (HANGS, hanging(fails)) if self._is_fault(word)]
+        hangs = strikes(*for_ever) if for_ever else None
+        completes = f"the {'write' if writes else 'read'} succeeds"
+        self.require(~strikes(self.struck(fails), *for_ever), completes, location=True)
+        recorder.transfer = Transfer(disk, writes, quantified.bound, quantified.body, fails, completes, hangs)
+
+    def _is_fault(self, word: str) -> bool:
+        system: Declarations = self._system
+        declared = system.parameters.get(system.faults or "")
+        return declared is not None and isinstance(declared.sort, Enum) and word in declared.sort.values
 
     def each(self, index: Index) -> Iterator[Expr]:
         """Bind a variable for the loop's body, which runs once: its assignments are for all elements."""

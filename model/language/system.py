@@ -12,6 +12,8 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import reduce
+from operator import and_
 from typing import Any
 
 from cowpath.model.language.action import Action, List, Wait
@@ -22,9 +24,11 @@ from cowpath.model.language.expression import (
     Local,
     Operand,
     Quantified,
+    Read,
     coerce,
     local,
     nobody,
+    parts,
     replaced,
 )
 from cowpath.model.language.program import Program, Region
@@ -253,35 +257,57 @@ class System(Declarations):
             self.pending = (bound, coerce(pending(state, bound), BOOL))
             claimed = live or {"progress": lambda s, r: coerce(True, BOOL)}
             self.live = {name: (bound, coerce(of(state, bound), BOOL)) for name, of in claimed.items()}
+            for name, (_, owners) in self.live.items():
+                if _reads(owners):
+                    fail(f"of whom {name} is claimed depends on the state; accepted: parameters alone")
 
-    def waits_for(self, r: Expr, q: Expr, *lists: List) -> Expr:
+    def waits_for(self, r: Expr, q: Expr, *lists: List, arrived: bool = True) -> Expr:
         """Return whether owner r has come to a recorded wait that q keeps closed, on one of the lists.
 
-        Who is at the start of its program has not come anywhere yet. Complete only when all actions are
-        recorded. None of the lists named: all.
+        Who is at the start of its program has not come anywhere yet; not `arrived`: it has, too. Complete
+        only when all actions are recorded. None of the lists named: all.
         """
         names = {each.name for each in lists} or {wait.on for action in self.actions for wait in action.waits}
         found = coerce(False, BOOL)
         for action in self.actions:
             for wait in action.waits:
                 if wait.on in names and wait.bound.sort == q.sort and action.params[0].sort == r.sort:
-                    found = found | self._edge(action, wait, r, q)
+                    found = found | self._edge(action, wait, r, q, arrived)
         return found
 
-    def _edge(self, action: Action, wait: Wait, r: Expr, q: Expr) -> Expr:
-        owner, *others = action.params
-        edge = wait.condition
-        for condition in action.location:
-            edge = condition & edge
-        for other in reversed(others):
-            edge = Quantified(BOOL, "exists", other, edge)
-        edge = replaced(edge, {owner.number: r, wait.bound.number: q})
+    def hangs(self, r: Expr) -> Expr | None:
+        """Return whether owner r is in a transfer that never completes; None if none can.
+
+        Complete only when all actions are recorded.
+        """
+        found: Expr | None = None
+        for action in self.actions:
+            if action.hangs and action.params[0].sort == r.sort:
+                hangs = _somehow(action, reduce(and_, action.hangs), {action.params[0].number: r})
+                found = hangs if found is None else found | hangs
+        return found
+
+    def _edge(self, action: Action, wait: Wait, r: Expr, q: Expr, arrived: bool) -> Expr:
+        met = reduce(lambda edge, here: here & edge, action.location, wait.condition)
+        edge = _somehow(action, met, {action.params[0].number: r, wait.bound.number: q})
         assert isinstance(r.sort, Index)
         program = self.program_of(r.sort)
-        return edge if program is None else ~program.at(r, program.start) & edge
+        return ~program.at(r, program.start) & edge if program is not None and arrived else edge
 
     def without(self, label: str, guard: str) -> System:
         """Return a copy in which one guard of one action is deleted (to see whether it is needed)."""
         if all(action.label != label for action in self.actions):
             raise KeyError(f"no action '{label}'")
         return replace(self, actions=[a.without(guard) if a.label == label else a for a in self.actions])
+
+
+def _reads(expr: Expr) -> bool:
+    """Tell whether the expression reads a variable."""
+    return isinstance(expr, Read) or any(_reads(part) for part in parts(expr))
+
+
+def _somehow(action: Action, condition: Expr, bound: Mapping[int, Expr]) -> Expr:
+    """Return that the condition holds for some of the action's parameters beside the owner."""
+    for other in reversed(action.params[1:]):
+        condition = Quantified(BOOL, "exists", other, condition)
+    return replaced(condition, bound)

@@ -10,8 +10,11 @@ from cowpath.model.finite.domains import Narrowed
 
 
 def pending(narrowed: Narrowed) -> tuple[Question, ...]:
-    """Return the questions who is pending, named by the owners' numbers."""
-    return tuple(Question(str(owner), term) for owner, term in enumerate(narrowed.model.pending))
+    """Return the questions who is pending, named by the owners' numbers.
+
+    Who is in a transfer that never completes, or waits for such a one, is owed nothing.
+    """
+    return tuple(Question(str(owner), term) for owner, term in enumerate(narrowed.model.owed))
 
 
 def owed_bits(questions: Sequence[Question]) -> dict[int, int]:

@@ -24,7 +24,7 @@ from cowpath.model.prove.rank import TERMINATION, Rank, obligations
 from cowpath.model.prove.theorem import Induction
 from cowpath.model.prove.theory import DEADLOCK, Obligation, Theory
 from cowpath.model.prove.universe import Universe
-from cowpath.model.trace.trace import waits
+from cowpath.model.trace.waiting import waits
 
 RLIMIT = 30_000_000
 LARGEST = 3
@@ -175,7 +175,7 @@ def _unexplained(theory: Theory, reference: Reference, state: Vector) -> bool:
         if q not in unfinished or height[q] >= height[r]:
             return True
     lowest = min((height[r] for r in unfinished), default=0)
-    moves = {step.arguments[0] for step in reference.steps(state)}
+    moves = {step.arguments[0] for step in reference.steps(state)} | {*reference.hanging(state)}
     return any(height[r] == lowest and r not in moves for r in unfinished)
 
 

@@ -24,10 +24,10 @@ import networkx as nx
 import z3
 
 from cowpath.model.finite.reference import Reference, Vector
-from cowpath.model.language.claim import Measure
+from cowpath.model.language.claim import Measure, Tier
 from cowpath.model.language.expression import Const, Expr, If, local
 from cowpath.model.language.program import Program
-from cowpath.model.language.sorts import Int
+from cowpath.model.language.sorts import BOOL, Int
 from cowpath.model.language.system import Action, State, System
 from cowpath.model.prove.prover import Prover
 from cowpath.model.prove.templates import measures, programs, reads_of
@@ -65,12 +65,12 @@ def find(theory: Theory, prover: Prover, without: Collection[str] = ()) -> Rank:
     """
     search = _Search(theory, prover, without)
     rank: list[Measure] = []
-    while True:
+    for tier in dict.fromkeys((*search.tiers, _ALIKE)):  # who waits may be woken by a lighter tier
+        search.tier = tier
         rank += search.orders()
-        measure = search.next_measure()
-        if measure is None:
-            return Rank(tuple(rank), tuple(dict.fromkeys(case.action.label for case in search.rest)))
-        rank.append(measure)
+        while (measure := search.next_measure()) is not None:
+            rank += [measure, *search.orders()]
+    return Rank(tuple(rank), tuple(dict.fromkeys(case.action.label for case in search.rest)))
 
 
 def obligations(theory: Theory, rank: Rank) -> Iterator[Obligation]:
@@ -143,15 +143,19 @@ def _bounded(theory: Theory, measure: Measure) -> Obligation:
 
 # -- how it is found
 
+_ALIKE = Tier("owner", lambda s, owner: Const(BOOL, 1))
+"""All of them, where none starts another."""
+
 
 @dataclass(frozen=True)
 class _Case:
-    """An action that takes its owner's program counters, those it writes, from one value to another."""
+    """An action by which an owner of a tier takes the counters that it writes from one value to another."""
 
     action: Action
     bound: Bindings
     own: Mapping[str, z3.BoolRef]
     moves: Mapping[str, tuple[int, int]]
+    tier: Tier
 
     def stays(self, counter: Program, stages: Sequence[Collection[int]]) -> bool:
         """Tell whether it stays in its stage, or does not write the counter at all."""
@@ -166,26 +170,32 @@ class _Search:
         self.theory = theory
         self.prover = prover
         self.without = without
-        self.measures = [*theory.argument.measures, *measures(theory.system, theory.owner)]
+        self.tiers = theory.argument.tiers or (_ALIKE,)
+        self.tier = self.tiers[0]
+        self.found = set[str]()
         self.counters = programs(theory.system, theory.owner)
         self.rest = [case for action in theory.system.actions for case in self._cases(action)]
 
     def orders(self) -> Iterator[Measure]:
         """Yield the order of each counter's stages that accounts for any of the rest; take those off."""
         for counter in self.counters:
-            stages = _stages(counter, self.rest)
-            left = [case for case in self.rest if case.stays(counter, stages)]
-            if len(left) < len(self.rest):
-                self.rest = left
-                yield _order(self.theory, counter, stages)
+            mine = [case for case in self.rest if self.tier in (case.tier, _ALIKE)]
+            stages = _stages(counter, mine)
+            gone = [case for case in mine if not case.stays(counter, stages)]
+            if gone:
+                self.rest = [case for case in self.rest if case not in gone]
+                yield _of_tier(_order(self.theory, counter, stages), self.tier)
 
     def next_measure(self) -> Measure | None:
         """Return the first measure in which some of the rest go forward and none back; take those off."""
-        for measure in self.measures:
+        each = (_of_tier(one, self.tier) for one in measures(self.theory.system, self.theory.owner))
+        for measure in (*self.theory.argument.measures, *each):
+            if measure.name in self.found:
+                continue
             writers = [case for case in self.rest if _writes(case.action, measure, self.theory.system)]
             raising = self._raising(measure, writers)
             if raising:
-                self.measures.remove(measure)
+                self.found.add(measure.name)
                 self.rest = [case for case in self.rest if case not in raising]
                 return measure
         return None
@@ -219,9 +229,24 @@ class _Search:
             return
         written = {update.variable for update in action.updates}
         moves = [list(self._moves(action, bound, c)) for c in self.counters if c.variable in written]
-        for chosen in itertools.product(*moves):
-            facts = {f"from and to a place of {name}": fact for name, _, fact in chosen}
-            yield _Case(action, bound, {**own, **facts}, {name: move for name, move, _ in chosen})
+        for tier in self.tiers:
+            is_of = (
+                {} if tier is _ALIKE else {f"the owner is a {tier.called}": self._is_of(tier, action, bound)}
+            )
+            for chosen in itertools.product(*moves):
+                facts = {f"from and to a place of {name}": fact for name, _, fact in chosen} | is_of
+                if is_of and self._shown(
+                    "it never happens", action, own | facts, z3.BoolVal(False), self.without
+                ):
+                    continue
+                yield _Case(action, bound, own | facts, {name: move for name, move, _ in chosen}, tier)
+
+    def _is_of(self, tier: Tier, action: Action, bound: Bindings) -> z3.BoolRef:
+        owner = local(self.theory.owner, "owner")
+        condition = tier.holds(State(self.theory.system, None), owner)
+        return self.theory.universe.translate(
+            condition, {owner.number: bound[action.params[0].number]}, self.theory.universe.now
+        )
 
     def _moves(
         self, action: Action, bound: Bindings, counter: Program
@@ -246,6 +271,18 @@ def _leaves(term: z3.ExprRef) -> Iterator[z3.ExprRef]:
         yield from _leaves(term.arg(2))
     else:
         yield term
+
+
+def _of_tier(measure: Measure, tier: Tier) -> Measure:
+    """Return a measure of owners, of those of the tier alone: it is nothing for all others."""
+    if tier is _ALIKE:
+        return measure
+
+    def height(s: State, owner: Expr) -> Expr:
+        whole = measure.height(s, owner)
+        return If(tier.holds(s, owner), whole, Const(whole.sort, 0))
+
+    return Measure(f"{measure.name}; of each {tier.called}", measure.indices, height)
 
 
 def _stages(counter: Program, cases: Iterable[_Case]) -> list[list[int]]:

@@ -5,7 +5,8 @@ the action's guards follows the conjunct in the state after it. A conjunct that 
 writes is kept trivially and makes none.
 Freedom from deadlock follows from what is claimed of every state by levels: (1) whoever waits, waits for an
 unfinished owner on a lower level, so no wait cycle can close; (2) whoever is unfinished can move, or waits,
-or somebody unfinished is on a lower level, so an unfinished owner on the lowest level can move.
+or is in a transfer that never completes, or somebody unfinished is on a lower level, so an unfinished owner
+on the lowest level can move, or nobody has to.
 """
 
 from __future__ import annotations
@@ -246,6 +247,9 @@ class Theory:
             bound = {p.number: e for p, e in zip(action.params, (me, *(e for e, _ in others)), strict=True)}
             happens = z3.And(list(self.enabling(action, bound).values()))
             facts = {f"{action.label} is disabled": universe.forall(others, z3.Not(happens))}
+            if action.hangs:
+                hangs = z3.And([self._now(condition, bound) for condition in action.hangs])
+                facts[f"{action.label} does not hang"] = universe.forall(others, z3.Not(hangs))
             for wait in action.waits:
                 holder = universe.element(wait.bound.sort, wait.bound.name)
                 edge = z3.And(list(self._waits(action, wait, bound, holder).values()))

@@ -14,7 +14,7 @@ from cowpath.model.explore.reductions import Need, Permutation
 from cowpath.model.finite.ground import GroundModel
 from cowpath.model.finite.term import Node, Term, Terms
 from cowpath.model.language.sorts import Index
-from cowpath.model.reductions.symmetry import Renaming, classes, permutation
+from cowpath.model.reductions.symmetry import Renaming, classes, identity, move, permutation
 
 Pair = tuple[int, int]
 
@@ -33,15 +33,20 @@ def images(model: GroundModel) -> dict[Pair, Image]:
     assert model.system.finished is not None
     owners = model.system.finished[0].sort
     assert isinstance(owners, Index)
-    alike = {r: members for name, members in classes(model) if name == owners.name for r in members}
+    alike = {
+        r: members
+        for name, members in classes(model)
+        if name == owners.name
+        for tree in members
+        for r in tree
+    }
     number = {(id(c.action), c.arguments): n for n, c in enumerate(model.commands)}
     found: dict[Pair, Image] = {}
     for pair in itertools.permutations(range(len(model.finished)), 2):
-        renaming = {name: list(range(size)) for name, size in model.instance.sizes.items()}
+        renaming = identity(model)
         for members in {alike[r] for r in pair if r in alike}:
-            chosen = [r for r in pair if r in members]
-            for r, image in zip(members, chosen + [r for r in members if r not in chosen], strict=True):
-                renaming[owners.name][r] = image
+            chosen = list(dict.fromkeys(tree for r in pair for tree in members if r in tree))
+            move(renaming[owners.name], members, chosen + [tree for tree in members if tree not in chosen])
         of = (renaming[owners.name].index(pair[0]), renaming[owners.name].index(pair[1]))
         commands = _commands(model, number, renaming)
         if of != pair and commands is not None:

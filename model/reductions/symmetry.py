@@ -22,15 +22,24 @@ _MOST = 720  # permutations; of a larger group a subgroup is used, which is soun
 Renaming = Mapping[str, Sequence[int]]  # for each index the image of each element
 
 
-def classes(model: GroundModel) -> list[tuple[str, tuple[int, ...]]]:
-    """Return the classes of two or more interchangeable elements, with their index."""
+Tree = tuple[int, ...]
+"""An element, and those that a table of the instance names for it: its pieces, say. It moves with them."""
+
+
+def classes(model: GroundModel) -> list[tuple[str, tuple[Tree, ...]]]:
+    """Return the classes of two or more interchangeable elements, with their index.
+
+    Elements of two trees of a class correspond by their places.
+    """
     found = []
     for index in _unordered(model.system):
         rest = list(model.instance.elements(index))
         while rest:
             first, *others = rest
-            same = [first, *(r for r in others if _interchangeable(model, index, first, r))]
-            rest = [r for r in rest if r not in same]
+            swaps = {r: swap for r in others if (swap := _swap(model, index, first, r)) is not None}
+            whole = next(iter(swaps.values()), {first: first})
+            same = [tuple(whole), *(tuple(swap.values()) for swap in swaps.values())]
+            rest = [r for r in rest if not any(r in tree for tree in same)]
             if len(same) > 1:
                 found.append((index.name, tuple(same)))
     return found
@@ -45,18 +54,29 @@ def permutations(model: GroundModel) -> tuple[Permutation, ...]:
             size *= math.factorial(stop - start)
     found = []
     for images in itertools.product(*(itertools.permutations(members) for _, members in parts)):
-        renaming = {name: list(range(size)) for name, size in model.instance.sizes.items()}
+        renaming = identity(model)
         for (index, members), image in zip(parts, images, strict=True):
-            for element, other in zip(members, image, strict=True):
-                renaming[index][element] = other
+            move(renaming[index], members, image)
         found.append(permutation(model, renaming))
     return tuple(found[1:])
+
+
+def identity(model: GroundModel) -> dict[str, list[int]]:
+    """Return the renaming that renames nobody."""
+    return {name: list(range(size)) for name, size in model.instance.sizes.items()}
+
+
+def move(renaming: list[int], trees: Sequence[Tree], images: Sequence[Tree]) -> None:
+    """Put the images in the place of the trees."""
+    for tree, image in zip(trees, images, strict=True):
+        for element, other in zip(tree, image, strict=True):
+            renaming[element] = other
 
 
 def describe(model: GroundModel) -> str | None:
     """Return in words who is interchangeable; None if nobody is."""
     names = [
-        "{" + ", ".join(model.instance.names[index][r] for r in members) + "}"
+        "{" + ", ".join(model.instance.names[index][tree[0]] for tree in members) + "}"
         for index, members in classes(model)
     ]
     return None if not names else ", ".join(names)
@@ -67,16 +87,44 @@ def _unordered(system: System) -> list[Index]:
     return sorted((i for i in indices if not i.ordered), key=lambda i: i.name)
 
 
-def _interchangeable(model: GroundModel, index: Index, one: int, two: int) -> bool:
-    renaming = {name: list(range(size)) for name, size in model.instance.sizes.items()}
-    renaming[index.name][one], renaming[index.name][two] = two, one
+def _swap(model: GroundModel, index: Index, one: int, two: int) -> dict[int, int] | None:
+    """Return what takes the place of what when two elements change places; None if that changes a table."""
+    swap = {one: two}
+    for element, other in _partners(model, index, one, two):
+        if swap.setdefault(element, other) != other:
+            return None
+    renaming = identity(model)
+    for element, other in swap.items():
+        renaming[index.name][element], renaming[index.name][other] = other, element
     parameters = model.system.parameters.values()
-    return all(
+    kept = all(
         table[_image(p.indices, indices, renaming)] == _renamed(p.sort, model.instance, value, renaming)
         for p in parameters
         for table in [model.instance.tables[p.name]]
         for indices, value in table.items()
     )
+    return swap if kept else None
+
+
+def _partners(model: GroundModel, index: Index, one: int, two: int) -> Iterator[tuple[int, int]]:
+    """Yield what tables name for one and for two, and for those in turn: they must change places, too.
+
+    Tables that name who an element belongs to, by it alone, are no matter: it is there before.
+    """
+    queue, seen, nobody = [(one, two)], {(one, two)}, model.instance.sizes[index.name]
+    naming = [
+        model.instance.tables[p.name]
+        for p in model.system.parameters.values()
+        if p.sort == Maybe(index) and len(p.indices) > 1 and p.indices[0] == index
+    ]
+    for here, there in queue:  # which grows
+        for table in naming:
+            for (first, *others), value in table.items():
+                pair = (value, table[(there, *others)])
+                if first == here and value != nobody and pair[1] != nobody and pair not in seen:
+                    seen.add(pair)
+                    queue.append(pair)
+                    yield pair
 
 
 def _image(indices: Sequence[Index], elements: Sequence[int], renaming: Renaming) -> tuple[int, ...]:

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 
 from cowpath.model.render.text import conclusion, heading, sentence
 from cowpath.model.render.timeline import Row, lanes, rows
-from cowpath.model.trace.trace import Trace, WaitEdge
+from cowpath.model.trace.trace import Trace
+from cowpath.model.trace.waiting import WaitEdge
 
 _SETTING = '%%{init: {"sequence": {"wrap": true, "width": 220, "noteAlign": "left"}}}%%'
 

@@ -11,7 +11,7 @@ from cowpath.model.designs.rfc_2016 import DESIGN as RFC
 from cowpath.model.designs.rfc_repaired import DESIGN as REPAIRED
 from cowpath.model.liveness.starvation import PROGRESS
 from cowpath.model.render.text import conclusion
-from cowpath.model.stack.properties import STANDARD
+from cowpath.model.scenarios.vocabulary import STALL
 from cowpath.model.trace.trace import Trace
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def answer(results: Sequence[Result], all_: tuple[Survey, Failing] | None = None
 
     `all_`: which of all small workloads deadlock, if that was asked.
     """
-    rfc = [r for r in results if r.design == RFC.name and set(STANDARD) <= set(r.properties)]
+    rfc = [r for r in results if r.design == RFC.name and set(RFC.standard) <= set(r.properties)]
     if len(rfc) < 2:
         return None
     if not all(result.exploration.complete for result in results):
@@ -59,7 +59,7 @@ def answer(results: Sequence[Result], all_: tuple[Survey, Failing] | None = None
     parts.append(f"The race it was written for is closed in {closed} of {len(rfc)} scenarios.")
     repaired = [r for r in results if r.design == REPAIRED.name]
     if repaired:
-        whole = sum(not set(r.violated) - {PROGRESS} for r in repaired)
+        whole = sum(not set(r.violated) - {PROGRESS, STALL} for r in repaired)
         served = sum(PROGRESS not in r.violated for r in repaired)
         parts.append(
             f"With the changes of rfc-repaired every property but `progress` holds in {whole} of "

@@ -16,6 +16,7 @@ from cowpath.model.language.expression import Const
 from cowpath.model.language.system import Property, State
 from cowpath.model.render.graph import Arrow, Box, Picture
 from cowpath.model.stack import life
+from cowpath.model.stack.machine import SECONDARY
 from cowpath.model.stack.world import Cluster
 
 
@@ -99,7 +100,8 @@ def explore(
 ) -> Explored:
     """Return the graph of the case. Raises `TooLarge`, and `ScenarioError` if there is no such disk."""
     design, system, claims = case.design, case.design.system, []
-    for k in range(len(case.geometry.clusters) if case.scenario.has_disk else 0):
+    lives = design.machine is SECONDARY and case.scenario.has_disk
+    for k in range(len(case.geometry.clusters) if lives else 0):
         s, cluster = State(system, None), Const(Cluster, k)
         facts = {"done": s.done[cluster]}
         facts |= {"copying": life.copying(s, cluster), "changed": life.changed(s, cluster)}

@@ -11,7 +11,8 @@ from xml.etree.ElementTree import Element, SubElement, indent, tostring
 from cowpath.model.render.stories import reasons
 from cowpath.model.render.text import conclusion, heading, sentence, wrap
 from cowpath.model.render.timeline import Row, disk_strips, lanes, rows
-from cowpath.model.trace.trace import Trace, WaitEdge
+from cowpath.model.trace.trace import Trace
+from cowpath.model.trace.waiting import WaitEdge
 
 _MARGIN, _GUTTER, _REQUEST, _DISK, _CARD = 16, 30, 250, 120, 226  # widths
 _LINE, _PAD, _GAP, _ARROW = 15, 7, 12, 26  # heights

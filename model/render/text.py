@@ -8,7 +8,8 @@ import unicodedata
 from collections.abc import Iterator
 
 from cowpath.model.render.stories import reasons
-from cowpath.model.trace.trace import REFINEMENT, Trace, TraceStep, WaitEdge
+from cowpath.model.trace.trace import REFINEMENT, STALL, Trace, TraceStep
+from cowpath.model.trace.waiting import WaitEdge
 
 WIDTH = 72
 WIDE = 100
@@ -74,6 +75,9 @@ def ending(trace: Trace, meaning: str) -> str:
         waits = "; ".join(f"{edge.waiter} waits for {edge.holder} on {edge.on}" for edge in trace.stuck)
         stuck = f"stuck: nobody can move, unfinished are {', '.join(trace.unfinished)}."
         return f"{stuck} {waits}." if waits else stuck
+    if trace.property == STALL:
+        never = "a transfer that never completes"
+        return f"{'; '.join(f'{e.waiter} waits on {e.on} for {never}, of {e.holder}' for e in trace.stuck)}."
     if trace.loop is not None:
         return f"{_starves(trace)} {trace.property} is violated; it says that {meaning}."
     if trace.property == "concurrency":

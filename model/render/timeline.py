@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from cowpath.model.trace.trace import Trace, TraceState, TraceStep, WaitEdge
+from cowpath.model.trace.trace import Trace, TraceState, TraceStep
+from cowpath.model.trace.waiting import WaitEdge
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ class Strip:
 
 @dataclass(frozen=True)
 class Standing:
-    """An owner in a state: how its lane goes on, where it is in words, what is set of it, its waits."""
+    """An owner in a state: how its lane goes on, where it is in words, what else is true of it, its waits."""
 
     request: str
     lane: str
@@ -96,11 +97,7 @@ def standings(trace: Trace, number: int) -> Iterator[Standing]:
     """Yield how every request stands after the step of that number (0: at the start)."""
     state = trace.states[number]
     for who in requests(trace):
-        flags = (
-            name.replace("_", " ")
-            for name, values in state.values.items()
-            if values.get((who,)) == "yes" and set(values.values()) <= {"yes", "no"}
-        )
+        flags = (says for name, says in trace.scene.flags.items() if state.values[name][who,] == "yes")
         waits = tuple(edge for edge in state.waits if edge.waiter == who)
         yield Standing(who, _lane(trace, state, who), _place(trace, state, who), tuple(flags), waits)
 
@@ -132,9 +129,8 @@ def tables(trace: Trace, number: int) -> Iterator[Table]:
 def shared(trace: Trace, number: int) -> Iterator[tuple[str, str]]:
     """Yield what else the state shows that is no owner's and no disk's, by name, in words."""
     state = trace.states[number]
-    for name, values in state.values.items():
-        if name not in trace.scene.disks and set(values) == {()}:
-            yield name.replace("_", " "), values[()]
+    for name, says in trace.scene.shared.items():
+        yield says, state.values[name][()]
 
 
 def disk_strips(trace: Trace, number: int) -> dict[str, Strip]:

@@ -15,7 +15,7 @@ from cowpath.model.language.verdict import Verdict
 from cowpath.model.liveness.starvation import Starvation
 from cowpath.model.trace import record
 
-_ABREAST = 5
+_ABREAST = 4
 KEPT = "kept from an earlier run, its traces replayed now; --fresh explores again."
 _NONE: Mapping[str, str] = MappingProxyType({})
 STYLE = {Verdict.HOLDS: "green", Verdict.VIOLATED: "bold red", Verdict.UNDETERMINED: "yellow"}
@@ -38,7 +38,7 @@ def matrices(results: Sequence[Result], releases: Mapping[str, str] = _NONE) -> 
     width = -(-len(designs) // rows)
     for start in range(0, len(designs), width):
         table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
-        table.add_column("scenario")
+        table.add_column("scenario", overflow="fold")
         for design in designs[start : start + width]:
             title = f"{design}\n{releases[design]}" if design in releases else design
             table.add_column(Text(title), overflow="fold", min_width=14)
@@ -120,7 +120,8 @@ def totals(results: Sequence[Result], seconds: float) -> str:
     line = f"{explored}, {seconds:.1f} s on the {engines} engine; "
     line += f"{stopped} not explored completely." if stopped else "every reachable state explored."
     if kept := sum(result.kept for result in results):
-        line += f"\n{kept:,} of them are kept from earlier runs; --fresh explores them again."
+        are = "is" if kept == 1 else "are"
+        line += f"\n{kept:,} of them {are} kept from earlier runs; --fresh explores again."
     return "\n".join([line, *remarks])
 
 

@@ -6,6 +6,7 @@ Those in `recorded/` say one bug of the public record each; they are found by na
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -19,6 +20,7 @@ from cowpath.model.scenarios.vocabulary import BUNDLED, Vocabulary
 __all__ = ["Request", "Scenario", "ScenarioError", "bundled", "find", "load", "loads", "recorded"]
 
 _FOLDER = Path(__file__).parent
+_MOST_NAMED = 20
 _NUMBER = re.compile(r"^[0-9]+-(?=.)")  # "03-name.toml": the number only orders the files
 
 
@@ -53,11 +55,17 @@ def find(name_or_path: str, vocabulary: Vocabulary = BUNDLED) -> Scenario:
     if wanted == STDIN or wanted.endswith(".toml") or "/" in wanted:
         return load(name_or_path, vocabulary=vocabulary)
     near = hint(wanted, [word.casefold() for scenario in known for word in (scenario.slug, scenario.name)])
-    names = ", ".join(scenario.slug for scenario in known) or "none is bundled"
     raise ScenarioError(
-        f"unknown scenario {shown(name_or_path)}{near}; accepted: {names}, a path ending in .toml,"
+        f"unknown scenario {shown(name_or_path)}{near}; accepted: {_names(known)}, a path ending in .toml,"
         " or - for stdin"
     )
+
+
+def _names(known: Sequence[Scenario]) -> str:
+    """Name the scenarios; where they are too many for one line, what prints them."""
+    if len(known) > _MOST_NAMED:
+        return f"the {len(known)} names that `cowpath scenarios` prints"
+    return ", ".join(scenario.slug for scenario in known) or "none is bundled"
 
 
 @cache

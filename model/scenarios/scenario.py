@@ -11,29 +11,22 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from cowpath.model.language.action import HANGS
 from cowpath.model.language.errors import shown
 from cowpath.model.language.reading import called, read_text
-from cowpath.model.language.verdict import Verdict
-from cowpath.model.scenarios import mirror
+from cowpath.model.scenarios import expectations, mirror
 from cowpath.model.scenarios.document import Where, choice, flag, table_of, text_of
 from cowpath.model.scenarios.errors import ScenarioError
 from cowpath.model.scenarios.sizes import SECTOR, in_sectors, parse_size, show_bytes, show_extent
 from cowpath.model.scenarios.vocabulary import (
     BUNDLED,
-    FAULTS,
     IO_KINDS,
-    KINDS,
-    MIRROR_FAULTS,
-    MIRROR_KINDS,
-    NBD_WRITES,
     OPTIONS,
     PROPERTIES,
-    SHARED_KINDS,
     Vocabulary,
+    faults_of,
 )
 
-VERDICTS = tuple(verdict.value for verdict in Verdict)
-"""What `[expect]` may say of a property."""
 LONGEST_DISK = 1 << 40
 """Bytes; a longer disk is refused as overlong."""
 LONGEST_FILE = 1 << 20
@@ -120,6 +113,11 @@ class Scenario:
         return (
             option.holds(self.options.get(name, option.default)) if option else bool(self.options.get(name))
         )
+
+    @property
+    def hangs(self) -> bool:
+        """Whether some transfer of a request never completes."""
+        return any(request.fault.endswith(HANGS) for request in self.requests)
 
     @property
     def has_disk(self) -> bool:
@@ -218,8 +216,10 @@ class _Reader:
             )
         options = self._options(document)
         requests = self._requests(document)
+        self._no_ragged_discards(requests, max(request_alignment, protocol_alignment))
         if protocol_alignment > request_alignment:
             self._no_ragged_zeroes(requests, request_alignment)
+        self._no_tail_fails(requests, request_alignment)
         expect = self._expect(document)
         return Scenario(
             name=name.strip(),
@@ -310,7 +310,8 @@ class _Reader:
 
     def _options(self, document: Mapping[str, object]) -> dict[str, bool | str]:
         """Return the options that are not as they are by default."""
-        table, where = self._subtable(document, "options", self._words.options)
+        here = self._words.options_of(self._mirror is not None)
+        table, where = self._subtable(document, "options", here)
         said: dict[str, bool | str] = {}
         for name, option in self._words.options.items():
             value = table.get(name, option.default)
@@ -347,23 +348,17 @@ class _Reader:
         table = table_of(raw, where, _REQUEST_KEYS)
         if "kind" not in table:
             raise where.key("kind").error(f"missing; accepted: {', '.join(self._words.kinds)}")
-        others = KINDS if self._mirror else MIRROR_KINDS
-        kinds = [k for k in self._words.kinds if k not in others or k in SHARED_KINDS]
-        kind = choice(table["kind"], kinds, where.key("kind"))
+        kind = choice(table["kind"], self._words.kinds_of(self._mirror is not None), where.key("kind"))
         offset, length = self._extent(table, kind, where.key("at"))
         count = _count(table.get("count", 1), where.key("count"))
         stream = flag(table, "stream", where, default=False)
         if stream and kind in ("stop", "exit"):
             raise where.key("stream").error("true: the job ends once; accepted: false")
         fault = choice(table.get("fault", "none"), self._words.faults, where.key("fault"))
-        if self._mirror is not None:
-            choice(
-                fault, ("none", *MIRROR_FAULTS) if kind in MIRROR_KINDS[:2] else ("none",), where.key("fault")
-            )
-        elif fault in MIRROR_FAULTS or (fault != "none" and fault in FAULTS and kind not in NBD_WRITES):
+        made = faults_of(kind, self._mirror is not None)
+        if fault in BUNDLED.faults and fault not in made:
             raise where.key("fault").error(
-                f"a {kind} has no step {fault!r} that could fail; accepted: none"
-                f" (only {' and '.join(NBD_WRITES)} take another fault)"
+                f"a {kind} has no transfer {fault.removesuffix(f'-{HANGS}')!r}; accepted: {', '.join(made)}"
             )
         return [
             Request(kind, offset, length, stream, fault, f"{kind} {before + i}", group) for i in range(count)
@@ -405,6 +400,28 @@ class _Reader:
                     " alignment is no larger; accepted: a smaller protocol_alignment, or an aligned extent"
                 )
 
+    def _no_ragged_discards(self, requests: Sequence[Request], unit: int) -> None:
+        # QEMU leaves the blocks alone of which a discard has a part; so may who writes the scenario.
+        for request in requests:
+            offset, length = request.offset or 0, request.length or 0
+            if request.kind == "source-discard" and (offset % unit or (offset + length) % unit):
+                where = self._top.key("request").item(request.group).key("at")
+                raise where.error(
+                    f"{request.label} is not of whole blocks of {unit} bytes; accepted: an aligned extent"
+                )
+
+    def _no_tail_fails(self, requests: Sequence[Request], unit: int) -> None:
+        # QEMU reads the tail when all before it is written, the model with the head.
+        for request in requests:
+            offset, length = request.offset or 0, request.length or 0
+            ragged = not offset % unit and (offset + length) % unit
+            if request.kind == "nbd-zero" and ragged and request.fault.startswith(("rmw-read", HANGS)):
+                where = self._top.key("request").item(request.group).key("fault")
+                raise where.error(
+                    f"{request.label} reads no head, and the failing read of a tail is not modelled;"
+                    " accepted: another fault, or an extent that begins inside a block"
+                )
+
     # -- expectations
 
     def _expect(
@@ -413,21 +430,9 @@ class _Reader:
         where = self._top.key("expect")
         tables = table_of(document.get("expect", {}), where, self._designs, what="design")
         known = None if own else (*PROPERTIES, "states")
-        return {design: _expectations(table, where.key(design), known) for design, table in tables.items()}
-
-
-def _expectations(raw: object, where: Where, known: Collection[str] | None) -> dict[str, str | int]:
-    expected: dict[str, str | int] = {}
-    for name, value in table_of(raw, where, known, what="property").items():
-        if name != "states":
-            expected[name] = choice(value, VERDICTS, where.key(name))
-        elif isinstance(value, int) and not isinstance(value, bool) and value >= 1:
-            expected[name] = value
-        else:
-            raise where.key(name).error(
-                f"{shown(value)} is not a number of states; accepted: a whole number from 1"
-            )
-    return expected
+        return {
+            design: expectations.read(table, where.key(design), known) for design, table in tables.items()
+        }
 
 
 def _count(value: object, where: Where) -> int:

@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
-IO_KINDS = ("nbd-write", "nbd-zero", "guest-read", "guest-write", "client-discard", "job-read")
+from cowpath.model.language.action import HANGS, hanging
+
+IO_KINDS = (
+    "nbd-write",
+    "nbd-zero",
+    "guest-read",
+    "guest-write",
+    "client-discard",
+    "job-read",
+    "source-discard",
+)
 """Kinds of request that have an extent (`at`)."""
 NBD_WRITES = ("nbd-write", "nbd-zero")
 """Kinds of request that enter the secondary disk from the NBD server and write there."""
@@ -15,10 +25,38 @@ MIRROR_KINDS = ("guest-write", "guest-discard", "pause", "resume", "complete", "
 """Every kind of request where there is a mirror: the guest's, and the user's to the job."""
 SHARED_KINDS = ("guest-write",)
 """Kinds of request that both know."""
-FAULTS = ("none", "cbw-read", "cbw-write", "data-write")
-"""The step of an NBD write that fails; "none" for every other kind."""
+MIRROR_OPTIONS = ("requests_at_start",)
+"""The options of a scenario that has a mirror."""
 MIRROR_FAULTS = ("source-write", "target-write")
 """The step of a guest's write that fails where there is a mirror."""
+_GUESTS = ("guest-read", "guest-write")
+TRANSFERS: Mapping[str, tuple[str, ...]] = {
+    "cbw-read": NBD_WRITES,
+    "cbw-write": NBD_WRITES,
+    "data-write": NBD_WRITES,
+    "rmw-read": NBD_WRITES,
+    "protocol-rmw-read": NBD_WRITES,
+    "active-read": ("guest-read",),
+    "hidden-read": _GUESTS,
+    "secondary-read": _GUESTS,
+    "active-write": ("guest-write",),
+}
+"""The transfers that a fault may strike, and the kinds of request that make them.
+
+An NBD write: both halves of its copy, its data, and the reads of head and tail of its blocks, in the
+secondary's node and in the protocol node below. A guest's request: its reads of the three disks (a guest
+write reads what it fills its cluster with), and the write to the active disk.
+"""
+FAULTS = ("none", *TRANSFERS, HANGS, *map(hanging, TRANSFERS))
+"""What may strike a request: the transfer that fails, or that hangs."""
+
+
+def faults_of(kind: str, mirror: bool = False) -> tuple[str, ...]:
+    """Return what may strike a request of the kind; `mirror`: where there is one."""
+    if mirror:
+        return ("none", *MIRROR_FAULTS) if kind in MIRROR_KINDS[:2] else ("none",)
+    made = [transfer for transfer, kinds in TRANSFERS.items() if kind in kinds]
+    return ("none", *made, *([HANGS, *map(hanging, made)] if made else ()))
 
 
 @dataclass(frozen=True)
@@ -77,16 +115,28 @@ class Vocabulary:
     faults: tuple[str, ...] = (*FAULTS, *MIRROR_FAULTS)
     options: Mapping[str, Option] = field(default_factory=lambda: OPTIONS)
 
-    def extended(self, kinds: Iterable[str], faults: Iterable[str], options: Iterable[str]) -> Vocabulary:
-        """Return the vocabulary with words of a design's own after the bundled ones."""
+    def extended(self, kinds: Iterable[str], faults: Collection[str], options: Iterable[str]) -> Vocabulary:
+        """Return the vocabulary with words of a design's own after the bundled ones.
+
+        What may fail may hang, too.
+        """
         own = {
             name: Option("of the design's own", False, name) for name in options if name not in self.options
         }
         return Vocabulary(
             tuple(dict.fromkeys((*self.kinds, *kinds))),
-            tuple(dict.fromkeys((*self.faults, *faults))),
+            tuple(dict.fromkeys((*self.faults, *faults, *map(hanging, faults)))),
             {**self.options, **own},
         )
+
+    def options_of(self, mirrored: bool) -> tuple[str, ...]:
+        """Return the options that a scenario may set, with a mirror or without."""
+        return MIRROR_OPTIONS if mirrored else tuple(o for o in self.options if o not in MIRROR_OPTIONS)
+
+    def kinds_of(self, mirror: bool) -> tuple[str, ...]:
+        """Return the kinds that there are where there is a mirror, or is none."""
+        others = KINDS if mirror else MIRROR_KINDS
+        return tuple(kind for kind in self.kinds if kind not in others or kind in SHARED_KINDS)
 
     def has_extent(self, kind: str) -> bool:
         """Tell whether requests of the kind are about a part of the disk."""
@@ -96,6 +146,8 @@ class Vocabulary:
 BUNDLED = Vocabulary()
 DEADLOCK, PROGRESS, CONVERGENCE = "deadlock", "progress", "convergence"
 """The properties that every engine knows, whatever the system claims."""
+STALL = "stall"
+"""The property that is asked of its own only where a transfer hangs."""
 PROPERTIES = {
     "snapshot": "a guest read returns the snapshot's value, or the guest's own data",
     "guest-write": "a guest write leaves the rest of its cluster as the snapshot has it",
@@ -103,6 +155,7 @@ PROPERTIES = {
     "mirror-order": "two writes that are copied reach source and target in the same order",
     "write-through": "a completed write is on the disk, and no write-back undoes another's",
     DEADLOCK: "no request waits in a cycle, and nobody is stuck",
+    STALL: "nobody waits for a request whose transfer never completes",
     PROGRESS: "every request that is under way completes, whatever keeps arriving",
     CONVERGENCE: "the mirror becomes ready, whatever keeps arriving",
     "lifetime": "the job is not used after it is freed, nor looked for when it is gone",

@@ -10,7 +10,7 @@ import tomli_w
 from cowpath.model.scenarios.mirror import Mirror
 from cowpath.model.scenarios.scenario import Request, Scenario
 from cowpath.model.scenarios.sizes import SECTOR
-from cowpath.model.scenarios.vocabulary import OPTIONS
+from cowpath.model.scenarios.vocabulary import BUNDLED, OPTIONS
 
 
 def document(scenario: Scenario) -> dict[str, object]:
@@ -35,6 +35,7 @@ def document(scenario: Scenario) -> dict[str, object]:
         "protocol_alignment": size(scenario.protocol_alignment),
         "copy_on_read": scenario.copy_on_read,
     }
+    known = BUNDLED.options_of(scenario.mirror is not None)
     groups = (list(group) for _, group in groupby(scenario.requests, lambda each: each.group))
     return {
         "name": scenario.name,
@@ -46,7 +47,7 @@ def document(scenario: Scenario) -> dict[str, object]:
             if scenario.mirror is None
             else {"mirror": _mirror(scenario.mirror, size)}
         ),
-        "options": {**{name: option.default for name, option in OPTIONS.items()}, **scenario.options},
+        "options": {name: OPTIONS[name].default for name in known} | dict(scenario.options),
         "request": [request(group[0], len(group)) for group in groups],
     }
 

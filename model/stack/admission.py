@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from cowpath.model.language.claim import Claim, claim
 from cowpath.model.language.expression import Expr, If, exists
 from cowpath.model.language.system import State, System
+from cowpath.model.stack import overlay
 from cowpath.model.stack.cow_requests import CowRequestHolder, CowRequests
 from cowpath.model.stack.part import Part, Parts
 from cowpath.model.stack.world import (
@@ -61,6 +62,12 @@ class Admission(Part):
             """Completes. Source: block/replication.c"""
             _come(s, r, self.kind, "finishing")
             s.go(r, "done")
+
+        @system.action(f"{label}.fail", r=Request)
+        def fail(s: State, r: Expr) -> None:
+            """Returns an error. Source: block/replication.c"""
+            overlay.fail(s, r)
+            s.require(is_kind(s, r, self.kind), f"is a {self.kind}", location=True)
 
 
 @dataclass(frozen=True)
@@ -128,6 +135,14 @@ class ProtectedAdmission(CowRequestHolder):
             s.use_after_free[r] = s.use_after_free[r] | (s.cow_request[r] & (s.job == "freed"))
             s.cow_request[r] = False
             s.go(r, "done")
+
+        @system.action(f"{label}.fail", r=Request, source=self.source)
+        def fail(s: State, r: Expr) -> None:
+            """Drops its CowRequest and returns an error."""
+            overlay.fail(s, r)
+            s.require(is_kind(s, r, self.kind), f"is a {self.kind}", location=True)
+            s.use_after_free[r] = s.use_after_free[r] | (s.cow_request[r] & (s.job == "freed"))
+            s.cow_request[r] = False
 
     def claims(self, parts: Parts) -> Iterator[Claim]:
         """Say why what a read with a CowRequest has found missing from the hidden disk stays uncopied."""

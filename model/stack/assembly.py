@@ -58,4 +58,5 @@ def outline(
         theorems=theorems,
         measures=tuple(measure for part in parts for measure in part.measures(parts)),
         runs=machine.runs,
+        tiers=tuple(tier for part in parts for tier in part.tiers(parts)),
     )

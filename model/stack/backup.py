@@ -41,7 +41,7 @@ class Backup(Part):
 
     def declare(self, system: System, parts: Parts) -> None:
         """Declare the flush_rwlock and where a write is in the notifier, which is inside the write."""
-        system.variable("rwlock_read", Request, internal=True)  # r holds the job's flush_rwlock for reading
+        system.variable("rwlock_read", Request, internal=True, called="holds the flush_rwlock for reading")
         pc, inside = system.programs["pc"], (node_of(parts).past, HAS_HEAD_AND_TAIL)
 
         def place(name: str, says: str, *within: Region) -> None:

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from cowpath.model.language.claim import Claim, Landmark, Level, Measure, claim
-from cowpath.model.language.expression import Expr, If, exists, forall, nobody
+from cowpath.model.language.expression import Expr, If, Operand, exists, forall, nobody
 from cowpath.model.language.program import Region
 from cowpath.model.language.sorts import Maybe
 from cowpath.model.language.system import List, State, System
@@ -22,7 +22,6 @@ from cowpath.model.stack.part import Part, Parts
 from cowpath.model.stack.world import (
     COPYING,
     UNWRITTEN,
-    WHOLE,
     WRITES,
     Cluster,
     Request,
@@ -35,13 +34,13 @@ from cowpath.model.stack.world import (
 from cowpath.model.stack.writes import LEFT_FILTER
 
 IN_FLIGHT = List("block-copy's in-flight list", "a copy of {clusters} in flight", lambda s, q: s.copying[q])
-_LOOKING = Region("a write that looks for what is dirty")
+LOOKING = Region("a write that looks for what is dirty")
 COPIED = Region("a write whose copy is made, still in the filter")
 _REMOVED = "block/backup-top.c bdrv_backup_top_drop"
 
 
 @dataclass(frozen=True)
-class _BlockCopy(Part):
+class FilterEngine(Part):
     """What both engines have in common."""
 
     @property
@@ -51,7 +50,7 @@ class _BlockCopy(Part):
 
     def declare(self, system: System, parts: Parts) -> None:
         """Declare whose range is in the in-flight list, and where a copy is."""
-        system.variable("copying", Request, internal=True)
+        system.variable("copying", Request, internal=True, called="has a copy in flight")
         copying.declare(system, parts)
 
     def landmarks(self, parts: Parts) -> Iterator[Landmark]:
@@ -72,111 +71,7 @@ class _BlockCopy(Part):
 
 
 @dataclass(frozen=True)
-class BlockCopy42(_BlockCopy):
-    """The engine of 4.2: one entry in the list for the whole request, from before the first copy on."""
-
-    def declare(self, system: System, parts: Parts) -> None:
-        """Declare where a write is in the filter."""
-        super().declare(system, parts)
-        pc = system.programs["pc"]
-        pc.place("copy-wait", "waiting for a copy in flight", of=WRITES, within=(WHOLE,))
-        pc.place("copy-loop", "about to look for its next dirty extent", of=WRITES)
-
-    def act(self, system: System, parts: Parts) -> None:
-        """Add the filter's write path up to `enter`."""
-        source = "block/block-copy.c block_copy, 4.2"
-        copying.act(system, parts, source=source)
-        _gone(system)
-
-        def notices(s: State, r: Expr, q: Expr) -> Expr:
-            return (q != r) & s.copying[q] & s.notices[r, q]
-
-        @system.action("copy.wait", r=Request, source=source)
-        def wait(s: State, r: Expr) -> None:
-            """Waits for a copy in flight."""
-            _come(s, r, "idle")
-            s.require(s.job != "freed", "there is a filter")
-            s.require(exists(Request, lambda q: notices(s, r, q)), "copy in flight")
-            s.go(r, "copy-wait")
-
-        def turn(s: State, r: Expr) -> None:
-            _come(s, r, "idle", "copy-wait")
-            s.require(s.job != "freed", "there is a filter")
-            # The wait is given (start, length) where (start, end) is expected: see binding.py, `notices`.
-            s.wait_on(IN_FLIGHT, Request, lambda q: notices(s, r, q))
-            _touch(s, r)
-
-        @system.action("copy.pass", r=Request, source=source)
-        def pass_(s: State, r: Expr) -> None:
-            """Finds nothing dirty, all in one step."""
-            turn(s, r)
-            s.require(~_dirty(s, r), "nothing is dirty")
-            s.go(r, "enter")
-
-        @system.action("copy.begin", r=Request, source=source)
-        def begin(s: State, r: Expr) -> None:
-            """Enters the in-flight list."""
-            turn(s, r)
-            s.require(_dirty(s, r), "something is dirty")
-            s.copying[r] = True
-            s.go(r, "copy-loop")
-
-        @system.action("copy.take", r=Request, k=Cluster, e=Cluster, source=source)
-        def take(s: State, r: Expr, k: Expr, e: Expr) -> None:
-            """Takes the next dirty extent, clears its bits."""
-            s.require_at(r, "copy-loop")
-            _take(s, r, k, e)
-            s.go(r, "copy-enter")
-
-        @system.action("copy.next", r=Request, source=source)
-        def following(s: State, r: Expr) -> None:
-            """Goes on to its next extent."""
-            s.require_at(r, "copied")
-            s.at[r] = s.upto[r]
-            s.upto[r] = s.end[r]
-            s.go(r, "copy-loop")
-
-        @system.action("copy.end", r=Request, source=source)
-        def end(s: State, r: Expr) -> None:
-            """Leaves the in-flight list, nothing dirty left."""
-            s.require_at(r, "copy-loop")
-            s.require(~_dirty(s, r), "nothing is dirty")
-            _touch(s, r)
-            _unlist(s, r)
-            s.go(r, "enter")
-
-        _failed(system, source, wakes=False, breaks_snapshot=False)
-
-    def claims(self, parts: Parts) -> Iterator[Claim]:
-        """Say who is in the in-flight list, and with what."""
-        yield claim("who copies is in the in-flight list with its whole range", Request)(
-            lambda s, r: s.copying[r] == (s.is_at(r, "copy-loop") | s.within(r, UNWRITTEN, COPYING))
-        )
-        yield claim("a copying loop stays in its request's clusters", Request)(
-            lambda s, r: s.is_at(r, "copy-loop").implies(
-                (s.first[r] <= s.at[r]) & (s.at[r] <= s.end[r]) & (s.upto[r] == s.end[r])
-            )
-        )
-        yield claim("a copy's extent is not empty and lies in its request's clusters", Request)(
-            lambda s, r: s.within(r, UNWRITTEN, COPYING).implies(
-                (s.first[r] <= s.at[r]) & (s.at[r] < s.upto[r]) & (s.upto[r] <= s.end[r])
-            )
-        )
-        yield claim("nobody waits for a copy when the filter is gone", Request)(
-            lambda s, r: s.is_at(r, "copy-wait").implies(s.job != "freed")
-        )
-
-    def levels(self, parts: Parts) -> Iterator[Level]:
-        """Say who waits for copies."""
-        yield Level(
-            IN_FLIGHT.name,
-            "a write waits for copies in flight that it notices; who copies does not wait for another copy",
-            lambda s, r: s.is_at(r, "idle", "copy-wait"),
-        )
-
-
-@dataclass(frozen=True)
-class BlockCopy50(_BlockCopy):
+class BlockCopy50(FilterEngine):
     """The engine of 5.0: only what is being copied is in the list, and it may shrink.
 
     Who finds nothing dirty waits for one copy in flight, until that has ended or has shrunk, and looks again;
@@ -197,8 +92,8 @@ class BlockCopy50(_BlockCopy):
         """Declare where a write is in the filter."""
         super().declare(system, parts)
         pc = system.programs["pc"]
-        pc.place("copy-loop", "about to look for a dirty extent", of=WRITES, within=(_LOOKING,))
-        pc.place("copy-conflict", "waiting for a copy in flight", of=WRITES, within=(_LOOKING,))
+        pc.place("copy-loop", "about to look for a dirty extent", of=WRITES, within=(LOOKING,))
+        pc.place("copy-conflict", "waiting for a copy in flight", of=WRITES, within=(LOOKING,))
         system.variable("copy_waits_for", Request, sort=Maybe(Request), internal=True)
         pc.place("copy-status", "asking for the block status of its extent", of=WRITES, within=(UNWRITTEN,))
 
@@ -206,59 +101,29 @@ class BlockCopy50(_BlockCopy):
         """Add the filter's write path up to where it returns."""
         source = "block/block-copy.c block_copy, 5.0"
         copying.act(system, parts, source=source)
-        _gone(system)
+        add_gone(system)
 
         def meets(s: State, r: Expr, q: Expr) -> Expr:
-            common = exists(Cluster, lambda k: _copies(s, q, k) & own(s, r, k))
+            common = exists(Cluster, lambda k: copies(s, q, k) & own(s, r, k))
             return (q != r) & s.copying[q] & common
-
-        def look(s: State, r: Expr) -> None:
-            s.require_at(r, "copy-loop", "copy-conflict")
-            s.wait_on(IN_FLIGHT, Request, lambda q: s.copy_waits_for[r] == q)
 
         @system.action("copy.begin", r=Request, source=source)
         def begin(s: State, r: Expr) -> None:
             """Enters the filter."""
-            _come(s, r, "idle")
+            come(s, r, "idle")
             s.require(s.job != "freed", "there is a filter")
             if self.breaks_snapshot:
                 s.require(~s.snapshot_error, "the snapshot is whole")
             s.go(r, "copy-loop")
 
-        @system.action("copy.take", r=Request, k=Cluster, e=Cluster, source=source)
-        def take(s: State, r: Expr, k: Expr, e: Expr) -> None:
-            """Takes the first dirty extent: clears its bits, enters it in the in-flight list."""
-            look(s, r)
-            _take(s, r, k, e)
-            s.copying[r] = True
-            s.go(r, "copy-status")
-
-        @system.action("copy.shrink", r=Request, e=Cluster, source=source)
-        def shrink(s: State, r: Expr, e: Expr) -> None:
-            """Learns the block status; the extent ends where it changes, the rest is dirty again."""
-            s.require_at(r, "copy-status")
-            s.require((s.at[r] <= e) & (e < s.upto[r]), "in the extent", location=True)
-            _touch(s, r)
-            for k in s.each(Cluster):
-                s.done[k] = s.done[k] & ~((e < k) & _copies(s, r, k))
-            _wake(s, r, e + 1 < s.upto[r])
-            s.upto[r] = e + 1
-            s.go(r, "copy-enter")
-
-        @system.action("copy.end", r=Request, source=source)
-        def end(s: State, r: Expr) -> None:
-            """Has copied the extent: leaves the in-flight list and looks again."""
-            s.require_at(r, "copied")
-            _touch(s, r)
-            _unlist(s, r)
-            _wake(s, r)
-            s.go(r, "copy-loop")
+        self.act_copies(system, source)
 
         @system.action("copy.return", r=Request, source=source)
         def done(s: State, r: Expr) -> None:
             """Finds nothing dirty and no copy in flight."""
             look(s, r)
-            s.require(~_dirty(s, r), "nothing is dirty")
+            self.require_alone(s, r)
+            s.require(~is_dirty(s, r), "nothing is dirty")
             s.require(~exists(Request, lambda q: meets(s, r, q)), "no copy in flight")
             s.go(r, self.returns)
 
@@ -267,26 +132,70 @@ class BlockCopy50(_BlockCopy):
             """Finds nothing dirty, waits for {q}'s copy in flight."""
             s.require_at(r, "copy-loop", "copy-conflict")
             s.require(s.copy_waits_for[r] == nobody(Request), "does not wait yet", location=True)
-            s.require(~_dirty(s, r), "nothing is dirty")
+            self.require_alone(s, r)
+            s.require(~is_dirty(s, r), "nothing is dirty")
             s.require(meets(s, r, q), "copy in flight")
             s.parks_on(q)
             s.copy_waits_for[r] = q
             s.go(r, "copy-conflict")
 
-        _failed(system, source, wakes=True, breaks_snapshot=self.breaks_snapshot)
+    def act_copies(self, system: System, source: str) -> None:
+        """Add how it takes what is dirty, and ends a copy."""
+
+        @system.action("copy.take", r=Request, k=Cluster, e=Cluster, source=source)
+        def take(s: State, r: Expr, k: Expr, e: Expr) -> None:
+            """Takes the first dirty extent: clears its bits, enters it in the in-flight list."""
+            look(s, r)
+            take_dirty(s, r, k, e)
+            s.copying[r] = True
+            s.go(r, "copy-status")
+
+        @system.action("copy.shrink", r=Request, e=Cluster, source=source)
+        def shrink(s: State, r: Expr, e: Expr) -> None:
+            """Learns the block status; the extent ends where it changes, the rest is dirty again."""
+            require_status(s, r, e)
+            wake(s, r, e + 1 < s.upto[r])
+            s.upto[r] = e + 1
+            s.go(r, "copy-enter")
+
+        @system.action("copy.end", r=Request, source=source)
+        def end(s: State, r: Expr) -> None:
+            """Has copied the extent: leaves the in-flight list and looks again."""
+            end_copy(s, r, "copied")
+            s.go(r, "copy-loop")
+
+        @system.action("copy.fail", r=Request, source=source)
+        def fail(s: State, r: Expr) -> None:
+            """Fails: its clusters are dirty again."""
+            fail_copy(s, r)
+            wake(s, r)
+            s.go(r, self.after_failure(s, r))
+
+    def require_alone(self, s: State, r: Expr) -> None:
+        """Require, where copies are handed out, that none is."""
+
+    def after_failure(self, s: State, r: Expr) -> Operand:
+        """Return where a write goes whose copy has failed."""
+        if not self.breaks_snapshot:
+            return s.place(r, "failed")
+        return If(s.break_snapshot, s.place(r, "copy-broken"), "failed")
+
+    def looking(self) -> Iterator[Claim]:
+        """Say where a write is that looks for what is dirty."""
+        yield claim("who looks for dirty clusters begins at its first", Request)(
+            lambda s, r: s.within(r, LOOKING).implies((s.at[r] == s.first[r]) & (s.upto[r] == s.end[r]))
+        )
 
     def claims(self, parts: Parts) -> Iterator[Claim]:
         """Say why block-copy keeps the snapshot: bits are cleared first, and whoever finds them so waits."""
 
-        def copies(s: State, r: Expr, k: Expr) -> Expr:
-            return s.copying[r] & _copies(s, r, k)
+        def in_flight(s: State, r: Expr, k: Expr) -> Expr:
+            return s.copying[r] & copies(s, r, k)
 
         yield claim("who copies is in the in-flight list", Request)(
             lambda s, r: s.copying[r] == s.within(r, UNWRITTEN, COPYING)
         )
-        yield claim("who looks for dirty clusters begins at its first", Request)(
-            lambda s, r: s.within(r, _LOOKING).implies((s.at[r] == s.first[r]) & (s.upto[r] == s.end[r]))
-        )
+        yield from self.looking()
         yield claim("who is waited for copies", Request, Request)(
             lambda s, r, q: (s.copy_waits_for[r] == q).implies(s.is_at(r, "copy-conflict") & s.copying[q])
         )
@@ -296,20 +205,20 @@ class BlockCopy50(_BlockCopy):
             )
         )
         yield claim("what is being copied is no longer dirty", Request, Cluster)(
-            lambda s, r, k: copies(s, r, k).implies(s.done[k])
+            lambda s, r, k: in_flight(s, r, k).implies(s.done[k])
         )
         yield claim("extents in flight never meet", Request, Request, Cluster)(
-            lambda s, r, q, k: ~((r != q) & copies(s, r, k) & copies(s, q, k))
+            lambda s, r, q, k: ~((r != q) & in_flight(s, r, k) & in_flight(s, q, k))
         )
         yield claim("what is dirty is not in the hidden disk", Cluster)(
             lambda s, k: (running(s) & ~s.done[k]).implies(~s.in_hidden[k])
         )
         yield claim(
             "a copy's extent is in the hidden disk when it is written and not before", Request, Cluster
-        )(lambda s, r, k: (running(s) & copies(s, r, k)).implies(s.in_hidden[k] == s.is_at(r, "copied")))
+        )(lambda s, r, k: (running(s) & in_flight(s, r, k)).implies(s.in_hidden[k] == s.is_at(r, "copied")))
         yield claim("what is not dirty is in the hidden disk or being copied", Cluster)(
             lambda s, k: (running(s) & s.done[k] & ~s.in_hidden[k]).implies(
-                exists(Request, lambda q: copies(s, q, k))
+                exists(Request, lambda q: in_flight(s, q, k))
             )
         )
         yield claim("a cluster not in the hidden disk is as it was at the checkpoint", Sector)(
@@ -338,7 +247,7 @@ class BlockCopy50(_BlockCopy):
         yield Measure(
             "clusters copied for good: not dirty, and in no copy in flight, which may fail or shrink",
             (Cluster,),
-            lambda s, k: s.done[k] & ~exists(Request, lambda q: s.copying[q] & _copies(s, q, k)),
+            lambda s, k: s.done[k] & ~exists(Request, lambda q: s.copying[q] & copies(s, q, k)),
         )
 
     def asserts(self, s: State) -> Iterator[Expr]:
@@ -348,66 +257,88 @@ class BlockCopy50(_BlockCopy):
         """
 
         def both(r: Expr, q: Expr) -> Expr:
-            meet = exists(Cluster, lambda k: _copies(s, r, k) & _copies(s, q, k))
+            meet = exists(Cluster, lambda k: copies(s, r, k) & copies(s, q, k))
             return (r != q) & s.copying[r] & s.copying[q] & meet
 
         yield ~exists(Request, lambda r: exists(Request, lambda q: both(r, q)))
 
 
-def _come(s: State, r: Expr, *places: str) -> None:
+def come(s: State, r: Expr, *places: str) -> None:
+    """Require that r is a write at one of the places."""
     s.require_at(r, *places)
     s.require(is_write(s, r), "is a write", location=True)
 
 
-def _gone(system: System) -> None:
+def add_gone(system: System) -> None:
+    """Add what a write does that finds the filter gone."""
+
     @system.action("filter.gone", r=Request, source=_REMOVED)
     def gone(s: State, r: Expr) -> None:
         """Finds the filter gone."""
-        _come(s, r, "idle")
+        come(s, r, "idle")
         s.require(s.job == "freed", "there is no filter")
         s.go(r, "enter")
 
 
-def _failed(system: System, source: str, *, wakes: bool, breaks_snapshot: bool) -> None:
-    @system.action("copy.fail", r=Request, source=source)
-    def fail(s: State, r: Expr) -> None:
-        """Fails: its clusters are dirty again."""
-        s.require_at(r, "copy-failed")
-        _touch(s, r)
-        for k in s.each(Cluster):
-            s.done[k] = s.done[k] & ~_copies(s, r, k)
-        _unlist(s, r)
-        if wakes:
-            _wake(s, r)
-        broken = If(s.break_snapshot, s.place(r, "copy-broken"), "failed") if breaks_snapshot else "failed"
-        s.go(r, broken)
+def look(s: State, r: Expr) -> None:
+    """Require that r looks for what is dirty, and waits for no copy in flight."""
+    s.require_at(r, "copy-loop", "copy-conflict")
+    s.wait_on(IN_FLIGHT, Request, lambda q: s.copy_waits_for[r] == q)
 
 
-def _take(s: State, r: Expr, k: Expr, e: Expr) -> None:
+def require_status(s: State, r: Expr, e: Expr) -> None:
+    """Require that e may end the extent of one block status; what is behind is dirty again."""
+    s.require_at(r, "copy-status")
+    s.require((s.at[r] <= e) & (e < s.upto[r]), "in the extent", location=True)
+    touch(s, r)
+    for k in s.each(Cluster):
+        s.done[k] = s.done[k] & ~((e < k) & copies(s, r, k))
+
+
+def end_copy(s: State, r: Expr, place: str) -> None:
+    """Take the copy that is over off the in-flight list; who waits looks again."""
+    s.require_at(r, place)
+    touch(s, r)
+    unlist(s, r)
+    wake(s, r)
+
+
+def fail_copy(s: State, r: Expr) -> None:
+    """Make the clusters of r's copy dirty again, and take it off the in-flight list."""
+    s.require_at(r, "copy-failed")
+    touch(s, r)
+    for k in s.each(Cluster):
+        s.done[k] = s.done[k] & ~copies(s, r, k)
+    unlist(s, r)
+
+
+def take_dirty(s: State, r: Expr, k: Expr, e: Expr) -> None:
     """Require that [k, e] is r's next longest run of dirty clusters; clear its bits."""
     before = forall(Cluster, lambda j: ((s.at[r] <= j) & (j < k)).implies(s.done[j]))
     dirty = forall(Cluster, lambda j: ((k <= j) & (j <= e)).implies(~s.done[j]))
     longest = forall(Cluster, lambda j: ((e + 1 == j) & (j < s.end[r])).implies(s.done[j]))
     s.require((s.at[r] <= k) & (k <= e) & (e < s.end[r]) & before & longest, "next run", location=True)
     s.require(dirty, "the run is dirty")
-    _touch(s, r)
+    touch(s, r)
     for j in s.each(Cluster):
         s.done[j] = s.done[j] | ((k <= j) & (j <= e))
     s.at[r] = k
     s.upto[r] = e + 1
 
 
-def _touch(s: State, r: Expr) -> None:
+def touch(s: State, r: Expr) -> None:
+    """Note that r touches block-copy's state."""
     touch_job(s, r, (s.job == "ended") | (s.job == "freed"))
 
 
-def _unlist(s: State, r: Expr) -> None:
+def unlist(s: State, r: Expr) -> None:
+    """Take r's extent off the in-flight list."""
     s.copying[r] = False
     s.at[r] = s.first[r]
     s.upto[r] = s.end[r]
 
 
-def _wake(s: State, r: Expr, when: Expr | None = None) -> None:
+def wake(s: State, r: Expr, when: Expr | None = None) -> None:
     """Let those who wait for r's copy look again (block_copy_task_end, block_copy_task_shrink)."""
     for q in s.each(Request):
         woken = s.copy_waits_for[q] == r
@@ -415,10 +346,11 @@ def _wake(s: State, r: Expr, when: Expr | None = None) -> None:
         s.copy_waits_for[q] = If(woken, nobody(Request), s.copy_waits_for[q])
 
 
-def _copies(s: State, r: Expr, k: Expr) -> Expr:
-    """Cluster k is in the extent that r is copying."""
+def copies(s: State, r: Expr, k: Expr) -> Expr:
+    """Tell whether cluster k is in the extent that r is copying."""
     return (s.at[r] <= k) & (k < s.upto[r])
 
 
-def _dirty(s: State, r: Expr) -> Expr:
+def is_dirty(s: State, r: Expr) -> Expr:
+    """Tell whether something is dirty of what r has still to look at."""
     return exists(Cluster, lambda k: (s.at[r] <= k) & (k < s.end[r]) & ~s.done[k])

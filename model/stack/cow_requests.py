@@ -43,7 +43,7 @@ class CowRequests(Part):
 
     def declare(self, system: System, parts: Parts) -> None:
         """Declare whose CowRequest is in the list."""
-        system.variable("cow_request", Request, internal=True)
+        system.variable("cow_request", Request, internal=True, called="holds a CowRequest")
 
     def overlapping(self, s: State, r: Expr, q: Expr) -> Expr:
         """Tell whether q's CowRequest is in the list, overlaps the clusters of r and excludes it."""

@@ -261,6 +261,9 @@ class Drain(Part):
                     ~s.is_at(r, "outside", *(("queued",) if self.gate else ()))
                 )
             )
+        yield claim("a drained section or a job is never about to begin a request", Request)(
+            lambda s, r: s.is_at(r, "idle").implies(~is_kind(s, r, "drain", "job-read"))
+        )
         if not self.gate:
             return
         yield claim("who is woken was queued", Request)(

@@ -20,11 +20,11 @@ _SOURCE = "block/backup.c backup_run; blockjob.c block_job_cancel_sync; replicat
 _RWLOCK = List("the job's flush_rwlock", "the flush_rwlock for reading", lambda s, q: s.rwlock_read[q])
 
 
-def _level() -> Level:
+def _level(*kinds: str) -> Level:
     return Level(
         "the end of the job",
         "a stop waits for requests in flight and for the flush_rwlock, which only writes hold",
-        lambda s, r: is_kind(s, r, "stop"),
+        lambda s, r: is_kind(s, r, *kinds),
     )
 
 
@@ -94,7 +94,7 @@ class JobEnd(Part):
 
     def levels(self, parts: Parts) -> Iterator[Level]:
         """Say whom a stop waits for."""
-        yield _level()
+        yield _level(*self.kinds)
 
 
 @dataclass(frozen=True)
@@ -167,7 +167,7 @@ class FilterEnd(Part):
 
     def levels(self, parts: Parts) -> Iterator[Level]:
         """Say whom a stop waits for."""
-        yield _level()
+        yield _level(*self.kinds)
 
 
 def _come(s: State, r: Expr) -> None:
@@ -178,9 +178,9 @@ def _come(s: State, r: Expr) -> None:
 def _refused(system: System) -> None:
     @system.action("stop.refused", r=Request, source="block/replication.c replication_stop, 2.8")
     def refused(s: State, r: Expr) -> None:
-        """Finds no job: an error."""
+        """Finds no job, or one that is ending: an error."""
         _come(s, r)
-        s.require(s.job == "freed", "there is no job")
+        s.require(s.job != "running", "there is no job")
         s.go(r, "failed")
 
 

@@ -26,6 +26,7 @@ class Machine:
     variable that tells of a sector that it holds something else than is said there.
     """
 
+    name: str
     wanted: str
     fits: Callable[[Scenario], bool]
     kinds: tuple[str, ...]
@@ -38,6 +39,7 @@ class Machine:
 
 
 SECONDARY = Machine(
+    name="secondary",
     wanted="a disk and requests",
     fits=lambda scenario: scenario.has_disk and scenario.mirror is None,
     kinds=KINDS,

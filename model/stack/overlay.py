@@ -54,7 +54,7 @@ class Overlay(Part):
 
     def declare(self, system: System, parts: Parts) -> None:
         """Declare who allocates in the active disk, and where a guest's request is."""
-        system.variable("allocating", Request, internal=True)  # r has an allocation in flight there
+        system.variable("allocating", Request, internal=True, called="has an allocation in flight")
         self.declare_reads(system, parts)
         pc = system.programs["pc"]
         pc.place(
@@ -69,6 +69,7 @@ class Overlay(Part):
             of=GUEST_WRITES,
             within=(ADMITTED, IN_RANGE, BEFORE_LOOK_UP, FILLS),
         )
+        pc.place("failing", "about to fail", of=GUESTS, within=(ADMITTED, IN_RANGE, BEFORE_LOOK_UP))
         pc.place("finishing", "about to complete", of=GUESTS, within=(ADMITTED, WHOLE))
 
     def declare_reads(self, system: System, parts: Parts) -> None:
@@ -105,7 +106,7 @@ class Overlay(Part):
 
     def act_reads(self, system: System, parts: Parts) -> None:
         """Add the look-ups and transfers of a read, and of a guest write that reads."""
-        node, serialises = node_of(parts), parts.has(SerialisingTarget)
+        serialises = parts.has(SerialisingTarget)
         below = "to-hidden" if serialises else "lookup-hidden"
 
         @system.action("read.lookup-active", r=Request, e=Cluster)
@@ -118,6 +119,8 @@ class Overlay(Part):
                 "active",
                 Sector,
                 lambda x: here & s.reads[r, x] & (s.at[r] <= s.cluster_of[x]) & (s.cluster_of[x] <= e),
+                fails="active-read",
+                when=here,
             )
             last = e + 1 == s.end[r]
             s.go(r, If(here, If(last, s.place(r, "finishing"), s.pc[r]), below))
@@ -125,6 +128,15 @@ class Overlay(Part):
                 s.asked[r] = If(here, s.first[r], s.at[r])
             s.at[r] = If(here, If(last, s.first[r], e + 1), s.at[r])
             s.until[r] = If(here, s.end[r], e + 1)
+
+        @system.action("read.active-fails", r=Request, k=Cluster)
+        def active_fails(s: State, r: Expr, k: Expr) -> None:
+            """Fails to read the active disk. Source: block/qcow2.c qcow2_co_preadv, 2.8"""
+            s.require_at(r, "lookup-active")
+            s.require(s.at[r] == k, "at its cluster", location=True)
+            s.require(s.in_active[k], "mapped in the active disk", location=True)
+            s.fails("active-read", "the read fails")
+            leave_failed(s, r, serialises)
 
         if serialises:
             hidden.NODE.wait(
@@ -152,17 +164,24 @@ class Overlay(Part):
             take(s, r, "hidden")
             _next_extent(s, r, serialises)
 
-        enter_secondary(system, parts)
+        @system.action("read.hidden-fails", r=Request)
+        def hidden_fails(s: State, r: Expr) -> None:
+            """Fails to read from the hidden disk.
 
-        @system.action("read.secondary", r=Request)
-        def secondary_transfer(s: State, r: Expr) -> None:
-            """Reads from the secondary disk. Source: block/io.c bdrv_aligned_preadv, 2.8"""
-            s.require_at(r, "secondary-read")
-            protocol.require_transfer_done(s, r)
-            take(s, r, "secondary")
-            _next_extent(s, r, serialises)
-            protocol.end_transfer(s, r)
-            node.leave(s, r)
+            Source: block/qcow2.c qcow2_co_preadv, qcow2_co_pwritev; qcow2-cluster.c perform_cow, 2.8
+            """
+            s.require_at(r, "hidden-read")
+            s.fails("hidden-read", "the read fails")
+            leave_failed(s, r, serialises)
+            if serialises:
+                hidden.NODE.leave(s, r)
+
+        def gives_up(s: State, r: Expr) -> None:
+            leave_failed(s, r, serialises)
+            if serialises:
+                hidden.NODE.leave(s, r)
+
+        read_secondary(system, parts, lambda s, r: _next_extent(s, r, serialises), gives_up)
 
     def act_writes(self, system: System, parts: Parts) -> None:
         """Add the allocation and the write of a guest's write."""
@@ -208,6 +227,7 @@ class Overlay(Part):
                 Sector,
                 lambda x: s.cluster_of[x] == k,
                 lambda x: If(s.covers[r, x], r, If(new, s.copied[r, x], s.active[x])),
+                fails="active-write",
             )
             for x in s.each(Sector):
                 s.copied[r, x] = nobody(Request)
@@ -217,6 +237,13 @@ class Overlay(Part):
             s.at[r] = If(last, s.first[r], k + 1)
             s.until[r] = s.end[r]
             s.go(r, If(last, s.place(r, "finishing"), "allocate"))
+
+        @system.action("guest.write-fails", r=Request)
+        def write_fails(s: State, r: Expr) -> None:
+            """Fails to write to the active disk. Source: block/qcow2.c qcow2_co_pwritev, 2.8"""
+            s.require_at(r, "active-write")
+            s.fails("active-write", "the write fails")
+            leave_failed(s, r, serialises)
 
     def claims(self, parts: Parts) -> Iterator[Claim]:
         """Say why what a guest's request has looked up stays true, and who has an allocation in flight."""
@@ -235,7 +262,7 @@ class Overlay(Part):
             ).implies(s.in_hidden[s.cluster_of[x]])
         )
         yield claim("who allocates is past its wait for others' allocations", Request)(
-            lambda s, r: s.allocating[r].implies(s.within(r, BELOW_ACTIVE, FILLS))
+            lambda s, r: s.allocating[r].implies(s.within(r, BELOW_ACTIVE, FILLS) | s.is_at(r, "failing"))
         )
         yield claim("only guest writes have allocations in flight", Request)(
             lambda s, r: s.allocating[r].implies(is_kind(s, r, "guest-write"))
@@ -278,8 +305,36 @@ def declare_secondary_read(system: System, parts: Parts, *regions: Region) -> No
     pc.place("secondary-read", "reading from the secondary disk", of=GUESTS, within=(*reading, *on_list))
 
 
-def enter_secondary(system: System, parts: Parts) -> None:
-    """Add a read's entry into the secondary's node."""
+Effect = Callable[[State, Expr], None]
+
+
+def read_secondary(system: System, parts: Parts, then: Effect, gives_up: Effect) -> None:
+    """Add a read's entry into the secondary's node, and its transfer: what comes after it, or if it fails."""
+    node = node_of(parts)
+    _enter_secondary(system, parts)
+
+    @system.action("read.secondary", r=Request)
+    def transfer(s: State, r: Expr) -> None:
+        """Reads from the secondary disk. Source: block/io.c bdrv_aligned_preadv, 2.8"""
+        s.require_at(r, "secondary-read")
+        protocol.require_transfer_done(s, r)
+        take(s, r, "secondary")
+        then(s, r)
+        protocol.end_transfer(s, r)
+        node.leave(s, r)
+
+    @system.action("read.secondary-fails", r=Request)
+    def fails(s: State, r: Expr) -> None:
+        """Fails to read from the secondary disk. Source: block/io.c bdrv_aligned_preadv, 2.8"""
+        s.require_at(r, "secondary-read")
+        protocol.require_transfer_done(s, r)
+        s.fails("secondary-read", "the read fails")
+        gives_up(s, r)
+        protocol.end_transfer(s, r)
+        node.leave(s, r)
+
+
+def _enter_secondary(system: System, parts: Parts) -> None:
     node = node_of(parts)
     if parts.has(UnserialisedGuestReads):
 
@@ -332,8 +387,27 @@ def take(s: State, r: Expr, disk: str) -> None:
     keeps = is_kind(s, r, "guest-write")
     for x in s.each(Sector):
         s.copied[r, x] = If(keeps & wanted(x), source(x), s.copied[r, x])
-    s.read_from(disk, Sector, wanted)
+    s.read_from(disk, Sector, wanted, fails=f"{disk}-read")
     s.observe("but the snapshot has", Sector, differs, lambda x: s.epoch[x], unset="original data")
+
+
+def leave_failed(s: State, r: Expr, serialises: bool) -> None:
+    """Go back with an error: what was written of other clusters stays, what is allocated is never linked."""
+    for x in s.each(Sector):
+        s.copied[r, x] = nobody(Request)
+    s.until[r] = s.end[r]
+    s.upto[r] = s.end[r]
+    if serialises:
+        s.asked[r] = s.first[r]
+    s.go(r, "failing")
+
+
+def fail(s: State, r: Expr) -> None:
+    """Return an error; whoever waits for its allocation looks again (qcow2.c qcow2_co_pwritev, `fail`)."""
+    s.require_at(r, "failing")
+    s.allocating[r] = False
+    s.at[r] = s.first[r]
+    s.go(r, "failed")
 
 
 def _next_extent(s: State, r: Expr, serialises: bool) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
-from cowpath.model.language.claim import Claim, Landmark, Level, Measure
+from cowpath.model.language.claim import Claim, Landmark, Level, Measure, Tier
 from cowpath.model.language.expression import Expr
 from cowpath.model.language.system import List, State, System
 
@@ -79,6 +79,10 @@ class Part:
 
     def measures(self, parts: Parts) -> Iterator[Measure]:
         """Yield what ends a loop that no place or cursor of a request ends."""
+        yield from ()
+
+    def tiers(self, parts: Parts) -> Iterator[Tier]:
+        """Yield who starts whom, those who are started by nobody first."""
         yield from ()
 
     def asserts(self, s: State) -> Iterator[Expr]:

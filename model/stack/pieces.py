@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from cowpath.model.language.claim import Claim, claim
+from cowpath.model.language.claim import Claim, Tier, claim
 from cowpath.model.language.expression import Expr, If, nobody
 from cowpath.model.language.program import Group
 from cowpath.model.language.sorts import Maybe
@@ -80,6 +80,12 @@ class Pieces(Part):
         yield claim("a piece does not begin or end as a request does", Request)(
             lambda s, r: is_piece(s, r).implies(~s.is_at(r, "idle", "finishing", "done", "failed"))
         )
+
+    def tiers(self, parts: Parts) -> Iterator[Tier]:
+        """Yield requests, their pieces, and theirs."""
+        yield Tier("request", lambda s, r: ~is_piece(s, r))
+        yield Tier("piece", lambda s, r: is_piece(s, r) & ~s.deep[r])
+        yield Tier("piece's piece", lambda s, r: s.deep[r])
 
 
 def is_piece(s: State, r: Expr) -> Expr:

@@ -9,10 +9,11 @@ from operator import and_
 from cowpath.model.language.expression import Expr, coerce, exists, forall
 from cowpath.model.language.sorts import BOOL
 from cowpath.model.language.system import List, State, System
-from cowpath.model.scenarios.vocabulary import PROPERTIES
+from cowpath.model.scenarios.vocabulary import PROPERTIES, STALL
 from cowpath.model.stack.part import Parts
 from cowpath.model.stack.pieces import Pieces
 from cowpath.model.stack.world import (
+    DRAIN,
     OWED,
     PAST_ADMISSION,
     UNBORN,
@@ -25,8 +26,11 @@ from cowpath.model.stack.world import (
     own,
 )
 
-STANDARD = tuple(name for name in PROPERTIES if not name.startswith("concurrency"))
-"""The properties that are asked of every block stack when none is named."""
+STANDARD = (
+    *("snapshot", "guest-write", "write-through"),
+    *("deadlock", "progress", "lifetime", "assertion"),
+)
+"""The properties that are asked of every block stack when none is named; a part may add its own."""
 
 
 def declare(system: System, parts: Parts) -> None:
@@ -62,6 +66,7 @@ def declare(system: System, parts: Parts) -> None:
         lambda s: reduce(and_, [claim for each in asserts for claim in each(s)], coerce(True, BOOL)),
         fatal=True,
     )
+    always(STALL, lambda s: forall(Request, lambda r: ~_stalled(system, parts, s, r)), standard=False)
     system.sometimes(
         "concurrency",
         lambda s: exists(Request, lambda r: exists(Request, lambda q: _both_inside(parts, s, r, q))),
@@ -72,6 +77,23 @@ def declare(system: System, parts: Parts) -> None:
         lambda s: ~exists(Request, lambda r: _kept_out(system, parts, s, r)),
         standard=False,
     )
+
+
+def _stalled(system: System, parts: Parts, s: State, r: Expr) -> Expr:
+    """Tell whether r waits for another request whose transfer, or a piece's of it, never completes."""
+
+    def hangs(q: Expr) -> Expr:
+        found = system.hangs(q)
+        return coerce(False, BOOL) if found is None else found
+
+    def waits(q: Expr) -> Expr:
+        drains = is_kind(s, r, "checkpoint", "stop")  # these wait where they begin
+        other = hangs(q)
+        if parts.has(Pieces):
+            other = exists(Request, lambda c: ((c == q) | s.of_one[q, c]) & hangs(c)) & ~s.of_one[r, q]
+        return other & (system.waits_for(r, q) | (drains & system.waits_for(r, q, DRAIN, arrived=False)))
+
+    return exists(Request, waits)
 
 
 def _of_one(parts: Parts, s: State, r: Expr, q: Expr) -> Expr:

@@ -85,7 +85,7 @@ class ProtocolNode(Part):
             Source: block/io.c bdrv_co_pwritev, 2.8
             """
             s.require_at(r, "rmw", program=BELOW)
-            s.read_from("secondary", Sector, lambda x: patched(s, r, x))
+            s.read_from("secondary", Sector, lambda x: patched(s, r, x), fails="protocol-rmw-read")
             for x in s.each(Sector):
                 s.head_tail[r, x] = If(patched(s, r, x), s.secondary[x], s.head_tail[r, x])
             s.go(r, "settle", program=BELOW)
@@ -135,8 +135,12 @@ class ProtocolNode(Part):
 
 def require_transfer_done(s: State, r: Expr) -> None:
     """Require that the transfer in flight has got through the protocol node."""
-    inside = s.is_at(r, "inside", program=BELOW)
-    s.require(~s.protocol_serialises | inside, "inside the protocol node", location=True)
+    s.require(transfer_done(s, r), "inside the protocol node", location=True)
+
+
+def transfer_done(s: State, r: Expr) -> Expr:
+    """Tell whether the transfer in flight has got through the protocol node."""
+    return ~s.protocol_serialises | s.is_at(r, "inside", program=BELOW)
 
 
 def end_transfer(s: State, r: Expr) -> None:

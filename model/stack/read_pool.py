@@ -16,12 +16,11 @@ from dataclasses import dataclass
 from cowpath.model.language.claim import Claim, Level, claim
 from cowpath.model.language.expression import Expr, If, nobody
 from cowpath.model.language.system import State, System
-from cowpath.model.stack import hidden, overlay, protocol
+from cowpath.model.stack import hidden, overlay
 from cowpath.model.stack.cow_requests import ADMITTED
 from cowpath.model.stack.overlay import Overlay
 from cowpath.model.stack.part import Parts
 from cowpath.model.stack.pieces import is_next_piece, is_piece, is_whole, wait_for_pieces
-from cowpath.model.stack.secondary import node_of
 from cowpath.model.stack.world import (
     BEFORE_LOOK_UP,
     BELOW_ACTIVE,
@@ -60,6 +59,8 @@ class PooledReads(Overlay):
 
     def declare_reads(self, system: System, parts: Parts) -> None:
         """Declare where a read is, and a guest write that reads."""
+        # The status of its pool of tasks.
+        system.variable("piece_failed", Request, internal=True, called="a piece of it has failed")
         pc, node = system.programs["pc"], hidden.NODE
         below = (ADMITTED, IN_RANGE, BELOW_ACTIVE)
         look = (ADMITTED, IN_RANGE, BEFORE_LOOK_UP)
@@ -80,7 +81,6 @@ class PooledReads(Overlay):
 
     def act_reads(self, system: System, parts: Parts) -> None:
         """Add the look-ups, the transfers and the joins."""
-        node = node_of(parts)
 
         def hands_out(
             s: State, r: Expr, c: Expr, e: Expr, end: Expr, back: Expr, places: tuple[Expr, str]
@@ -97,11 +97,13 @@ class PooledReads(Overlay):
 
         def looks_active(s: State, r: Expr, e: Expr) -> Expr:
             s.require_at(r, "lookup-active")
+            s.require(~s.piece_failed[r], "no piece has failed", location=True)
             overlay.require_run(s, r, e, s.end[r], lambda k: s.in_active[k])
             return If(s.in_active[e], s.place(r, "active-read"), "to-hidden")
 
         def looks_hidden(s: State, r: Expr, e: Expr) -> Expr:
             s.require_at(r, "lookup-hidden")
+            s.require(~s.piece_failed[r], "no piece has failed", location=True)
             overlay.require_run(s, r, e, s.until[r], lambda k: s.in_hidden[k])
             return If(s.in_hidden[e], s.place(r, "hidden-read"), "to-secondary")
 
@@ -128,15 +130,31 @@ class PooledReads(Overlay):
             def wanted(x: Expr) -> Expr:
                 return s.reads[r, x] & (s.at[r] <= s.cluster_of[x]) & (s.cluster_of[x] < s.until[r])
 
-            s.read_from("active", Sector, wanted)
+            s.read_from("active", Sector, wanted, fails="active-read")
             _ends(s, r)
+
+        @system.action("read.active-fails", r=Request, source="block/qcow2.c qcow2_co_preadv_task, 4.2")
+        def active_fails(s: State, r: Expr) -> None:
+            """Fails to read from the active disk."""
+            s.require_at(r, "active-read")
+            s.fails("active-read", "the read fails")
+            _fails(s, r)
 
         @system.action("read.join", r=Request, source=_JOIN)
         def join(s: State, r: Expr) -> None:
             """Has all its pieces."""
             s.require_at(r, "joining")
+            s.require(~s.piece_failed[r], "no piece has failed")
             wait_for_pieces(s, r)
             s.go(r, "finishing")
+
+        @system.action("read.join-fails", r=Request, source=_JOIN)
+        def join_fails(s: State, r: Expr) -> None:
+            """Finds that a piece has failed: hands out no other, and has all back."""
+            s.require(_joins(s, r, "active"), "joins its pieces", location=True)
+            s.require(s.piece_failed[r], "a piece has failed")
+            wait_for_pieces(s, r)
+            _fails(s, r)
 
         hidden.NODE.wait(
             system,
@@ -169,8 +187,18 @@ class PooledReads(Overlay):
         def join_hidden(s: State, r: Expr) -> None:
             """Has all its pieces of the hidden disk."""
             s.require_at(r, "joining-hidden")
+            s.require(~s.piece_failed[r], "no piece has failed")
             wait_for_pieces(s, r)
             _leaves_hidden(s, r)
+
+        @system.action("read.join-hidden-fails", r=Request, source=_JOIN)
+        def join_hidden_fails(s: State, r: Expr) -> None:
+            """Finds that a piece has failed: hands out no other, and has all back."""
+            s.require(_joins(s, r, "hidden"), "joins its pieces", location=True)
+            s.require(s.piece_failed[r], "a piece has failed")
+            wait_for_pieces(s, r)
+            hidden.NODE.leave(s, r)
+            _fails(s, r)
 
         @system.action("read.hidden", r=Request)
         def hidden_transfer(s: State, r: Expr) -> None:
@@ -179,17 +207,19 @@ class PooledReads(Overlay):
             overlay.take(s, r, "hidden")
             _leaves_hidden(s, r)
 
-        overlay.enter_secondary(system, parts)
+        @system.action("read.hidden-fails", r=Request)
+        def hidden_fails(s: State, r: Expr) -> None:
+            """Fails to read from the hidden disk. Source: block/qcow2.c qcow2_co_preadv_task, 4.2"""
+            s.require_at(r, "hidden-read")
+            s.fails("hidden-read", "the read fails")
+            hidden.NODE.leave(s, r)
+            _fails(s, r)
 
-        @system.action("read.secondary", r=Request)
-        def secondary_transfer(s: State, r: Expr) -> None:
-            """Reads from the secondary disk. Source: block/io.c bdrv_aligned_preadv, 2.8"""
-            s.require_at(r, "secondary-read")
-            protocol.require_transfer_done(s, r)
-            overlay.take(s, r, "secondary")
-            _leaves_hidden(s, r)
-            protocol.end_transfer(s, r)
-            node.leave(s, r)
+        def gives_up(s: State, r: Expr) -> None:
+            hidden.NODE.leave(s, r)
+            _fails(s, r)
+
+        overlay.read_secondary(system, parts, _leaves_hidden, gives_up)
 
     def claims(self, parts: Parts) -> Iterator[Claim]:
         """Say which pieces are under way, where, and who stands for them on the hidden disk's list."""
@@ -255,12 +285,12 @@ class PooledReads(Overlay):
         yield Level(
             "the pieces of a read",
             "a read waits for its pieces, which go to the hidden disk's list at most",
-            lambda s, r: s.is_at(r, "joining"),
+            lambda s, r: s.is_at(r, "joining") | _joins(s, r, "active"),
         )
         yield Level(
             "the pieces of a read of the hidden disk",
             "who is on the hidden disk's list waits for its pieces, which go to the secondary's list at most",
-            lambda s, r: s.is_at(r, "joining-hidden"),
+            lambda s, r: s.is_at(r, "joining-hidden") | _joins(s, r, "hidden"),
         )
 
     def given(self, parts: Parts) -> Iterator[Claim]:
@@ -283,6 +313,27 @@ def _ends(s: State, r: Expr) -> None:
     guest_write, piece = is_kind(s, r, "guest-write"), is_piece(s, r)
     s.go(r, If(guest_write, s.place(r, "active-write"), If(piece, s.place(r, "unborn"), "finishing")))
     s.at[r] = If(guest_write, s.at[r], s.first[r])
+    s.until[r] = s.end[r]
+    s.upto[r] = s.end[r]
+    s.asked[r] = s.first[r]
+    s.overtaken[r] = s.overtaken[r] & ~piece
+
+
+def _joins(s: State, r: Expr, disk: str) -> Expr:
+    """Tell whether r hands no more pieces out of the disk: there are none, or one has failed."""
+    joining = "joining" if disk == "active" else "joining-hidden"
+    return s.is_at(r, joining) | (s.is_at(r, f"lookup-{disk}") & s.piece_failed[r])
+
+
+def _fails(s: State, r: Expr) -> None:
+    """End the range with an error: a piece's is its request's."""
+    piece = is_piece(s, r)
+    for q in s.each(Request):
+        s.piece_failed[q] = (s.piece_failed[q] & (q != r)) | (s.parent[r] == q)
+    for x in s.each(Sector):
+        s.copied[r, x] = nobody(Request)
+    s.go(r, If(piece, s.place(r, "unborn"), "failing"))
+    s.at[r] = If(is_kind(s, r, "guest-write"), s.at[r], s.first[r])
     s.until[r] = s.end[r]
     s.upto[r] = s.end[r]
     s.asked[r] = s.first[r]

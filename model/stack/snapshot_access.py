@@ -59,7 +59,8 @@ class SnapshotFilter(Part):
         system.variable("transferred", Cluster)  # the filter's own done bitmap: found in the target
         system.variable("accessible", Cluster, initial=True)  # the access bitmap
         system.variable("snapshot_error")
-        system.variable("frozen", Request, internal=True)  # r reads the source, from its cursor on
+        # From its cursor on.
+        system.variable("frozen", Request, internal=True, called="has a frozen read of the source")
         pc = system.programs["pc"]
         pc.place("copy-returned", "back from block-copy", of=WRITES, within=(WHOLE, COPIED))
         if _breaks(parts):
@@ -110,7 +111,7 @@ class SnapshotFilter(Part):
                 lambda s, r: ~s.is_at(r, "copy-broken")
             )
         yield claim("who reads the source has frozen it", Request)(
-            lambda s, r: s.frozen[r] == (s.within(r, TO_SECONDARY) | s.is_at(r, "thaw"))
+            lambda s, r: s.frozen[r] == (s.within(r, TO_SECONDARY) | s.is_at(r, "thaw", "thaw-failed"))
         )
         yield claim("what readers find copied is in the target", Cluster)(
             lambda s, k: s.transferred[k].implies(s.in_hidden[k])
@@ -178,6 +179,7 @@ class SnapshotReads(Part):
 
         place("snapshot-loop", "about to look up the filter's bitmap", BEFORE_LOOK_UP)
         place("thaw", "about to unfreeze what it has read", LOOKED_UP)
+        place("thaw-failed", "about to unfreeze what it could not read", LOOKED_UP)
         place("hidden-read", "reading from the target", LOOKED_UP, PAST_ADMISSION)
         overlay.declare_secondary_read(system, parts, IN_RANGE, LOOKED_UP, TO_SECONDARY)
         pc.place("finishing", "about to complete", of=GUESTS, within=(WHOLE,))
@@ -222,6 +224,13 @@ class SnapshotReads(Part):
             overlay.take(s, r, "hidden")
             _next(s, r)
 
+        @system.action("snapshot.target-fails", r=Request, source=_READ)
+        def target_fails(s: State, r: Expr) -> None:
+            """Fails to read from the target: an error."""
+            s.require_at(r, "hidden-read")
+            s.fails("hidden-read", "the read fails")
+            _fail(s, r)
+
         node.wait(
             system,
             "snapshot.enter",
@@ -242,12 +251,29 @@ class SnapshotReads(Part):
             protocol.end_transfer(s, r)
             node.leave(s, r)
 
+        @system.action("snapshot.source-fails", r=Request, source=_READ)
+        def source_fails(s: State, r: Expr) -> None:
+            """Fails to read from the source."""
+            s.require_at(r, "secondary-read")
+            protocol.require_transfer_done(s, r)
+            s.fails("secondary-read", "the read fails")
+            s.go(r, "thaw-failed")
+            protocol.end_transfer(s, r)
+            node.leave(s, r)
+
         @system.action("snapshot.thaw", r=Request, source=_READ)
         def thaw(s: State, r: Expr) -> None:
             """Unfreezes, wakes the writers."""
             s.require_at(r, "thaw")
             s.frozen[r] = False
             _next(s, r)
+
+        @system.action("snapshot.thaw-fails", r=Request, source=_READ)
+        def thaw_fails(s: State, r: Expr) -> None:
+            """Unfreezes, wakes the writers: an error."""
+            s.require_at(r, "thaw-failed")
+            s.frozen[r] = False
+            _fail(s, r)
 
         @system.action("snapshot.end", r=Request, source=_READ)
         def end(s: State, r: Expr) -> None:
@@ -351,6 +377,12 @@ def _accessible(s: State, r: Expr) -> Expr:
 def _come(s: State, r: Expr) -> None:
     s.require_at(r, "idle", "snapshot-loop")
     s.require(is_kind(s, r, "guest-read"), "is a guest-read", location=True)
+
+
+def _fail(s: State, r: Expr) -> None:
+    s.at[r] = s.first[r]
+    s.upto[r] = s.end[r]
+    s.go(r, "failed")
 
 
 def _next(s: State, r: Expr) -> None:

@@ -72,7 +72,7 @@ class Node:
 
     def declare(self, system: System) -> None:
         """Declare the list: who is on it, whom each waits for, and whether for a read inside that one."""
-        system.variable(f"{self.name}_tracked", Request, internal=True)
+        system.variable(f"{self.name}_tracked", Request, internal=True, called=f"is on {self.list.name}")
         system.variable(f"{self.name}_waiting_for", Request, sort=Maybe(Request), internal=True)
         if self.nested is not None:
             system.variable(f"{self.name}_waits_for_nested", Request, internal=True)

@@ -56,6 +56,9 @@ NO_COPY_ON_READ = claim("the secondary disk does not copy on read")(lambda s: ~s
 QUIESCED = claim("checkpoints are made while nothing is in flight")(lambda s: s.quiesced_checkpoint)
 
 FINITE = claim("no request is of a stream", Request)(lambda s, r: ~s.stream[r])
+NO_SOURCE_DISCARD = claim("nobody discards on the source", Request)(
+    lambda s, r: ~is_kind(s, r, "source-discard")
+)
 NO_DISCARD = claim("no client discards", Request)(lambda s, r: ~is_kind(s, r, "client-discard"))
 
 BREAKS_THE_WRITE = claim("a copy that fails breaks the write, not the snapshot")(lambda s: ~s.break_snapshot)

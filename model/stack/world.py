@@ -51,7 +51,7 @@ READS_SECONDARY = Region("reading the secondary disk for a reader")
 TO_SECONDARY = Region("a reader that has found nothing in the hidden disk")
 PAST_ADMISSION = Region("a reader past every wait for admission")
 BUFFERED = Region("with a copy's data in its buffer")
-UNBORN = Region("a piece of a request that is not under way")
+UNBORN = Region("a piece of a request that is not, or no more, under way")
 
 OUT = Region("no request in the block layer: none that a drain waits for")
 OWED = Region("not in the block layer, but to come to an end all the same")
@@ -67,7 +67,7 @@ class World(Part):
         """Declare the instance's tables, the disks, and where a request is."""
         words = BUNDLED.extended(
             (kind for part in parts for kind in part.kinds),
-            (fault for part in parts for fault in part.faults),
+            [fault for part in parts for fault in part.faults],
             sorted({option for part in parts for option in part.options}),
         )
         system.parameter("kind", Request, sort=Enum("Kind", words.kinds))
@@ -120,11 +120,15 @@ class World(Part):
         data("copied", Request, Sector, internal=True)  # buffers
         data("head_tail", Request, Sector, internal=True)
         # Ghosts, read by properties only.
-        system.variable("wrong_value", Request)  # a guest read returned another value than the snapshot's
-        system.variable("wrong_fill", Request)  # a guest write filled its cluster with one
-        system.variable("stale_write_back", Request)  # a read-modify-write undid another's write
-        system.variable("use_after_free", Request)  # the job's memory was touched after it was freed
-        system.variable("overtaken", Request)  # by a checkpoint: the guest that asked is no more
+        # A guest read returned another value than the snapshot's.
+        system.variable("wrong_value", Request, called="has read a wrong value")
+        system.variable("wrong_fill", Request, called="has filled its cluster wrongly")
+        # By its read-modify-write.
+        system.variable("stale_write_back", Request, called="has undone another's write")
+        # The job's memory.
+        system.variable("use_after_free", Request, called="has used what was freed")
+        # The guest that asked is no more.
+        system.variable("overtaken", Request, called="a checkpoint has overtaken it")
 
     def act(self, system: System, parts: Parts) -> None:
         """Add the return of a stream's request."""
@@ -177,8 +181,8 @@ def is_kind(s: State, r: Expr, *kinds: str) -> Expr:
 
 
 def is_write(s: State, r: Expr) -> Expr:
-    """Tell whether request r enters the secondary disk's node as a write (from the NBD server)."""
-    return is_kind(s, r, "nbd-write", "nbd-zero")
+    """Tell whether request r changes data in the secondary disk's node (from the NBD server)."""
+    return is_kind(s, r, "nbd-write", "nbd-zero", "source-discard")
 
 
 WRITES = Group("writes", is_write)

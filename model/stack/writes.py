@@ -23,6 +23,7 @@ from cowpath.model.language.system import State, System
 from cowpath.model.stack import protocol
 from cowpath.model.stack.part import Part, Parts
 from cowpath.model.stack.secondary import NotifierInside, node_of, settles
+from cowpath.model.stack.source_discards import unnoticed
 from cowpath.model.stack.tracked import Node
 from cowpath.model.stack.world import WHOLE, WRITES, Request, Sector, is_write
 
@@ -78,19 +79,32 @@ class Writes(Part):
             """Reads head and tail of its blocks. Source: block/io.c bdrv_co_pwritev, 2.8"""
             s.require_at(r, "rmw")
             protocol.require_transfer_done(s, r)
-            s.read_from("secondary", Sector, lambda x: _patched(s, r, x))
+            s.read_from("secondary", Sector, lambda x: _patched(s, r, x), fails="rmw-read")
             for x in s.each(Sector):
                 s.head_tail[r, x] = If(_patched(s, r, x), s.secondary[x], s.head_tail[r, x])
             s.go(r, "settle")
             protocol.end_transfer(s, r)
 
+        @system.action("write.rmw-fails", r=Request)
+        def rmw_fails(s: State, r: Expr) -> None:
+            """Fails to read head and tail, having written nothing. Source: block/io.c bdrv_co_pwritev, 2.8"""
+            s.require_at(r, "rmw")
+            protocol.require_transfer_done(s, r)
+            s.fails("rmw-read", "the read fails")
+            _return(s, r, node, "failed")
+            protocol.end_transfer(s, r)
+
+        def arrives(s: State, r: Expr) -> Expr:
+            begun = s.is_at(r, begins) & is_write(s, r) & ~s.unaligned[r]
+            if (apart := unnoticed(s, r, parts)) is not None:
+                begun = begun & ~apart
+            return begun | s.is_at(r, "settle")
+
         node.wait(
             system,
             "write.settle",
             says="passes the last wait",
-            arrives=lambda s, r: (
-                (s.is_at(r, begins) & is_write(s, r) & ~s.unaligned[r]) | s.is_at(r, "settle")
-            ),
+            arrives=arrives,
             parked="final-parked",
             then=lambda s, r: s.place(r, then),
             source="block/io.c bdrv_aligned_pwritev, 2.8; bdrv_co_write_req_prepare, 3.0",
@@ -121,10 +135,14 @@ class Writes(Part):
 
         @system.action("write.data-fails", r=Request)
         def data_fails(s: State, r: Expr) -> None:
-            """Fails to write: an I/O error. Source: block/io.c bdrv_aligned_pwritev, 2.8"""
+            """Fails to write, or to read head and tail below: an I/O error.
+
+            Source: block/io.c bdrv_aligned_pwritev, 2.8
+            """
             s.require_at(r, "write")
-            protocol.require_transfer_done(s, r)
-            s.fails("data-write", "the write fails")
+            writing = protocol.transfer_done(s, r) & s.struck("data-write")
+            reading = s.is_at(r, "rmw", program=protocol.BELOW) & s.struck("protocol-rmw-read")
+            s.require(writing | reading, "the write fails, or the read that it needs", location=True)
             _return(s, r, node, "failed")
             protocol.end_transfer(s, r)
 

@@ -65,12 +65,10 @@ def follow_with(system: System, instance: Instance, trace: Trace) -> Departure:
 
 def _arguments(instance: Instance, action: Action, step: TraceStep) -> tuple[int, ...] | None:
     """Return the arguments that the step's words mean for the action; None if it takes others."""
-    tables = [instance.names[str(param.sort)] for param in action.params]
-    if len(tables) != len(step.arguments):
+    try:
+        return instance.arguments(action.params, step.arguments)
+    except ValueError:
         return None
-    if not all(word in table for word, table in zip(step.arguments, tables, strict=True)):
-        return None
-    return tuple(table.index(word) for word, table in zip(step.arguments, tables, strict=True))
 
 
 def _refusals(

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from cowpath.model.trace.conjunct import Fact
-from cowpath.model.trace.trace import Trace, WaitEdge
+from cowpath.model.trace.trace import Trace
+from cowpath.model.trace.waiting import WaitEdge
 
 
 def waits(trace: Trace) -> Iterator[str]:

@@ -8,17 +8,8 @@ from itertools import pairwise
 from cowpath.model.finite.instance import Instance
 from cowpath.model.finite.reference import Reference, Vector
 from cowpath.model.language.system import System
-from cowpath.model.trace.trace import (
-    Path,
-    ReplayError,
-    Trace,
-    TraceState,
-    WaitEdge,
-    follow,
-    scene,
-    setting,
-    waits,
-)
+from cowpath.model.trace.trace import Path, Trace, TraceState, follow, scene, setting
+from cowpath.model.trace.waiting import ReplayError, WaitEdge, waits
 
 
 def replay_lasso(
@@ -32,10 +23,10 @@ def replay_lasso(
 ) -> Trace:
     """Follow the stem and then the loop with the reference semantics; the first of the starved starves there.
 
-    `name`: the property that falls by it. An empty loop stands for staying where the stem ends. Raises
-    `ReplayError` if a step is not enabled, the loop does not close, the starved one is not pending all the
-    way round, somebody who could go on all the way round never does, or a newcomer overtakes somebody who is
-    woken.
+    `name`: the property that falls by it, which claims progress of the first. An empty loop stands for
+    staying where the stem ends. Raises `ReplayError` if it claims none of that one, a step is not enabled,
+    the loop does not close, the starved one is not pending all the way round, somebody who could go on all
+    the way round never does, or a newcomer overtakes somebody who is woken.
     """
     reference = Reference(system, instance)
     steps, states = follow(reference, [*stem, *loop])
@@ -43,6 +34,8 @@ def replay_lasso(
         raise ReplayError("the loop of the lasso does not close in the reference")
     around = [_Seen(reference, state) for state in states[len(stem) : -1] or states[-1:]]
     victim = starved[0]
+    if victim not in reference.live(name):
+        raise ReplayError(f"{name} claims nothing of owner {victim} in the reference")
     if not all(victim in seen.pending for seen in around):
         raise ReplayError("the starved one is not pending all round the loop in the reference")
     going = {arguments[0] for _, arguments in loop}

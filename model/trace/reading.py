@@ -13,7 +13,8 @@ from cowpath.model.language.errors import InputError
 from cowpath.model.language.system import Action, System
 from cowpath.model.trace import record
 from cowpath.model.trace.lasso import replay_lasso
-from cowpath.model.trace.trace import REFINEMENT, Path, ReplayError, Trace, made, replay
+from cowpath.model.trace.trace import REFINEMENT, Path, Trace, made, replay
+from cowpath.model.trace.waiting import ReplayError
 
 _KEYS: dict[str, Callable[[Any], bool]] = {
     "design": lambda value: isinstance(value, str),

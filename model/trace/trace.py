@@ -10,16 +10,23 @@ from functools import cached_property
 from cowpath.model.finite.instance import Instance
 from cowpath.model.finite.reference import Reference, Vector
 from cowpath.model.language.expression import Read
+from cowpath.model.language.sorts import BOOL
 from cowpath.model.language.system import Action, Property, State, System
 from cowpath.model.trace.conjunct import Fact, failed
+from cowpath.model.trace.waiting import (
+    ReplayError,
+    WaitEdge,
+    blocked_in,
+    explain_deadlock,
+    stalled,
+    waits,
+)
 
 Path = Sequence[tuple[Action, tuple[int, ...]]]
+STALL = "stall"
+"""The property that nobody waits for a transfer that never completes."""
 REFINEMENT = "refinement"
 """The property of an implementation that the model makes every step which it makes."""
-
-
-class ReplayError(Exception):
-    """The reference does not follow an engine's trace: an error of cowpath itself, never of the user's."""
 
 
 @dataclass(frozen=True)
@@ -89,16 +96,6 @@ class TraceStep:
         return (*seen, *(change.says for change in self.changes if not change.internal))
 
 
-@dataclass(frozen=True)
-class WaitEdge:
-    """`waiter` waits for `holder` on something (`on`), because of what the holder holds."""
-
-    waiter: str
-    holder: str
-    on: str
-    held: str
-
-
 Words = Mapping[tuple[str, ...], str]
 """A function in words: values by indices."""
 
@@ -146,7 +143,7 @@ class TraceState:
     @cached_property
     def waits(self) -> tuple[WaitEdge, ...]:
         """The waits of those who are unfinished and cannot move."""
-        blocked = _blocked(self.reference, self.state)[1]
+        blocked = blocked_in(self.reference, self.state)[1]
         return tuple(dict.fromkeys(edge for _, _, edge in waits(self.reference, self.state, blocked)))
 
 
@@ -157,6 +154,7 @@ class Scene:
     `owners`: what they are called. `program`: the variable that says where each is ("" if there is none),
     with the place where it starts, those where it ends, and all its `places` in words. `disks`: the variables
     that steps transfer data from or to, in words, and `cells`, the elements by which each is indexed.
+    `flags`: what may be true of an owner and is shown, in words; `shared`: what is shown that is nobody's.
     """
 
     owners: tuple[str, ...] = ()
@@ -166,18 +164,20 @@ class Scene:
     places: Mapping[str, str] = field(default_factory=dict)
     disks: Mapping[str, str] = field(default_factory=dict)
     cells: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    flags: Mapping[str, str] = field(default_factory=dict)
+    shared: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Trace:
     """A path from the initial state to one that decides the property; `cycle` is set for a deadlock.
 
-    `stuck` lists every wait of the last state when nobody can move there and no cycle is closed. For
-    `progress` the steps from number `loop` on are repeated for ever: `starved` are who can starve, the first
-    of them does so here, and `passed` are its waits in the loop, each once. A walk by hand is not `shortest`,
-    and has no property ("") as long as it decides none. For `refinement` the steps are those by which the
-    model follows a run of an implementation; `refused` says what that did next, and why the model does not;
-    "" if it follows to the end.
+    `stuck` lists every wait of the last state when nobody can move there and no cycle is closed; for `stall`,
+    those for somebody whose transfer never completes. For `progress` the steps from number `loop` on are
+    repeated for ever: `starved` are who can starve, the first of them does so here, and `passed` are its
+    waits in the loop, each once. A walk by hand is not `shortest`, and has no property ("") as long as it
+    decides none. For `refinement` the steps are those by which the model follows a run of an implementation;
+    `refused` says what that did next, and why the model does not; "" if it follows to the end.
     """
 
     design: str
@@ -232,6 +232,8 @@ def replay(
         cycle, stuck, unfinished = explain_deadlock(reference, state)
     elif name and (name not in claims or not _decides(reference, state, claims[name])):
         raise ReplayError(f"the last state of the trace does not decide '{name}' in the reference")
+    elif name == STALL:
+        stuck = stalled(reference, state)
     elif name and claims[name].kind == "always":
         conjunct, facts = failed(reference, claims[name].formula, state)
     return Trace(
@@ -315,6 +317,7 @@ def scene(reference: Reference) -> Scene:
     program = system.program_of(system.owners)
     transferred = {action.transfer.disk for action in system.actions if action.transfer is not None}
     disks = [variable for name, variable in system.variables.items() if name in transferred]
+    shown = [variable for variable in system.variables.values() if variable.called or not variable.internal]
     return Scene(
         names[system.owners.name],
         "" if program is None else program.variable,
@@ -323,74 +326,9 @@ def scene(reference: Reference) -> Scene:
         {} if program is None else {place.name: place.says for place in program.places.values()},
         {disk.name: disk.called or disk.name for disk in disks},
         {disk.name: names[disk.indices[0].name] for disk in disks},
+        {v.name: v.spoken for v in shown if v.indices == (system.owners,) and v.sort == BOOL},
+        {v.name: v.spoken for v in shown if not v.indices},
     )
-
-
-def _blocked(reference: Reference, state: Vector) -> tuple[list[int], list[int]]:
-    """Return who is unfinished, and who of them cannot move."""
-    assert reference.system.finished is not None
-    owner, formula = reference.system.finished
-    owners = range(owner.sort.size(reference.instance.sizes))
-    unfinished = [r for r in owners if not reference.value(formula, state, {owner.number: r})]
-    return unfinished, [r for r in unfinished if not reference.can_move(r, state)]
-
-
-def explain_deadlock(
-    reference: Reference, state: Vector
-) -> tuple[tuple[WaitEdge, ...], tuple[WaitEdge, ...], tuple[str, ...]]:
-    """Return (the shortest wait cycle, all waits if there is none, who is unfinished) of a deadlock.
-
-    Raises `ReplayError` if the state is none.
-    """
-    unfinished, blocked = _blocked(reference, state)
-    ahead: dict[int, list[int]] = {r: [] for r in blocked}
-    words: dict[tuple[int, int], WaitEdge] = {}
-    for r, q, edge in waits(reference, state, blocked):
-        if q in ahead and q not in ahead[r]:
-            ahead[r].append(q)
-        words.setdefault((r, q), edge)
-    assert reference.system.finished is not None
-    owners = reference.system.finished[0].sort
-    names = tuple(reference.instance.show(owners, r) for r in unfinished)
-    rings = [ring for r in blocked if (ring := _ring(ahead, r))]
-    if rings:
-        ring = min(rings, key=lambda ring: (len(ring), ring[0]))
-        return tuple(words[r, q] for r, q in zip(ring, ring[1:] + ring[:1], strict=True)), (), names
-    if not unfinished or len(blocked) < len(unfinished):
-        raise ReplayError("the last state of the trace is no deadlock in the reference")
-    return (), tuple(words.values()), names
-
-
-def _ring(ahead: Mapping[int, Sequence[int]], least: int) -> tuple[int, ...]:
-    """Return a shortest cycle through `least` on which nobody has a smaller number; () if there is none."""
-    paths: list[tuple[int, ...]] = [(least,)]
-    seen = {least}
-    for path in paths:  # which grows meanwhile: breadth first
-        for other in ahead[path[-1]]:
-            if other == least:
-                return path
-            if other > least and other not in seen:
-                seen.add(other)
-                paths.append((*path, other))
-    return ()
-
-
-def waits(reference: Reference, state: Vector, owners: Sequence[int]) -> Iterator[tuple[int, int, WaitEdge]]:
-    """Yield every wait-for edge from one of the owners: who, for whom, and both in words."""
-    instance = reference.instance
-    for action in reference.system.actions:
-        if not action.waits:
-            continue
-        for arguments in reference.arguments(action):
-            bound = reference.bind(action, arguments)
-            here = (reference.value(g.condition, state, bound) for g in action.guards if g.location)
-            if arguments[0] not in owners or not all(here):
-                continue
-            for number, other in reference.waits(action, arguments, state):
-                wait = action.waits[number]
-                words = {word: table[other] for word, table in instance.phrases.items()}
-                waiter, holder = (instance.show(wait.bound.sort, i) for i in (arguments[0], other))
-                yield arguments[0], other, WaitEdge(waiter, holder, wait.on, wait.held.format(**words))
 
 
 def _decides(reference: Reference, state: Vector, claim: Property) -> bool:

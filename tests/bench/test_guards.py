@@ -10,6 +10,8 @@ PARKED = "nobody comes to wait twice on one list, so who looks again too early f
 PASSED = "nobody gets past a serialising request of the protocol node, where every request may be waited for"
 BRANCH = "decides only whether the request waits before it goes on"
 NO_JOB = "decides only between an error and a checkpoint that nobody uses"
+NO_END = "decides only between an error and an end of the job, which may come twice"
+ONLY_FAILS = "decides only whether a read fails: what it returns is judged as it is read"
 UNHELD = "in this design no reader holds anything of the job's"
 FALLEN = "`snapshot` has fallen on every scenario with a reader and a write before this guard comes to bear"
 EXCLUDED = "overlapping guest writes exclude each other by CowRequests in this design"
@@ -39,9 +41,7 @@ NOTIFIER = {
     ("cow.pass", "wait on the job's CowRequest list"): COPIED,
 }
 READS_SERIALISE = {("read.enter-secondary", "wait on the secondary's tracked list"): PARKED}
-READS_WAIT_BELOW = {("read.enter-hidden", "wait on the hidden disk's tracked list"): PARKED}
 TARGET_SERIALISES = {
-    **READS_WAIT_BELOW,
     # In fleecing-4.0 `progress` falls without it: who does not wait is not woken. Here it has fallen before.
     ("cow.serialise", "wait on the hidden disk's tracked list"): PARKED,
 }
@@ -52,10 +52,30 @@ LOOKS_AGAIN = {
     ),
     ("copy.return", "wait on block-copy's in-flight list"): PARKED,
 }
+POOLED = {
+    ("copy.take", "no copy of its has failed"): "who copies on after a failure copies in vain",
+    ("copy.taken", "nothing is dirty, or a copy has failed"): "who has all its copies looks again",
+}
+JOINED = "what its pieces read is judged as it is read, and a checkpoint waits for them, too"
+JOINS = {
+    ("read.join", "wait on its pieces"): JOINED,
+    ("read.join", "no piece has failed"): ONLY_FAILS,
+    ("read.join-fails", "wait on its pieces"): JOINED,
+    ("read.join-fails", "a piece has failed"): ONLY_FAILS,
+    ("read.join-hidden", "no piece has failed"): ONLY_FAILS,
+    ("read.join-hidden-fails", "wait on its pieces"): (
+        "no scenario has a write to come to what another piece reads when one fails"
+    ),
+    ("read.join-hidden-fails", "a piece has failed"): ONLY_FAILS,
+}
+STOPS = {("stop.refused", "there is no job"): NO_END}
+CANCELS = {**STOPS, ("stop.cancel", "there is a job"): NO_END}
+REMOVES = {**STOPS, ("stop.remove", "there is a job"): NO_END}
 READER_BRANCHES = {("read.wait", "there is a job"): BRANCH, ("read.wait", "overlapping CowRequest"): BRANCH}
 NOT_NEEDED: dict[str, dict[tuple[str, str], str]] = {
     "unserialised": {
         **NOTIFIER,
+        **CANCELS,
         **READS_SERIALISE,
         ("cow.skip", "the notifier is gone"): FALLEN,
         ("cow.wait", "the notifier is there"): LOCKED,
@@ -65,12 +85,12 @@ NOT_NEEDED: dict[str, dict[tuple[str, str], str]] = {
         ("checkpoint", "wait on requests in flight (drain)"): FALLEN,
         ("stop.free", "wait on requests in flight (drain)"): UNHELD,
     },
-    "rfc-2016": {**NOTIFIER, **READS_SERIALISE, **READER_BRANCHES},
-    "merged-2.8": {**NOTIFIER, **READS_SERIALISE, **READER_BRANCHES},
+    "rfc-2016": {**NOTIFIER, **CANCELS, **READS_SERIALISE, **READER_BRANCHES},
+    "merged-2.8": {**NOTIFIER, **CANCELS, **READS_SERIALISE, **READER_BRANCHES},
     "fleecing-4.0": {
         **NOTIFIER,
+        **CANCELS,
         **READS_SERIALISE,
-        **READS_WAIT_BELOW,
         ("cow.wait", "the notifier is there"): LOCKED,
         ("stop.free", "wait on requests in flight (drain)"): UNHELD,
     },
@@ -79,15 +99,37 @@ NOT_NEEDED: dict[str, dict[tuple[str, str], str]] = {
         **CHECKPOINT,
         **READS_SERIALISE,
         **TARGET_SERIALISES,
+        **JOINS,
+        **STOPS,
+        ("stop.free", "there is a job"): NO_END,
         ("copy.wait", "there is a filter"): BRANCH,
         ("copy.wait", "copy in flight"): BRANCH,
         ("copy.pass", "there is a filter"): FREED,
         ("copy.begin", "there is a filter"): FREED,
     },
-    "block-copy-5.0": {**FILTER, **CHECKPOINT, **READS_SERIALISE, **TARGET_SERIALISES, **LOOKS_AGAIN},
+    "block-copy-5.0": {
+        **FILTER,
+        **CHECKPOINT,
+        **READS_SERIALISE,
+        **TARGET_SERIALISES,
+        **LOOKS_AGAIN,
+        **JOINS,
+        **REMOVES,
+    },
+    "block-copy-5.1": {
+        **FILTER,
+        **CHECKPOINT,
+        **READS_SERIALISE,
+        **TARGET_SERIALISES,
+        **LOOKS_AGAIN,
+        **JOINS,
+        **REMOVES,
+        **POOLED,
+    },
     "copy-before-write-9.2": {
         **FILTER,
         **LOOKS_AGAIN,
+        **POOLED,
         ("copy.begin", "there is a filter"): NEVER,
         ("copy.begin", "the snapshot is whole"): "who copies for a broken snapshot copies in vain",
         ("snapshot.enter", "wait on the secondary's tracked list"): PARKED,
@@ -97,6 +139,7 @@ NOT_NEEDED: dict[str, dict[tuple[str, str], str]] = {
     },
     "rfc-repaired": {
         **NOTIFIER,
+        **CANCELS,
         **READER_BRANCHES,
         ("guest.wait", "there is a job"): BRANCH,
         ("guest.wait", "overlapping CowRequest"): BRANCH,

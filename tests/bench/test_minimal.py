@@ -11,6 +11,7 @@ import pytest
 
 from cowpath.model.bench import minimal as module
 from cowpath.model.bench.check import Result, check
+from cowpath.model.bench.kept import checked
 from cowpath.model.bench.minimal import Minimiser
 from cowpath.model.designs import DESIGNS, Case
 from cowpath.model.explore.result import DEADLOCK, UNLIMITED, Limits, questions
@@ -160,11 +161,11 @@ def noted(monkeypatch: pytest.MonkeyPatch) -> list[Case]:
     """Return the cases that are checked from now on, as they come."""
     tried: list[Case] = []
 
-    def noting(case: Case, **options: Any) -> Result:
+    def noting(case: Case, *asked: Any, **options: Any) -> Result:
         tried.append(case)
-        return check(case, **options)
+        return checked(case, *asked, **options)
 
-    monkeypatch.setattr(module, "check", noting)
+    monkeypatch.setattr(module, "checked", noting)
     return tried
 
 

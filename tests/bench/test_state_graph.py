@@ -18,7 +18,7 @@ from lxml import etree
 
 from cowpath.model.bench.check import check
 from cowpath.model.bench.state_graph import TooLarge, quotient
-from cowpath.model.designs import DESIGNS, Case
+from cowpath.model.designs import ALL, Case
 from cowpath.model.render import state_graphs
 from cowpath.model.render.graph import NoGraphviz
 from cowpath.model.render.state_graphs import Explored
@@ -32,18 +32,19 @@ CASES = (
     ("fleecing-4.0", "block-over-clusters"),
     ("block-copy-4.2", "second-cluster"),
     ("copy-before-write-9.2", "break-snapshot"),
+    ("mirror-8.2", "backing-by-name"),
 )
 cases = pytest.mark.parametrize(("design", "slug"), CASES)
 
 
 @cache
 def explored(design: str, slug: str) -> Explored:
-    return state_graphs.explore(Case(DESIGNS[design], find(slug)), 10_000)
+    return state_graphs.explore(Case(ALL[design], find(slug)), 10_000)
 
 
 @cases
 def test_the_graph_is_what_the_checker_explores(design: str, slug: str) -> None:
-    of, result = explored(design, slug), check(Case(DESIGNS[design], find(slug)))
+    of, result = explored(design, slug), check(Case(ALL[design], find(slug)))
     assert len(of.graph) == result.exploration.states
     assert of.graph.number_of_edges() == result.exploration.transitions
     far = nx.single_source_shortest_path_length(nx.DiGraph(of.graph), 0)
@@ -142,7 +143,7 @@ def test_graphviz_draws_every_box() -> None:
 
 
 def test_the_same_graph_is_written_the_same(tmp_path: Path) -> None:
-    again = state_graphs.explore(Case(DESIGNS["unserialised"], find("race")), 10_000)
+    again = state_graphs.explore(Case(ALL["unserialised"], find("race")), 10_000)
     assert again.quotient().dot() == explored("unserialised", "race").quotient().dot()
     assert again.picture().dot() == explored("unserialised", "race").picture().dot()
 
@@ -151,7 +152,7 @@ def test_the_same_graph_is_written_the_same(tmp_path: Path) -> None:
 
 
 def test_a_graph_too_large_is_not_built() -> None:
-    case = Case(DESIGNS["unserialised"], find("race"))
+    case = Case(ALL["unserialised"], find("race"))
     with pytest.raises(TooLarge, match="more than 78 states"):
         state_graphs.explore(case, 78)
     assert len(state_graphs.explore(case, 79).graph) == 79

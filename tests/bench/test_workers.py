@@ -12,8 +12,8 @@ import pytest
 
 from cowpath.model.bench import batch
 from cowpath.model.bench.workers import Send, Workers
-from cowpath.model.designs import DESIGNS
-from cowpath.model.scenarios import bundled
+from cowpath.model.designs import ALL, DESIGNS
+from cowpath.model.scenarios import bundled, find
 
 each_way = pytest.mark.parametrize("processes", [1, 2, 3])
 
@@ -102,3 +102,15 @@ def test_results_are_the_same_in_one_process_and_in_two_together_and_alone() -> 
                 states = [r.properties[name].trace.states for r in (one, two, three)]
                 assert [s.values for s in states[0]] == [s.values for s in states[1]]
                 assert [s.values for s in states[0]] == [s.values for s in states[2]]
+
+
+def test_of_whom_a_property_claims_progress_is_each_cases_own() -> None:
+    """Also where cases of one shape are searched together, by a model whose requests may be of any kind."""
+    design = ALL["mirror-6.2"]
+    scenarios = [find(slug) for slug in ("small-active-write", "stream-of-active-writes")]
+    together = batch.run(batch.Plan([design], scenarios, ()), processes=1)
+    assert [result.violated for result in together] == [(), ("convergence",)]
+    for result in together:
+        alone = batch.run(batch.Plan([design], [result.scenario], ()), processes=1)[0]
+        found = [{n: (p.verdict, p.depth) for n, p in each.properties.items()} for each in (alone, result)]
+        assert found[0] == found[1]

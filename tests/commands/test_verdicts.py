@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from cowpath.model.designs import DESIGNS, EXTENDED, MIRRORS
 from cowpath.model.stack.properties import STANDARD
 from tests.commands.running import LONG, Ran, on_terminal
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
 
 # -- exit statuses
 
@@ -45,6 +49,30 @@ def test_limits_that_are_not_hit_change_nothing(cowpath: Callable[..., Ran]) -> 
     ran = cowpath("check", "rfc-2016", "--scenario", "race", "--max-states", "1000", "--max-seconds", "1000")
     assert ran.status == 0
     assert "stopped" not in ran.out
+
+
+@pytest.mark.parametrize(
+    ("scenario", "fits"),
+    [
+        ("drained-twice", [name for name in EXTENDED if name.startswith("drain-")]),
+        ("exit", [name for name in EXTENDED if name.startswith("replication-")]),
+        ("active-writes-meet", list(MIRRORS)),
+        ("two-readers", [*DESIGNS, *EXTENDED]),
+    ],
+)
+def test_a_scenario_alone_is_checked_on_the_bundled_designs_that_it_fits(
+    cowpath: Callable[..., Ran], scenario: str, fits: list[str]
+) -> None:
+    ran = cowpath("check", "--scenario", scenario, "--json", "-")
+    assert ([result["design"] for result in json.loads(ran.out)], ran.err) == (fits, "")
+
+
+def test_a_scenario_alone_that_no_bundled_design_fits_is_bad_input(cowpath: Callable[..., Ran]) -> None:
+    ran = cowpath("check", "--scenario", str(EXAMPLES / "two-philosophers.toml"))
+    assert (ran.status, ran.out) == (2, "")
+    assert ran.err == (
+        "cowpath: --scenario: 'two philosophers' fits no bundled design; name the design that it is for\n"
+    )
 
 
 # -- on a terminal

@@ -58,8 +58,10 @@ def test_the_labels_of_the_steps_are_the_models(design: str) -> None:
     expected = known - NEVER - NEVER_IN.get(design, set())
     seen: set[str] = set()
     workloads = [Workload(PAIRS[design], find(slug), Kernel(Greenlets())) for slug in _fitting(design)]
-    for seed in range(400):
-        for workload in workloads:
+    faulty = [w for w in workloads if any(request.fault != "none" for request in w.scenario.requests)]
+    for seed in range(1200):
+        # What comes after a copy that broke the snapshot is rare, and nowhere but where there is a fault.
+        for workload in workloads if seed < 200 else faulty:
             seen |= {event.label for event in workload.run(RandomWalk(seed)).events}
         if seed >= 20 and seen == expected:
             break

@@ -18,6 +18,10 @@ from cowpath.model.scenarios import find
 
 # Each variant with a scenario on which it differs from another design.
 DIFFERS = {
+    "unserialised-2.6": ("source-discard", "unserialised-2.7"),
+    "unserialised-2.7": ("source-discard", "unserialised-2.6"),
+    "rfc-2016-2.6": ("source-discard", "rfc-2016-2.7"),
+    "rfc-2016-2.7": ("source-discard", "rfc-2016-2.6"),
     "merged-3.0": ("partial-guest-write", "merged-2.8"),
     "copy-before-write-7.0": ("two-readers", "copy-before-write-9.2"),
     "copy-before-write-7.1": ("client-discard", "copy-before-write-9.1"),

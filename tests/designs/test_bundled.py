@@ -7,7 +7,7 @@ from cowpath.model.designs import ALL, DESIGNS, EXTENDED, MIRRORS, VARIANTS, Cas
 from cowpath.model.explore.engines import ENGINES
 from cowpath.model.language.verdict import Verdict
 from cowpath.model.scenarios import Scenario, bundled
-from cowpath.model.stack.properties import STANDARD
+from cowpath.model.scenarios.vocabulary import STALL
 from tests import expectations
 
 RUNS = [
@@ -22,9 +22,11 @@ def outcome(result: Result) -> tuple[object, ...]:
 
 @pytest.mark.parametrize(("name", "scenario"), RUNS, ids=[f"{s.slug}-{d}" for d, s in RUNS])
 def test_engines_agree_and_it_is_expected(name: str, scenario: Scenario) -> None:
-    safety = tuple(p for p in STANDARD if p != "progress")  # which is searched alike whatever the engine
+    safety = tuple(
+        p for p in DESIGNS[name].standard if p != "progress"
+    )  # which is searched alike whatever the engine
     engines = [engine for engine in ENGINES if engine != "auto"]
-    asked = dict.fromkeys(engines, (*safety, "concurrency", "concurrency-done", "finished"))
+    asked = dict.fromkeys(engines, (*safety, STALL, "concurrency", "concurrency-done", "finished"))
     asked["python"] += ("progress",)
     results = {e: check(Case(DESIGNS[name], scenario), properties=asked[e], engine=e) for e in engines}
     reference = results["python"]
@@ -69,4 +71,4 @@ def test_every_property_falls_somewhere() -> None:
     fallen = {
         p for s in bundled() for verdicts in s.expect.values() for p, v in verdicts.items() if v == "violated"
     }
-    assert fallen == set(STANDARD)
+    assert fallen == {STALL, *(name for design in ALL.values() for name in design.standard)}

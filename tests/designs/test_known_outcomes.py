@@ -11,7 +11,7 @@ from cowpath.model.language.verdict import Verdict
 from cowpath.model.scenarios import loads
 from cowpath.model.scenarios.geometry import reduce
 from cowpath.model.stack.binding import bind
-from cowpath.model.trace.trace import explain_deadlock
+from cowpath.model.trace.waiting import explain_deadlock
 
 Run = Callable[..., Result]
 

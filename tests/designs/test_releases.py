@@ -32,7 +32,7 @@ def test_every_row_has_a_design_and_says_what_came_with_it(role: Role) -> None:
 
 def test_every_variant_stands_for_some_release_and_runs() -> None:
     used = {era.design for role in ROLES for era in role.eras}
-    assert set(VARIANTS) <= used
+    assert set(VARIANTS) - used == {"rfc-2016-2.6", "rfc-2016-2.7"}  # in no release, and in the record
     assert list(threads.VARIANTS) == list(VARIANTS)
     assert not set(VARIANTS) & set(DESIGNS)
 

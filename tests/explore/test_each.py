@@ -25,7 +25,8 @@ from cowpath.model.scenarios import bundled
 from cowpath.model.scenarios.geometry import reduce
 from cowpath.model.stack.binding import bind
 from tests.explore.test_semantics import cramped, random_cases
-from tests.random_systems import CAP, Case, cases
+from tests.naive_search import CAP
+from tests.random_systems import Case, cases
 from tests.toys import ENGINES, explore
 
 every = pytest.mark.parametrize("engine", ENGINES, ids=lambda engine: engine.name)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import importlib.util
+from pathlib import Path
 
 import pytest
 
+from cowpath.model.designs import DESIGNS, Case
 from cowpath.model.explore import engines, vector_program
 from cowpath.model.explore.codes import Coding
 from cowpath.model.explore.native import moves, search, visited
@@ -19,10 +21,13 @@ from cowpath.model.explore.result import UNLIMITED, Limits, questions
 from cowpath.model.explore.vector_program import VectorProgram
 from cowpath.model.finite.domains import narrow
 from cowpath.model.finite.ground import ground
+from cowpath.model.kept.answers import Answers, keeping
+from cowpath.model.kept.store import Store
 from cowpath.model.language.expression import Expr, exists
 from cowpath.model.language.sorts import Index, Int, Position
 from cowpath.model.language.system import State, System
 from cowpath.model.reductions.choice import choose
+from cowpath.model.scenarios import find
 from tests.benchmarks import cow_request
 from tests.toys import Owner, column, dining, explore, instance, march, mutex
 
@@ -183,3 +188,22 @@ def test_where_tables_would_be_huge_numpy_codes_each_component(monkeypatch: pyte
         assert (found.states, found.transitions, found.depth) == (row.states, row.transitions, row.depth)
         assert found.witnesses == wanted.witnesses
     assert wanted.witnesses
+
+
+def test_machine_code_is_kept_and_what_is_damaged_is_made_again(tmp_path: Path) -> None:
+    narrowed = Case(DESIGNS["rfc-2016"], find("two-by-two")).narrowed
+    asked = questions(narrowed.model, ("snapshot",))
+    whole = NativeEngine(threads=1).explore(narrowed, asked, UNLIMITED, lambda progress: None)
+    for damage in (False, False, True):
+        for path in tmp_path.rglob("*"):
+            if path.is_file() and damage:
+                path.write_bytes(path.read_bytes()[:-9] + b"\0" * 9)
+        with keeping(Answers(Store(tmp_path))):
+            found = NativeEngine(threads=1).explore(narrowed, asked, UNLIMITED, lambda progress: None)
+        assert (found.states, found.transitions, found.depth) == (
+            whole.states,
+            whole.transitions,
+            whole.depth,
+        )
+        assert found.depths == whole.depths
+    assert any(path.is_file() for path in tmp_path.rglob("*"))

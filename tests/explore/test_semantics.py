@@ -24,7 +24,8 @@ from cowpath.model.finite.ground import GroundModel
 from cowpath.model.finite.reference import OutOfRange, Vector
 from cowpath.model.language.expression import Expr, Quantified
 from tests.draws import some
-from tests.random_systems import CAP, Case, Naive, cases
+from tests.naive_search import CAP, Naive
+from tests.random_systems import Case, cases
 from tests.toys import ENGINES, Step, explore, steps
 
 

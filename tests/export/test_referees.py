@@ -46,6 +46,7 @@ RUNS = (
     ("copy-before-write-9.2", "break-snapshot"),
     ("rfc-repaired", "ragged-zero"),
     ("rfc-repaired", "failing-copies"),
+    ("rfc-repaired", "hanging-copy"),
 )
 
 

@@ -20,7 +20,15 @@ from cowpath.impl.sync import Lock
 from cowpath.impl.waits import WatchedThreads, describe
 
 SECTORS, CLUSTER = 64, 8 * 512
-GOOD = ["rfc-2016", "merged-2.8", "fleecing-4.0", "block-copy-5.0", "copy-before-write-9.2", "rfc-repaired"]
+GOOD = [
+    "rfc-2016",
+    "merged-2.8",
+    "fleecing-4.0",
+    "block-copy-5.0",
+    "block-copy-5.1",
+    "copy-before-write-9.2",
+    "rfc-repaired",
+]
 """Designs that keep the snapshot where writes are aligned and nobody stops the job."""
 
 

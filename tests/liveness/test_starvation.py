@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from dataclasses import replace
 from itertools import product
 
@@ -11,52 +11,32 @@ import pytest
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
-from cowpath.model.bench import batch
 from cowpath.model.bench.check import check
 from cowpath.model.designs import DESIGNS, Case, Design
-from cowpath.model.explore import plain
 from cowpath.model.explore.program import Program
-from cowpath.model.explore.result import UNLIMITED, Limits, Progress, Question
+from cowpath.model.explore.result import UNLIMITED, Limits, Question
 from cowpath.model.finite.domains import Narrowed, narrow
 from cowpath.model.finite.ground import ground
-from cowpath.model.finite.instance import Instance
 from cowpath.model.language.expression import Expr, exists, forall, nobody
-from cowpath.model.language.system import Action, State, System
+from cowpath.model.language.system import State, System
 from cowpath.model.language.verdict import Verdict
 from cowpath.model.liveness import starvation, step_graph
-from cowpath.model.liveness.components import on_cycles
-from cowpath.model.liveness.graph import acyclic, pending, stranded
+from cowpath.model.liveness.graph import stranded
 from cowpath.model.liveness.runs import Lasso
 from cowpath.model.liveness.starvation import starve
-from cowpath.model.liveness.wakeups import Move, Node, Queues
-from cowpath.model.render.text import conclusion, render
+from cowpath.model.render.text import render
 from cowpath.model.scenarios import Scenario, bundled, loads
-from cowpath.model.scenarios.geometry import reduce
 from cowpath.model.stack.assembly import assemble
-from cowpath.model.stack.binding import bind
 from cowpath.model.stack.world import Request, Sector
-from cowpath.model.trace import record
 from cowpath.model.trace.lasso import replay_lasso
-from cowpath.model.trace.trace import ReplayError, Trace, WaitEdge
+from cowpath.model.trace.waiting import ReplayError
 from tests.draws import some
+from tests.liveness.starving import STREAMS, narrowed_of, seen, silent, starved
 from tests.toys import Owner, column, dining, instance
 
 Pairs = Collection[tuple[int, int]]
-Step = tuple[Action, tuple[int, ...]]
 
 fixed = settings(derandomize=True, deadline=None, database=None, suppress_health_check=list(HealthCheck))
-
-
-def silent(progress: Progress) -> None:
-    pass
-
-
-def starved(narrowed: Narrowed) -> tuple[int, ...]:
-    found = starve(narrowed, UNLIMITED, silent)
-    assert found.stopped is None
-    assert (found.lasso is None) == (not found.starved)
-    assert found.lasso is None or found.lasso.owner in found.starved
-    return found.starved
 
 
 def admission(
@@ -220,7 +200,7 @@ def strongly_starved(narrowed: Narrowed) -> set[int]:
     Components are taken apart where one of these is owed (Streett's condition; Lichtenstein and Pnueli,
     1985; Emerson and Lei, 1987).
     """
-    pending_questions = tuple(Question(str(r), term) for r, term in enumerate(narrowed.model.pending))
+    pending_questions = tuple(Question(str(r), term) for r, term in enumerate(narrowed.model.owed))
     program = Program(narrowed, pending_questions)
     pending: dict[bytes, set[int]] = {}
     steps: dict[bytes, list[tuple[int, bytes]]] = {}
@@ -246,7 +226,7 @@ def strongly_starved(narrowed: Narrowed) -> set[int]:
 
     owed = {s: set().union(*(kept(s, owner, after) for owner, after in steps[s])) for s in steps}
     starving = set()
-    for victim in range(len(narrowed.model.pending)):
+    for victim in range(len(narrowed.model.owed)):
         parts = [{s for s in steps if victim in pending[s] and s not in dead}]
         while parts:
             within = parts.pop()
@@ -259,13 +239,6 @@ def strongly_starved(narrowed: Narrowed) -> set[int]:
                 elif inner:
                     parts.append({s for s in component if not owed[s] & broken})
     return starving
-
-
-def narrowed_of(design: str, scenario: Scenario) -> Narrowed:
-    return narrow(ground(DESIGNS[design].system, bind(scenario, reduce(scenario))))
-
-
-STREAMS = [scenario for scenario in bundled() if any(request.stream for request in scenario.requests)]
 
 
 @pytest.mark.parametrize("scenario", STREAMS, ids=lambda scenario: scenario.slug)
@@ -308,162 +281,6 @@ def test_both_definitions_agree_on_drawn_streams(scenario: Scenario, name: str) 
     assert result.starvation is not None
     assert set(result.starvation.starved) == strongly_starved(narrowed_of(name, scenario))
     event(f"{result.properties['progress'].verdict.value}, infinite runs: {result.starvation.nodes > 0}")
-
-
-# -- limits, and the two ways to the graph
-
-
-def test_both_ways_to_the_graph_find_the_same_steps() -> None:
-    scenario = STREAMS[0]
-    for name in DESIGNS:
-        narrowed = narrowed_of(name, scenario)
-        graph, other = seen(narrowed), step_graph.explore(narrowed, UNLIMITED, silent)
-        assert stranded(graph) is None
-        assert not other.stranded
-        ends = [
-            (at, graph.number[after])
-            for at, successors in enumerate(graph.successors)
-            for _, after in successors
-        ]
-        assert acyclic(graph) is not bool(len(on_cycles(other.source, other.target)))
-        degrees = []
-        for steps in (ends, zip(other.source.tolist(), other.target.tolist(), strict=True)):
-            counts: nx.MultiDiGraph[int] = nx.MultiDiGraph(list(steps))
-            degrees.append(sorted((counts.in_degree(n), counts.out_degree(n)) for n in counts))
-        assert degrees[0] == degrees[1]
-
-
-def test_a_graph_that_is_not_small_is_left_to_numpy(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(starvation, "MOST", 100)
-    narrowed = narrowed_of("fleecing-4.0", STREAMS[0])
-    with pytest.raises(plain.TooMany):
-        seen(narrowed, 100)
-    assert starved(narrowed) == (0,)
-
-
-def seen(narrowed: Narrowed, most: int | None = None) -> plain.Graph:
-    _, graph = plain.explore(Program(narrowed, pending(narrowed)), UNLIMITED, silent, most)
-    assert graph is not None
-    return graph
-
-
-WRITES = next(scenario for scenario in STREAMS if scenario.slug == "wide-write-among-writes")
-
-
-def test_a_limit_in_the_search_leaves_progress_open() -> None:
-    """There are 1,635 states, which is within the limit, and 2,630 with their queues, which is not."""
-    among_reads = next(scenario for scenario in STREAMS if scenario.slug == "write-among-reads")
-    (write,) = (request for request in among_reads.requests if request.kind == "nbd-write")
-    case = Case(DESIGNS["rfc-2016"], replace(among_reads, requests=(*among_reads.requests, write)))
-    result = check(case, properties=["deadlock", "progress"], limits=Limits(1_700))
-    assert result.exploration.complete
-    assert result.stopped == "--max-states 1700 was reached"
-    verdicts = [outcome.verdict for outcome in result.properties.values()]
-    assert verdicts == [Verdict.HOLDS, Verdict.UNDETERMINED]
-
-
-def test_a_limit_before_the_search_leaves_progress_open() -> None:
-    result = check(
-        Case(DESIGNS["copy-before-write-9.2"], WRITES), properties=["progress"], limits=Limits(100)
-    )
-    assert result.starvation is None
-    assert result.stopped == "--max-states 100 was reached"
-    assert result.verdict is Verdict.UNDETERMINED
-
-
-def test_an_interrupt_in_the_search_leaves_progress_and_all_that_follows_open(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    def interrupted(self: Queues, node: Node) -> Iterator[Move]:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(Queues, "moves", interrupted)
-    designs = [DESIGNS["rfc-2016"], DESIGNS["merged-2.8"]]
-    first, second = batch.run(batch.Plan(designs, [WRITES], ["deadlock", "progress"]), processes=1)
-    assert (first.stopped, second.stopped) == ("interrupted", "interrupted")
-    assert [outcome.verdict for outcome in first.properties.values()] == [Verdict.HOLDS, Verdict.UNDETERMINED]
-    assert second.exploration.states == 0
-
-
-# -- what is checked of a lasso before it is shown
-
-
-@pytest.fixture(scope="module")
-def honest() -> tuple[System, Instance, Lasso, list[Step]]:
-    """The write among reads of fleecing-4.0, as the search gives it."""
-    narrowed = narrowed_of("fleecing-4.0", STREAMS[0])
-    lasso = starve(narrowed, UNLIMITED, silent).lasso
-    assert lasso is not None
-    commands = narrowed.model.commands
-    path = [(commands[n].action, commands[n].arguments) for n in (*lasso.stem, *lasso.loop)]
-    return narrowed.model.system, narrowed.model.instance, lasso, path
-
-
-Honest = tuple[System, Instance, Lasso, list[Step]]
-
-
-def show(honest: Honest, path: list[Step], loop: int, *starved: int) -> Trace:
-    system, where, lasso, _ = honest
-    return replay_lasso(system, where, "some", starved or (lasso.owner,), path[:loop], path[loop:])
-
-
-def test_an_honest_lasso_is_shown(honest: Honest) -> None:
-    *_, lasso, path = honest
-    trace = show(honest, path, len(lasso.stem), 0, 2)
-    assert (trace.loop, len(trace.steps)) == (len(lasso.stem) + 1, len(path))
-    assert trace.starved == ("nbd-write 0", "guest-read 2")
-    assert {edge.waiter for edge in trace.passed} == {"nbd-write 0"}
-    assert {edge.holder for edge in trace.passed} == {"guest-read 1", "guest-read 2"}
-    assert record.decided(trace) == {"loop": trace.loop, "starved": list(trace.starved)}
-
-
-def test_a_loop_that_does_not_close_is_refused(honest: Honest) -> None:
-    *_, lasso, path = honest
-    for end in range(len(lasso.stem) + 1, len(path)):
-        with pytest.raises(ReplayError, match="does not close"):
-            show(honest, path[:end], len(lasso.stem))
-    with pytest.raises(ReplayError, match="does not close"):
-        show(honest, path, len(lasso.stem) + 1)
-
-
-def test_a_step_that_is_not_enabled_is_refused(honest: Honest) -> None:
-    *_, lasso, path = honest
-    for i in range(len(path)):
-        with pytest.raises(ReplayError):
-            show(honest, path[:i] + path[i + 1 :], len(lasso.stem))
-
-
-def test_one_that_completes_does_not_starve(honest: Honest) -> None:
-    *_, lasso, path = honest
-    with pytest.raises(ReplayError, match="not pending all round"):
-        show(honest, path, len(lasso.stem), 1)
-
-
-def test_a_loop_that_forgets_somebody_is_refused(honest: Honest) -> None:
-    """Reads for ever, while the write has begun and could at any time go on with its copy."""
-    *_, path = honest
-    write = [step for step in path if step[1][0] == 0]
-    read = [step for step in path if step[1][0] == 1 and step[0].label != "stream.next"]
-    once = read[: [action.label for action, _ in read].index("read.end") + 1]
-    again = next(step for step in path if step[0].label == "stream.next")
-    assert again[1] == (1,)
-    with pytest.raises(ReplayError, match="owner 0 could go on all round"):
-        show(honest, [*write[:3], *once, again], 3)
-
-
-def test_a_newcomer_that_overtakes_somebody_woken_is_refused(honest: Honest) -> None:
-    """One reader is enough where it may come again before the write that it wakes has run."""
-    *_, lasso, path = honest
-    stem = path[: len(lasso.stem)]
-    parked = stem[-1]
-    assert parked[0].label == "cow.serialise.park"
-    reader = [step for step in path if step[1][0] == 1]
-    labels = [action.label for action, _ in reader]
-    begins, ends = labels.index("read.begin"), labels.index("stream.next")
-    inside = labels.index("read.enter-hidden") + 1
-    loop = [*reader[inside : ends + 1], *reader[begins:inside], parked]
-    with pytest.raises(ReplayError, match="overtakes"):
-        show(honest, [*stem, *loop], len(stem))
 
 
 # -- streams
@@ -534,23 +351,3 @@ stream = true
     result = check(Case(DESIGNS["rfc-2016"], loads(text, "rest")))
     assert result.verdict is Verdict.HOLDS
     assert result.exploration.transitions == result.exploration.states  # a ring
-
-
-# -- in words
-
-
-def words(starved: tuple[str, ...], *holders: str) -> str:
-    passed = tuple(WaitEdge("a 0", holder, "a list", "its place") for holder in holders)
-    trace = Trace("d", "s", "progress", (), (), (), (), loop=0, starved=starved, passed=passed)
-    return conclusion(trace, "it says so")
-
-
-def test_the_conclusion_names_who_starves_and_whom_it_waits_for() -> None:
-    claim = " progress is violated; it says that it says so."
-    assert words(("a 0",), "b 1", "c 2") == (
-        "a 0 is passed over for ever: it waits in turn for b 1 and c 2 on a list." + claim
-    )
-    assert words(("a 0", "d 3"), "b 1") == (
-        "a 0 is passed over for ever: it waits for b 1 on a list. So can d 3 be." + claim
-    )
-    assert words(("a 0",)) == ("a 0 is passed over for ever: it never comes to its end." + claim)

@@ -100,7 +100,9 @@ def test_verdicts_depths_and_orbits(scenario: Scenario, name: str, without: int 
     design = DESIGNS[name] if without is None else broken(DESIGNS[name], without)
     asked = (*STANDARD, "finished")
     whole = check(Case(design, scenario), properties=asked, engine="python")
-    narrowed = narrow(ground(design.system, bind(scenario, reduce(scenario))))
+    narrowed = narrow(
+        ground(design.system, bind(scenario, reduce(scenario), design.vocabulary, design.splits))
+    )
     reductions = Reductions(permutations(narrowed.model))
     states = orbits(narrowed, reductions)
     for engine in ("python", "numpy"):
@@ -150,11 +152,11 @@ def test_two_classes_of_writers_and_one_of_readers() -> None:
 
 def test_who_is_interchangeable() -> None:
     toy = mutex(3)
-    assert classes(ground(toy.system, toy.instance)) == [("Owner", (0, 1, 2))]
+    assert classes(ground(toy.system, toy.instance)) == [("Owner", ((0,), (1,), (2,)))]
     toy = dining(3)  # each has locks of its own
     assert classes(ground(toy.system, toy.instance)) == []
     row = Row(2, ((0, 2, 0), (0, 2, 0), (0, 2, 1)), ((0, 2), (0, 2), (0, 1)), True, 0, 0, 0, 0, 0)
-    assert classes(ground(build(), instance(row))) == [("Request", (0, 1)), ("Request", (3, 4))]
+    assert classes(ground(build(), instance(row))) == [("Request", ((0,), (1,))), ("Request", ((3,), (4,)))]
 
 
 def test_a_large_class_is_used_in_parts() -> None:

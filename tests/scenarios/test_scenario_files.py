@@ -3,26 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 import tomli_w
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cowpath.model import scenarios
-from cowpath.model.language.errors import shown
-from cowpath.model.scenarios import Request, Scenario, ScenarioError, bundled, find, load, loads
-from cowpath.model.scenarios.sizes import SECTOR, parse_size, show_bytes, show_extent
+from cowpath.model.scenarios import Request, Scenario, ScenarioError, loads
+from cowpath.model.scenarios.sizes import SECTOR
 from cowpath.model.scenarios.vocabulary import IO_KINDS, KINDS, NBD_WRITES, OPTIONS
 from cowpath.model.scenarios.writing import document
-
-READ = '[[request]]\nkind = "guest-read"\nat = [0, 1]\n'
-HEAD = 'name = "small"\nunit = "sectors"\nsectors = 4\ncluster = 2\n'
-
-
-def top(rest: str) -> str:
-    return HEAD + rest
+from tests.scenarios.texts import HEAD, READ, one_line, top
 
 
 def one(lines: str) -> str:
@@ -41,119 +32,6 @@ def error_of(text: str, designs: set[str] | None = None) -> str:
     with pytest.raises(ScenarioError) as caught:
         loads(text, "bad", designs)
     return one_line(caught.value)
-
-
-def one_line(error: ScenarioError) -> str:
-    line = str(error)
-    assert len(line.splitlines()) == 1
-    return line
-
-
-# -- sizes
-
-
-@pytest.mark.parametrize(
-    ("written", "size"),
-    [
-        ("0B", 0),
-        ("64k", 65536),
-        ("16K", 16384),
-        ("3m", 3 << 20),
-        ("1T", 1 << 40),
-        ("8 sectors", 4096),
-        ("1 sector", 512),
-        ("8sectors", 4096),
-        ("0x3f7c000B", 0x3F7C000),
-        ("0X1000 b", 0x1000),
-        ("0x1B B", 0x1B),
-        ("0xff KiB", 0xFF << 10),
-        ("0x10k", 0x4000),
-        ("007B", 7),
-        ("100B", 100),
-        ("4096 B", 4096),
-        ("64KiB", 65536),
-        ("64 kib", 65536),
-        ("1MiB", 1 << 20),
-        ("2gIb", 2 << 30),
-        ("1TiB", 1 << 40),
-    ],
-)
-def test_sizes_have_units(written: object, size: int) -> None:
-    assert parse_size(written, "here") == size
-    assert parse_size(written, "here", sectors=True) == size
-
-
-@pytest.mark.parametrize(
-    "written",
-    ["", "4", "KiB", "1.5KiB", "-1B", "1  KiB", " 1B", "1B ", "1B\n", "1kB", "1KB", "1EiB", "٣B", "1e3B",
-     "0x", "0xB", "0x10", "0x1b", "0x3F7C000B", "0x1bB0B", "0b1B", "8 sectorss", "8 s", "K", "9" * 5000 + "B",
-     "9" * 30 + "B", "9000000TiB", -1, 0, 1, 1 << 60, 1 << 20000, True, 1.0, float("nan"), None, [4], {}],
-    ids=shown,
-)  # fmt: skip
-def test_other_sizes_are_refused(written: object) -> None:
-    with pytest.raises(ScenarioError) as caught:
-        parse_size(written, "file: cluster")
-    line = one_line(caught.value)
-    assert line.startswith("file: cluster: ")
-    assert "accepted: " in line
-    assert len(line) < 250
-
-
-@pytest.mark.parametrize(
-    ("size", "text"),
-    [
-        (0, "0 B"),
-        (512, "512 B"),
-        (4096, "4096 B"),
-        (65535, "65535 B"),
-        (65536, "64 KiB"),
-        (66048, "66048 B"),
-        (1 << 20, "1 MiB"),
-        (3 << 19, "1536 KiB"),
-        (1 << 40, "1 TiB"),
-    ],
-)
-def test_byte_counts_are_shown_shortly(size: int, text: str) -> None:
-    assert show_bytes(size) == text
-
-
-@given(st.integers(0, (1 << 63) - 1))
-def test_a_shown_size_reads_back(size: int) -> None:
-    assert parse_size(show_bytes(size), "here") == size
-
-
-@given(st.integers(0, 1 << 40))
-def test_sectors_read_as_their_bytes(sectors: int) -> None:
-    size = parse_size(f"{sectors * SECTOR}B", "here")
-    assert size == parse_size(sectors, "here", sectors=True) == parse_size(f"{sectors} sectors", "here")
-
-
-@given(st.integers(0, (1 << 60) - 1))
-def test_hexadecimal_is_never_cut_at_a_digit(number: int) -> None:
-    assert parse_size(f"{number:#x}B", "here") == parse_size(f"{number:#X} B", "here") == number
-    with pytest.raises(ScenarioError, match=r"has no unit; accepted: .0x[0-9a-f]+B., .0x[0-9a-f]+ sectors"):
-        parse_size(f"{number:#x}", "here")
-
-
-@pytest.mark.parametrize(
-    ("written", "accepted"),
-    [
-        (4096, '"4096B", "4096 sectors" (of 512 bytes)'),
-        ("4096", '"4096B", "4096 sectors" (of 512 bytes)'),
-        ("64KB", '"64KiB"'),
-        ("2gb", '"2GiB"'),
-    ],
-)
-def test_a_size_that_may_mean_two_things_is_told_what_to_write(written: object, accepted: str) -> None:
-    with pytest.raises(ScenarioError) as caught:
-        parse_size(written, "here")
-    assert one_line(caught.value).endswith(f"accepted: {accepted}")
-
-
-def test_extents_are_shown_in_the_asked_unit() -> None:
-    assert show_extent(512, 1024, in_bytes=True) == "[512, 1024)"
-    assert show_extent(512, 1024, in_bytes=False) == "[1, 2)"
-    assert show_extent(100, 1024, in_bytes=False) == "[100B, 1024B)"
 
 
 # -- what is read
@@ -215,7 +93,7 @@ def test_defaults() -> None:
     scenario = loads(top(READ), "small")
     assert (scenario.request_alignment, scenario.protocol_alignment) == (512, 512)
     assert (scenario.shows, scenario.copy_on_read, scenario.options) == ("", False, {})
-    assert [scenario.option(name) for name in OPTIONS] == [True, True, False]
+    assert [scenario.option(name) for name in OPTIONS] == [True, True, False, False, False]
     assert (scenario.expect, scenario.in_bytes) == ({}, False)
     assert scenario.requests == (Request("guest-read", 0, 512, False, "none", "guest-read 0", 0),)
 
@@ -338,8 +216,8 @@ MISTAKES: list[tuple[str, str, str]] = [
     (one('kind = "nbd-write"\nat = [0, 1]\nfault = "cbw-raed"'), "request[0].fault: 'cbw-raed' is unknown",
      "did you mean 'cbw-read'?"),
     (one('kind = "guest-write"\nat = [0, 1]\nfault = "data-write"'),
-     "request[0].fault: a guest-write has no step 'data-write'", "accepted: none"),
-    (one('kind = "stop"\nfault = "cbw-read"'), "request[0].fault: a stop has no step", "accepted: none"),
+     "request[0].fault: a guest-write has no transfer 'data-write'", "accepted: none"),
+    (one('kind = "stop"\nfault = "cbw-read"'), "request[0].fault: a stop has no transfer", "accepted: none"),
     (top("expect = 1\n" + READ), "expect: 1 is not a table", "accepted: a table"),
     (also("[expect]\nrfc-2016 = 1"), "expect.rfc-2016: 1 is not a table", "deadlock"),
     (also('[expect]\n"rfc 2016" = 1'), "expect.'rfc 2016': 1 is not a table", "deadlock"),
@@ -440,7 +318,9 @@ def valid(draw: Callable[..., object]) -> Scenario:
             length = integer(1, (size - offset) // unit) * unit
         fault = "cbw-write" if kind in NBD_WRITES and flag() else "none"
         requests.append(Request(kind, offset, length, False, fault, f"{kind} {i}", i))
-    alignment = integer(0, 12)
+    # A discard of the source must be of whole blocks: here, where there is one, a block is a unit.
+    discards = any(request.kind == "source-discard" for request in requests)
+    alignment = 0 if discards else integer(0, 12)
     cluster = integer(1, 2048) * SECTOR
     zeroes = any(request.kind == "nbd-zero" for request in requests)
     return Scenario(
@@ -449,7 +329,7 @@ def valid(draw: Callable[..., object]) -> Scenario:
         size=size,
         cluster=cluster,
         request_alignment=unit << alignment,
-        protocol_alignment=unit << integer(0, alignment if zeroes else 12),
+        protocol_alignment=unit << integer(0, alignment if zeroes or discards else 12),
         copy_on_read=flag() and cluster % (unit << alignment) == 0,
         options={n: False for n in ("quiesced_checkpoint", "drain_on_stop") if flag()},
         requests=tuple(requests),
@@ -462,83 +342,3 @@ def valid(draw: Callable[..., object]) -> Scenario:
 @given(valid())
 def test_a_written_scenario_reads_back(scenario: Scenario) -> None:
     assert loads(written(scenario), "trip") == scenario
-
-
-# -- files
-
-
-def test_load_names_the_file_and_takes_its_stem(tmp_path: Path) -> None:
-    path = tmp_path / "07-small.toml"
-    path.write_text(top(READ), encoding="utf-8")
-    assert load(path).slug == "07-small"
-    assert load(str(path)) == load(path)
-    path.write_text(top("speed = 1\n" + READ), encoding="utf-8")
-    with pytest.raises(ScenarioError) as caught:
-        load(path)
-    assert one_line(caught.value).startswith(f"{path}: speed: unknown key")
-
-
-def test_unreadable_files_are_scenario_errors(tmp_path: Path) -> None:
-    latin = tmp_path / "latin.toml"
-    latin.write_bytes('name = "é"'.encode("latin-1"))
-    for path, says in [
-        (tmp_path / "none.toml", "No such file"),
-        (tmp_path, "Is a directory"),
-        (latin, "byte 8 is not UTF-8"),
-        (Path("nul\0.toml"), "null byte"),
-    ]:
-        with pytest.raises(ScenarioError) as caught:
-            load(path)
-        assert one_line(caught.value).startswith(f"{path}: ")
-        assert says in str(caught.value)
-
-
-# -- the bundled ones
-
-
-@pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(scenarios, "_FOLDER", tmp_path)
-    (tmp_path / "02-late-read.toml").write_text(top(READ).replace("small", "Late Read!"), encoding="utf-8")
-    (tmp_path / "01-early.toml").write_text(top(READ), encoding="utf-8")
-    (tmp_path / "notes.txt").write_text("not a scenario", encoding="utf-8")
-    return tmp_path
-
-
-def test_bundled_scenarios_are_all_good_and_distinct() -> None:
-    found = bundled()
-    assert found is bundled()
-    assert len({scenario.slug for scenario in found}) == len(found)
-    for scenario in found:
-        assert find(scenario.slug) is scenario
-        assert find(scenario.name.upper()) is scenario
-
-
-def test_bundled_scenarios_come_in_file_order_without_their_numbers(folder: Path) -> None:
-    assert [scenario.slug for scenario in bundled()] == ["early", "late-read"]
-    assert bundled() is bundled()
-
-
-def test_find_takes_a_slug_a_name_or_a_path(folder: Path) -> None:
-    early, late = bundled()
-    assert find("EARLY") is early
-    assert find("late-read") is late
-    assert find("late read!") is late
-    assert find(str(folder / "02-late-read.toml")).slug == "02-late-read"
-
-
-def test_find_lists_what_there_is(folder: Path) -> None:
-    with pytest.raises(ScenarioError) as caught:
-        find("late-raed")
-    assert one_line(caught.value) == (
-        "unknown scenario 'late-raed' (did you mean 'late-read'?);"
-        " accepted: early, late-read, a path ending in .toml, or - for stdin"
-    )
-    with pytest.raises(ScenarioError, match=r"cannot read a scenario"):
-        find(str(folder / "03-none.toml"))
-
-
-def test_two_bundled_scenarios_may_not_share_a_name(folder: Path) -> None:
-    (folder / "03-early.toml").write_text(top(READ).replace("small", "other"), encoding="utf-8")
-    with pytest.raises(ScenarioError, match=r"03-early\.toml: 'early' also names .*01-early\.toml"):
-        bundled()

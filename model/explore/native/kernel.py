@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from string import Template
 
 from cowpath.model.explore.codes import Coding
-from cowpath.model.explore.native import alone, canonical
+from cowpath.model.explore.native import alone, canonical, parting
 from cowpath.model.explore.native.moves import Moves, Unsupported
 from cowpath.model.explore.native.text import Constants, Writer
 from cowpath.model.explore.native.visited import Shape
@@ -64,6 +64,7 @@ define i64 @explore(ptr %table, ptr %call) {
   %aside.hashes = load ptr, ptr %aside.hashes.at
   %recent.at.0 = getelementptr i64, ptr %call, i64 17
   %recent = load ptr, ptr %recent.at.0
+$away
 $choice
   %transitions.before = load i64, ptr %transitions.at
   %side.count.at = getelementptr i64, ptr %table, i64 16
@@ -86,7 +87,7 @@ state:
   %side.count = load atomic i64, ptr %side.count.at monotonic, align 8
   %side.full = icmp ugt i64 %side.count, %side.room
   %stop.1 = or i1 %at.end, %out.full
-  %stop = or i1 %stop.1, %side.full
+$stop
   br i1 %stop, label %look, label %expand
 
 expand:
@@ -132,7 +133,7 @@ $canonical
   %recent.at = getelementptr [$words x i64], ptr %recent, i64 %recent.n
   %before = load $S, ptr %recent.at, align 8
   store $S %new.state, ptr %recent.at, align 8
-  %again = icmp eq $S %before, %new.state
+$again
   %new.to = getelementptr [$words x i64], ptr %buffer, i64 %head.more
   store $S %new.state, ptr %new.to, align 8
   %x.at = getelementptr i64, ptr %hashes, i64 %head.more
@@ -241,6 +242,7 @@ define i64 @insert_first(ptr %table, ptr %state) {
   ret i64 %new
 }
 
+$exchange
 ; which of the blocked owners wait in a cycle: drop those who wait for nobody left, until nothing changes
 define internal i64 @cyclic($S %s, i64 %blocked) noinline {
   br label %round
@@ -278,8 +280,9 @@ def write(
     shape: Shape,
     questions: tuple[Question, ...],
     reductions: Reductions = UNREDUCED,
+    ranks: int = 1,
 ) -> Kernel:
-    """Return the kernel of a model. Raises `Unsupported` if the model is beyond this engine."""
+    """Return the kernel, for so many ranks. Raises `Unsupported` if the model is beyond this engine."""
     owners = len(model.finished)
     if owners > 64 or len(questions) > 63:
         raise Unsupported(f"{max(owners, len(questions) + 1)} owners or properties; at most 64 are possible")
@@ -289,6 +292,9 @@ def write(
     functions.append(_mask("questions", [q.term for q in questions], semantics, constants))
     unfinished = [model.terms.negation(term) for term in model.finished]
     functions.append(_mask("unfinished", unfinished, semantics, constants))
+    if model.can_hang:
+        restless = [model.terms.negation(term) for term in model.at_rest]
+        functions.append(_mask("restless", restless, semantics, constants))
     state = f"i{64 * coding.words}"
     least = _least(state) if reductions.symmetry else f"  %new.state = load {state}, ptr %new.at, align 8"
     body = _TEXT.substitute(
@@ -299,9 +305,10 @@ def write(
         choice=_CHOICE + alone.arrays(owners) if reductions.needs else "",
         expansion=alone.expansion(owners, state, "%may") if reductions.needs else _expansion(owners, state),
         last="%kept" if reductions.needs else f"%h{owners}",
-        questions=_answer(owners, state),
+        questions=_answer(owners, state, model.can_hang),
         waits=_rounds(owners, state),
         canonical=least,
+        **parting.pieces(state, coding.words, 2 * _LAG + moves.most, ranks),
         reserve=2 * _LAG + moves.most,
         lag=_LAG,
         recent_last=RECENT - 1,
@@ -345,7 +352,7 @@ def _waits(model: GroundModel, semantics: Semantics, constants: Constants) -> li
     return [_mask(f"waits.{owner}", row, semantics, constants) for owner, row in enumerate(rows)]
 
 
-def _answer(owners: int, state: str) -> str:
+def _answer(owners: int, state: str, can_hang: bool) -> str:
     """Return the instructions that put bit 0, deadlock, and the questions together."""
     lines = []
     for r in range(owners):
@@ -365,7 +372,9 @@ def _answer(owners: int, state: str) -> str:
             "  %look.for.cycle = icmp ne i64 %asks.deadlock, 0",
             "  %others = sub i64 %blocked, 1",
             "  %two = and i64 %blocked, %others",
-            "  %some.blocked = icmp ne i64 %blocked, 0",
+            *(f"  %restless = call i64 @restless({state} %s)" for _ in range(can_hang)),
+            f"  %owed = and i64 %blocked, {'%restless' if can_hang else -1}",
+            "  %some.blocked = icmp ne i64 %owed, 0",
             "  %two.blocked = icmp ne i64 %two, 0",
             f"  %none.moves = icmp eq i64 %movable.{owners - 1}, 0",
             "  %stuck = and i1 %some.blocked, %none.moves",

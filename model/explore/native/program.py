@@ -14,7 +14,7 @@ from cowpath.model.explore.codes import Coding, Columns, Packed, State
 from cowpath.model.explore.native import kernel
 from cowpath.model.explore.native.compiler import Compiled
 from cowpath.model.explore.native.visited import Shape
-from cowpath.model.explore.numpy_engine import Hit, shortest_path
+from cowpath.model.explore.numpy_engine import Hit, Ways, shortest_path
 from cowpath.model.explore.program import Program as Reference
 from cowpath.model.explore.reductions import UNREDUCED, Reductions
 from cowpath.model.explore.result import DEADLOCK, Question, Witness
@@ -29,7 +29,7 @@ OUTSIDE = "outside a sort"
 class Program:
     """Machine code for one ground model. `names[n]` is the question behind bit n of an answer.
 
-    The last one asks whether an enabled command would leave a sort.
+    The last one asks whether an enabled command would leave a sort. `ranks`: so many share the search.
     """
 
     def __init__(
@@ -39,6 +39,7 @@ class Program:
         reductions: Reductions = UNREDUCED,
         *,
         optimised: bool,
+        ranks: int = 1,
     ) -> None:
         self.narrowed = narrowed
         self.questions = questions
@@ -46,7 +47,7 @@ class Program:
         self.names = [DEADLOCK, *(q.name for q in asked)]
         self.coding = Coding.of(narrowed)
         self.shape = Shape.of(self.coding.bits)
-        self.kernel = kernel.write(narrowed.model, self.coding, self.shape, asked, reductions)
+        self.kernel = kernel.write(narrowed.model, self.coding, self.shape, asked, reductions, ranks)
         self.code = Compiled(self.kernel.text, optimised=optimised)
         self._explore = _entry(self.code)
         self.proviso = bool(reductions.needs) and not reductions.terminates
@@ -91,11 +92,18 @@ class Program:
             reference.successors(reference.initial)
             raise AssertionError("the reference stays within the sorts")
 
-    def witness(self, layers: Sequence[Sequence[States]], state: State) -> Witness:
-        """Return a shortest path to a state through the layers before its own."""
-        columns = [self._recoded(np.concatenate(segments)) for segments in layers]
+    def witness(
+        self,
+        layers: Sequence[Sequence[States]],
+        state: State,
+        least: Callable[[Ways], tuple[int, Hit]] = min,
+    ) -> Witness:
+        """Return a shortest path to a state through the layers before its own; see `shortest_path`."""
+        nothing = np.empty((0, self.kernel.words), dtype=np.uint64)
+        columns = [self._recoded(np.concatenate([nothing, *segments])) for segments in layers]
         target = self._recoded(np.array([state], dtype=np.uint64))
-        return Witness(shortest_path(self._vectors, columns, tuple(int(column[0]) for column in target)))
+        end = tuple(int(column[0]) for column in target)
+        return Witness(shortest_path(self._vectors, columns, end, least))
 
     def _recoded(self, states: States) -> Columns:
         """Return states as the NumPy engine has them: it codes some models, with huge tables, otherwise."""

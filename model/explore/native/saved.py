@@ -73,13 +73,20 @@ def save(search: Standing, layer: list[States], checkpoint: Checkpoint) -> None:
     checkpoint.save(about, arrays | search.counted())
 
 
-def restore(search: Standing, checkpoint: Checkpoint) -> list[States] | None:
-    """Let a new search stand where a saved one did; return the next layer, or None."""
-    if (found := checkpoint.load()) is None:
+Found = tuple[dict[str, Any], dict[str, Any]]
+
+
+def load(search: Standing, checkpoint: Checkpoint) -> Found | None:
+    """Return what is saved of such a search; None if nothing is, or it is damaged."""
+    found = checkpoint.load()
+    if found is None or found[0]["shape"] != asdict(search.table.shape):
         return None
+    return found
+
+
+def restore(search: Standing, found: Found) -> list[States]:
+    """Let a new search stand where the saved one did; return the next layer."""
     about, arrays = found
-    if about["shape"] != asdict(search.table.shape):
-        return None
     search.table = Table.restored(search.table, about["log_lines"], about["aside"], arrays)
     search.depth = about["depth"]
     search.resume(about["states"], about["transitions"])

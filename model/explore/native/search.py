@@ -5,17 +5,18 @@ from __future__ import annotations
 import concurrent.futures
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
+from cowpath.model.explore.codes import State
 from cowpath.model.explore.native import saved
 from cowpath.model.explore.native.kernel import OUT_IS_FULL, RECENT, SIDE_IS_FULL
 from cowpath.model.explore.native.program import Program, States
 from cowpath.model.explore.native.table import Table
 from cowpath.model.explore.numpy_engine import Hit
-from cowpath.model.explore.result import Limits, Progress, Report, enforce
+from cowpath.model.explore.result import Limits, Progress, Report, Witness, enforce
 from cowpath.model.kept.checkpoint import Checkpoint
 
 _SEGMENT = 1 << 14  # states a thread takes at once, and puts out at once
@@ -145,14 +146,15 @@ class Search:
         self._margin = threads * program.kernel.reserve
         side_places = 1 << (16 * self._margin).bit_length()
         self.table = Table(program.shape, program.code, side_places, len(program.starts))
-        for row in program.starts:
+        starts = self._own(program.starts)
+        for row in starts:
             self.table.add(row)
         self._free: list[States] = []
         self._workers = [self.worker(program, self._free) for _ in range(threads)]
-        self.layers: list[Layer] | None = [[program.starts]]
+        self.layers: list[Layer] | None = [[starts]]
         self.found: dict[str, tuple[int, Hit]] = {}
         self.depth = 0
-        self._states, self._frontier = len(program.starts), len(program.starts)
+        self._states = self._frontier = len(starts)
         self._before = 0  # transitions of the layers before
 
     @property
@@ -169,13 +171,14 @@ class Search:
         """Search until nothing is new. Raises `Stop` when a limit is hit."""
         layer = self._first()
         with ThreadPoolExecutor(len(self._workers)) as pool:
-            while layer:
-                if self._checkpoint is not None and self._checkpoint.due:
-                    saved.save(self, layer, self._checkpoint)
+            more = True
+            while more:
+                self._save(layer)
                 wanted = self._wanted(layer)
                 for worker in self._workers:
                     worker.begin(wanted)
                 self._frontier = sum(map(len, layer))
+                self._begin(limits)
                 self._account(limits, report)
                 whole = self._judge(pool, layer, limits, report) if self.program.proviso else []
                 try:
@@ -184,22 +187,71 @@ class Search:
                             worker.choose(may)
                         segments = deque(part)
                         part.clear()
-                        while segments:
-                            self._expand(pool, segments, limits, report)
+                        self._work_off(pool, segments, limits, report)
                 finally:
                     self._take_answers()
-                for worker in self._workers:
-                    layer += worker.finish()
-                self._settle(layer)
+                layer += self._found()
+                more = self._settle(layer)
+
+    def _begin(self, limits: Limits) -> None:
+        """Prepare for a layer."""
+
+    def _work_off(
+        self, pool: ThreadPoolExecutor, segments: deque[States], limits: Limits, report: Report
+    ) -> None:
+        """Expand the segments."""
+        while segments:
+            self._expand(pool, segments, limits, report)
+
+    def _found(self) -> Layer:
+        """Return the new layer."""
+        return [segment for worker in self._workers for segment in worker.finish()]
+
+    def _own(self, rows: States) -> States:
+        """Return those of the states that this search is about."""
+        return rows
+
+    def _full(self) -> bool:
+        """Tell whether there is something to do before more is expanded."""
+        return False
+
+    def _save(self, layer: Layer) -> None:
+        """Save where the search is, now and then."""
+        if self._checkpoint is not None and self._checkpoint.due:
+            saved.save(self, layer, self._checkpoint)
+
+    def _restored(self) -> Layer | None:
+        """Go on from what is saved; return the next layer, None if nothing is."""
+        if self._checkpoint is None or (found := saved.load(self, self._checkpoint)) is None:
+            return None
+        return saved.restore(self, found)
+
+    def over(self) -> None:
+        """Remove what was saved: the search is over."""
+        if self._checkpoint is not None:
+            self._checkpoint.remove()
+
+    @property
+    def totals(self) -> tuple[int, int, int]:
+        """States, transitions, and the depth."""
+        return self.states, self.transitions, self.depth
+
+    def shared(self, states: int) -> tuple[str, ...]:
+        """Say what processes that share the search had to tell each other about so many states."""
+        return ()
+
+    def witness(self, layers: Sequence[Layer], state: State) -> Witness:
+        """Return a shortest path to a state through the layers before its own."""
+        return self.program.witness(layers, state)
 
     def _first(self) -> Layer:
         """Return the layer to begin with, of which nothing is expanded yet: in segments."""
-        rows = self.program.starts
-        if self._checkpoint is not None and (layer := saved.restore(self, self._checkpoint)) is not None:
+        rows = self._own(self.program.starts)
+        if (layer := self._restored()) is not None:
             rows = np.concatenate(layer)
             self.resumed = self.depth
         self._frontier = len(rows)
-        return [rows[at : at + _SEGMENT].copy() for at in range(0, len(rows), _SEGMENT)]
+        return [segment.copy() for segment in in_segments(rows)]
 
     def resume(self, states: int, transitions: int) -> None:
         """Go on from so many states and transitions."""
@@ -242,7 +294,7 @@ class Search:
         narrow = [False]
 
         def work(worker: Worker) -> bool:
-            if narrow[0] or self.table.crowded(self.states):
+            if narrow[0] or self._full() or self.table.crowded(self.states):
                 return False
             try:
                 segment = segments.popleft()
@@ -297,13 +349,17 @@ class Search:
         now, states = time.perf_counter(), self.states
         if now - self.began > self.patience:
             self.program.improve()
-        enforce(limits, states, now - self.began, self.depth)
+        self._enforce(limits, now - self.began)
         if now - self._reported > 0.1:
             self._reported = now
             memory = self.table.memory + 8 * self.program.kernel.words * (
                 self._frontier + states - self._states
             )
             report(Progress(states, self.transitions, now - self.began, self._frontier, self.depth, memory))
+
+    def _enforce(self, limits: Limits, seconds: float) -> None:
+        """Raise `Stop` if a limit is hit."""
+        enforce(limits, self.states, seconds, self.depth)
 
     def _take_answers(self) -> None:
         """Merge what the threads found in this layer. Raises `OutOfRange` if a value left its sort."""
@@ -313,16 +369,29 @@ class Search:
                 self.found[name] = (self.depth, min(states))
         self.program.complain(self.found)
 
-    def _settle(self, layer: Layer) -> None:
-        """Count a finished layer, and keep it if past layers are still kept."""
+    def _settle(self, layer: Layer) -> bool:
+        """Count a finished layer; tell whether it has states."""
+        self._count(layer)
+        if not layer:
+            return False
+        self._deepen(layer, self._states)
+        return True
+
+    def _count(self, layer: Layer) -> None:
         self._states += sum(map(len, layer))
         self._before = self.transitions
         for worker in self._workers:
             worker.begin(0)
-        if not layer:
-            return
+
+    def _deepen(self, layer: Layer, states: int) -> None:
+        """Go on to a layer, and keep it if past layers are still kept, of so many states in all."""
         self.depth += 1
         if self.layers is not None:
             self.layers.append(list(layer))
-            if self.keep is not None and self._states > self.keep:
+            if self.keep is not None and states > self.keep:
                 self.layers = None
+
+
+def in_segments(rows: States) -> Layer:
+    """Return the states in segments, as many in each as a thread takes at once."""
+    return [rows[at : at + _SEGMENT] for at in range(0, len(rows), _SEGMENT)]

@@ -7,6 +7,7 @@ from cowpath.model.stack.machine import Machine
 from cowpath.model.stack.mirror import binding, properties, wellformed
 
 MIRROR = Machine(
+    name="mirror",
     wanted="a [mirror]",
     fits=lambda scenario: scenario.mirror is not None,
     kinds=MIRROR_KINDS,

@@ -28,7 +28,7 @@ from cowpath.model.language.expression import Expr, If, Operand, exists, nobody
 from cowpath.model.language.program import Group, Region
 from cowpath.model.language.sorts import Enum, Index, Maybe, Position
 from cowpath.model.language.system import List, State, System
-from cowpath.model.scenarios.vocabulary import BUNDLED, MIRROR_FAULTS
+from cowpath.model.scenarios.vocabulary import BUNDLED, MIRROR_FAULTS, MIRROR_OPTIONS
 from cowpath.model.stack.part import Part, Parts
 
 Request = Index("Request", ordered=False)
@@ -94,7 +94,7 @@ class World(Part):
     def declare(self, system: System, parts: Parts) -> None:
         """Declare the instance's tables, the disks and bitmaps, and where everybody is."""
         words = BUNDLED.extended(
-            (kind for part in parts for kind in part.kinds), MIRROR_FAULTS, ("requests_at_start",)
+            (kind for part in parts for kind in part.kinds), MIRROR_FAULTS, MIRROR_OPTIONS
         )
         system.parameter("kind", Request, sort=Enum("Kind", (*words.kinds, JOB, OPERATION)))
         system.faults_of(Request, Enum("Fault", words.faults))
@@ -133,16 +133,16 @@ class World(Part):
         system.variable("in_flight", Chunk)
         system.variable("written", Chunk, internal=True)  # its cluster of the target, as the background knows
         system.variable("in_target", Chunk, internal=True)  # its cluster of the target is allocated
-        system.variable("copying_writes", initial=lambda s: s.blocking)
-        system.variable("ready")
+        system.variable("copying_writes", initial=lambda s: s.blocking, called="a guest's writes are copied")
+        system.variable("ready", called="the job is ready")
         system.variable("actively_synced")
-        system.variable("to_complete")
-        system.variable("to_pause")
-        system.variable("crashed")
+        system.variable("to_complete", called="it is to complete")
+        system.variable("to_pause", called="it is to pause")
+        system.variable("crashed", called="QEMU has died of an assertion")
         system.variable("begun", initial=lambda s: ~s.requests_at_start, internal=True)  # the job's loop
         system.variable("over", internal=True)  # the job: the target is the guest's disk
         # Has chunks in hand: an operation on the list, or a write on its way that is not copied.
-        system.variable("in_hand", Request, internal=True)
+        system.variable("in_hand", Request, internal=True, called="has chunks in hand")
         system.variable("waiting_for", Request, sort=Maybe(Request), internal=True)
         system.variable("low", Request, sort=Chunk, initial=lambda s, r: s.first_of[r], internal=True)
         system.variable("last", Request, sort=Chunk, initial=lambda s, r: s.last_of[r], internal=True)
@@ -151,7 +151,7 @@ class World(Part):
             system.variable("ahead", Request, Request, internal=True)  # on the list before the other
         # Ghosts, read by properties only.
         system.variable("mirrored", Request, internal=True)  # its own write has reached the target
-        system.variable("misordered", Request)
+        system.variable("misordered", Request, called="has reached the disks in another order")
 
     def act(self, system: System, parts: Parts) -> None:
         """Add the return of a stream's request."""

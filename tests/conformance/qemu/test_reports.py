@@ -121,7 +121,7 @@ def test_a_report_says_what_a_maintainer_asks(qemu: Qemu) -> None:
     assert commands[0]["execute"] == "blockdev-add"
     assert report.files["page.html"].startswith("<!")
     header, events = log_file.read(report.files["log.ndjson"].splitlines(), "log")
-    assert header.design == "block-copy-5.0"
+    assert header.design == "block-copy-5.1"
     assert events[-1].kind in ("return", "quiescent")
     assert loads(report.files["workload.toml"], "workload").requests
 

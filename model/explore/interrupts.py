@@ -1,7 +1,8 @@
-"""Ctrl-C while runs are made: it is noted, and the run ends by itself; a second one breaks in.
+"""Ctrl-C while others are at work: it is noted, and the work ends by itself; a second one breaks in.
 
-Python raises KeyboardInterrupt wherever the main thread is, and drops it in a finaliser: with a thousand runs
-a second that is not seldom. SIGTERM and SIGHUP are the same where the command line has made them so.
+Python raises KeyboardInterrupt wherever the main thread is, between two pieces of work as well, and drops it
+in a finaliser: with a thousand runs a second that is not seldom. SIGTERM and SIGHUP are the same where the
+command line has made them so.
 """
 
 from __future__ import annotations
@@ -11,7 +12,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-_SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+"""What tells a program to end, as far as the platform has it."""
 
 
 @contextmanager
@@ -28,7 +30,7 @@ def interrupts(stop: Callable[[], None]) -> Iterator[None]:
 
     ours: list[int] = []
     try:
-        for number in _SIGNALS:
+        for number in SIGNALS:
             if signal.getsignal(number) is signal.default_int_handler:
                 signal.signal(number, note)
                 ours.append(number)

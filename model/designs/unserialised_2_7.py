@@ -1,0 +1,15 @@
+"""QEMU 2.7: a discard on the source is copied before, as a write is."""
+
+from cowpath.model.designs.unserialised import DESIGN as UNSERIALISED
+from cowpath.model.stack.source_discards import SourceDiscards
+
+DESIGN = UNSERIALISED.changed(
+    "unserialised-2.7",
+    SourceDiscards(noticed=True),
+    era="QEMU 2.7 - 2.12, for fleecing; 2.7 for replication",
+    explanation=(
+        "As without the RFC; a discard on the source runs the notifier, so that its clusters are copied. "
+        "That it does not wait for serialising requests, as writes do, before 3.0 is left out."
+    ),
+    sources=('ec050f77a5 "block: process before_write_notifiers in bdrv_co_discard", 2.7',),
+)
