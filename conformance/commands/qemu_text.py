@@ -114,7 +114,8 @@ def _judges(outcomes: Sequence[Outcome], versions: Sequence[str]) -> Iterator[st
         if said:
             where = f"QEMU {', '.join(among)}: " if len(versions) > 1 else ""
             yield from wrap(f"Judged: {where}{said}.", WIDTH, "  ")
-            yield ""
+    if any(of):
+        yield ""
 
 
 def _unfit(outcomes: Sequence[Outcome]) -> Iterator[str]:

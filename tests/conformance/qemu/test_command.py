@@ -119,10 +119,11 @@ def test_several_qemus_are_a_table(cowpath: Command, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(command, "from_binary", lambda path: next(others))
     done = cowpath(*RACE, "--stack", "cbw", "--binary", "one", "--binary", "other")
     assert done.status == 0
-    heading, row = (line.split() for line in done.out.splitlines() if "99.0.0" in line or "cbw" in line)
+    table, _, said = done.out.partition("Judged:")
+    heading, row = (line.split() for line in table.splitlines() if "99.0.0" in line or "cbw" in line)
     assert heading == ["scenario", qemu.version, "99.0.0"]
     assert row == ["cbw", "1", "more", "scenario", "explained", "explained"]
-    said = " ".join(done.out.split())
+    said = " ".join(["Judged:", *said.split()])
     assert f"Judged: QEMU {qemu.version}: cbw by {STACKS['cbw'].judged_by(qemu.release)}. " in said
     assert "Judged: QEMU 99.0.0: cbw by copy-before-write-9.2 of 11.1, the newest known. " in said
 
