@@ -117,7 +117,7 @@ STACKS: Mapping[str, Stack] = {
             "replication",
             "a COLO secondary: the replication driver over active, hidden and secondary disk",
             SYSTEM,
-            "fleecing",  # the same copies; replication's own designs make those of a write one by one
+            "fleecing",  # it copies as that does; what follows its end is no part of a run
             (5, 0),
             (*WRITES, "guest-read", "guest-write", "checkpoint", "stop"),
             ("qcow2",),
