@@ -20,7 +20,8 @@ from cowpath.conformance.campaign.alarm import Finding, examine
 from cowpath.conformance.monitor.monitor import Monitor
 from cowpath.conformance.monitor.oracle import Oracle
 from cowpath.conformance.monitor.view import Move
-from cowpath.conformance.runs.workload import BLOCK_STATUS, Run, Workload
+from cowpath.conformance.runs.rigs import BLOCK_STATUS
+from cowpath.conformance.runs.workload import Run, Workload
 from cowpath.conformance.scheduler.kernel import Task
 from cowpath.conformance.strategies.simple import Guided, Wanted
 from cowpath.impl.errors import Crash
@@ -68,8 +69,9 @@ class Graph:
 
     def wanted(self, move: Move) -> Wanted:
         """Return the step as a strategy is told to make it."""
-        name = self.oracle.model.instance.names["Request"][move.owner]
-        return Wanted(move.action.label, name, self.oracle.waited_for(move))
+        oracle = self.oracle
+        name = oracle.model.instance.names["Request"][move.owner]
+        return Wanted(move.action.label, name, oracle.waited_for(move), *oracle.bounds(move))
 
     def distances(self, targets: set[bytes], without: set[Edge]) -> dict[bytes, int]:
         """Return how many steps each state is from the nearest of the targets, where there is such a way."""
