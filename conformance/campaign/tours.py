@@ -57,14 +57,19 @@ class Graph:
 
     @cached_property
     def waits(self) -> frozenset[Refused]:
-        """Who can do nothing, and where: in every state where somebody else can."""
-        requests = {*self.oracle.roots}
+        """Who can do nothing, and where: in every state where somebody else can.
+
+        Of those whom nobody has asked for only who is not finished: there may be no thread of the others.
+        """
+        oracle, requests = self.oracle, {*self.oracle.roots}
         return frozenset(
             (state, owner)
             for state, moves in self.moves.items()
             if moves
-            for owner in self.oracle.under_way(state, requests)
-            if not self.oracle.is_over(state, owner) and all(move.owner != owner for move in moves)
+            for owner in oracle.under_way(state, requests)
+            if not oracle.is_over(state, owner)
+            and all(move.owner != owner for move in moves)
+            and not (owner in oracle.own and oracle.is_finished(state, owner))
         )
 
     def wanted(self, move: Move) -> Wanted:

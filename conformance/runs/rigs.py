@@ -42,6 +42,7 @@ class Rig(ABC):
         self.idle = frozenset(self.jobs)
         self.files = [os.memfd_create(disk) for disk in self.disks]
         self.written: Sequence[tuple[int, Extent]] = ()  # by the last run
+        self._before: dict[tuple[int, Extent], bytes] = {}
         for disk, file in zip(self.disks, self.files, strict=True):
             os.ftruncate(file, self.scenario.size)
             for start, end in self.reduced.clusters:
@@ -56,8 +57,10 @@ class Rig(ABC):
     def make(self, context: AioContext, recorder: Recorder) -> Any:
         """Return a design on fresh disks, told to the recorder."""
         names = dict(zip(self.files, self.disks, strict=True))
-        for file, (start, end) in self.written:
-            os.pwrite(file, self.initial(names[file], start, end), start)
+        for file, extent in set(self.written):
+            if (file, extent) not in self._before:
+                self._before[file, extent] = self.initial(names[file], *extent)
+            os.pwrite(file, self._before[file, extent], extent.start)
         self.written = recorder.written
         return self.design(context, recorder)
 

@@ -14,7 +14,7 @@ from cowpath.conformance.campaign.tours import cover, missed
 from cowpath.conformance.monitor.cells import Cells
 from cowpath.conformance.monitor.oracle import Oracle
 from cowpath.conformance.pairs import PAIRS
-from cowpath.conformance.runs import log_file, workload
+from cowpath.conformance.runs import log_file, rigs, workload
 from cowpath.conformance.runs.log import Event, Sight
 from cowpath.conformance.runs.original import ORIGINAL, is_original, original
 from cowpath.conformance.runs.recorder import TappedDisk
