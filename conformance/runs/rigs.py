@@ -122,6 +122,7 @@ class SecondaryRig(Rig):
             scenario.copy_on_read,
             scenario.option("on_cbw_error"),
             scenario.option("job_requests_queue"),
+            scenario.option("copy_offload"),
         )
         made: Callable[..., Any] = self.pair.threads
         return made(context, disks, geometry)

@@ -20,6 +20,7 @@ from cowpath.impl.designs.drain_4_2 import Drain42
 from cowpath.impl.designs.drain_5_0 import Drain50
 from cowpath.impl.designs.drain_10_2 import Drain102
 from cowpath.impl.designs.fleecing_4_0 import Fleecing40
+from cowpath.impl.designs.fleecing_4_1 import Fleecing41
 from cowpath.impl.designs.merged_2_8 import Merged28
 from cowpath.impl.designs.merged_3_0 import Merged30
 from cowpath.impl.designs.mirrors import (
@@ -63,6 +64,7 @@ VARIANTS: dict[str, type[Design]] = {
         Rfc26,
         Rfc27,
         Merged30,
+        Fleecing41,
         CopyBeforeWrite70,
         CopyBeforeWrite71,
         CopyBeforeWrite7215,

@@ -120,7 +120,9 @@ def test_every_counterexample_is_followed_to_its_end(name: str) -> None:
 
 
 def test_a_deadlock_of_writes_closes_on_real_threads() -> None:
-    trace = check(Case(MIRRORS["mirror-5.0"], find("active-writes-meet-background"))).properties["deadlock"].trace
+    trace = (
+        check(Case(MIRRORS["mirror-5.0"], find("active-writes-meet-background"))).properties["deadlock"].trace
+    )
     assert trace is not None
     workload = Workload(
         find_pair("mirror-5.0"), find("active-writes-meet-background"), Kernel(PooledThreads())
