@@ -161,7 +161,7 @@ def _first_refused(name: str, slug: str, sight: Sight, runs: int = 60) -> str | 
     findings = (examine(oracle, workload.run(strategy)) for _ in range(runs))
     found = next(filter(None, findings), None)
     workload.close()
-    return found and found.by
+    return found.by if found else None
 
 
 @pytest.mark.parametrize("sight", [Sight.BLACK, Sight.GREY])
