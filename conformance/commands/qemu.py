@@ -27,8 +27,8 @@ from cowpath.conformance.runs.log_file import Header
 from cowpath.conformance.scheduler.schedule import Schedule
 from cowpath.conformance.strategies.portfolio import STRATEGIES
 from cowpath.model.commands import files
-from cowpath.model.commands.by_release import for_release
 from cowpath.model.commands.inputs import find_designs
+from cowpath.model.designs.release import parse_release
 from cowpath.model.language.errors import InputError
 from cowpath.model.language.verdict import Verdict
 from cowpath.model.scenarios import bundled, find
@@ -39,7 +39,9 @@ _SIGHTS = ("black", "grey")
 
 @click.command(name="qemu", short_help="Hold runs of a real QEMU against the model.")
 @click.argument("design", required=False, metavar="[DESIGN|FILE.py]")
-@for_release("design")
+@click.option(
+    "--release", metavar="X.Y", help="Judge by the designs of this release of QEMU. Default: the QEMU's own."
+)
 @click.option(
     "--stack", "stacks", multiple=True, type=click.Choice([*STACKS]), help="May be repeated. Default: all."
 )
@@ -149,6 +151,7 @@ class _Wanted:
     """What the user asked for, as it was given."""
 
     design: str | None
+    release: str | None
     stacks: tuple[str, ...]
     binaries: tuple[str, ...]
     prefixes: tuple[str, ...]
@@ -182,6 +185,8 @@ class _Wanted:
         """Return what to run. Raises InputError."""
         if self.exhaustive and (self.schedules or self.strategy):
             raise InputError("--exhaustive makes all runs; accepted: without --schedules and --strategy")
+        if self.design is not None and self.release is not None:
+            raise InputError(f"--release: stands for a design; accepted: it, or {self.design}, not both")
         if self.token is not None and (len(self.stacks) != 1 or len(self.scenarios) != 1 or self.exhaustive):
             raise InputError("--token replays one run; accepted: with one --stack and one --scenario")
         if self.backing is not None and self.target == "raw":
@@ -219,6 +224,7 @@ class _Wanted:
             self.exhaustive,
             self.seed,
             None if self.token is None else Schedule.parse(self.token),
+            None if self.release is None else parse_release(self.release),
         )
 
     def _qemus(self) -> tuple[Qemu, ...]:

@@ -148,10 +148,10 @@ def _of_values(oracle: Oracle, each: Explaining, event: Event) -> Iterator[_Reas
 
 
 def _of_content(oracle: Oracle, each: Explaining, event: Event) -> Iterator[_Reason]:
-    names, values = oracle.model.instance.names["Sector"], oracle.cells.values(event.fact("data"))
+    names, writers = oracle.model.instance.names["Sector"], dict(event.fact("writers"))
     for cell, value in oracle.unlike(each.state, event):
-        found = oracle.who(values[cell])
-        said = f"other than {oracle.writer(value)}" if value in values[cell] else oracle.writer(value)
+        found = oracle.who(writers[cell])
+        said = f"other than {oracle.writer(value)}" if value in writers[cell] else oracle.writer(value)
         yield _DATA, f"the {event.fact('disk')} has {found} at {names[cell]}, in the model {said}"
 
 

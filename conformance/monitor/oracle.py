@@ -156,8 +156,17 @@ class Oracle(View):
                 yield move, after._replace(early=each.early | {(each.state, move)})
 
     def sees(self, event: Event) -> Event | None:
-        """Return what the oracle's sight lets through of an event."""
-        return event if self.sees_all else self.sight.of(event)
+        """Return what the oracle's sight lets through of an event.
+
+        Of a disk's content that is who may have written each cell: an event is kept, and whole disks of
+        their bytes, a pair with every run, would fill the memory.
+        """
+        seen = event if self.sees_all else self.sight.of(event)
+        if seen is None or seen.kind != "content":
+            return seen
+        writers = self.cells.values(seen.fact("data"))
+        found = tuple((cell, frozenset(writers[cell])) for cell in sorted(writers))
+        return Event("content", facts=(("disk", seen.fact("disk")), ("writers", found)))
 
     def told(self, move: Move, event: Event) -> bool:
         """Tell whether the step may be the event's, by its label and whose it is."""
@@ -229,13 +238,13 @@ class Oracle(View):
         return "failed" if apart or self.scenario.requests[owner].fault == "none" else "done"
 
     def unlike(self, state: bytes, event: Event) -> Iterator[tuple[int, int]]:
-        """Yield each cell in which a disk's content is not as the model has it, with what that has there.
+        """Yield each cell in which a disk's content, as it is seen, is not the model's, with what that has.
 
         What the model says to be spoilt may be anything but what it would else be.
         """
         disk = event.fact("disk")
         spoilt = self.design.machine.spoilt.get(disk)
-        for cell, seen in self.cells.values(event.fact("data")).items():
+        for cell, seen in event.fact("writers"):
             value = self.value(state, disk, cell)
             other = spoilt is not None and bool(self.value(state, spoilt, cell))
             if (value in seen) == other:

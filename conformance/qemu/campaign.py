@@ -25,6 +25,7 @@ from cowpath.conformance.scheduler.schedule import Replay, Schedule
 from cowpath.conformance.strategies.exhaustive import SleepSets
 from cowpath.conformance.strategies.portfolio import STRATEGIES
 from cowpath.model.designs import ALL, Design
+from cowpath.model.designs.release import NoSuchRelease, Version
 from cowpath.model.scenarios import Scenario, find
 from cowpath.model.scenarios.vocabulary import IO_KINDS
 
@@ -44,8 +45,8 @@ class Plan:
     The first of the options gets all of `schedules` and `drawn`, each other one a quarter.
 
     `schedules`: so many runs in all for each stack, shared by its scenarios; `exhaustive`: all interleavings
-    of transfers instead. `drawn`: so many drawn workloads for each stack. `design` judges all stacks, None:
-    each stack's own. `token`: just that run.
+    of transfers instead. `drawn`: so many drawn workloads for each stack. `design` judges all stacks; None:
+    that of the `release` does, in the stack's role, or of each QEMU's own. `token`: just that run.
     """
 
     qemus: Sequence[Qemu]
@@ -60,10 +61,21 @@ class Plan:
     exhaustive: bool = False
     seed: int = 0
     token: Schedule | None = None
+    release: Version | None = None
 
     def judge(self, stack: Stack, qemu: Qemu) -> Design:
-        """Return the design whose model judges the stack in this QEMU."""
-        return self.design or ALL[stack.judged_by(qemu.release)]
+        """Return the design whose model judges the stack in this QEMU: of one that is unknown, the newest.
+
+        Raises NoSuchRelease if the release that was asked for has no such stack.
+        """
+        if self.design is not None:
+            return self.design
+        if self.release is not None:
+            return ALL[stack.judged_by(self.release)]
+        try:
+            return ALL[stack.judged_by(qemu.release)]
+        except NoSuchRelease:
+            return ALL[stack.judged_by(stack.newest)]
 
 
 @dataclass(frozen=True)
@@ -119,6 +131,11 @@ def campaign(plan: Plan, watch: Watch = lambda progress: None) -> Iterator[Outco
     """
     for qemu in plan.qemus:
         for stack in plan.stacks:
+            try:
+                judge = plan.judge(stack, qemu)
+            except NoSuchRelease as error:
+                yield Outcome(qemu, stack, plan.options[0], "", EVERYTHING, UNFIT, str(error))
+                continue
             for number, options in enumerate(plan.options):
                 if number and options.target != "raw" and len(stack.targets) == 1:
                     continue  # it is built so anyway
@@ -126,7 +143,7 @@ def campaign(plan: Plan, watch: Watch = lambda progress: None) -> Iterator[Outco
                     continue
                 less = replace(plan, schedules=plan.schedules // 4, drawn=plan.drawn // 4)
                 part = less if number else plan
-                with Bench(qemu, stack, options, plan.judge(stack, qemu), plan.how) as bench:
+                with Bench(qemu, stack, options, judge, plan.how) as bench:
                     yield from _Stage(part, bench, watch).outcomes()
 
 

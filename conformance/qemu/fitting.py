@@ -11,6 +11,7 @@ from cowpath.model.designs import Design
 from cowpath.model.scenarios import Scenario
 from cowpath.model.scenarios.mirror import Mirror
 from cowpath.model.scenarios.scenario import Request
+from cowpath.model.scenarios.vocabulary import MIRROR_FAULTS
 
 _LARGEST_BLOCK = 1 << 16  # bytes; QEMU's NBD client takes no larger minimum block
 
@@ -127,7 +128,7 @@ def _amiss(scenario: Scenario, stack: Stack, design: Design, options: Options) -
             yield "a stream of requests has no end"
         if request.kind not in stack.kinds:
             yield f"the stack has no {request.kind}"
-        if request.fault not in ("none", *FAULTS):
+        if request.fault not in ("none", *FAULTS, *MIRROR_FAULTS):
             yield f"the gate cannot have a {request.fault} strike {request.label}"
     if scenario.copy_on_read:
         yield "copy-on-read moves data in QEMU's own time, not in requests of the scenario"

@@ -21,7 +21,7 @@ from cowpath.conformance.scheduler.substrate import Greenlets
 from cowpath.conformance.strategies.exhaustive import DPOR
 from cowpath.conformance.strategies.portfolio import Portfolio
 from cowpath.impl.extent import Extent
-from cowpath.model.designs import DESIGNS
+from cowpath.model.designs import ALL, DESIGNS
 from cowpath.model.scenarios import bundled, find
 
 each_sight = pytest.mark.parametrize("sight", list(Sight))
@@ -231,6 +231,18 @@ def test_free_threads_of_another_design_are_refused() -> None:
     oracle, stress = Oracle(DESIGNS["rfc-repaired"], find("two-readers")), Stress(workload, 1)
     assert any(examine(oracle, stress.run()) for _ in range(50))
     workload.close()
+
+
+def test_a_disk_s_content_is_kept_as_who_wrote_it_not_as_bytes() -> None:
+    oracle = Oracle(ALL["mirror-7.2"], find("job-alone"), Sight.BLACK)
+    size = oracle.scenario.size
+    data = [((Extent(0, size), bytes([0xEE, n]) * (size // 2)),) for n in range(3)]
+    events = [Event("content", facts=(("disk", "source"), ("data", each))) for each in data]
+    refusals = {judge(oracle, [event]) for event in events}
+    assert len(refusals) == len(oracle.first.following) == 1
+    (refusal,) = refusals
+    assert refusal is not None
+    assert "the source has what nobody has written at " in explain.reason(oracle, refusal)
 
 
 # -- drawing

@@ -21,7 +21,7 @@ from cowpath.conformance.qemu.nodes import Options
 from cowpath.conformance.qemu.stacks import STACKS
 from cowpath.conformance.qemu.walk import Action, Scheduled, Walk
 from cowpath.conformance.runs.log import Sight
-from cowpath.model.designs import DESIGNS
+from cowpath.model.designs import ALL
 from cowpath.model.scenarios import find
 
 # Few of the rules are enabled at a time.
@@ -110,7 +110,7 @@ class Real(RuleBasedStateMachine):
 def machine(qemu: Qemu, stack: str, slug: str, sight: Sight, **options: bool) -> Iterator[type[Real]]:
     kind = STACKS[stack]
     how = Scheduled(sight, apart=True)
-    with Bench(qemu, kind, Options(**options), DESIGNS[kind.design], how) as bench:  # type: ignore[arg-type]
+    with Bench(qemu, kind, Options(**options), ALL[kind.judged_by(qemu.release)], how) as bench:  # type: ignore[arg-type]
         subject = bench.prepare(find(slug))
         assert isinstance(subject, Subject)
         members = {"bench": bench, "subject": subject, "lengths": []}

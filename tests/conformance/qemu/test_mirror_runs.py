@@ -65,7 +65,7 @@ def test_all_bundled_scenarios_that_fit_are_explained(bench: Bench) -> None:
             assert subject
             continue
         strategy = Portfolio(1)
-        for _ in range(3):
+        for _ in range(2):
             fault = examine(subject, bench.run(subject, strategy))
             assert fault is None or scenario.slug == "backing-by-name", (scenario.slug, fault)
         ran += 1
