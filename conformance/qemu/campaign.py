@@ -172,7 +172,8 @@ class _Stage:
         prepared = [(scenario, self.bench.prepare(scenario)) for scenario in self.plan.scenarios]
         fitting = sum(isinstance(subject, Subject) for _, subject in prepared)
         share = max(_LEAST, -(-self.plan.schedules // max(fitting, 1)))
-        for scenario, subject in prepared:
+        while prepared:
+            scenario, subject = prepared.pop(0)  # an oracle is kept no longer than it is needed
             if isinstance(subject, str):
                 yield self._outcome(scenario.name, UNFIT, subject)
             else:

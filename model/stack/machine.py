@@ -23,7 +23,8 @@ class Machine:
     their order. `claims` adds to a system what is claimed of every such design; `given` is what the tables of
     all scenarios satisfy, and `runs` of which runs it is claimed that they end. `bind` makes the instance;
     its last argument is how deep requests of which kinds are cut into pieces. `spoilt`: of a disk, the
-    variable that tells of a sector that it holds something else than is said there.
+    variable that tells of a sector that it holds something else than is said there. `clusters`: the sort of
+    its geometry's clusters.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Machine:
     kinds_given: Callable[[tuple[str, ...]], Claim]
     bind: Callable[[Scenario, Geometry, Vocabulary, Mapping[str, int]], Instance]
     spoilt: Mapping[str, str] = field(default_factory=dict)
+    clusters: str = "Cluster"
 
 
 SECONDARY = Machine(
