@@ -9,6 +9,7 @@ exclude_patterns = ["_build"]
 myst_heading_anchors = 3
 html_theme = "furo"
 html_title = f"cowpath {version}"
+html_show_copyright = False
 autodoc_typehints = "description"
 autodoc_member_order = "bysource"
 default_role = "code"  # what docstrings mean by `name`
