@@ -134,10 +134,9 @@ def test_the_strategy_draws_within_the_bounds(scenario: Scenario) -> None:
 
 def test_the_strategy_shrinks_to_what_is_ordinary_but_for_what_is_wanted() -> None:
     def wanted(scenario: Scenario) -> bool:
-        return any(request.fault == "rmw-read" for request in scenario.requests)
+        return any(request.fault != "none" for request in scenario.requests)
 
-    found = find(strategy(wide(BOUNDS.kinds)), wanted, settings=settings(derandomize=True, database=None))
+    few = settings(derandomize=True, database=None, max_examples=50)
+    found = find(strategy(replace(BOUNDS, sectors=(3, 7), copies_on_read=True)), wanted, settings=few)
     assert len(found.requests) == 2
     assert (found.size, found.copy_on_read, found.options) == (3 * 512, False, {})
-    with pytest.raises(ScenarioError, match="nbd-wrote"):
-        find(strategy(Bounds(("nbd-wrote",))), lambda scenario: True, settings=settings(max_examples=1))
