@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from cowpath.conformance.campaign.alarm import CanaryError, Finding, examine, minimal
@@ -30,7 +30,7 @@ FREE = "free"
 """The strategy of no scheduler at all: free threads. A failure of theirs has no token, only its log."""
 TOURS = "tours"
 """The strategy of making every step that the model has; with white sight only."""
-DRAWN = 24
+DRAWN = 32
 """Workloads that are drawn for each design where nothing else is said."""
 _PATIENCE = 2_000
 _CHUNK = 50
@@ -64,17 +64,21 @@ class Plan:
         def fits(scenario: Scenario) -> bool:
             return runs(scenario) and all(judge.unsupported(scenario) is None for judge in judges)
 
-        kinds = [kind for kind in pair.model.kinds if kind in KINDS and pair.runs(kind)]
-        options, faults = (frozenset.intersection(*each) for each in zip(*map(_words, judges), strict=True))
-        seed = f"{self.seed} {pair.name}"  # no two designs have the same
-        drawn = workloads(seed, wide(kinds, faults, options), self.drawn, fits) if kinds else ()
+        drawn: Iterable[Scenario] = ()
+        if pair.draws:
+            kinds = [kind for kind in pair.model.kinds if kind in KINDS and pair.runs(kind)]
+            words = zip(*map(_words, judges), strict=True)
+            options, faults = (frozenset.intersection(*each) for each in words)
+            seed = f"{self.seed} {pair.name}"  # no two designs have the same
+            drawn = workloads(seed, wide(kinds, faults, options), self.drawn, fits) if kinds else ()
         return [*filter(fits, self.scenarios), *drawn]
 
     def prepare(self, pair: Pair, scenario: Scenario, kernel: Kernel) -> tuple[Workload, Oracle]:
         """Return what runs the scenario, with an epilogue for black sight, and what judges the runs."""
         judge = self.judge(pair)
-        last = epilogue(scenario, pair.model, judge) if self.sight is Sight.BLACK else ()
-        workload = Workload(pair, scenario, kernel, last)
+        blind = self.sight is Sight.BLACK
+        last = epilogue(scenario, pair.model, judge) if blind else ()
+        workload = Workload(pair, scenario, kernel, last, looks=blind)
         return workload, Oracle(judge, workload.scenario, self.sight)
 
 

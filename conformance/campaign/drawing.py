@@ -14,7 +14,7 @@ from cowpath.model.scenarios.vocabulary import FAULTS, IO_KINDS, KINDS, OPTIONS,
 _WITHOUT_EXTENT = tuple(kind for kind in KINDS if kind not in IO_KINDS)
 _TRIES = 100
 _SECTOR = 512
-_FINE = ("2B", "64B")  # alignments of a node that takes parts of a sector
+_FINE = ("1B", "2B", "64B")  # alignments of a node that takes parts of a sector
 _CALLED = "drawn "
 
 
@@ -55,7 +55,7 @@ def wide(kinds: Sequence[str], faults: Iterable[str] = FAULTS, options: Iterable
     """
     return Bounds(
         (*kinds, *(kind for kind in kinds if kind in IO_KINDS)),
-        requests=(2, 4),
+        requests=(3, 4),
         sectors=(3, 7),
         clusters=(2, 2, 3, 4),
         alignments=(1, 1, 2, 4),
@@ -94,15 +94,18 @@ def workloads(
 ) -> Iterator[Scenario]:
     """Yield so many drawn workloads that fit, or fewer where there are hardly any; `drawn 0` is the first.
 
-    Every other one is struck, by each of the faults in turn, those that fail before those that hang.
+    Two of three are struck, by each of the faults in turn, those that fail twice before those that hang.
     """
     faults = sorted(bounds.faults)
     random.Random(seed).shuffle(faults)
-    faults.sort(key=lambda fault: fault.endswith(HANGS))
+    failing, hanging = ([f for f in faults if f.endswith(HANGS) == hangs] for hangs in (False, True))
+    dealt = [*failing, *failing, *hanging]
     for number in range(count):
         chance = random.Random(f"{seed} {number}")
-        dealt = faults[number // 2 % len(faults)] if faults and number % 2 else None
-        narrowed = replace(bounds, faults=(dealt,), struck=10) if dealt else replace(bounds, struck=0)
+        narrowed = replace(bounds, struck=0)
+        if dealt and number % 3:
+            fault = dealt[(number - number // 3 - 1) % len(dealt)]
+            narrowed = replace(bounds, faults=(fault,), struck=10)
         for _ in range(_TRIES):
             scenario = draw(chance, narrowed, f"{_CALLED}{number}")
             if fits(scenario):
@@ -141,7 +144,8 @@ def _document(chance: random.Random, bounds: Bounds, name: str) -> dict[str, obj
 
     requests: list[dict[str, object]] = []
     ending = [kind for kind in bounds.kinds if kind in _WITHOUT_EXTENT]
-    if ends and ending:
+    options = {option: _other(option) for option in bounds.options if chance.randrange(3) == 2}
+    if (ends or options) and ending:  # what most options are about
         requests.append(request(ending))
     if struck and bounds.faults:
         fault = chance.choice(bounds.faults)
@@ -160,7 +164,7 @@ def _document(chance: random.Random, bounds: Bounds, name: str) -> dict[str, obj
             "protocol_alignment": chance.choice((*bounds.protocol_alignments, *fine)),
             "copy_on_read": bounds.copies_on_read and chance.randrange(10) == 9,
         },
-        "options": {option: _other(option) for option in bounds.options if chance.randrange(3) == 2},
+        "options": options,
         "request": requests,
     }
 
