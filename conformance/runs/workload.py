@@ -107,6 +107,7 @@ class Workload:
             scenario.option("on_cbw_error"),
             scenario.option("job_requests_queue"),
             scenario.option("copy_offload"),
+            scenario.option("source_outside_chain"),
         )
         if any(request.stream or not pair.runs(request.kind) for request in scenario.requests):
             raise ScenarioError(f"'{scenario.name}' is for the model alone; threads run no streams")

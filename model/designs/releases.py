@@ -25,11 +25,14 @@ _PARALLEL = "4ce5dd3e9b [5.1]: the chunks of one call are copied by tasks at the
 _SAME_ENGINE = "71eed4cebe [6.0]: the job's own copies are made by the same engine"
 _NO_ASSERTION = "2e36da62cf [6.0]: a serialising write may wait again after its read-modify-write reads"
 _LAST_LOOK = "d0c389d2ce [6.1]: block-copy's last look at list and bitmap is one critical section"
+_LARGE_CLUSTERS = (
+    "9484ad6c17, 6252deb244 [9.2]: min-cluster-size; a cluster may be larger than the memory for copies"
+)
 _PUBLIC = "d003e0aece, 751cec7a26 [6.2]: the filter is called copy-before-write, and is public"
 
 _NOT_FAIR = "the fairness of the rwlock"
 _NOT_FIRST = "a bit that is changed before the copy"
-_NO_BUDGET = "the memory budget of block-copy"
+_NO_BUDGET = "waits for block-copy's memory and for a free task"
 _NO_WAIT = "a discard's missing wait for serialising requests"
 _NO_THREADS = "the graph lock and iothreads"
 _NO_STATUS = "a reader's block-status queries"
@@ -106,7 +109,7 @@ _REPLICATION = Role(
                 _NO_ASSERTION,
                 "bdc4c4c5e3, 705dde27c6 [6.0]: the job drops its reference to the filter",
             ),
-            ("that the assertion is gone: no design here reaches it",),
+            ("that the assertion is gone: no design here reaches it", _NO_BUDGET),
         ),
         Era(
             (6, 1),
@@ -115,19 +118,20 @@ _REPLICATION = Role(
                 _LAST_LOOK,
                 "3b78420bb1 [6.1]: replication has child links of its own to hidden and secondary disk",
             ),
+            (_NO_BUDGET,),
         ),
-        Era((6, 2), "replication-5.1", (_PUBLIC,)),
+        Era((6, 2), "replication-5.1", (_PUBLIC,), (_NO_BUDGET,)),
         Era(
             (8, 0),
             "replication-5.1",
             ("d22933acd2 [8.0]: the completion callback drains each node",),
-            (_NO_THREADS,),
+            (_NO_BUDGET, _NO_THREADS),
         ),
         Era(
             (10, 1),
             "replication-5.1",
             ("starting replication is one drained section that changes the graph [10.1]",),
-            (_NO_THREADS,),
+            (_NO_BUDGET, _NO_THREADS),
         ),
     ),
     until=(10, 2),
@@ -154,15 +158,16 @@ _FLEECING = Role(
         Era((4, 1), "fleecing-4.1", (_OFFLOAD_CLIPPED,), (_NOT_FIRST,)),
         Era((4, 2), "block-copy-4.2", (_FILTER,), (_NO_BUDGET,)),
         Era((5, 0), "block-copy-5.0", (_LOCKS_LESS, _DRAINED_END), (_NO_BUDGET,)),
-        Era((5, 1), "block-copy-5.1", (_PARALLEL,), ()),
-        Era((6, 0), "block-copy-5.1", (_SAME_ENGINE, _NO_ASSERTION), ()),
-        Era((6, 1), "block-copy-5.1", (_LAST_LOOK,), ()),
-        Era((6, 2), "block-copy-5.1", (_PUBLIC,), ()),
+        Era((5, 1), "block-copy-5.1", (_PARALLEL,), (_NO_BUDGET,)),
+        Era((6, 0), "block-copy-5.1", (_SAME_ENGINE, _NO_ASSERTION), (_NO_BUDGET,)),
+        Era((6, 1), "block-copy-5.1", (_LAST_LOOK,), (_NO_BUDGET,)),
+        Era((6, 2), "block-copy-5.1", (_PUBLIC,), (_NO_BUDGET,)),
+        Era((9, 2), "block-copy-5.1", (_LARGE_CLUSTERS,), (_NO_BUDGET,)),
         Era(
             (10, 1),
-            "block-copy-5.1",
-            ("3d3911f16b [10.1]: blockdev-backup has on-cbw-error",),
-            ("on-cbw-error of blockdev-backup",),
+            "block-copy-10.1",
+            ("3d3911f16b [10.1]: blockdev-backup has on-cbw-error, of which no reader of an overlay knows",),
+            (_NO_BUDGET,),
         ),
     ),
     without=("guest-write", "checkpoint"),
@@ -188,19 +193,19 @@ _SNAPSHOT_ACCESS = Role(
                 "f1bb39a8a5 [7.1]: on-cbw-error, break-guest-write or break-snapshot",
                 "6db7fd1ca9, 15df6e6987 [7.1]: cbw-timeout",
             ),
-            ("the option bitmap", _NO_STATUS, _NO_TIMEOUT),
+            ("the option bitmap", _NO_STATUS, _NO_TIMEOUT, _NO_BUDGET),
         ),
         Era(
             (7, 2, 15),
             "copy-before-write-7.2.15",
             ("6475155d51 as backported: frozen reads may overlap; Debian's 7.2.22 has it",),
-            ("the option bitmap", _NO_STATUS, _NO_TIMEOUT),
+            ("the option bitmap", _NO_STATUS, _NO_TIMEOUT, _NO_BUDGET),
         ),
         Era(
             (8, 0),
             "copy-before-write-7.1",
             ("the iothread and graph-lock work of 8.x, which one thread does not see",),
-            ("the option bitmap", _NO_STATUS, _NO_TIMEOUT, "backports to 8.x"),
+            ("the option bitmap", _NO_STATUS, _NO_TIMEOUT, _NO_BUDGET, "backports to 8.x"),
         ),
         Era(
             (9, 1),
@@ -210,16 +215,16 @@ _SNAPSHOT_ACCESS = Role(
                 "0fd05c8d80 [9.1]: discard-source of a backup that reads the snapshot",
                 "10b1e09ed3 [9.1]: a cbw-timeout above 4 s no longer overflows",
             ),
-            ("the option bitmap", _NO_STATUS, _NO_TIMEOUT, "discard-source"),
+            ("the option bitmap", _NO_STATUS, _NO_TIMEOUT, _NO_BUDGET, "discard-source"),
         ),
         Era(
             (9, 2),
             "copy-before-write-9.2",
             (
                 '6475155d51 "block/reqlist: allow adding overlapping requests" [9.2]',
-                "9484ad6c17, 6252deb244 [9.2]: min-cluster-size",
+                _LARGE_CLUSTERS,
             ),
-            ("the option bitmap", _NO_STATUS, _NO_TIMEOUT, "discard-source"),
+            ("the option bitmap", _NO_STATUS, _NO_TIMEOUT, _NO_BUDGET, "discard-source"),
         ),
     ),
 )
