@@ -19,7 +19,7 @@ from cowpath.model.scenarios import find
 # Each variant with a scenario on which it differs from another design.
 DIFFERS = {
     "unserialised-2.6": ("source-discard", "unserialised-2.7"),
-    "unserialised-2.7": ("source-discard", "unserialised-2.6"),
+    "unserialised-2.7": ("discard-meets-rmw", "fleecing-4.1"),
     "rfc-2016-2.6": ("source-discard", "rfc-2016-2.7"),
     "rfc-2016-2.7": ("source-discard", "rfc-2016-2.6"),
     "merged-3.0": ("partial-guest-write", "merged-2.8"),

@@ -25,8 +25,13 @@ FOUND = (
     ("min-cluster-size", "copy-before-write-9.2", "assertion", Verdict.VIOLATED),
     ("largest-cluster", "copy-before-write-9.2", "assertion", Verdict.HOLDS),
     ("copy-offload", "fleecing-4.1", "snapshot", Verdict.HOLDS),
+    ("discard-meets-rmw", "unserialised-2.7", "write-through", Verdict.VIOLATED),
+    ("discard-meets-rmw", "fleecing-4.1", "write-through", Verdict.HOLDS),
 )
 TOURED = (
+    ("discard-meets-rmw", "unserialised-2.7"),
+    ("discard-meets-rmw", "rfc-2016-2.7"),
+    ("discard-meets-rmw", "fleecing-4.1"),
     ("broken-unnoticed", "block-copy-10.1"),
     ("source-outside-chain", "fleecing-4.0"),
     ("source-outside-chain", "block-copy-10.1"),
