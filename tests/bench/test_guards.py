@@ -149,7 +149,7 @@ NOT_NEEDED: dict[str, dict[tuple[str, str], str]] = {
 
 
 # `--everything` takes the other designs, too.
-FIRST = ("block-copy-5.0",)
+FIRST = ("rfc-2016",)
 
 
 @pytest.mark.parametrize(
