@@ -9,9 +9,15 @@ from __future__ import annotations
 from cowpath.model.designs.release import Era, Role
 
 _NOTIFIER = 'ec050f77a5 "block: process before_write_notifiers in bdrv_co_discard" [2.7]'
-_FAIR = "a7b91d35ba [2.9]: the rwlock is fair, a waiting writer keeps new readers out"
+_FAIR = (
+    "a7b91d35ba [2.9]: the rwlock is fair, a waiting writer keeps new readers out; none comes, for the job's "
+    "end removes the notifier before it waits"
+)
 _BYTES = "f6ac207893, 03f5d60bbf [2.10]: bytes where there were sectors; a write may end inside a sector"
-_BITS_FIRST = "a193b0f0a8 [2.12]: a cluster's bit is changed before its copy, and back if that fails"
+_BITS_FIRST = (
+    "a193b0f0a8 [2.12]: a cluster's bit is changed before its copy, and back if that fails; CowRequests keep "
+    "writers from looking in between"
+)
 _SERIALISED = 'f8d59dfb40 "block/backup: fix fleecing scheme: use serialized writes" [3.0]'
 _OFFLOAD = "backup_cow_with_offload [3.0]: the job copies by copy_range where the disks can"
 _FLAG = '09d2f94846 "block/io: introduce BDRV_REQ_SERIALISING" [3.0]'
@@ -30,8 +36,7 @@ _LARGE_CLUSTERS = (
 )
 _PUBLIC = "d003e0aece, 751cec7a26 [6.2]: the filter is called copy-before-write, and is public"
 
-_NOT_FAIR = "the fairness of the rwlock"
-_NOT_FIRST = "a bit that is changed before the copy"
+_NOT_FIRST = "a bit that is changed before the copy, which only a checkpoint in between would see"
 _NO_BUDGET = "waits for block-copy's memory and for a free task"
 _NO_TRIM = "discards on the source"
 _NO_THREADS = "the graph lock and iothreads"
@@ -60,13 +65,13 @@ _REPLICATION = Role(
             ),
             (_NO_TRIM,),
         ),
-        Era((2, 9), "merged-2.8", (_FAIR,), (_NOT_FAIR, _NO_TRIM)),
-        Era((2, 10), "merged-2.8", (_BYTES,), (_NOT_FAIR, _NO_TRIM)),
+        Era((2, 9), "merged-2.8", (_FAIR,), (_NO_TRIM,)),
+        Era((2, 10), "merged-2.8", (_BYTES,), (_NO_TRIM,)),
         Era(
             (2, 12),
             "merged-2.8",
             (_BITS_FIRST, "1a63a90750 [2.12]: the reopening at the job's end drains, whatever flags change"),
-            (_NOT_FAIR, _NOT_FIRST, _NO_TRIM),
+            (_NOT_FIRST, _NO_TRIM),
         ),
         Era(
             (3, 0),
@@ -147,15 +152,15 @@ _FLEECING = Role(
             ("a backup with sync=none to an overlay of its source; nothing protects who reads that",),
         ),
         Era((2, 7), "unserialised-2.7", (_NOTIFIER,)),
-        Era((2, 9), "unserialised-2.7", (_FAIR,), (_NOT_FAIR,)),
-        Era((2, 12), "unserialised-2.7", (_BITS_FIRST,), (_NOT_FIRST,)),
+        Era((2, 9), "unserialised-2.7", (_FAIR,)),
+        Era((2, 12), "unserialised-2.7", (_BITS_FIRST,)),
         Era(
             (3, 0),
             "fleecing-4.0",
             (_SERIALISED, _FLAG, _OFFLOAD),
-            (_NOT_FIRST, _NO_TRIM),
+            (_NO_TRIM,),
         ),
-        Era((4, 1), "fleecing-4.1", (_OFFLOAD_CLIPPED,), (_NOT_FIRST,)),
+        Era((4, 1), "fleecing-4.1", (_OFFLOAD_CLIPPED,)),
         Era((4, 2), "block-copy-4.2", (_FILTER,), (_NO_BUDGET, _NO_TRIM)),
         Era((5, 0), "block-copy-5.0", (_LOCKS_LESS, _DRAINED_END), (_NO_BUDGET, _NO_TRIM)),
         Era((5, 1), "block-copy-5.1", (_PARALLEL,), (_NO_BUDGET, _NO_TRIM)),
