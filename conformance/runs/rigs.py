@@ -124,7 +124,6 @@ class SecondaryRig(Rig):
             scenario.option("job_requests_queue"),
             scenario.option("copy_offload"),
             scenario.option("source_outside_chain"),
-            scenario.option("copy_offload"),
         )
         made: Callable[..., Any] = self.pair.threads
         return made(context, disks, geometry)
