@@ -241,7 +241,7 @@ def nothing_is_marked(system: System) -> System:
     return without_update(system, "write.mark", "dirty")
 
 
-@MIRROR.model(NEWEST, "job-alone")
+@MIRROR.model(NEWEST, "dirtied-under-copy")
 def nothing_is_copied_to_the_target(system: System) -> System:
     """An operation writes nothing to the target."""
     return without_update(system, "copy.write", "target")
