@@ -67,12 +67,6 @@ def bits_stay_in_flight(reset: Any) -> Any:
     return but_on("the in-flight bitmap", reset)
 
 
-@MIRROR.stack(Bitmap, "reset", NEWEST, "job-alone")
-def what_is_claimed_stays_dirty(reset: Any) -> Any:
-    """The background leaves dirty what it takes."""
-    return but_on("the dirty bitmap", reset)
-
-
 @MIRROR.stack(Mirror82, "has", NEWEST, "active-writes-meet-background")
 def parked_operations_are_waited_for(has: Any) -> Any:
     """A write waits for an operation that is itself parked, as before 6.1."""
