@@ -18,6 +18,8 @@ from cowpath.conformance.runs.log import Event, Sight
 from cowpath.model.designs import Case, Design
 from cowpath.model.scenarios import Scenario
 
+MOST_KEPT = 1 << 18
+"""States, of all nodes: what an oracle keeps at most, some hundred megabytes, before it begins anew."""
 Transfer = tuple[str, bool, Pieces]
 """A disk, whether it is written, and what data where."""
 
@@ -67,9 +69,9 @@ class Oracle(View):
         self.edges: set[tuple[bytes, int]] = set()
         self.kept_waiting: set[tuple[bytes, int]] = set()
         self._nodes: dict[tuple[frozenset[object], ...], Node] = {}
-        first = self._node({Explaining(self.program.initial)}, self.own, frozenset())
-        assert first is not None
-        self.first = first
+        self.kept = 0
+        """How many states the nodes have that are kept."""
+        self.first = self._begin()
 
     def follow(self, node: Node, event: Event) -> Node | None:
         """Return what may be after the event, None if nothing explains it."""
@@ -77,6 +79,8 @@ class Oracle(View):
             return node.following[event]
         except KeyError:
             explaining = {after for each in node.explaining for _, after in self.after(each, node, event)}
+        if self.kept > MOST_KEPT:
+            self.first = self._begin()
         known = event.request in self.number  # of a piece it may be unknown: then nothing explains it
         owner = frozenset({self.number[event.request]} if known else ())
         after = node.following[event] = self._node(explaining, *_under_way(node, event, owner))
@@ -305,13 +309,26 @@ class Oracle(View):
                 roots[owner] = roots[parent]  # a piece comes after its request
         return roots
 
+    def _begin(self) -> Node:
+        """Forget all that was worked out, but not who is on the way in it, and return where runs begin."""
+        self._nodes.clear()
+        self._moves.clear()
+        self._reads.clear()
+        self.kept = 0
+        first = self._node({Explaining(self.program.initial)}, self.own, frozenset())
+        assert first is not None
+        return first
+
     def _node(
         self, explaining: Iterable[Explaining], open_: frozenset[int], begun: frozenset[int]
     ) -> Node | None:
         if not explaining:
             return None
         closed = self._closed(explaining, open_, begun)
-        return self._nodes.setdefault((closed, open_, begun), Node(closed, open_, begun))
+        if (closed, open_, begun) not in self._nodes:
+            self._nodes[closed, open_, begun] = Node(closed, open_, begun)
+            self.kept += len(closed)
+        return self._nodes[closed, open_, begun]
 
     def _closed(
         self, explaining: Iterable[Explaining], open_: frozenset[int], begun: frozenset[int]

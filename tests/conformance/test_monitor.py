@@ -245,6 +245,27 @@ def test_a_disk_s_content_is_kept_as_who_wrote_it_not_as_bytes() -> None:
     assert "the source has what nobody has written at " in explain.reason(oracle, refusal)
 
 
+def test_an_oracle_begins_anew_before_it_fills_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    model, scenario = DESIGNS["rfc-2016"], find("two-readers")
+    free, bounded = (Oracle(model, scenario, Sight.BLACK) for _ in range(2))
+    workload, strategy = Workload(PAIRS["unserialised"], scenario, Kernel(Greenlets())), Portfolio(1)
+    try:
+        logs = [workload.run(strategy).log for _ in range(60)]
+    finally:
+        workload.close()
+    found = [judge(free, log) for log in logs]
+    assert {refusal is None for refusal in found} == {True, False}
+    largest = max(len(node.explaining) for node in free._nodes.values())
+    most = free.kept // 10
+    monkeypatch.setattr("cowpath.conformance.monitor.oracle.MOST_KEPT", most)
+    for log, refusal in zip(logs, found, strict=True):
+        again = judge(bounded, log)
+        assert (again and (again.position, again.before.explaining)) == (
+            refusal and (refusal.position, refusal.before.explaining)
+        )
+        assert bounded.kept <= most + largest
+
+
 # -- drawing
 
 

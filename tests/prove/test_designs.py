@@ -23,7 +23,7 @@ from cowpath.model.prove.theory import DEADLOCK, Obligation
 from cowpath.model.scenarios import bundled, find
 from cowpath.model.stack.wellformed import ALIGNED, FINITE, NO_COPY_ON_READ, QUIESCED
 from cowpath.model.stack.world import Request
-from tests.draws import some
+from tests.draws import first, some
 
 # Which theorems fall without which restriction, invariant or guard: as `cowpath prove DESIGN --uses` says.
 USES = tomllib.loads((Path(__file__).parent / "uses.toml").read_text())
@@ -107,9 +107,7 @@ def rfc() -> tuple[Attempt, Induction]:
     return tried("rfc-2016")
 
 
-@pytest.mark.parametrize(
-    "name", [name if name == "rfc-2016" else pytest.param(name, marks=pytest.mark.lengthy) for name in USES]
-)
+@pytest.mark.parametrize("name", first(USES, "rfc-2016"))
 def test_each_part_of_a_proof_is_needed_or_said_not_to_be(name: str) -> None:
     attempt, induction = tried(name)
     hypotheses = list(induction.hypotheses)
