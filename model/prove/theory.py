@@ -285,7 +285,8 @@ class Theory:
     def _landmarks(self, me: z3.ExprRef) -> Iterator[tuple[Landmark, z3.BoolRef]]:
         """Yield for each landmark that there is a first place where its condition holds, if there is any.
 
-        The condition is tried at every position that the state or the instance has for the owner.
+        The condition is tried at every position that the state or the instance has for the owner, and at the
+        end of the order.
         """
         universe = self.universe
         for mark in self.argument.landmarks:
@@ -316,5 +317,6 @@ class Theory:
                     universe.landing(first - 1, place.sort),
                     universe.forall([(anywhere, mark.index)], least(anywhere)),
                     *(least(universe.now(name, (me,))) for name in positions),
+                    least(universe.size(mark.index)),
                 ),
             )

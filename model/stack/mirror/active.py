@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from cowpath.model.language.claim import Claim, Level, claim
 from cowpath.model.language.expression import Expr, If, coerce, exists
 from cowpath.model.language.sorts import BOOL
 from cowpath.model.language.system import State, System
@@ -248,6 +249,29 @@ class ActiveWrites(Part):
                 s.actively_synced = s.actively_synced & ~marked
             s.in_hand[r] = False
             s.go(r, "done")
+
+    def claims(self, parts: Parts) -> Iterator[Claim]:
+        """Say whom a write waits for."""
+        if self.skips_parked:
+            yield claim("a write waits for nobody that waits for a conflict itself", Request, Request)(
+                lambda s, r, q: (s.is_at(r, "conflict") & (s.waiting_for[r] == q)).implies(
+                    ~s.is_at(q, "conflict")
+                )
+            )
+
+    def levels(self, parts: Parts) -> Iterator[Level]:
+        """Yield writes that have not begun, and those that have met another operation."""
+        yield Level(
+            "new writes",
+            "a write waits until the source is no longer drained; nobody waits for a write that comes",
+            lambda s, r: WRITES.holds(s, r) & s.is_at(r, "idle"),
+        )
+        yield Level(
+            LIST.name,
+            "a write that finds a chunk's bit set waits for an operation that meets it and does not wait so "
+            "itself",
+            lambda s, r: s.is_at(r, "conflict"),
+        )
 
     def _marks(self, s: State, start: Start) -> Expr:
         if self.marks == "filter":

@@ -5,8 +5,11 @@ Source: block/mirror.c mirror_run, mirror_iteration, mirror_pause; job.c job_pau
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
+from cowpath.model.language.claim import Claim, Landmark, claim
+from cowpath.model.language.claim import Level as Stage
 from cowpath.model.language.expression import Expr, If, exists, forall, nobody
 from cowpath.model.language.sorts import Position
 from cowpath.model.language.system import State, System
@@ -159,14 +162,8 @@ class Background(Part):
             s.require(~s.to_pause, "is not to pause")
             s.require(~(s.is_at(j, "stopping") & in_flight(s)), "nothing is in flight")
 
-            def more(d: Expr) -> Expr:
-                """Chunk d prolongs the run, if it is next to it."""
-                fits = s.amount[c, d] != nobody(Level)
-                low, last = self._unit(s, d, d)
-                return s.dirty[d] & ~self._busy(s, low, last) & s.joins[d] & fits
-
-            run = (c <= e) & forall(Chunk, lambda d: ((c < d) & (d <= e)).implies(more(d)))
-            longest = forall(Chunk, lambda d: (e + 1 == d).implies(~more(d)))
+            run = (c <= e) & forall(Chunk, lambda d: ((c < d) & (d <= e)).implies(self._more(s, c, d)))
+            longest = forall(Chunk, lambda d: (e + 1 == d).implies(~self._more(s, c, d)))
             s.require(run & longest, "the longest run", location=True)
             for d in s.each(Chunk):
                 s.dirty[d] = s.dirty[d] & ~((low <= d) & (d <= last))
@@ -278,8 +275,59 @@ class Background(Part):
         rounded = s.rounds & ~(s.written[c] & s.written[e])
         return If(rounded, s.lowest[c], c), If(rounded, s.highest[e], e)
 
+    def _more(self, s: State, c: Expr, d: Expr) -> Expr:
+        """Tell whether chunk d prolongs the run from c, if it is next to it."""
+        fits = s.amount[c, d] != nobody(Level)
+        low, last = self._unit(s, d, d)
+        return s.dirty[d] & ~self._busy(s, low, last) & s.joins[d] & fits
+
     def _busy(self, s: State, low: Expr, last: Expr) -> Expr:
         return exists(Chunk, lambda d: (low <= d) & (d <= last) & s.in_flight[d])
+
+    def claims(self, parts: Parts) -> Iterator[Claim]:
+        """Say what it has chosen."""
+        if self.claims_clusters:
+            yield claim("the chunk that the background waits for is the first that it takes", Request)(
+                lambda s, j: (s.is_at(j, *_CHOICE) & s.rounds & ~s.written[s.low[j]]).implies(
+                    s.lowest[s.low[j]] == s.low[j]
+                )
+            )
+        if not parts.the(Operations).first_of_list:
+            yield claim("who wants a slot waits for an operation in flight", Request, Request)(
+                lambda s, j, q: (s.is_at(j, "full") & (s.waiting_for[j] == q)).implies(s.within(q, STARTED))
+            )
+
+    def levels(self, parts: Parts) -> Iterator[Stage]:
+        """Yield the background where it looks what is to do, and where it does it."""
+        yield Stage(
+            "the background",
+            "before it takes a chunk it waits for operations on the list; nobody waits for it",
+            lambda s, j: s.is_at(j, *_HEAD, *_CHOICE),
+        )
+        yield Stage(
+            "a run of the background",
+            "it waits for operations in flight, for a slot",
+            lambda s, j: s.is_at(j, "iterating", "full"),
+        )
+
+    def landmarks(self, parts: Parts) -> Iterator[Landmark]:
+        """Yield the chunk that it may choose, and where the run from there ends."""
+
+        def begins(s: State, j: Expr, c: Expr) -> Expr:
+            """It may choose chunk c, or has chosen it."""
+            least = s.dirty[c] & ~exists(Chunk, lambda d: (d < c) & s.dirty[d])
+            return If(s.is_at(j, *_CHOICE), s.low[j] == c, least)
+
+        def ends(s: State, j: Expr, k: Expr) -> Expr:
+            """Tell whether no run from there goes on at k."""
+
+            def stops(c: Expr) -> Expr:
+                return forall(Chunk, lambda d: (d == k).implies(~self._more(s, c, d)))
+
+            return exists(Chunk, lambda c: begins(s, j, c) & (c < k) & stops(c))
+
+        yield Landmark("the first dirty chunk", Chunk, lambda s, j, k: s.dirty[k])
+        yield Landmark("the end of the run", Chunk, ends)
 
     def needs_slot(self, s: State) -> Expr:
         """Tell whether an operation must end first."""
@@ -290,6 +338,10 @@ class Background(Part):
 def no_slot(s: State) -> Expr:
     """Tell whether all slots are taken by operations in flight."""
     return forall(Request, lambda o: OPERATIONS.holds(s, o).implies(s.within(o, STARTED)))
+
+
+_HEAD = ("loop", "slot", "paused")
+_CHOICE = ("busy-chunk", "stopping", "chosen")
 
 
 def _at_head(s: State, j: Expr) -> Expr:

@@ -5,9 +5,10 @@ Source: block/mirror.c mirror_run, mirror_complete, mirror_change; block/io.c bd
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from cowpath.model.language.claim import Level
 from cowpath.model.language.expression import Expr, coerce
 from cowpath.model.language.sorts import BOOL
 from cowpath.model.language.system import State, System
@@ -111,6 +112,15 @@ class Completion(Part):
             s.require(~some_dirty(s), "nothing is dirty")
             s.over = True
             s.go(j, "ended")
+
+    def levels(self, parts: Parts) -> Iterator[Level]:
+        """Yield the drained section."""
+        yield Level(
+            DRAIN.name,
+            "in its drained section the background waits for writes inside the filter; only new writes "
+            "wait for it",
+            lambda s, j: s.is_at(j, "draining"),
+        )
 
     def rests(self, s: State, j: Expr) -> Expr:
         """Tell whether the background has nothing to do: ready, all copied, and asked for nothing."""

@@ -7,8 +7,10 @@ Source: block/mirror.c mirror_start_job, mirror_run, mirror_dirty_init.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
+from cowpath.model.language.claim import Landmark
 from cowpath.model.language.expression import Expr, coerce, exists, forall
 from cowpath.model.language.sorts import BOOL
 from cowpath.model.language.system import State, System
@@ -67,6 +69,10 @@ class Start(Part):
             s.require(forall(Chunk, lambda c: s.scanned[c]), "all chunks asked for", location=True)
             s.begun = True
             s.go(j, "loop")
+
+    def landmarks(self, parts: Parts) -> Iterator[Landmark]:
+        """Yield the chunk that it asks for next."""
+        yield Landmark("the next chunk not asked for", Chunk, lambda s, j, k: ~s.scanned[k])
 
     def seen(self, s: State) -> Expr:
         """Tell whether the filter sees the job."""

@@ -5,9 +5,19 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from cowpath.model.language.claim import Claim, claim
-from cowpath.model.language.expression import Expr
+from cowpath.model.language.expression import Expr, exists
 from cowpath.model.language.system import State
-from cowpath.model.stack.mirror.world import JOB, OPERATION, WRITES, Chunk, Request, Sector
+from cowpath.model.stack.mirror.world import (
+    JOB,
+    OPERATION,
+    OPERATIONS,
+    WRITES,
+    Chunk,
+    Level,
+    Request,
+    Sector,
+    ample,
+)
 
 GIVEN = (
     claim("the chunks of a request are in order", Request)(lambda s, r: s.first_of[r] <= s.last_of[r]),
@@ -31,7 +41,26 @@ GIVEN = (
     claim("only writes cover anything", Request, Sector)(
         lambda s, r, x: s.covers[r, x].implies(WRITES.holds(s, r))
     ),
+    claim("clusters of the target lie side by side", Chunk, Chunk)(
+        lambda s, c, d: ((s.lowest[c] <= d) & (d <= s.highest[c])).implies(
+            (s.lowest[d] == s.lowest[c]) & (s.highest[d] == s.highest[c])
+        )
+    ),
+    claim("some background operation is taken first")(
+        lambda s: exists(
+            Request,
+            lambda o: OPERATIONS.holds(s, o) & ~exists(Request, lambda p: s.before[p, o]),
+        )
+    ),
+    claim("there are buffers")(lambda s: exists(Level, lambda level: level < s.buffers)),
+    claim("who takes or gives back no buffers leaves as many", Level, Level)(
+        lambda s, f, n: (~exists(Level, lambda level: level < n)).implies(
+            (s.taken[f, n] == f) & (s.given[f, n] == f)
+        )
+    ),
 )
+
+AMPLE = claim("the job is never short of buffers")(ample)
 
 FINITE = claim("no request is of a stream", Request)(lambda s, r: ~s.stream[r])
 

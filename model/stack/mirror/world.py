@@ -24,7 +24,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from cowpath.model.language.claim import Claim, claim
-from cowpath.model.language.expression import Expr, If, Operand, exists, nobody
+from cowpath.model.language.expression import Expr, If, Operand, exists, forall, nobody
 from cowpath.model.language.program import Group, Region
 from cowpath.model.language.sorts import Enum, Index, Maybe, Position
 from cowpath.model.language.system import List, State, System
@@ -188,11 +188,26 @@ class World(Part):
         yield claim("whom one is parked on is on the list", Request, Request)(
             lambda s, r, q: (s.waiting_for[r] == q).implies(s.within(q, LISTED))
         )
+        yield claim("a chunk's bit is set only if somebody holds it", Chunk)(
+            lambda s, c: s.in_flight[c].implies(exists(Request, lambda q: holds(s, q, c)))
+        )
+
+
+def ample(s: State) -> Expr:
+    """Tell whether there are buffers for all operations at once: none is counted."""
+    return forall(Chunk, lambda c: forall(Chunk, lambda d: s.amount[c, d] == 0))
 
 
 def has(s: State, r: Expr, c: Expr) -> Expr:
     """Tell whether chunk c is in r's range."""
     return (s.low[r] <= c) & (c <= s.last[r])
+
+
+def holds(s: State, q: Expr, c: Expr) -> Expr:
+    """Tell whether chunk c's bit is q's: of a write that is copied, an operation, what is left of a run."""
+    copies = s.within(q, OWNS) | OPERATIONS.holds(s, q) & s.within(q, LISTED)
+    rest = BACKGROUND.holds(s, q) & s.within(q, LISTED) & (s.at <= c) & (c <= s.last[q])
+    return copies & has(s, q, c) | rest
 
 
 def meet(s: State, r: Expr, q: Expr) -> Expr:
