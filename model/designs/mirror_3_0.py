@@ -7,7 +7,14 @@ from cowpath.model.stack.mirror.job import Commands, Completion
 from cowpath.model.stack.mirror.machine import MIRROR
 from cowpath.model.stack.mirror.operations import Operations
 from cowpath.model.stack.mirror.start import Start
-from cowpath.model.stack.mirror.wellformed import AMPLE
+from cowpath.model.stack.mirror.wellformed import (
+    AMPLE,
+    NOT_FILLED,
+    ONE_MODE,
+    OWN_CLUSTERS,
+    STARTED_BEFORE,
+    UNPAUSED,
+)
 from cowpath.model.stack.mirror.world import DRAIN, LIST, World
 from cowpath.model.stack.part import Parts
 
@@ -38,7 +45,7 @@ DESIGN = Design(
             Commands(),
         )
     ),
-    scope=(AMPLE,),
+    scope=(AMPLE, STARTED_BEFORE, UNPAUSED, ONE_MODE, OWN_CLUSTERS, NOT_FILLED),
     order=(
         "new writes",
         DRAIN.name,

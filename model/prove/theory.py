@@ -201,7 +201,9 @@ class Theory:
         own = self._waits(action, wait, bound, other)
         me = bound[action.params[0].number]
         goal = z3.And(z3.Not(self.finished(other)), self.level(other) < self.level(me))
-        return Obligation(descends(wait.on), action.label, own, goal, theorem=DEADLOCK)
+        read = reads_of(wait.condition) | set(self.system.programs)
+        near = frozenset(own) | {name for name, reads in self._reads.items() if reads <= read}
+        return Obligation(descends(wait.on), action.label, own, goal, theorem=DEADLOCK, near=near)
 
     def _waits(self, action: Action, wait: Wait, bound: Bindings, other: z3.ExprRef) -> dict[str, z3.BoolRef]:
         """What makes a wait-for edge, by name: program order alone, as for the explorer."""

@@ -174,15 +174,17 @@ class Universe:
     def landings(self) -> z3.BoolRef:
         """Return that positions and elements in the state are known, where they are not the end.
 
-        So are those whom a table of the instance names for each element.
+        So are those whom a table of the instance names for each element. (Not those of a table from a sort to
+        itself, which would be asked again for what it has answered, and so on.)
         """
         found = []
         for name in self.functions:
             declared = self._declared(name)
             names_one = isinstance(declared, Parameter) and len(declared.indices) == 1
-            if isinstance(declared.sort, Position | Index) or (
-                isinstance(declared.sort, Maybe) and names_one
-            ):
+            is_one = isinstance(declared.sort, Position | Index) and not (
+                isinstance(declared, Parameter) and index_within(declared.sort) in declared.indices
+            )
+            if is_one or (isinstance(declared.sort, Maybe) and names_one):
                 elements = self._elements(declared.indices)
                 value = self.now(name, tuple(e for e, _ in elements))
                 found.append(self.forall(elements, self.landing(value, declared.sort)))
@@ -264,6 +266,11 @@ class Universe:
                     return self.forall(elements, matrix)
                 return z3.Not(self.forall(elements, z3.Not(matrix)))
         raise TypeError(f"not an expression that z3 is given: {expr!r}")
+
+
+def index_within(sort: Sort) -> Index | None:
+    """Return the index sort that the sort's values are of, if there is one."""
+    return sort if isinstance(sort, Index) else sort.index if isinstance(sort, Maybe | Position) else None
 
 
 _DECLARED: set[tuple[str, int]] = set()

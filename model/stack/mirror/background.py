@@ -21,12 +21,14 @@ from cowpath.model.stack.mirror.world import (
     OPERATIONS,
     PARKED,
     STARTED,
+    WRITES,
     Chunk,
     Level,
     Request,
     World,
     append,
     first,
+    holds,
     in_flight,
     park,
     some_dirty,
@@ -48,13 +50,15 @@ class Background(Part):
     `waits_for_writes`: at its head it waits until no write is being copied (3.0 - 7.1). `needs_self`: where
     it waits for a conflict it takes itself for an operation, which it is not (6.1): QEMU dies. Of the
     repair: `looks_again`: when it has been paused it chooses anew; `claims_clusters`: it takes the whole
-    clusters of the target that it writes.
+    clusters of the target that it writes; `rounds_each_end`: it rounds an end where that one's own cluster
+    has not been written, not both where one has not.
     """
 
     waits_for_writes: bool = False
     needs_self: bool = False
     looks_again: bool = False
     claims_clusters: bool = False
+    rounds_each_end: bool = False
 
     def declare(self, system: System, parts: Parts) -> None:
         """Declare where the background is."""
@@ -187,15 +191,14 @@ class Background(Part):
             s.require(s.is_at(o, "unused"), "not in use")
             next_ = forall(Request, lambda p: s.before[p, o].implies(~s.is_at(p, "unused")))
             s.require(next_, "the first of them", location=True)
-            rounded = s.rounds & ~(s.written[b] & s.written[e])
-            low, last = If(rounded, s.lowest[b], b), If(rounded, s.highest[e], e)
+            low, last = self._rounded(s, b, e)
             s.low[o] = low
             s.last[o] = last
             s.at = last + 1
             s.in_hand[o] = True
             append(s, o, world)
             s.go(j, "iterating")
-            needed = If(rounded, s.amount[low, last], s.amount[b, e])
+            needed = s.amount[low, last]
             s.needs[o] = needed
             return needed
 
@@ -270,10 +273,18 @@ class Background(Part):
 
     def _unit(self, s: State, c: Expr, e: Expr) -> tuple[Expr, Expr]:
         """Return what is taken for chunks c to e: these, or the clusters that are to be written whole."""
-        if not self.claims_clusters:
-            return c, e
-        rounded = s.rounds & ~(s.written[c] & s.written[e])
-        return If(rounded, s.lowest[c], c), If(rounded, s.highest[e], e)
+        return self._rounded(s, c, e) if self.claims_clusters else (c, e)
+
+    def _rounded(self, s: State, c: Expr, e: Expr) -> tuple[Expr, Expr]:
+        """Return what is copied for chunks c to e: whole clusters where one has not been written yet.
+
+        QEMU looks at both ends and rounds both if one needs it: it may take what lies before its run, or
+        what the last operation has.
+        """
+        first, final = ~s.written[c], ~s.written[e]
+        if not self.rounds_each_end:
+            first = final = first | final
+        return If(s.rounds & first, s.lowest[c], c), If(s.rounds & final, s.highest[e], e)
 
     def _more(self, s: State, c: Expr, d: Expr) -> Expr:
         """Tell whether chunk d prolongs the run from c, if it is next to it."""
@@ -285,7 +296,24 @@ class Background(Part):
         return exists(Chunk, lambda d: (low <= d) & (d <= last) & s.in_flight[d])
 
     def claims(self, parts: Parts) -> Iterator[Claim]:
-        """Say what it has chosen."""
+        """Say what it has chosen, and that it takes whole clusters."""
+        yield claim("a run has only begun, or is past its first chunk", Request)(
+            lambda s, j: s.is_at(j, "iterating", "full").implies(s.low[j] <= s.at)
+        )
+        yield claim("chunks of one cluster of the target are written together", Chunk, Chunk)(
+            lambda s, c, d: (s.lowest[c] == s.lowest[d]).implies(s.written[c] == s.written[d])
+        )
+        yield claim(
+            "what the background copies of a cluster that is not written is all of it", Request, Chunk, Chunk
+        )(
+            lambda s, q, c, d: (
+                ~WRITES.holds(s, q) & holds(s, q, c) & s.rounds & ~s.written[c] & (s.lowest[c] == s.lowest[d])
+            ).implies(holds(s, q, d))
+        )
+        if not self.looks_again:
+            yield claim("the background is not paused", Request)(
+                lambda s, j: ~s.to_pause & ~s.is_at(j, "paused", "stopping", "chosen")
+            )
         if self.claims_clusters:
             yield claim("the chunk that the background waits for is the first that it takes", Request)(
                 lambda s, j: (s.is_at(j, *_CHOICE) & s.rounds & ~s.written[s.low[j]]).implies(

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from cowpath.model.language.claim import Level
+from cowpath.model.language.claim import Claim, Level, claim
 from cowpath.model.language.expression import Expr, coerce
 from cowpath.model.language.sorts import BOOL
 from cowpath.model.language.system import State, System
@@ -18,8 +18,11 @@ from cowpath.model.stack.mirror.world import (
     ACTIVE,
     BACKGROUND,
     DRAIN,
+    LISTED,
+    OPERATIONS,
     UNCOPIED,
     USERS,
+    Chunk,
     Request,
     in_flight,
     some_dirty,
@@ -112,6 +115,23 @@ class Completion(Part):
             s.require(~some_dirty(s), "nothing is dirty")
             s.over = True
             s.go(j, "ended")
+
+    def claims(self, parts: Parts) -> Iterator[Claim]:
+        """Say what is over when the job is."""
+        yield claim("in the drained section and after it no operation is left", Request, Request)(
+            lambda s, j, o: (s.is_at(j, "draining", "ended") & OPERATIONS.holds(s, o)).implies(
+                ~s.within(o, LISTED)
+            )
+        )
+        yield claim("when the mirror is over so is the background", Request)(
+            lambda s, j: (s.over & BACKGROUND.holds(s, j)).implies(s.is_at(j, "ended"))
+        )
+        yield claim("when the mirror is over nobody is in it", Request)(
+            lambda s, r: s.over.implies(~s.within(r, LISTED, UNCOPIED))
+        )
+        yield claim("when the mirror is over nothing is dirty", Chunk)(
+            lambda s, c: s.over.implies(s.begun & ~s.dirty[c])
+        )
 
     def levels(self, parts: Parts) -> Iterator[Level]:
         """Yield the drained section."""

@@ -28,7 +28,9 @@ from cowpath.model.stack.mirror.world import (
     ample,
     first,
     has,
+    left,
     park,
+    same,
     unlink,
     wait_parked,
     woken,
@@ -136,6 +138,22 @@ class Operations(Part):
             )
         )
 
+        yield claim("what an operation has read is the source, or left", Request, Sector)(
+            lambda s, o, x: (s.is_at(o, "read") & has(s, o, s.chunk_of[x])).implies(
+                left(s, s.chunk_of[x]) | (s.buffer[o, x] == s.source[x])
+            )
+        )
+        yield claim("what an operation has copied is the same on both disks, or left", Request, Sector)(
+            lambda s, o, x: (s.is_at(o, "copied") & has(s, o, s.chunk_of[x])).implies(
+                left(s, s.chunk_of[x]) | same(s, x)
+            )
+        )
+        yield claim("what an operation has copied is in the target", Request, Chunk)(
+            lambda s, o, c: (s.fills & s.is_at(o, "copied") & has(s, o, c)).implies(s.in_target[c])
+        )
+        yield claim("what is written is in the target", Chunk)(
+            lambda s, c: (s.fills & s.written[c]).implies(s.in_target[c])
+        )
         yield claim("where no buffers are counted, all of them are free", Request)(
             lambda s, o: ample(s).implies((s.free == s.buffers) & (s.needs[o] == 0) & ~s.is_at(o, "short"))
         )

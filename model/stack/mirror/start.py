@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from cowpath.model.language.claim import Landmark
-from cowpath.model.language.expression import Expr, coerce, exists, forall
+from cowpath.model.language.claim import Claim, Landmark, claim
+from cowpath.model.language.expression import Expr, coerce, exists, forall, nobody
 from cowpath.model.language.sorts import BOOL
 from cowpath.model.language.system import State, System
-from cowpath.model.stack.mirror.world import BACKGROUND, Chunk, Request, Sector, the_job
+from cowpath.model.stack.mirror.world import BACKGROUND, LISTED, Chunk, Request, Sector, left, the_job
 from cowpath.model.stack.part import Part, Parts
 
 
@@ -56,9 +56,7 @@ class Start(Part):
             s.require_at(j, "created")
             next_ = ~s.scanned[c] & forall(Chunk, lambda d: (d < c).implies(s.scanned[d]))
             s.require(next_, "next chunk", location=True)
-            written = exists(
-                Sector, lambda x: (s.chunk_of[x] == c) & exists(Request, lambda q: s.source[x] == q)
-            )
+            written = exists(Sector, lambda x: (s.chunk_of[x] == c) & (s.source[x] != nobody(Request)))
             s.dirty[c] = s.dirty[c] | s.allocated[c] | written
             s.scanned[c] = True
 
@@ -69,6 +67,29 @@ class Start(Part):
             s.require(forall(Chunk, lambda c: s.scanned[c]), "all chunks asked for", location=True)
             s.begun = True
             s.go(j, "loop")
+
+    def claims(self, parts: Parts) -> Iterator[Claim]:
+        """Say how the disks are until the job begins its loop."""
+
+        def before(s: State, j: Expr) -> Expr:
+            return s.is_at(j, "unborn", "created")
+
+        yield claim("the job's loop has begun when the job has its lists", Request)(
+            lambda s, j: BACKGROUND.holds(s, j).implies(s.begun == ~before(s, j))
+        )
+        yield claim("until then nobody is on the list", Request, Request)(
+            lambda s, j, r: before(s, j).implies(~s.within(r, LISTED))
+        )
+        yield claim("until then the target is as it was", Request, Sector)(
+            lambda s, j, x: before(s, j).implies(
+                (s.target[x] == nobody(Request)) & (s.stale[x] == s.allocated[s.chunk_of[x]])
+            )
+        )
+        yield claim("what is asked for by then and not left is as it was, and the same", Sector)(
+            lambda s, x: (~s.begun & s.scanned[s.chunk_of[x]]).implies(
+                left(s, s.chunk_of[x]) | ((s.source[x] == nobody(Request)) & ~s.allocated[s.chunk_of[x]])
+            )
+        )
 
     def landmarks(self, parts: Parts) -> Iterator[Landmark]:
         """Yield the chunk that it asks for next."""

@@ -46,6 +46,13 @@ GIVEN = (
             (s.lowest[d] == s.lowest[c]) & (s.highest[d] == s.highest[c])
         )
     ),
+    claim("chunks in one cluster of the target have one end", Chunk, Chunk)(
+        lambda s, c, d: (s.lowest[c] == s.lowest[d]).implies(s.highest[c] == s.highest[d])
+    ),
+    claim("the first chunk of a cluster of the target is the first of its own", Chunk)(
+        lambda s, c: s.lowest[s.lowest[c]] == s.lowest[c]
+    ),
+    claim("there is something in a chunk", Chunk)(lambda s, c: exists(Sector, lambda x: s.chunk_of[x] == c)),
     claim("some background operation is taken first")(
         lambda s: exists(
             Request,
@@ -61,6 +68,13 @@ GIVEN = (
 )
 
 AMPLE = claim("the job is never short of buffers")(ample)
+STARTED_BEFORE = claim("the job has started before the requests")(lambda s: ~s.requests_at_start)
+UNPAUSED = claim("nobody pauses the job", Request)(lambda s, r: s.kind[r] != "pause")
+ONE_MODE = claim("nobody changes the mode", Request)(lambda s, r: s.kind[r] != "change-mode")
+OWN_CLUSTERS = claim("no cluster of the target is larger than a chunk", Chunk)(
+    lambda s, c: s.lowest[c] == s.highest[c]
+)
+NOT_FILLED = claim("what stands behind the target is open, or nothing does")(lambda s: ~s.fills)
 
 FINITE = claim("no request is of a stream", Request)(lambda s, r: ~s.stream[r])
 

@@ -177,7 +177,7 @@ class World(Part):
             s.go(r, "idle")
 
     def claims(self, parts: Parts) -> Iterator[Claim]:
-        """Say who has which range, and whom one is parked on."""
+        """Say who has which range, whom one is parked on, whose the bits are, and what is the same."""
         yield claim("a write keeps its chunks", Request)(
             lambda s, r: WRITES.holds(s, r).implies((s.low[r] == s.first_of[r]) & (s.last[r] == s.last_of[r]))
         )
@@ -189,7 +189,19 @@ class World(Part):
             lambda s, r, q: (s.waiting_for[r] == q).implies(s.within(q, LISTED))
         )
         yield claim("a chunk's bit is set only if somebody holds it", Chunk)(
-            lambda s, c: s.in_flight[c].implies(exists(Request, lambda q: holds(s, q, c)))
+            lambda s, c: s.in_flight[c].implies(held(s, c))
+        )
+        yield claim("who holds a chunk has its bit set", Request, Chunk)(
+            lambda s, r, c: holds(s, r, c).implies(s.in_flight[c])
+        )
+        yield claim("no two hold one chunk", Request, Request, Chunk)(
+            lambda s, r, q, c: ~((r != q) & holds(s, r, c) & holds(s, q, c))
+        )
+        yield claim("who is on the list, or writes without being copied, has chunks in hand", Request)(
+            lambda s, r: s.in_hand[r] == s.within(r, LISTED, UNCOPIED)
+        )
+        yield claim("chunks of one cluster of the target are allocated together", Chunk, Chunk)(
+            lambda s, c, d: (s.lowest[c] == s.lowest[d]).implies(s.in_target[c] == s.in_target[d])
         )
 
 
@@ -208,6 +220,21 @@ def holds(s: State, q: Expr, c: Expr) -> Expr:
     copies = s.within(q, OWNS) | OPERATIONS.holds(s, q) & s.within(q, LISTED)
     rest = BACKGROUND.holds(s, q) & s.within(q, LISTED) & (s.at <= c) & (c <= s.last[q])
     return copies & has(s, q, c) | rest
+
+
+def held(s: State, c: Expr) -> Expr:
+    """Tell whether somebody holds chunk c."""
+    return exists(Request, lambda q: holds(s, q, c))
+
+
+def left(s: State, c: Expr) -> Expr:
+    """Tell whether chunk c is left to the background: dirty, or it will be, when a write returns."""
+    return s.dirty[c] | exists(Request, lambda q: s.within(q, UNCOPIED) & has(s, q, c))
+
+
+def same(s: State, x: Expr) -> Expr:
+    """Tell whether source and target are the same there."""
+    return ~s.stale[x] & (s.source[x] == s.target[x])
 
 
 def meet(s: State, r: Expr, q: Expr) -> Expr:
