@@ -20,7 +20,7 @@ TOLD = {
     ),
     "rounds_each_end": (
         "what is copied is rounded to the target's clusters at an end that lies in a new one, not at both",
-        "`mirror-equal` falls: between clusters that are written it takes what lies before its run",
+        "`mirror-equal` falls: two operations of one run take one chunk, and the first to end releases it",
     ),
     "cleans_first": (
         "an active write makes its whole chunks clean before it writes the source, not after",

@@ -57,6 +57,12 @@ def _inside(formula: Expr | None) -> Expr | None:
     return formula.body if isinstance(formula, Quantified) else formula
 
 
+def _asked(action: Action) -> set[str]:
+    """Return the variables that decide whether the action can happen."""
+    conditions = [each.condition for each in (*action.guards, *action.waits)]
+    return set().union(*map(reads_of, conditions))
+
+
 def descends(on: str) -> str:
     """Return what has to be shown of a wait."""
     return f"who waits on {on} waits for a lower level"
@@ -235,7 +241,12 @@ class Theory:
             **{mark.name: fact for mark, fact in self._landmarks(me)},
         }
         always = frozenset(own)
-        simple = {name for name in self.state if not isinstance(_inside(self.formulas.get(name)), Quantified)}
+        asked = set(self.system.programs).union(*map(_asked, self.system.actions))
+        simple = {
+            name
+            for name in self.state
+            if self._reads[name] <= asked and not isinstance(_inside(self.formulas.get(name)), Quantified)
+        }
         program = self.system.program_of(self.owner)
         places = program.sort.values if program is not None else ("some place",)
         values = [z3.IntVal(0)]

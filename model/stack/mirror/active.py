@@ -36,7 +36,6 @@ from cowpath.model.stack.mirror.world import (
     park,
     same,
     some_dirty,
-    the_job,
     unlink,
     wait_parked,
     woken,
@@ -97,7 +96,7 @@ class ActiveWrites(Part):
         def decides(s: State, r: Expr) -> None:
             """A newcomer is queued while the source is drained, and decides whether to copy."""
             arriving = arrives(s, r)
-            s.require(~(arriving & the_job(s, "draining")), "the source is not drained")
+            s.require(~(arriving & s.drained), "the source is not drained")
             copied = start.seen(s) & s.copying_writes & ~s.over
             s.require(~arriving | copied, "is to be copied")
             s.crashed = s.crashed | (arriving & start.unready(s))
@@ -139,7 +138,7 @@ class ActiveWrites(Part):
         def passes(s: State, r: Expr) -> None:
             """Is not to be copied."""
             s.require(arrives(s, r), "arrives", location=True)
-            s.require(~the_job(s, "draining"), "the source is not drained")
+            s.require(~s.drained, "the source is not drained")
             s.require(~(start.seen(s) & s.copying_writes), "is not to be copied")
             s.require(~s.over, "the mirror is there")
             s.crashed = s.crashed | start.missing(s)
@@ -343,9 +342,8 @@ class ActiveWrites(Part):
 
     def _marks(self, s: State, start: Start) -> Expr:
         if self.marks == "filter":
-            return ~the_job(s, "unborn") if self.marks_until_seen else start.seen(s)
-        exists_ = ~the_job(s, "unborn")
-        return exists_ if self.marks == "source" else exists_ & ~s.copying_writes
+            return s.born if self.marks_until_seen else start.seen(s)
+        return s.born if self.marks == "source" else s.born & ~s.copying_writes
 
     def conflict(self, s: State, r: Expr, q: Expr, world: World) -> Expr:
         """Tell whether r, some bit of whose chunks is set, parks on q."""

@@ -198,7 +198,7 @@ class Background(Part):
             s.in_hand[o] = True
             append(s, o, world)
             s.go(j, "iterating")
-            needed = s.amount[low, last]
+            needed = If(s.counted, s.amount[low, last], 0)
             s.needs[o] = needed
             return needed
 
@@ -288,7 +288,7 @@ class Background(Part):
 
     def _more(self, s: State, c: Expr, d: Expr) -> Expr:
         """Tell whether chunk d prolongs the run from c, if it is next to it."""
-        fits = s.amount[c, d] != nobody(Level)
+        fits = ~s.counted | (s.amount[c, d] != nobody(Level))
         low, last = self._unit(s, d, d)
         return s.dirty[d] & ~self._busy(s, low, last) & s.joins[d] & fits
 
@@ -339,23 +339,18 @@ class Background(Part):
         )
 
     def landmarks(self, parts: Parts) -> Iterator[Landmark]:
-        """Yield the chunk that it may choose, and where the run from there ends."""
+        """Yield where a run of dirty chunks ends, whose last one it may choose, and the run chosen."""
 
-        def begins(s: State, j: Expr, c: Expr) -> Expr:
-            """It may choose chunk c, or has chosen it."""
-            least = s.dirty[c] & ~exists(Chunk, lambda d: (d < c) & s.dirty[d])
-            return If(s.is_at(j, *_CHOICE), s.low[j] == c, least)
+        def past(s: State, j: Expr, k: Expr) -> Expr:
+            behind = exists(Chunk, lambda c: (c < k) & s.dirty[c])
+            return behind & ((k == nobody(Chunk)) | ~s.dirty[k])
 
-        def ends(s: State, j: Expr, k: Expr) -> Expr:
-            """Tell whether no run from there goes on at k."""
+        def past_chosen(s: State, j: Expr, k: Expr) -> Expr:
+            ends = (k == nobody(Chunk)) | ~self._more(s, s.low[j], k)
+            return s.is_at(j, *_CHOICE) & (s.low[j] < k) & ends
 
-            def stops(c: Expr) -> Expr:
-                return forall(Chunk, lambda d: (d == k).implies(~self._more(s, c, d)))
-
-            return exists(Chunk, lambda c: begins(s, j, c) & (c < k) & stops(c))
-
-        yield Landmark("the first dirty chunk", Chunk, lambda s, j, k: s.dirty[k])
-        yield Landmark("the end of the run", Chunk, ends)
+        yield Landmark("the end of a dirty run", Chunk, past)
+        yield Landmark("the end of the run that is chosen", Chunk, past_chosen)
 
     def needs_slot(self, s: State) -> Expr:
         """Tell whether an operation must end first."""

@@ -25,7 +25,6 @@ from cowpath.model.stack.mirror.world import (
     Request,
     Sector,
     World,
-    ample,
     first,
     has,
     left,
@@ -148,14 +147,18 @@ class Operations(Part):
                 left(s, s.chunk_of[x]) | same(s, x)
             )
         )
-        yield claim("what an operation has copied is in the target", Request, Chunk)(
-            lambda s, o, c: (s.fills & s.is_at(o, "copied") & has(s, o, c)).implies(s.in_target[c])
+        yield claim("what an operation has copied is in the target", Request, Sector)(
+            lambda s, o, x: (s.fills & s.is_at(o, "copied") & has(s, o, s.chunk_of[x])).implies(
+                s.in_target[s.chunk_of[x]]
+            )
         )
-        yield claim("what is written is in the target", Chunk)(
-            lambda s, c: (s.fills & s.written[c]).implies(s.in_target[c])
+        yield claim("what is written is in the target", Sector)(
+            lambda s, x: (s.fills & s.written[s.chunk_of[x]]).implies(s.in_target[s.chunk_of[x]])
         )
         yield claim("where no buffers are counted, all of them are free", Request)(
-            lambda s, o: ample(s).implies((s.free == s.buffers) & (s.needs[o] == 0) & ~s.is_at(o, "short"))
+            lambda s, o: (~s.counted).implies(
+                (s.free == s.buffers) & (s.needs[o] == 0) & ~s.is_at(o, "short")
+            )
         )
         if not self.first_of_list:
             yield claim("who lacks buffers waits for an operation in flight", Request, Request)(

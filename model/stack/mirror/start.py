@@ -14,7 +14,7 @@ from cowpath.model.language.claim import Claim, Landmark, claim
 from cowpath.model.language.expression import Expr, coerce, exists, forall, nobody
 from cowpath.model.language.sorts import BOOL
 from cowpath.model.language.system import State, System
-from cowpath.model.stack.mirror.world import BACKGROUND, LISTED, Chunk, Request, Sector, left, the_job
+from cowpath.model.stack.mirror.world import BACKGROUND, LISTED, Chunk, Request, Sector, left
 from cowpath.model.stack.part import Part, Parts
 
 
@@ -48,6 +48,7 @@ class Start(Part):
         def create(s: State, j: Expr) -> None:
             """Is created."""
             s.require_at(j, "unborn")
+            s.born = True
             s.go(j, "created")
 
         @system.action("start.scan", j=Request, c=Chunk, source="block/mirror.c mirror_dirty_init")
@@ -74,8 +75,10 @@ class Start(Part):
         def before(s: State, j: Expr) -> Expr:
             return s.is_at(j, "unborn", "created")
 
-        yield claim("the job's loop has begun when the job has its lists", Request)(
-            lambda s, j: BACKGROUND.holds(s, j).implies(s.begun == ~before(s, j))
+        yield claim("the job's loop has begun when the job has its lists, and it is there before", Request)(
+            lambda s, j: BACKGROUND.holds(s, j).implies(
+                (s.begun == ~before(s, j)) & (s.born == ~s.is_at(j, "unborn"))
+            )
         )
         yield claim("until then nobody is on the list", Request, Request)(
             lambda s, j, r: before(s, j).implies(~s.within(r, LISTED))
@@ -97,12 +100,12 @@ class Start(Part):
 
     def seen(self, s: State) -> Expr:
         """Tell whether the filter sees the job."""
-        return ~the_job(s, "unborn", "created") if self.late else ~the_job(s, "unborn")
+        return s.begun if self.late else s.born
 
     def missing(self, s: State) -> Expr:
         """Tell whether a write that comes now uses a job that is not there."""
-        return coerce(False, BOOL) if self.checks else the_job(s, "unborn")
+        return coerce(False, BOOL) if self.checks else ~s.born
 
     def unready(self, s: State) -> Expr:
         """Tell whether a write that is copied now uses lists that are not there."""
-        return coerce(False, BOOL) if self.late else the_job(s, "created")
+        return coerce(False, BOOL) if self.late else s.born & ~s.begun

@@ -16,7 +16,6 @@ from cowpath.model.stack.mirror.world import (
     Level,
     Request,
     Sector,
-    ample,
 )
 
 GIVEN = (
@@ -42,17 +41,14 @@ GIVEN = (
         lambda s, r, x: s.covers[r, x].implies(WRITES.holds(s, r))
     ),
     claim("clusters of the target lie side by side", Chunk, Chunk)(
-        lambda s, c, d: ((s.lowest[c] <= d) & (d <= s.highest[c])).implies(
-            (s.lowest[d] == s.lowest[c]) & (s.highest[d] == s.highest[c])
+        lambda s, c, d: (
+            ((s.lowest[c] <= d) & (d <= s.highest[c])).implies(s.lowest[d] == s.lowest[c])
+            & (s.lowest[d] == s.lowest[c]).implies(s.highest[d] == s.highest[c])
         )
-    ),
-    claim("chunks in one cluster of the target have one end", Chunk, Chunk)(
-        lambda s, c, d: (s.lowest[c] == s.lowest[d]).implies(s.highest[c] == s.highest[d])
     ),
     claim("the first chunk of a cluster of the target is the first of its own", Chunk)(
         lambda s, c: s.lowest[s.lowest[c]] == s.lowest[c]
     ),
-    claim("there is something in a chunk", Chunk)(lambda s, c: exists(Sector, lambda x: s.chunk_of[x] == c)),
     claim("some background operation is taken first")(
         lambda s: exists(
             Request,
@@ -60,14 +56,14 @@ GIVEN = (
         )
     ),
     claim("there are buffers")(lambda s: exists(Level, lambda level: level < s.buffers)),
-    claim("who takes or gives back no buffers leaves as many", Level, Level)(
-        lambda s, f, n: (~exists(Level, lambda level: level < n)).implies(
-            (s.taken[f, n] == f) & (s.given[f, n] == f)
+    claim("who takes or gives back no buffers leaves as many", Level)(
+        lambda s, n: (n + 1 == 1).implies(
+            (s.taken[s.buffers, n] == s.buffers) & (s.given[s.buffers, n] == s.buffers)
         )
     ),
 )
 
-AMPLE = claim("the job is never short of buffers")(ample)
+AMPLE = claim("the job is never short of buffers")(lambda s: ~s.counted)
 STARTED_BEFORE = claim("the job has started before the requests")(lambda s: ~s.requests_at_start)
 UNPAUSED = claim("nobody pauses the job", Request)(lambda s, r: s.kind[r] != "pause")
 ONE_MODE = claim("nobody changes the mode", Request)(lambda s, r: s.kind[r] != "change-mode")

@@ -24,7 +24,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from cowpath.model.language.claim import Claim, claim
-from cowpath.model.language.expression import Expr, If, Operand, exists, forall, nobody
+from cowpath.model.language.expression import Expr, If, Operand, exists, nobody
 from cowpath.model.language.program import Group, Region
 from cowpath.model.language.sorts import Enum, Index, Maybe, Position
 from cowpath.model.language.system import List, State, System
@@ -112,6 +112,7 @@ class World(Part):
         system.parameter("fills")  # what a write leaves of a new cluster of the target is filled, wrongly
         system.parameter("blocking")  # the mode at the start
         system.parameter("before", Request, Request)  # in the order in which operations are taken
+        system.parameter("counted")  # the buffers, for there are not enough for all
         system.parameter("buffers", sort=Level)
         system.parameter("amount", Chunk, Chunk, sort=Position(Level))  # for these chunks; the end: too much
         system.parameter("taken", Level, Level, sort=Position(Level))  # what is left; the end: too few
@@ -139,6 +140,8 @@ class World(Part):
         system.variable("to_complete", called="it is to complete")
         system.variable("to_pause", called="it is to pause")
         system.variable("crashed", called="QEMU has died of an assertion")
+        system.variable("born", initial=lambda s: ~s.requests_at_start, internal=True)  # the job
+        system.variable("drained", internal=True)  # the source, by the job
         system.variable("begun", initial=lambda s: ~s.requests_at_start, internal=True)  # the job's loop
         system.variable("over", internal=True)  # the job: the target is the guest's disk
         # Has chunks in hand: an operation on the list, or a write on its way that is not copied.
@@ -181,6 +184,11 @@ class World(Part):
         yield claim("a write keeps its chunks", Request)(
             lambda s, r: WRITES.holds(s, r).implies((s.low[r] == s.first_of[r]) & (s.last[r] == s.last_of[r]))
         )
+        yield claim("neither the background nor its operations are where requests begin and end", Request)(
+            lambda s, r: s.is_at(r, "idle", "done").implies(
+                ~(BACKGROUND.holds(s, r) | OPERATIONS.holds(s, r))
+            )
+        )
         yield claim("a range is not empty", Request)(lambda s, r: s.low[r] <= s.last[r])
         yield claim("who is parked on another is at a place for that", Request)(
             lambda s, r: (s.waiting_for[r] != nobody(Request)).implies(s.within(r, PARKED))
@@ -203,11 +211,6 @@ class World(Part):
         yield claim("chunks of one cluster of the target are allocated together", Chunk, Chunk)(
             lambda s, c, d: (s.lowest[c] == s.lowest[d]).implies(s.in_target[c] == s.in_target[d])
         )
-
-
-def ample(s: State) -> Expr:
-    """Tell whether there are buffers for all operations at once: none is counted."""
-    return forall(Chunk, lambda c: forall(Chunk, lambda d: s.amount[c, d] == 0))
 
 
 def has(s: State, r: Expr, c: Expr) -> Expr:
@@ -282,11 +285,6 @@ def unlink(s: State, r: Expr, world: World) -> None:
     if world.ordered:
         for q in s.each(Request):
             s.ahead[r, q] = False
-
-
-def the_job(s: State, *places: str) -> Expr:
-    """Tell whether the background is at one of the places."""
-    return exists(Request, lambda j: (s.kind[j] == JOB) & s.is_at(j, *places))
 
 
 def some_dirty(s: State) -> Expr:
