@@ -49,6 +49,9 @@ GIVEN = (
     claim("the first chunk of a cluster of the target is the first of its own", Chunk)(
         lambda s, c: s.lowest[s.lowest[c]] == s.lowest[c]
     ),
+    claim("what is filled is written in whole clusters, or chunks are clusters", Chunk)(
+        lambda s, c: (s.fills & ~s.rounds).implies(s.lowest[c] == s.highest[c])
+    ),
     claim("some background operation is taken first")(
         lambda s: exists(
             Request,
