@@ -8,10 +8,13 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from cowpath.impl import designs as threads
-from cowpath.impl.design import Design as Threads
+from cowpath.impl.design import Design as Secondary
+from cowpath.impl.mirror.mirror import Mirror
 from cowpath.model import designs as models
 from cowpath.model.designs import Design
 from cowpath.model.designs.loading import DesignError, check_design, names_of, run_file
+
+Threads = Secondary | Mirror
 
 
 @dataclass(frozen=True)
@@ -25,6 +28,11 @@ class Pair:
     def name(self) -> str:
         """What both are called."""
         return self.model.name
+
+    @property
+    def draws(self) -> bool:
+        """Whether workloads can be drawn for it: they are a secondary's."""
+        return issubclass(self.threads, Secondary)
 
     def runs(self, kind: str) -> bool:
         """Tell whether the threads have a method for requests of the kind."""
@@ -43,6 +51,9 @@ PAIRS: Mapping[str, Pair] = MappingProxyType(
 """Of the designs that have a protocol of their own; variants are found by name."""
 
 
+_THREADS: Mapping[str, type[Threads]] = {**threads.ALL, **threads.MIRRORS}
+
+
 def method_of(kind: str) -> str:
     """Return the name of the threads' method for requests of the kind."""
     return "nbd_write" if kind == "nbd-zero" else kind.replace("-", "_")
@@ -54,17 +65,17 @@ def find_pair(name: str) -> Pair:
     THREADS alone are judged by the bundled model of their `name`. Raises `DesignError`.
     """
     if name in models.ALL:
-        if name not in threads.ALL:
-            raise DesignError(f"{name} is a model without threads; accepted: {', '.join(threads.ALL)}")
-        return PAIRS.get(name) or Pair(models.ALL[name], threads.ALL[name])
+        if name not in _THREADS:
+            raise DesignError(f"{name} is a model without threads; accepted: {', '.join(_THREADS)}")
+        return PAIRS.get(name) or Pair(models.ALL[name], _THREADS[name])
     if not name.endswith(".py"):
         raise DesignError(f"{names_of(name, models.ALL)}, or a .py file that defines DESIGN and THREADS")
     defined = run_file(name)
     own = defined.get("THREADS")
-    if not (inspect.isclass(own) and issubclass(own, Threads)):
+    if not (inspect.isclass(own) and issubclass(own, (Secondary, Mirror))):
         raise DesignError(
             f"{name}: defines no THREADS, so there is nothing to run; accepted: THREADS = a subclass of "
-            "cowpath.impl.design.Design"
+            "cowpath.impl.design.Design or cowpath.impl.mirror.mirror.Mirror"
         )
     if "DESIGN" in defined:
         return Pair(check_design(name, defined["DESIGN"], models.ALL), own)

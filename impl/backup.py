@@ -78,8 +78,11 @@ class BackupJob(Job):
     """The job whose notifier runs inside each write to its source.
 
     Whoever copies (or, in the RFC, reads) takes a CowRequest over the covering clusters; two that overlap
-    exclude each other, whatever they are for.
+    exclude each other, whatever they are for. `offloads`: what is copied at once, from the first cluster
+    not done on: "" for that one alone, "rest" for all of the write (3.0), "run" for those not done (4.1).
     """
+
+    offloads = ""
 
     def __init__(self, context: AioContext, source: Secondary, target: Hidden, cluster: int) -> None:
         super().__init__(context, source, target, cluster)
@@ -127,12 +130,14 @@ class BackupJob(Job):
         cow_request = self.cow_request_begin(request, whole)
         self.context.step("cow.begin", request)
         try:
-            for start in range(whole.start, whole.end, self.cluster):
-                cluster = Extent(start, min(start + self.cluster, whole.end))
-                if self.done.next_clear(cluster):
-                    self.copy(request, cluster, enter="cow.copy", serialises=False)
-                    self.done.set(cluster)
-                    self.context.step("cow.set-done", request, extent=cluster)
+            rest = whole
+            while (run := self.done.next_clear(rest)) is not None:
+                extent = self._at_once(run, whole)
+                enter = "cow.copy-range" if self.offloads else "cow.copy"
+                self.copy(request, extent, enter=enter, serialises=False)
+                self.done.set(extent)
+                self.context.step("cow.set-done", request, extent=extent)
+                rest = Extent(extent.end, whole.end)
         except OSError:
             self.cow_request_end(cow_request)
             self.copies.remove(reading)
@@ -140,3 +145,9 @@ class BackupJob(Job):
         self.cow_request_end(cow_request)
         self.copies.remove(reading)
         self.context.step("cow.end", request)
+
+    def _at_once(self, run: Extent, whole: Extent) -> Extent:
+        """Return what is copied next, of a run of clusters not done (backup_cow_with_offload)."""
+        if self.offloads == "rest":
+            return Extent(run.start, whole.end)
+        return run if self.offloads else Extent(run.start, min(run.start + self.cluster, run.end))

@@ -43,6 +43,20 @@ class Bitmap:
         self.context.touch(self.called, None, True)
         self._set.clear()
 
+    @property
+    def empty(self) -> bool:
+        """Whether no bit is set."""
+        self.alive()
+        self.context.touch(self.called, None, False)
+        return not self._set
+
+    def within(self, extent: Extent) -> list[int]:
+        """Return which of the extent's clusters have their bit set, by number and in order."""
+        clusters = extent.units(self.cluster)
+        self.alive()
+        self.context.touch(self.called, (clusters.start, clusters.stop), False)
+        return [k for k in clusters if k in self._set] if self._set else []
+
     def run(self, extent: Extent) -> tuple[bool, Extent]:
         """Return the first bit of the extent, and the beginning of the extent where it stays the same."""
         clusters = extent.units(self.cluster)

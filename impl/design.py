@@ -35,6 +35,7 @@ class Geometry:
 
     `break_snapshot` is on-cbw-error of the designs that have it: a failed copy breaks the snapshot, not the
     write. `job_requests_queue`: in a drained section a job's own requests are queued as anybody's are.
+    `copy_offload`: the job has a run of clusters copied at once, in the designs that do.
     """
 
     size: int
@@ -44,6 +45,7 @@ class Geometry:
     copy_on_read: bool = False
     break_snapshot: bool = False
     job_requests_queue: bool = False
+    copy_offload: bool = False
 
     def check(self) -> None:
         """Raise ValueError for sizes that no disk has."""

@@ -33,6 +33,16 @@ class Disk:
         self.context.touch(self.called, extent, True)
         self.context.io(label, request, self._write, extent, data)
 
+    def zero(self, label: str, request: Request, pieces: Sequence[Extent]) -> None:
+        """Zero the pieces, beside what the step `label` transfers. Raises OSError."""
+        for piece in pieces:
+            self.context.touch(self.called, piece, True)
+            self.context.io(label, request, self._write, piece, bytes(piece.length))
+
+    def flush(self, label: str, request: Request) -> None:
+        """Put everything on stable storage as part of the step `label`. Raises OSError."""
+        self.context.io(label, request, os.fdatasync, self.file)
+
     def empty(self) -> None:
         """Throw all data away; the disk reads as zeroes and takes no space."""
         self.context.touch(self.called, None, True)

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import Any
+
+import pytest
+
 EVERYTHING = "everything"
 _asked: set[str] = set()
 
@@ -9,6 +14,11 @@ _asked: set[str] = set()
 def draw_everything() -> None:
     """Called once, before the tests are imported."""
     _asked.add(EVERYTHING)
+
+
+def first(names: Iterable[str], *those: str) -> list[Any]:
+    """Return the names as parameters of a test; all but `those` are lengthy."""
+    return [name if name in those else pytest.param(name, marks=pytest.mark.lengthy) for name in names]
 
 
 def some(number: int, part: int = 3) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from cowpath.conformance.campaign.alarm import CanaryError, Finding, examine, minimal
@@ -64,15 +64,18 @@ class Plan:
         def fits(scenario: Scenario) -> bool:
             return runs(scenario) and all(judge.unsupported(scenario) is None for judge in judges)
 
-        kinds = [kind for kind in pair.model.kinds if kind in _DRAWN and pair.runs(kind)]
-        drawn = workloads(self.seed, wide(kinds), self.drawn, fits) if kinds else ()
+        drawn: Iterable[Scenario] = ()
+        if pair.draws:
+            kinds = [kind for kind in pair.model.kinds if kind in _DRAWN and pair.runs(kind)]
+            drawn = workloads(self.seed, wide(kinds), self.drawn, fits) if kinds else ()
         return [*filter(fits, self.scenarios), *drawn]
 
     def prepare(self, pair: Pair, scenario: Scenario, kernel: Kernel) -> tuple[Workload, Oracle]:
         """Return what runs the scenario, with an epilogue for black sight, and what judges the runs."""
         judge = self.judge(pair)
-        last = epilogue(scenario, pair.model, judge) if self.sight is Sight.BLACK else ()
-        workload = Workload(pair, scenario, kernel, last)
+        blind = self.sight is Sight.BLACK
+        last = epilogue(scenario, pair.model, judge) if blind else ()
+        workload = Workload(pair, scenario, kernel, last, looks=blind)
         return workload, Oracle(judge, workload.scenario, self.sight)
 
 

@@ -8,6 +8,7 @@ from cowpath.conformance.monitor.cells import Cells
 from cowpath.conformance.runs.workload import Run, Workload
 from cowpath.conformance.strategies.simple import Guided, Wanted
 from cowpath.impl.errors import Crash
+from cowpath.model.designs import Case
 from cowpath.model.trace.trace import Trace, TraceStep
 
 
@@ -26,13 +27,17 @@ def confirm(trace: Trace, workload: Workload) -> Confirmation:
     Compared are every step, all data that a step reads from a disk, and the end: the cycle of a deadlock, the
     assertion that falls, the use of freed memory.
     """
-    guide = Guided([_wanted(step) for step in trace.steps])
+    guide = Guided([_wanted(step, workload.case) for step in trace.steps])
     run = workload.run(guide)
     return Confirmation(trace, run, _ending(trace, run, guide) or _data(trace, run, workload))
 
 
-def _wanted(step: TraceStep) -> Wanted:
-    return Wanted(step.action, step.owner, step.waits_for)
+def _wanted(step: TraceStep, case: Case) -> Wanted:
+    names = case.instance.names[case.design.machine.clusters]
+    named = [names.index(argument) for argument in step.arguments if argument in names]
+    clusters = [case.geometry.clusters[i] for i in (named[0], named[-1])] if named else []
+    bounds = (f"[{start}, {end})" for start, end in clusters)
+    return Wanted(step.action, step.owner, step.waits_for, *bounds)
 
 
 def _ending(trace: Trace, run: Run, guide: Guided) -> str | None:

@@ -20,7 +20,8 @@ from cowpath.conformance.campaign.alarm import Finding, examine
 from cowpath.conformance.monitor.monitor import Monitor
 from cowpath.conformance.monitor.oracle import Oracle
 from cowpath.conformance.monitor.view import Move
-from cowpath.conformance.runs.workload import BLOCK_STATUS, Run, Workload
+from cowpath.conformance.runs.rigs import BLOCK_STATUS
+from cowpath.conformance.runs.workload import Run, Workload
 from cowpath.conformance.scheduler.kernel import Task
 from cowpath.conformance.strategies.simple import Guided, Wanted
 from cowpath.impl.errors import Crash
@@ -56,20 +57,26 @@ class Graph:
 
     @cached_property
     def waits(self) -> frozenset[Refused]:
-        """Who can do nothing, and where: in every state where somebody else can."""
-        requests = {*self.oracle.roots}
+        """Who can do nothing, and where: in every state where somebody else can.
+
+        Of those whom nobody has asked for only who is not finished: there may be no thread of the others.
+        """
+        oracle, requests = self.oracle, {*self.oracle.roots}
         return frozenset(
             (state, owner)
             for state, moves in self.moves.items()
             if moves
-            for owner in self.oracle.under_way(state, requests)
-            if not self.oracle.is_over(state, owner) and all(move.owner != owner for move in moves)
+            for owner in oracle.under_way(state, requests)
+            if not oracle.is_over(state, owner)
+            and all(move.owner != owner for move in moves)
+            and not (owner in oracle.own and oracle.is_finished(state, owner))
         )
 
     def wanted(self, move: Move) -> Wanted:
         """Return the step as a strategy is told to make it."""
-        name = self.oracle.model.instance.names["Request"][move.owner]
-        return Wanted(move.action.label, name, self.oracle.waited_for(move))
+        oracle = self.oracle
+        name = oracle.model.instance.names["Request"][move.owner]
+        return Wanted(move.action.label, name, oracle.waited_for(move), *oracle.bounds(move))
 
     def distances(self, targets: set[bytes], without: set[Edge]) -> dict[bytes, int]:
         """Return how many steps each state is from the nearest of the targets, where there is such a way."""

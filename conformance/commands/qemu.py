@@ -19,26 +19,29 @@ from cowpath.conformance.qemu.campaign import EXPLAINED, UNFIT, Outcome, Plan, P
 from cowpath.conformance.qemu.faults import CRASHED, REFUSED
 from cowpath.conformance.qemu.nodes import UNIT, Options
 from cowpath.conformance.qemu.report import Report, reported
-from cowpath.conformance.qemu.run import Scheduled
 from cowpath.conformance.qemu.stacks import FILTERS, STACKS, VARIANTS
+from cowpath.conformance.qemu.walk import Scheduled
 from cowpath.conformance.runs import log_file
 from cowpath.conformance.runs.log import Sight
 from cowpath.conformance.runs.log_file import Header
 from cowpath.conformance.scheduler.schedule import Schedule
 from cowpath.conformance.strategies.portfolio import STRATEGIES
 from cowpath.model.commands import files
-from cowpath.model.commands.by_release import for_release
 from cowpath.model.commands.inputs import find_designs
+from cowpath.model.designs.release import parse_release
 from cowpath.model.language.errors import InputError
 from cowpath.model.language.verdict import Verdict
 from cowpath.model.scenarios import bundled, find
+from cowpath.model.scenarios.mirror import BACKINGS, COPY_MODES
 
 _SIGHTS = ("black", "grey")
 
 
 @click.command(name="qemu", short_help="Hold runs of a real QEMU against the model.")
 @click.argument("design", required=False, metavar="[DESIGN|FILE.py]")
-@for_release("design")
+@click.option(
+    "--release", metavar="X.Y", help="Judge by the designs of this release of QEMU. Default: the QEMU's own."
+)
 @click.option(
     "--stack", "stacks", multiple=True, type=click.Choice([*STACKS]), help="May be repeated. Default: all."
 )
@@ -74,7 +77,7 @@ _SIGHTS = ("black", "grey")
 @click.option("--answers-apart", "apart", is_flag=True, help="A transfer and its answer are two choices.")
 @click.option(
     "--target", type=click.Choice(["raw", "qcow2"]), default="raw", show_default=True,
-    help="The format that cbw copies to; the other stacks need an overlay, qcow2.",
+    help="The format that cbw and mirror copy to; the other stacks need an overlay, qcow2.",
 )  # fmt: skip
 @click.option(
     "--cluster", type=click.Choice(["64", "128", "256", "1024", "2048"]), default="64", show_default=True,
@@ -91,6 +94,18 @@ _SIGHTS = ("black", "grey")
 @click.option("--discards", is_flag=True, help="All nodes pass discards on.")
 @click.option("--iothread", is_flag=True, help="The exports are served by a thread of their own.")
 @click.option("--cbw-timeout", type=click.IntRange(min=0), default=0, metavar="SECONDS", help="Of cbw; 7.1.")
+@click.option(
+    "--granularity", type=click.Choice(["4", "16", "64", "256", "1024"]), default="64", show_default=True,
+    help="KiB; a mirror's unit of copying.",
+)  # fmt: skip
+@click.option("--copy-mode", type=click.Choice(COPY_MODES), help="Of a mirror. Default: the scenario's.")
+@click.option(
+    "--sync", type=click.Choice(["full", "top", "none"]), help="Of a mirror. Default: what is dirty demands."
+)
+@click.option(
+    "--backing", type=click.Choice(BACKINGS[1:]),
+    help="What a mirror's target has behind it, opened or only named. Default: the scenario's.",
+)  # fmt: skip
 @click.option("--plain", is_flag=True, help="The stacks as they are, none of the usual variants of them.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of what is random.")
 @click.option("--token", metavar="TOKEN", help="Replay a run. Needs one --scenario and one --stack.")
@@ -136,6 +151,7 @@ class _Wanted:
     """What the user asked for, as it was given."""
 
     design: str | None
+    release: str | None
     stacks: tuple[str, ...]
     binaries: tuple[str, ...]
     prefixes: tuple[str, ...]
@@ -154,6 +170,10 @@ class _Wanted:
     discards: bool
     iothread: bool
     cbw_timeout: int
+    granularity: str
+    copy_mode: str | None
+    sync: str | None
+    backing: str | None
     plain: bool
     seed: int
     token: str | None
@@ -165,9 +185,13 @@ class _Wanted:
         """Return what to run. Raises InputError."""
         if self.exhaustive and (self.schedules or self.strategy):
             raise InputError("--exhaustive makes all runs; accepted: without --schedules and --strategy")
+        if self.design is not None and self.release is not None:
+            raise InputError(f"--release: stands for a design; accepted: it, or {self.design}, not both")
         if self.token is not None and (len(self.stacks) != 1 or len(self.scenarios) != 1 or self.exhaustive):
             raise InputError("--token replays one run; accepted: with one --stack and one --scenario")
-        if self.cluster != "64" and self.target == "raw" and self.stacks in ((), ("cbw",)):
+        if self.backing is not None and self.target == "raw":
+            raise InputError("--backing is of a target that is an overlay; accepted: with --target qcow2")
+        if self.cluster != "64" and self.target == "raw" and self.stacks in ((), ("cbw",), ("mirror",)):
             raise InputError("--cluster is the target's; accepted: with --target qcow2")
         chosen = Options(
             target=self.target,
@@ -178,6 +202,10 @@ class _Wanted:
             discards=self.discards,
             iothread=self.iothread,
             cbw_timeout=self.cbw_timeout,
+            granularity=int(self.granularity) * 1024,
+            copy_mode=self.copy_mode or "",
+            sync=self.sync or "",
+            backing=self.backing or "none",
         )
         options: tuple[Options, ...] = (chosen,)
         if chosen == Options() and not (self.exhaustive or self.token or self.plain):
@@ -196,6 +224,7 @@ class _Wanted:
             self.exhaustive,
             self.seed,
             None if self.token is None else Schedule.parse(self.token),
+            None if self.release is None else parse_release(self.release),
         )
 
     def _qemus(self) -> tuple[Qemu, ...]:

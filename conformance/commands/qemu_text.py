@@ -12,6 +12,7 @@ from cowpath.conformance.campaign.columns import draw, refused
 from cowpath.conformance.qemu.campaign import EVERYTHING, EXPLAINED, UNFIT, Outcome
 from cowpath.conformance.qemu.report import Report
 from cowpath.model.commands.inputs import WIDTH, open_console
+from cowpath.model.designs.release import written
 from cowpath.model.render.text import wrap
 
 _STYLE = {EXPLAINED: "green", "refused": "red", "crashed": "red"}
@@ -24,7 +25,7 @@ def show(
     console = open_console()
     versions = list(dict.fromkeys(outcome.qemu.version for outcome in outcomes))
     console.print(_releases(outcomes, versions) if len(versions) > 1 else _scenarios(outcomes))
-    lines = [*_unfit(outcomes), *_known(outcomes), *_faults(reports, folder)]
+    lines = [*_judges(outcomes, versions), *_unfit(outcomes), *_known(outcomes), *_faults(reports, folder)]
     if interrupted:
         lines.append("Interrupted: what is not listed was not run.")
     runs, seconds = sum(o.runs for o in outcomes), sum(o.seconds for o in outcomes)
@@ -95,6 +96,26 @@ def _releases(outcomes: Sequence[Outcome], versions: Sequence[str]) -> Table:
 
 def _coloured(verdict: str) -> str:
     return f"[{_STYLE.get(verdict, 'dim')}]{verdict}[/]"
+
+
+def _judges(outcomes: Sequence[Outcome], versions: Sequence[str]) -> Iterator[str]:
+    """Yield which design each stack was judged by, one line for all QEMUs of which that is the same."""
+    of: dict[str, list[str]] = {}
+    for version in versions:
+        stacks: dict[str, dict[str, None]] = {}
+        for outcome in outcomes:
+            if outcome.qemu.version == version and outcome.design and outcome.scenario != EVERYTHING:
+                newest = outcome.stack.newest
+                later = f" of {written(newest)}, the newest known" * (outcome.qemu.release[:2] > newest)
+                stacks.setdefault(outcome.design + later, {})[outcome.stack.name] = None
+        said = "; ".join(f"{', '.join(names)} by {design}" for design, names in stacks.items())
+        of.setdefault(said, []).append(version)
+    for said, among in of.items():
+        if said:
+            where = f"QEMU {', '.join(among)}: " if len(versions) > 1 else ""
+            yield from wrap(f"Judged: {where}{said}.", WIDTH, "  ")
+    if any(of):
+        yield ""
 
 
 def _unfit(outcomes: Sequence[Outcome]) -> Iterator[str]:

@@ -71,6 +71,10 @@ def _reasons(oracle: Oracle, each: Explaining, refusal: Refusal) -> Iterator[_Re
         yield from _of_return(oracle, each, event, owner)
     elif event.kind == "rest":
         yield from _of_rest(oracle, each, event, refusal.before.open)
+    elif event.kind == "shows":
+        yield from _of_values(oracle, each, event)
+    elif event.kind == "content":
+        yield from _of_content(oracle, each, event)
     elif event.kind in ("parked", "quiescent"):
         under_way = oracle.under_way(each.state, refusal.before.open)
         waiting = [oracle.number[n] for n in event.fact("who") or () if n in oracle.number] or [*under_way]
@@ -124,7 +128,7 @@ def _unmet(oracle: Oracle, action: Action, arguments: tuple[int, ...], state: Ve
 def _of_return(oracle: Oracle, each: Explaining, event: Event, owner: int) -> Iterator[_Reason]:
     place, error = oracle.place(each.state, owner), event.fact("error")
     ending = "returns" if error is None else f"fails ({error})"
-    if place != ("done" if error is None else "failed"):
+    if place != oracle.end(owner, fails=error is not None):
         yield _OTHER, f"{event.request} {ending}, but in the model it is at {place}"
         return
     values = oracle.cells.values(event.fact("data"))
@@ -135,6 +139,20 @@ def _of_return(oracle: Oracle, each: Explaining, event: Event, owner: int) -> It
             expected = oracle.who(None if cell not in read else [read[cell]])
             found = oracle.who(values.get(cell))
             yield _DATA, f"{event.request} returns {found} at {names[cell]}, in the model {expected}"
+
+
+def _of_values(oracle: Oracle, each: Explaining, event: Event) -> Iterator[_Reason]:
+    for name, told in event.facts:
+        if (value := oracle.value(each.state, name)) != told:
+            yield _DATA, f"the run says {name}: {told}, in the model it is {value}"
+
+
+def _of_content(oracle: Oracle, each: Explaining, event: Event) -> Iterator[_Reason]:
+    names, writers = oracle.model.instance.names["Sector"], dict(event.fact("writers"))
+    for cell, value in oracle.unlike(each.state, event):
+        found = oracle.who(writers[cell])
+        said = f"other than {oracle.writer(value)}" if value in writers[cell] else oracle.writer(value)
+        yield _DATA, f"the {event.fact('disk')} has {found} at {names[cell]}, in the model {said}"
 
 
 def _of_rest(oracle: Oracle, each: Explaining, event: Event, open_: frozenset[int]) -> Iterator[_Reason]:
@@ -182,4 +200,6 @@ def called(event: Event) -> str:
         disk, wrote, pieces = transfer
         where = ", ".join(str(extent) for extent, _ in pieces)
         return f"a {'write to' if wrote else 'read of'} the {disk} disk at {where}"
+    if event.kind == "content":
+        return f"the content of the {event.fact('disk')}"
     return " ".join(filter(None, (event.kind, event.request, event.label)))

@@ -18,6 +18,8 @@ from cowpath.conformance.runs.log import Event, Sight
 from cowpath.model.designs import Case, Design
 from cowpath.model.scenarios import Scenario
 
+MOST_KEPT = 1 << 18
+"""States, of all nodes: what an oracle keeps at most, some hundred megabytes, before it begins anew."""
 Transfer = tuple[str, bool, Pieces]
 """A disk, whether it is written, and what data where."""
 
@@ -59,13 +61,17 @@ class Oracle(View):
         names = self.model.instance.names[self.model.system.owners.name]
         self.number = {name: i for i, name in enumerate(names)}
         self.roots = self._roots()
+        asked = range(len(scenario.requests))
         self.cells = Cells(scenario, self.case.geometry, len(self.roots))
-        self.kinds = [scenario.requests[root].kind for root in self.roots]
+        self.kinds = [scenario.requests[root].kind if root in asked else "" for root in self.roots]
+        self.own = frozenset(self.roots) - frozenset(asked)
+        """Who is in the system without having been asked for: a job, and what it does its work with."""
         self.edges: set[tuple[bytes, int]] = set()
         self.kept_waiting: set[tuple[bytes, int]] = set()
         self._nodes: dict[tuple[frozenset[object], ...], Node] = {}
-        first = frozenset({Explaining(self.program.initial)})
-        self.first = Node(first, frozenset(), frozenset())
+        self.kept = 0
+        """How many states the nodes have that are kept."""
+        self.first = self._begin()
 
     def follow(self, node: Node, event: Event) -> Node | None:
         """Return what may be after the event, None if nothing explains it."""
@@ -73,6 +79,8 @@ class Oracle(View):
             return node.following[event]
         except KeyError:
             explaining = {after for each in node.explaining for _, after in self.after(each, node, event)}
+        if self.kept > MOST_KEPT:
+            self.first = self._begin()
         known = event.request in self.number  # of a piece it may be unknown: then nothing explains it
         owner = frozenset({self.number[event.request]} if known else ())
         after = node.following[event] = self._node(explaining, *_under_way(node, event, owner))
@@ -106,6 +114,10 @@ class Oracle(View):
                 number = self.number
                 cycle = {(number.get(r, -1), number.get(q, -1)) for r, q in event.fact("cycle")}
                 explained = cycle <= self.waits(each.state)
+            case "shows":
+                explained = all(self.value(each.state, name) == value for name, value in event.facts)
+            case "content":
+                explained = not any(True for _ in self.unlike(each.state, event))
             case "crash":
                 owners = [owner] if event.request else sorted(node.open)
                 explained = self.falls(each, owners, event.fact("property"))
@@ -148,8 +160,17 @@ class Oracle(View):
                 yield move, after._replace(early=each.early | {(each.state, move)})
 
     def sees(self, event: Event) -> Event | None:
-        """Return what the oracle's sight lets through of an event."""
-        return event if self.sees_all else self.sight.of(event)
+        """Return what the oracle's sight lets through of an event.
+
+        Of a disk's content that is who may have written each cell: an event is kept, and whole disks of
+        their bytes, a pair with every run, would fill the memory.
+        """
+        seen = event if self.sees_all else self.sight.of(event)
+        if seen is None or seen.kind != "content":
+            return seen
+        writers = self.cells.values(seen.fact("data"))
+        found = tuple((cell, frozenset(writers[cell])) for cell in sorted(writers))
+        return Event("content", facts=(("disk", seen.fact("disk")), ("writers", found)))
 
     def told(self, move: Move, event: Event) -> bool:
         """Tell whether the step may be the event's, by its label and whose it is."""
@@ -175,7 +196,7 @@ class Oracle(View):
                 if {*self.observed(state, move, "mapped", "copied").values()} != {int(told)}:
                     yield f"the model finds the clusters {'not ' * told}mapped"
             elif fact == "extent" and self.cells.span(told) != (span := self.span(state, move)):
-                clusters = " to ".join(dict.fromkeys(names["Cluster"][k] for k in span))
+                clusters = " to ".join(dict.fromkeys(names[self.clusters][k] for k in span))
                 yield f"the model's step is on {clusters}, the run's on {told}"
         transfer = event.fact("transfer")
         expected_transfer = self.transfer(state, move)
@@ -199,8 +220,8 @@ class Oracle(View):
 
     def returns(self, each: Explaining, event: Event) -> bool:
         """Tell whether the request may come back there with what it came back with."""
-        owner = self.number[event.request]
-        if self.place(each.state, owner) != ("done" if event.fact("error") is None else "failed"):
+        owner, fails = self.number[event.request], event.fact("error") is not None
+        if self.place(each.state, owner) != self.end(owner, fails=fails):
             return False
         data = event.fact("data")
         if data is None or self.kinds[owner] != "guest-read":
@@ -208,6 +229,30 @@ class Oracle(View):
         values = self.cells.values(data)
         read = {cell: value for r, cell, value in each.read if r == owner}
         return read.keys() == values.keys() and all(value in values[cell] for cell, value in read.items())
+
+    def end(self, owner: int, *, fails: bool) -> str:
+        """Return the place of a request that has come back. Some systems have none for those that failed.
+
+        There only one that is to fail may do so.
+        """
+        if not fails:
+            return "done"
+        program = self.model.system.program_of(self.model.system.owners)
+        apart = program is None or "failed" in program.places
+        return "failed" if apart or self.scenario.requests[owner].fault == "none" else "done"
+
+    def unlike(self, state: bytes, event: Event) -> Iterator[tuple[int, int]]:
+        """Yield each cell in which a disk's content, as it is seen, is not the model's, with what that has.
+
+        What the model says to be spoilt may be anything but what it would else be.
+        """
+        disk = event.fact("disk")
+        spoilt = self.design.machine.spoilt.get(disk)
+        for cell, seen in event.fact("writers"):
+            value = self.value(state, disk, cell)
+            other = spoilt is not None and bool(self.value(state, spoilt, cell))
+            if (value in seen) == other:
+                yield cell, value
 
     def rests(self, each: Explaining, open_: Iterable[int]) -> bool:
         """Tell whether all who are under way wait there, and nothing fell that runs crash of."""
@@ -264,13 +309,26 @@ class Oracle(View):
                 roots[owner] = roots[parent]  # a piece comes after its request
         return roots
 
+    def _begin(self) -> Node:
+        """Forget all that was worked out, but not who is on the way in it, and return where runs begin."""
+        self._nodes.clear()
+        self._moves.clear()
+        self._reads.clear()
+        self.kept = 0
+        first = self._node({Explaining(self.program.initial)}, self.own, frozenset())
+        assert first is not None
+        return first
+
     def _node(
         self, explaining: Iterable[Explaining], open_: frozenset[int], begun: frozenset[int]
     ) -> Node | None:
         if not explaining:
             return None
         closed = self._closed(explaining, open_, begun)
-        return self._nodes.setdefault((closed, open_, begun), Node(closed, open_, begun))
+        if (closed, open_, begun) not in self._nodes:
+            self._nodes[closed, open_, begun] = Node(closed, open_, begun)
+            self.kept += len(closed)
+        return self._nodes[closed, open_, begun]
 
     def _closed(
         self, explaining: Iterable[Explaining], open_: frozenset[int], begun: frozenset[int]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 import networkx as nx
@@ -12,6 +12,7 @@ from cowpath.model.explore.program import Program
 from cowpath.model.explore.result import questions
 from cowpath.model.finite.reference import Reference
 from cowpath.model.language.action import Action
+from cowpath.model.language.sorts import Index
 
 
 class Move(NamedTuple):
@@ -31,6 +32,7 @@ class View:
         self.case = case
         self.design = case.design
         self.scenario = case.scenario
+        self.clusters = case.design.machine.clusters
         self.model = narrowed.model
         fatal = [claim.name for claim in case.design.system.properties if claim.fatal]
         self.program = Program(narrowed, questions(narrowed.model, fatal))
@@ -127,11 +129,22 @@ class View:
         return made.disk, made.writes
 
     def span(self, state: bytes, move: Move) -> tuple[int, int]:
-        """Return the first and the last cluster of the step: its parameters', else the request's extent."""
-        command = self.model.commands[move.command]
-        given = {p.name: i for p, i in zip(command.action.params, command.arguments, strict=True)}
-        first = given["k"] if "k" in given else self.value(state, "at", move.owner)
-        return first, given.get("e", given.get("k", self.value(state, "upto", move.owner) - 1))
+        """Return the first and the last cluster of the step: its parameters', else the request's extent.
+
+        A parameter `e` is the last of them.
+        """
+        given = dict(self._named(move))
+        last = given.pop("e", None)
+        first = next(iter(given.values()), None)
+        if last is None:
+            last = self.value(state, "upto", move.owner) - 1 if first is None else first
+        return self.value(state, "at", move.owner) if first is None else first, last
+
+    def bounds(self, move: Move) -> tuple[str, ...]:
+        """Return the first and the last cluster that the step names, as "[start, end)" in bytes, if any."""
+        named = [i for _, i in self._named(move)]
+        clusters = self.case.geometry.clusters
+        return tuple(f"[{clusters[i][0]}, {clusters[i][1]})" for i in (named[0], named[-1])) if named else ()
 
     def writer(self, value: int) -> str:
         """Return in words who has written a value."""
@@ -143,3 +156,10 @@ class View:
         if values is None:
             return "nothing"
         return " or ".join(map(self.writer, sorted(values))) or "what nobody has written"
+
+    def _named(self, move: Move) -> Iterator[tuple[str, int]]:
+        """Yield the parameters of the step that are clusters, by name."""
+        command = self.model.commands[move.command]
+        for param, argument in zip(command.action.params, command.arguments, strict=True):
+            if isinstance(param.sort, Index) and param.sort.name == self.clusters:
+                yield param.name, argument

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from cowpath.conformance.monitor.explain import called, nearest
 from cowpath.conformance.monitor.monitor import Refusal
-from cowpath.conformance.monitor.oracle import Explaining, Oracle
+from cowpath.conformance.monitor.oracle import Explaining, Node, Oracle
 from cowpath.conformance.monitor.view import Move
 from cowpath.conformance.runs.log import Event
 from cowpath.model.trace.trace import REFINEMENT, Trace, replay
@@ -36,7 +36,8 @@ def trace(oracle: Oracle, events: Sequence[Event], refusal: Refusal | None) -> T
 def _paths(oracle: Oracle, events: Sequence[Event]) -> dict[Explaining, tuple[Move, ...]]:
     """Return where the model may be after the events, each with the steps that lead there."""
     node = oracle.first
-    paths: dict[Explaining, tuple[Move, ...]] = dict.fromkeys(node.explaining, ())
+    paths: dict[Explaining, tuple[Move, ...]] = {Explaining(oracle.program.initial): ()}
+    _go_on(oracle, node, paths)
     for event in filter(None, map(oracle.sees, events)):
         before, paths = paths, {}
         for each, path in before.items():
@@ -44,11 +45,17 @@ def _paths(oracle: Oracle, events: Sequence[Event]) -> dict[Explaining, tuple[Mo
                 paths.setdefault(after, (*path, move) if move else path)
         following = oracle.follow(node, event)
         assert following is not None
-        node, rest = following, deque(paths)
-        while rest:
-            each = rest.popleft()
-            for move, after in oracle.unseen(each, node.open, node.begun):
-                if after not in paths:
-                    paths[after] = (*paths[each], move)
-                    rest.append(after)
+        node = following
+        _go_on(oracle, node, paths)
     return paths
+
+
+def _go_on(oracle: Oracle, node: Node, paths: dict[Explaining, tuple[Move, ...]]) -> None:
+    """Add where unseen steps may have led from there."""
+    rest = deque(paths)
+    while rest:
+        each = rest.popleft()
+        for move, after in oracle.unseen(each, node.open, node.begun):
+            if after not in paths:
+                paths[after] = (*paths[each], move)
+                rest.append(after)

@@ -17,7 +17,7 @@ from cowpath.conformance.monitor.explain import reason
 from cowpath.conformance.monitor.oracle import Oracle
 from cowpath.conformance.mutants.catalogue import CANARY, scenario_of
 from cowpath.conformance.mutants.mutant import ModelMutant, Mutant, StackMutant
-from cowpath.conformance.pairs import PAIRS
+from cowpath.conformance.pairs import find_pair
 from cowpath.conformance.runs.epilogue import epilogue
 from cowpath.conformance.runs.log import Sight
 from cowpath.conformance.runs.workload import Run, Workload
@@ -25,7 +25,7 @@ from cowpath.conformance.scheduler.kernel import Kernel, Strategy
 from cowpath.conformance.scheduler.substrate import Greenlets
 from cowpath.conformance.strategies.portfolio import STRATEGIES
 from cowpath.model.bench.check import check
-from cowpath.model.designs import DESIGNS, Case, Design
+from cowpath.model.designs import ALL, Case, Design
 from cowpath.model.finite.reference import OutOfRange
 from cowpath.model.language.verdict import Verdict
 from cowpath.model.scenarios import Scenario
@@ -129,8 +129,9 @@ class Bench:
     def _workload(self, design: str, scenario: Scenario) -> Workload:
         key = (design, scenario)
         if key not in self.workloads:
-            last = epilogue(scenario, DESIGNS[design]) if self.plan.sight is Sight.BLACK else ()
-            self.workloads[key] = Workload(PAIRS[design], scenario, self.kernel, last)
+            pair, blind = find_pair(design), self.plan.sight is Sight.BLACK
+            last = epilogue(scenario, pair.model) if blind else ()
+            self.workloads[key] = Workload(pair, scenario, self.kernel, last, looks=blind)
         return self.workloads[key]
 
     def _oracle(self, mutant: Mutant, scenario: Scenario) -> Oracle:
@@ -138,7 +139,7 @@ class Bench:
             return Oracle(mutated(mutant), scenario, self.plan.sight)
         key = (mutant.design, scenario)
         if key not in self.oracles:
-            self.oracles[key] = Oracle(DESIGNS[mutant.design], scenario, self.plan.sight)
+            self.oracles[key] = Oracle(ALL[mutant.design], scenario, self.plan.sight)
         return self.oracles[key]
 
 
@@ -160,7 +161,7 @@ def hunt_all(
 
 def mutated(mutant: ModelMutant) -> Design:
     """Return the mutant's design, its system with the fault."""
-    design = DESIGNS[mutant.design]
+    design = ALL[mutant.design]
     return replace(design, build=lambda: mutant.make(design.system))
 
 
@@ -180,6 +181,6 @@ def _other_verdicts(mutant: ModelMutant, scenario: Scenario) -> str:
         found = check(Case(mutated(mutant), scenario))
     except OutOfRange as error:
         return f"out of range: {error}"
-    own = check(Case(DESIGNS[mutant.design], scenario))
+    own = check(Case(ALL[mutant.design], scenario))
     pairs = [(name, own.properties[name].verdict, each.verdict) for name, each in found.properties.items()]
     return ", ".join(f"{name} {was.value}, then {now.value}" for name, was, now in pairs if was is not now)

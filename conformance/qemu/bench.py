@@ -11,13 +11,15 @@ from cowpath.conformance.qemu.errors import Broken
 from cowpath.conformance.qemu.fitting import fit
 from cowpath.conformance.qemu.machine import Machine
 from cowpath.conformance.qemu.nodes import Options
-from cowpath.conformance.qemu.run import Driver, QemuRun, Scheduled
+from cowpath.conformance.qemu.run import Driver, QemuRun
 from cowpath.conformance.qemu.stacks import Stack
+from cowpath.conformance.qemu.walk import Scheduled
 from cowpath.conformance.runs.epilogue import epilogue
 from cowpath.conformance.runs.log import Sight
 from cowpath.conformance.scheduler.kernel import Strategy
 from cowpath.model.designs import Design
 from cowpath.model.scenarios import Request, Scenario, ScenarioError
+from cowpath.model.scenarios.scenario import MOST_REQUESTS
 
 _MOST_MACHINES = 3
 
@@ -98,9 +100,13 @@ class Bench:
         return machine
 
     def _epilogue(self, scenario: Scenario) -> tuple[Request, ...]:
-        """Return the reads that a client makes in the end, with black sight, of all that was touched."""
+        """Return what is made in the end, with black sight: reads of all that was touched; a mirror's end."""
         if self.how.sight is not Sight.BLACK:
             return ()
+        if scenario.mirror is not None:
+            number, kind = len(scenario.requests), "complete"
+            asked = any(request.kind == kind for request in scenario.requests) or number == MOST_REQUESTS
+            return () if asked else (Request(kind, None, None, False, "none", f"{kind} {number}", number),)
         last = epilogue(scenario, self.design)
         first_checkpoint = next((i for i, r in enumerate(last) if r.kind == "checkpoint"), len(last))
         return last[:first_checkpoint]

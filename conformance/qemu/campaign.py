@@ -10,25 +10,27 @@ from itertools import count
 
 from cowpath.conformance.campaign.alarm import CanaryError
 from cowpath.conformance.campaign.drawing import Bounds, draw
+from cowpath.conformance.campaign.mirror_drawing import draw_mirror
 from cowpath.conformance.qemu.bench import Bench, Subject
 from cowpath.conformance.qemu.binaries import SYSTEM, Qemu
 from cowpath.conformance.qemu.errors import Broken
 from cowpath.conformance.qemu.faults import CRASHED, REFUSED, Fault, confirmed, examine, minimal, smaller
 from cowpath.conformance.qemu.known import Known
 from cowpath.conformance.qemu.nodes import Options
-from cowpath.conformance.qemu.run import QemuRun, Scheduled
+from cowpath.conformance.qemu.run import QemuRun
 from cowpath.conformance.qemu.stacks import FAULTS, Stack
+from cowpath.conformance.qemu.walk import Scheduled
 from cowpath.conformance.scheduler.kernel import Strategy
 from cowpath.conformance.scheduler.schedule import Replay, Schedule
 from cowpath.conformance.strategies.exhaustive import SleepSets
 from cowpath.conformance.strategies.portfolio import STRATEGIES
-from cowpath.model.designs import DESIGNS, Design
+from cowpath.model.designs import ALL, Design
+from cowpath.model.designs.release import NoSuchRelease, Version
 from cowpath.model.scenarios import Scenario, find
+from cowpath.model.scenarios.vocabulary import IO_KINDS
 
 EXPLAINED, UNFIT, UNDETERMINED = "explained", "unfit", "undetermined"
 DRAWN, EVERYTHING = "drawn workloads", "everything"
-CANARY = "race"
-"""A scenario on which the stack must be refused when its reader is given the source instead of a snapshot."""
 _WORSE = (EXPLAINED, UNDETERMINED, REFUSED, CRASHED)
 _PATIENCE = 400
 _LEAST = 10  # runs of a scenario, at least
@@ -43,8 +45,8 @@ class Plan:
     The first of the options gets all of `schedules` and `drawn`, each other one a quarter.
 
     `schedules`: so many runs in all for each stack, shared by its scenarios; `exhaustive`: all interleavings
-    of transfers instead. `drawn`: so many drawn workloads for each stack. `design` judges all stacks, None:
-    each stack's own. `token`: just that run.
+    of transfers instead. `drawn`: so many drawn workloads for each stack. `design` judges all stacks; None:
+    that of the `release` does, in the stack's role, or of each QEMU's own. `token`: just that run.
     """
 
     qemus: Sequence[Qemu]
@@ -59,10 +61,21 @@ class Plan:
     exhaustive: bool = False
     seed: int = 0
     token: Schedule | None = None
+    release: Version | None = None
 
-    def judge(self, stack: Stack) -> Design:
-        """Return the design whose model judges the stack."""
-        return self.design or DESIGNS[stack.design]
+    def judge(self, stack: Stack, qemu: Qemu) -> Design:
+        """Return the design whose model judges the stack in this QEMU: of one that is unknown, the newest.
+
+        Raises NoSuchRelease if the release that was asked for has no such stack.
+        """
+        if self.design is not None:
+            return self.design
+        if self.release is not None:
+            return ALL[stack.judged_by(self.release)]
+        try:
+            return ALL[stack.judged_by(qemu.release)]
+        except NoSuchRelease:
+            return ALL[stack.judged_by(stack.newest)]
 
 
 @dataclass(frozen=True)
@@ -118,12 +131,19 @@ def campaign(plan: Plan, watch: Watch = lambda progress: None) -> Iterator[Outco
     """
     for qemu in plan.qemus:
         for stack in plan.stacks:
+            try:
+                judge = plan.judge(stack, qemu)
+            except NoSuchRelease as error:
+                yield Outcome(qemu, stack, plan.options[0], "", EVERYTHING, UNFIT, str(error))
+                continue
             for number, options in enumerate(plan.options):
                 if number and options.target != "raw" and len(stack.targets) == 1:
                     continue  # it is built so anyway
+                if number and stack.lacks(options):
+                    continue
                 less = replace(plan, schedules=plan.schedules // 4, drawn=plan.drawn // 4)
                 part = less if number else plan
-                with Bench(qemu, stack, options, plan.judge(stack), plan.how) as bench:
+                with Bench(qemu, stack, options, judge, plan.how) as bench:
                     yield from _Stage(part, bench, watch).outcomes()
 
 
@@ -152,7 +172,8 @@ class _Stage:
         prepared = [(scenario, self.bench.prepare(scenario)) for scenario in self.plan.scenarios]
         fitting = sum(isinstance(subject, Subject) for _, subject in prepared)
         share = max(_LEAST, -(-self.plan.schedules // max(fitting, 1)))
-        for scenario, subject in prepared:
+        while prepared:
+            scenario, subject = prepared.pop(0)  # an oracle is kept no longer than it is needed
             if isinstance(subject, str):
                 yield self._outcome(scenario.name, UNFIT, subject)
             else:
@@ -227,7 +248,7 @@ class _Stage:
         for _ in range(_TRIES * self.plan.drawn):
             if len(rows) == self.plan.drawn:
                 break
-            scenario = draw(chance, _bounds(self.bench.stack), f"drawn {len(rows) + 1}")
+            scenario = self._draw(chance, f"drawn {len(rows) + 1}")
             subject = self.bench.prepare(scenario)
             if isinstance(subject, str):
                 continue
@@ -254,6 +275,13 @@ class _Stage:
         )
         yield from kinds.values()
 
+    def _draw(self, chance: random.Random, name: str) -> Scenario:
+        stack = self.bench.stack
+        if stack.name != "mirror":
+            return draw(chance, _bounds(stack), name)
+        kinds = [kind for kind in stack.kinds if kind in self.bench.design.kinds]
+        return draw_mirror(chance, tuple(kind for kind in kinds if kind not in IO_KINDS), name)
+
     def _find_again(self, subject: Subject) -> Fault | None:
         """Return the first fault, made minimal, of some random runs on the subject."""
         strategy = STRATEGIES["portfolio"](self.plan.seed)
@@ -273,6 +301,9 @@ class _Stage:
         stack, qemu = self.bench.stack, self.bench.qemu
         if qemu.release < stack.since:
             raise Broken(f"QEMU has it from {'.'.join(map(str, stack.since))} on")
+        lacks = ", ".join(name.replace("_", "-") for name in stack.lacks(self.bench.options))
+        if lacks:
+            raise Broken(f"the stack has no {lacks}")
         if stack.program == SYSTEM and qemu.system is None:
             raise Broken(f"needs {SYSTEM}")
         self.bench.machine(self.bench.options)
@@ -280,9 +311,9 @@ class _Stage:
     def _canary(self) -> None:
         """Give the reader no snapshot, in a QEMU of its own; that must be refused."""
         bench = self.bench
-        options = replace(bench.options, no_snapshot=True)
+        options = replace(bench.options, no_snapshot=True, sync="")
         with Bench(bench.qemu, bench.stack, options, bench.design, bench.how) as other:
-            subject = other.prepare(find(CANARY))
+            subject = other.prepare(find(bench.stack.canary))
             if isinstance(subject, str):
                 raise CanaryError(f"the canary cannot be tried on {bench.stack.name}: {subject}")
             strategy = STRATEGIES["portfolio"](self.plan.seed)
@@ -290,9 +321,8 @@ class _Stage:
                 self._say("the canary")
                 if examine(subject, other.run(subject, strategy)) is not None:
                     return
-        raise CanaryError(
-            f"the canary lives: {bench.stack.name} without a snapshot is not refused on '{CANARY}'"
-        )
+        where = f"is not refused on '{bench.stack.canary}'"
+        raise CanaryError(f"the canary lives: {bench.stack.name} without a snapshot {where}")
 
     # -- details
 

@@ -12,6 +12,7 @@ from cowpath.conformance.monitor.oracle import Oracle
 from cowpath.conformance.qemu import known
 from cowpath.conformance.qemu.bench import Bench, Subject
 from cowpath.conformance.qemu.errors import Broken
+from cowpath.conformance.qemu.job import OVER
 from cowpath.conformance.qemu.known import Known
 from cowpath.conformance.qemu.run import QemuRun
 from cowpath.conformance.scheduler.kernel import Strategy
@@ -19,6 +20,8 @@ from cowpath.conformance.scheduler.schedule import Replay, ReplayError
 from cowpath.conformance.strategies.reducer import reduce
 
 REFUSED, CRASHED = "refused", "crashed"
+UNEQUAL = "unequal"
+"""What the kinds of faults begin with where a mirror is complete and its disks differ."""
 _DETAILS = re.compile(r" \d+(?=\b)|\[[^)]*\)|\d+")
 _PROGRAM = re.compile(r"^\S*qemu-[\w-]+: ")
 
@@ -58,10 +61,28 @@ def examine(subject: Subject, run: QemuRun) -> Fault | None:
         foretold = "" if refusal else " (the model falls there, too)"
         return Fault(CRASHED, f"QEMU died: {said}{foretold}", f"crash: {_plain(said)}", run, refusal)
     if refusal is None:
-        return None
+        lost = _unequal(oracle, run)
+        return Fault(REFUSED, lost, f"{UNEQUAL}: {_plain(lost)}", run, None) if lost else None
     reason = explain.reason(oracle, refusal)
     blamed = known.recognise(oracle, run.log, refusal)
     return Fault(REFUSED, reason, _kind(oracle, refusal, reason), run, refusal, blamed)
+
+
+def _unequal(oracle: Oracle, run: QemuRun) -> str:
+    """Return where a mirror's two disks differ though QEMU has said that it is complete; empty if nowhere.
+
+    That is what a mirror promises. The model may explain it: then it falls there, too.
+    """
+    over = next((i for i, event in enumerate(run.log) if event.fact(OVER)), None)
+    found = [event for event in run.log[over:] if event.kind == "content"] if over is not None else []
+    disks = {event.fact("disk"): oracle.cells.values(event.fact("data")) for event in found}
+    names = oracle.model.instance.names["Sector"]
+    for cell, source in disks.get("source", {}).items():
+        if not source & disks["target"][cell]:
+            has = [oracle.who(disks[disk][cell]) for disk in ("source", "target")]
+            foretold = "; so it is in the model, too"
+            return f"complete, but at {names[cell]} the source has {has[0]}, the target {has[1]}{foretold}"
+    return ""
 
 
 def minimal(bench: Bench, subject: Subject, fault: Fault, most: int = 300) -> Fault:

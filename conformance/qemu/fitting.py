@@ -9,7 +9,9 @@ from cowpath.conformance.qemu.nodes import Options
 from cowpath.conformance.qemu.stacks import FAULTS, WRITES, Stack
 from cowpath.model.designs import Design
 from cowpath.model.scenarios import Scenario
+from cowpath.model.scenarios.mirror import Mirror
 from cowpath.model.scenarios.scenario import Request
+from cowpath.model.scenarios.vocabulary import MIRROR_FAULTS
 
 _LARGEST_BLOCK = 1 << 16  # bytes; QEMU's NBD client takes no larger minimum block
 
@@ -30,9 +32,10 @@ def fit(scenario: Scenario, stack: Stack, design: Design, options: Options) -> F
     unfit = next(_amiss(scenario, stack, design, options), None)
     if unfit is not None:
         return unfit
-    factor, rest = divmod(options.cluster, scenario.cluster)
+    unit = options.cluster if scenario.mirror is None else options.granularity
+    factor, rest = divmod(unit, scenario.cluster)
     if rest:
-        return f"its cluster of {scenario.cluster} bytes does not divide QEMU's of {options.cluster}"
+        return f"its cluster of {scenario.cluster} bytes does not divide QEMU's of {unit}"
 
     def scaled(request: Request) -> Request:
         if request.offset is None or request.length is None:
@@ -54,13 +57,15 @@ def fit(scenario: Scenario, stack: Stack, design: Design, options: Options) -> F
     fitted = replace(
         scenario,
         size=scenario.size * factor,
-        cluster=options.cluster,
+        cluster=unit,
         request_alignment=top,
         protocol_alignment=below,
         requests=requests,
         in_bytes=True,
         expect={},
     )
+    if scenario.mirror is not None:
+        return _of_mirror(fitted, scenario.mirror, factor, options)
     return Fitted(
         fitted,
         replace(
@@ -73,7 +78,48 @@ def fit(scenario: Scenario, stack: Stack, design: Design, options: Options) -> F
     )
 
 
+def _of_mirror(scenario: Scenario, job: Mirror, factor: int, options: Options) -> Fitted | str:
+    """Return the scenario with its job as it is run: what the user has chosen goes before what it says."""
+    named = options.backing != "none"
+    backing = options.backing if named else job.backing
+    cluster = options.cluster if options.target == "qcow2" else job.target_cluster * factor
+    if backing == "none" and cluster <= scenario.cluster:
+        cluster = scenario.cluster
+    dirty = tuple((start * factor, end * factor) for start, end in job.dirty)
+    job = replace(
+        job,
+        dirty=dirty,
+        target_cluster=cluster if backing != "none" else scenario.cluster,
+        backing=backing,
+        copy_mode=options.copy_mode or job.copy_mode,
+    )
+    at_start, all_of_it = scenario.option("requests_at_start"), ((0, scenario.size),)
+    if options.sync == "full" and dirty != all_of_it and not at_start:
+        return "with sync=full all is to be copied, and of this disk only a part is"
+    if options.sync == "none" and dirty:
+        return "with sync=none nothing is to be copied, and of this disk something is"
+    if at_start and (options.target != "raw" or backing != "none" or options.sync not in ("", "full")):
+        return "requests that meet the job's start need sync=full and a raw target without a backing"
+    target = "raw" if options.target == "raw" and backing == "none" else "qcow2"
+    chosen = replace(
+        options,
+        target=target,
+        cluster=cluster,
+        backing=backing,
+        size=scenario.size,
+        dirty=dirty,
+        copy_mode=job.copy_mode,
+        buffers=job.buffers,
+        at_start=at_start,
+        discards=options.discards or at_start,
+    )
+    return Fitted(replace(scenario, mirror=job), chosen)
+
+
 def _amiss(scenario: Scenario, stack: Stack, design: Design, options: Options) -> Iterator[str]:
+    if (scenario.mirror is not None) != (stack.name == "mirror"):
+        yield "it has a [mirror]" if scenario.mirror else "it has no [mirror]"
+        return
     missing = design.unsupported(scenario)
     if missing is not None:
         yield f"{design.name} has no {missing}"
@@ -82,7 +128,7 @@ def _amiss(scenario: Scenario, stack: Stack, design: Design, options: Options) -
             yield "a stream of requests has no end"
         if request.kind not in stack.kinds:
             yield f"the stack has no {request.kind}"
-        if request.fault not in ("none", *FAULTS):
+        if request.fault not in ("none", *FAULTS, *MIRROR_FAULTS):
             yield f"the gate cannot have a {request.fault} strike {request.label}"
     if scenario.copy_on_read:
         yield "copy-on-read moves data in QEMU's own time, not in requests of the scenario"

@@ -8,6 +8,7 @@ and the job, which copies both (sync=full), asks for it, having made the target 
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from cowpath.conformance.qemu.nodes import Disk, Graph, Options, QmpCommand, add, disk, exports, overlay
@@ -22,6 +23,7 @@ _Made = tuple[list[QmpCommand], list[Disk], dict[str, Image]]
 
 def graph(options: Options, release: tuple[int, ...]) -> Graph:
     """Return what builds it, and the command that starts the job."""
+    options = replace(options, size=options.size or options.granularity)
     sync = options.sync or ("full" if options.at_start or options.dirty == ((0, options.size),) else "top")
     source, disks, images = _source(options, sync)
     target, more, mapped = _target(options)
@@ -33,7 +35,8 @@ def graph(options: Options, release: tuple[int, ...]) -> Graph:
         "target": "target",
         "sync": "none" if options.no_snapshot else sync,
         "granularity": options.granularity,
-        "copy-mode": options.copy_mode,
+        "copy-mode": options.copy_mode or "write-blocking",
+        "on-target-error": "ignore",  # a write that fails there is made again
         "filter-node-name": "mirror",
     }
     if options.buffers is not None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from cowpath.conformance.qemu.qcow2 import Image
@@ -22,12 +22,13 @@ class Options:
     the target's cluster. `filters`: above the source, from below. `structured`: the reader asks for
     structured replies, then QEMU reads by block status; `status`: the disks tell theirs; `discards`: they
     take discards.
-    `no_snapshot`: the reader is given the source itself, which every oracle must refuse.
+    `no_snapshot`: the reader is given the source itself, or a mirror is told to copy nothing of what is
+    there, which every oracle must refuse.
     `request_alignment` is that of the source's own node, `protocol_alignment` that of the one below.
 
     Of a mirror: the disk's `size`; the job's `granularity`, `sync` (empty: as what is `dirty` demands),
-    `copy_mode` and, if they are few, `buffers`, in chunks; what the target has for a `backing` ("none",
-    "open", "name-only"). `at_start`: requests may come while the job starts.
+    `copy_mode` (empty: the scenario's) and, if they are few, `buffers`, in chunks; what the target has for a
+    `backing` ("none", "open", "name-only"). `at_start`: requests may come while the job starts.
     """
 
     target: str = "raw"
@@ -46,10 +47,19 @@ class Options:
     granularity: int = UNIT
     dirty: tuple[tuple[int, int], ...] = ()
     sync: str = ""
-    copy_mode: str = "write-blocking"
+    copy_mode: str = ""
     backing: str = "none"
     buffers: int | None = None
     at_start: bool = False
+
+    def other_than(self, names: Iterable[str]) -> list[str]:
+        """Return the names of the options that were chosen, but are none of these."""
+        plain = Options()
+        return [
+            each.name
+            for each in fields(self)
+            if each.name not in names and getattr(self, each.name) != getattr(plain, each.name)
+        ]
 
     def __str__(self) -> str:
         """Return what a user chose otherwise than by default, in words; empty for nothing."""
@@ -60,7 +70,7 @@ class Options:
             chosen += [name] * getattr(self, name)
         chosen += [f"granularity {self.granularity >> 10} KiB"] * (self.granularity != UNIT)
         chosen += [f"sync={self.sync}"] * bool(self.sync)
-        chosen += [f"copy-mode={self.copy_mode}"] * (self.copy_mode != "write-blocking")
+        chosen += [f"copy-mode={self.copy_mode}"] * bool(self.copy_mode)
         chosen += [f"backing {self.backing}"] * (self.backing != "none")
         return ", ".join(chosen + [f"cbw-timeout {self.cbw_timeout}"] * bool(self.cbw_timeout))
 

@@ -122,6 +122,19 @@ class Machine:
                 return False
         return done()
 
+    def equal(self) -> bool:
+        """Tell whether a mirror's disks are the same, once it has completed."""
+        if not self.wait(lambda: "BLOCK_JOB_COMPLETED" in self.qmp.events, ANOTHER_WAY):
+            print("seen:     the job does not complete")
+            return True
+        size = CASE["disks"]["source"]["size"]
+        source, target = (self.gate.peek(disk, 0, size) for disk in ("source", "target"))
+        differ = [at for at in range(0, size, 512) if source[at : at + 512] != target[at : at + 512]]
+        print(f"seen:     {len(differ)} sectors differ" + (f", the first at {differ[0]}" if differ else ""))
+        for name, data in (("source", source), ("target", target)) if differ else ():
+            print(f"          {name} there: {show(data[differ[0] : differ[-1] + 512])}")
+        return not differ
+
     def said(self) -> str:
         """Return the last line that QEMU has said."""
         self.process.wait(5)
@@ -181,8 +194,9 @@ def follow(machine: Machine) -> dict[str, Call]:
 
         def as_recorded(step: dict[str, Any] = step) -> bool:
             held = sorted(map(str, gate.held))
-            back = sorted(name for name, call in calls.items() if call.done)
-            return held == sorted(step["held"]) and back == sorted(step["back"])
+            back = [name for name, call in calls.items() if call.done]
+            back += [name for event, name in CASE["events"].items() if event in machine.qmp.events]
+            return held == sorted(step["held"]) and sorted(back) == sorted(step["back"])
 
         if not machine.wait(as_recorded, ANOTHER_WAY) and not machine.dead:
             machine.as_recorded = False
@@ -217,6 +231,8 @@ def judge(machine: Machine, calls: dict[str, Call]) -> bool:
     if machine.dead:
         print(f"seen:     QEMU died: {machine.said()}")
         return True
+    if check["kind"] == "equal":
+        return not machine.equal()
     if check["kind"] == "crash":
         print("seen:     QEMU lives")
         return False

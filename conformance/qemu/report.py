@@ -17,14 +17,17 @@ from cowpath.conformance.campaign.columns import draw, refused
 from cowpath.conformance.monitor import witness
 from cowpath.conformance.monitor.monitor import Refusal
 from cowpath.conformance.qemu import replay_case, replay_wires
+from cowpath.conformance.qemu.asking import client_command, control
 from cowpath.conformance.qemu.bench import Subject
 from cowpath.conformance.qemu.campaign import Outcome
-from cowpath.conformance.qemu.faults import CRASHED, Fault
+from cowpath.conformance.qemu.faults import CRASHED, UNEQUAL, Fault
+from cowpath.conformance.qemu.job import EVENTS
 from cowpath.conformance.qemu.machine import disks_of
-from cowpath.conformance.qemu.nodes import Graph
+from cowpath.conformance.qemu.nodes import Graph, QmpCommand
 from cowpath.conformance.qemu.qcow2 import Image
 from cowpath.conformance.qemu.replay_wires import SIZE
-from cowpath.conformance.qemu.run import Doing, QemuRun, Scheduled, client_command, control
+from cowpath.conformance.qemu.run import QemuRun
+from cowpath.conformance.qemu.walk import Doing, Scheduled
 from cowpath.conformance.runs import log_file
 from cowpath.conformance.runs.log import ORIGINAL, written_by
 from cowpath.conformance.runs.log_file import Header
@@ -87,7 +90,7 @@ def _files(
     title = f"QEMU {outcome.qemu.version}, {outcome.stack.says}{built}: {_headline(subject, fault)}"
     commands = [{"execute": c.name, "arguments": dict(c.arguments)} for c in graph.commands]
     files = {
-        "fault.txt": "\n".join(_text(outcome, subject, fault, alike, title)) + "\n",
+        "fault.txt": "\n".join(_text(outcome, subject, fault, alike, graph, title)) + "\n",
         "log.ndjson": log_file.write(
             Header(subject.scenario, outcome.design, how.sight), list(fault.run.log)
         ),
@@ -118,7 +121,7 @@ def _page(subject: Subject, run: QemuRun, refusal: Refusal, design: str) -> str:
 
 
 def _text(
-    outcome: Outcome, subject: Subject, fault: Fault, alike: Sequence[Outcome], title: str
+    outcome: Outcome, subject: Subject, fault: Fault, alike: Sequence[Outcome], graph: Graph, title: str
 ) -> Iterator[str]:
     yield title
     yield ""
@@ -129,7 +132,7 @@ def _text(
     yield "The stack is built by the QMP commands in commands.qmp; {folder}/gate is an NBD server"
     yield "(reproduce.py is one), whose exports are QEMU's disks, and whose transfers are held:"
     yield ""
-    for number, step in enumerate(_steps(subject, fault.run, fault.refusal), 1):
+    for number, step in enumerate(_steps(subject, fault.run, fault.refusal, graph.job), 1):
         yield f"{number:>3}  {step['says']}"
         if step["held"]:
             yield f"     QEMU now waits for {'; '.join(step['held'])}"
@@ -194,10 +197,11 @@ def case(outcome: Outcome, subject: Subject, fault: Fault, graph: Graph, title: 
             }
             for each in graph.disks
         },
+        "events": EVENTS if graph.job else {},
         "clients": ["guest"] if graph.size else ["writer", "guest"],
         "structured": subject.options.structured,
         "commands": [[command.name, dict(command.arguments)] for command in graph.commands],
-        "steps": list(_steps(subject, fault.run, fault.refusal, outcome.stack.name)),
+        "steps": list(_steps(subject, fault.run, fault.refusal, graph.job, outcome.stack.name)),
         "check": _check(subject, fault),
     }
 
@@ -208,13 +212,23 @@ def _packed(image: Image, size: int | None) -> str:
 
 
 def _steps(
-    subject: Subject, run: QemuRun, refusal: Refusal | None, stack: str = ""
+    subject: Subject, run: QemuRun, refusal: Refusal | None, job: QmpCommand | None, stack: str = ""
 ) -> Iterator[dict[str, Any]]:
     """Yield what was done, up to where the run was refused."""
     for doing in run.doings:
-        yield _ask(subject, doing, stack) if doing.request is not None else _let(doing)
+        if doing.job:
+            yield _start(job, doing)
+        else:
+            yield _ask(subject, doing, stack) if doing.request is not None else _let(doing)
         if refusal is not None and doing.events > refusal.position:
             break
+
+
+def _start(job: QmpCommand | None, doing: Doing) -> dict[str, Any]:
+    assert job is not None
+    qmp = [job.name, dict(job.arguments)]
+    return {"ask": "the job", "qmp": qmp, "says": f"the job is started, over QMP: {job.name}",
+            "held": list(doing.held), "back": list(doing.back)}  # fmt: skip
 
 
 def _ask(subject: Subject, doing: Doing, stack: str) -> dict[str, Any]:
@@ -255,6 +269,9 @@ def _let(doing: Doing) -> dict[str, Any]:
 
 def _check(subject: Subject, fault: Fault) -> dict[str, Any]:
     """Return what must not be, and how to see whether it is."""
+    if fault.kind.startswith(UNEQUAL):
+        expected = "when the job has completed, source and target are the same"
+        return {"kind": "equal", "request": "", "any_way": True, "expected": expected}
     if fault.verdict == CRASHED or fault.refusal is None:
         return {"kind": "crash", "request": "", "any_way": True, "expected": "QEMU lives"}
     event = fault.refusal.event

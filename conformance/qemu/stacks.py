@@ -8,13 +8,14 @@ sees the model's own transfers. A text `{folder}` in a command stands for the ru
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from cowpath.conformance.qemu import mirror
 from cowpath.conformance.qemu.binaries import DAEMON, SYSTEM
 from cowpath.conformance.qemu.nodes import (
     LONG,
+    UNIT,
     Disk,
     Graph,
     Options,
@@ -27,6 +28,8 @@ from cowpath.conformance.qemu.nodes import (
 )
 from cowpath.conformance.qemu.qcow2 import Image
 from cowpath.conformance.runs.log import ORIGINAL
+from cowpath.model.designs.release import Version, find_role
+from cowpath.model.designs.releases import ROLES
 
 FILTERS = ("throttle", "copy-on-read", "raw")
 """Nodes that can be put between the source and what copies, as management software does."""
@@ -36,23 +39,41 @@ FILTERS = ("throttle", "copy-on-read", "raw")
 class Stack:
     """One way of putting QEMU's block layer together. `program` is what must be run for it.
 
-    `design`: whose model judges it. `since`: the first release that has it. `kinds`: requests that it takes.
-    `targets`: formats that the target can have, the default first.
+    `role`: what it does, to the table of releases, which says whose model judges it in which. `since`: the
+    first release that has it. `kinds`: requests that it takes. `targets`: formats that the target can have,
+    the default first. `canary`: a scenario on which it must be refused where there is no snapshot, or nothing
+    is copied.
     """
 
     name: str
     says: str
     program: str
-    design: str
-    since: tuple[int, ...]
+    role: str
+    since: Version
     kinds: tuple[str, ...]
     targets: tuple[str, ...]
+    canary: str = "race"
+
+    def judged_by(self, release: Version) -> str:
+        """Return the design whose model judges it in this release. Raises NoSuchRelease."""
+        return find_role(self.role, ROLES).era(release).design
+
+    @property
+    def newest(self) -> Version:
+        """The newest release whose design is known."""
+        return find_role(self.role, ROLES).until
+
+    def lacks(self, options: Options) -> list[str]:
+        """Return the names of the options that were chosen and make no difference to it."""
+        if self.name == "mirror":
+            return options.other_than((*_ALWAYS, *_OF_MIRROR))
+        return options.other_than({each.name for each in fields(Options)} - {*_OF_MIRROR})
 
     def target(self, options: Options) -> str:
         """Return the target's format: as is wished, if the stack has it."""
         return options.target if options.target in self.targets else self.targets[0]
 
-    def graph(self, options: Options, release: tuple[int, ...]) -> Graph:
+    def graph(self, options: Options, release: Version) -> Graph:
         """Return what builds it."""
         graph = _BUILDERS[self.name](options, release)
         return replace(graph, commands=_discarding(options, graph.commands))
@@ -63,8 +84,11 @@ VARIANTS = (
     Options(target="qcow2"),
     Options(structured=True, status=True),
     Options(iothread=True),
+    Options(target="qcow2", cluster=2 * UNIT, backing="name-only"),
 )
-"""What users do otherwise than by default, each worth a look at any QEMU."""
+"""What users do otherwise than by default, each worth a look at any QEMU that it makes a difference to."""
+_ALWAYS = ("target", "cluster", "iothread", "discards", "no_snapshot")
+_OF_MIRROR = ("granularity", "copy_mode", "sync", "backing", "size", "dirty", "buffers", "at_start")
 WRITES = ("nbd-write", "nbd-zero")
 FAULTS = ("cbw-write", "data-write", "cbw-read")
 """What may strike a write: the gate tells these transfers, and whose they are, by disk and extent."""
@@ -75,7 +99,7 @@ STACKS: Mapping[str, Stack] = {
             "cbw",
             "copy-before-write over the source, read through snapshot-access",
             DAEMON,
-            "copy-before-write-9.2",
+            "snapshot-access",
             (7, 0),
             (*WRITES, "guest-read", "client-discard"),
             ("raw", "qcow2"),
@@ -84,7 +108,7 @@ STACKS: Mapping[str, Stack] = {
             "fleecing",
             "blockdev-backup sync=none into an overlay of the source, read from the overlay",
             DAEMON,
-            "block-copy-5.1",
+            "fleecing",
             (5, 0),
             (*WRITES, "guest-read", "stop"),
             ("qcow2",),
@@ -93,23 +117,24 @@ STACKS: Mapping[str, Stack] = {
             "replication",
             "a COLO secondary: the replication driver over active, hidden and secondary disk",
             SYSTEM,
-            "block-copy-5.1",
+            "fleecing",  # it copies as that does; what follows its end is no part of a run
             (5, 0),
             (*WRITES, "guest-read", "guest-write", "checkpoint", "stop"),
             ("qcow2",),
         ),
+        Stack(
+            "mirror",
+            "blockdev-mirror from a source that a guest writes to, to a target",
+            DAEMON,
+            "mirror",
+            (5, 0),
+            ("guest-write", "pause", "resume", "complete", "change-mode"),
+            ("raw", "qcow2"),
+            "job-alone",
+        ),
     )
 }
 """By name."""
-MIRROR = Stack(
-    "mirror",
-    "blockdev-mirror from a source that a guest writes to, to a target",
-    DAEMON,
-    "mirror-7.2",
-    (5, 0),
-    ("guest-write", "guest-discard", "pause", "resume", "complete", "change-mode"),
-    ("raw", "qcow2"),
-)
 
 
 def _discarding(options: Options, commands: Sequence[QmpCommand]) -> tuple[QmpCommand, ...]:
@@ -122,7 +147,7 @@ def _discarding(options: Options, commands: Sequence[QmpCommand]) -> tuple[QmpCo
     )
 
 
-def _cbw(options: Options, release: tuple[int, ...]) -> Graph:
+def _cbw(options: Options, release: Version) -> Graph:
     hidden: Sequence[QmpCommand]
     if options.target == "qcow2":
         images, hidden = {"hidden": Image(LONG, options.cluster)}, overlay("hidden")
@@ -145,7 +170,7 @@ def _cbw(options: Options, release: tuple[int, ...]) -> Graph:
     return Graph(images, (*nodes, *ends), (_SECONDARY, Disk("hidden")))
 
 
-def _fleecing(options: Options, release: tuple[int, ...]) -> Graph:
+def _fleecing(options: Options, release: Version) -> Graph:
     top, source = secondary(options)
     job = {"job-id": "job", "device": top, "target": "hidden", "sync": "none", "filter-node-name": "cbw"}
     nodes = [
@@ -159,7 +184,7 @@ def _fleecing(options: Options, release: tuple[int, ...]) -> Graph:
     return Graph(images, (*nodes, *ends), (_SECONDARY, Disk("hidden")))
 
 
-def _replication(options: Options, release: tuple[int, ...]) -> Graph:
+def _replication(options: Options, release: Version) -> Graph:
     top, source = secondary(options)
     nodes = [
         *source,

@@ -12,6 +12,8 @@ An event is of one of these kinds, `facts` being what is told beside:
     rest         nobody can move by itself: whoever is under way waits, or its next step is one of the
                  transfers in `held`, which its disk has not begun. `out` transfers have taken effect, but
                  their owners have not been told so yet: while there are any, nothing is said of who waits
+    shows        variables of the model, by name, have these values: who watches has been told so
+    content      `disk` holds `data`, read when nobody was looking
     quiescent    nobody can move; who has not returned waits
     deadlock     `cycle`: (waiter, holder) pairs that close
     crash        the request found itself where it must never be: `property` has fallen; without a request:
@@ -31,7 +33,7 @@ __all__ = ["ORIGINAL", "Event", "Fact", "Sight", "written_by"]
 Fact = tuple[str, Any]
 
 
-ZEROES = ("nbd-zero", "client-discard", "source-discard")
+ZEROES = ("nbd-zero", "client-discard", "source-discard", "guest-discard")
 """Kinds of request that leave zeroes."""
 
 

@@ -29,6 +29,8 @@ of guest-read 0 from its second cluster on may be "guest-read 0.1".
     rest         nobody can move by itself: whoever is under way waits, or has one of the transfers that are
                  `held` as its next step; `out` more have taken effect, but their owners do not know yet
                  (black sight: only where nothing is held or out, so that all who are under way wait)
+    shows        a mirror is told to be `ready`, or `over`: 1
+    content      what the `disk` holds, in `pieces`, read when nobody wrote
     quiescent    nobody can move: who has not returned waits
     deadlock     `cycle`: [waiter, holder] pairs that close
     crash        the `request` (without: somebody) found an `assertion` violated, or memory freed
@@ -57,7 +59,9 @@ Pieces = Sequence[tuple[Extent, bytes]]
 _RUNS = re.compile(rb"(?s)(.)\1*")
 _PIECE = re.compile(r"(\.[0-9]+)+$", re.ASCII)
 _ORIGINAL = "original"
-_DISKS = ("secondary", "hidden", "active")
+_OF_MIRROR = ("shows", "content")
+_MIRROR_DISKS = ("source", "target")
+_DISKS = ("secondary", "hidden", "active", *_MIRROR_DISKS)
 _MOST_DATA = 1 << 28  # bytes of data in all: what is told in a few characters may fill the memory
 
 
@@ -96,7 +100,10 @@ def read(lines: Iterable[str], name: str) -> tuple[Header, list[Event]]:
     events, room = [], _Room(_MOST_DATA)
     for number, record in records:
         try:
-            events.append(_judged(_event(record, requests, room), header.sight))
+            event = _event(record, requests, room)
+            if event.kind in _OF_MIRROR and header.scenario.mirror is None:
+                raise _Bad(f"{event.kind}: the scenario has no [mirror]; accepted there: no such event")
+            events.append(_judged(event, header.sight))
         except _Bad as error:
             raise LogError(f"{name}: line {number}: {error}") from None
     return header, events
@@ -195,8 +202,10 @@ def _judged(event: Event, sight: Sight) -> Event:
 
 
 _ACCEPTED_AT = {
-    Sight.GREY: "invoke, return, step (a transfer alone), begin, rest, quiescent, deadlock, crash",
-    Sight.BLACK: "invoke, return, begin, rest (nothing held or out), quiescent, deadlock, crash",
+    Sight.GREY: "invoke, return, step (a transfer alone), begin, rest, shows, content, quiescent, "
+    "deadlock, crash",
+    Sight.BLACK: "invoke, return, begin, rest (nothing held or out), shows, content, "
+    "quiescent, deadlock, crash",
 }
 
 
@@ -209,7 +218,7 @@ def _event(record: Mapping[str, Any], requests: Sequence[str], room: _Room) -> E
     for key in _KINDS[kind]:
         if key in record and key not in ("request", "label"):
             facts.append(_fact(key, record[key], requests, room))
-    anonymous = kind in ("parked", "rest", "quiescent", "deadlock")
+    anonymous = kind in ("parked", "rest", "shows", "content", "quiescent", "deadlock")
     anonymous |= kind == "step" and "label" not in record
     anonymous |= kind == "crash" and "request" not in record
     if anonymous and kind == "step" and "transfer" not in record:
@@ -229,11 +238,16 @@ _KINDS: Mapping[str, tuple[str, ...]] = {
     "begin": ("request",),
     "parked": ("who",),
     "rest": ("held", "out"),
+    "shows": ("ready", "over"),
+    "content": ("disk", "pieces"),
     "quiescent": (),
     "deadlock": ("cycle",),
     "crash": ("request", "property", "text"),
 }
-_NEEDED = (("who", "parked"), ("held", "rest"), ("out", "rest"), ("cycle", "deadlock"), ("property", "crash"))
+_NEEDED = (
+    ("who", "parked"), ("held", "rest"), ("out", "rest"), ("disk", "content"), ("pieces", "content"),
+    ("cycle", "deadlock"), ("property", "crash"),
+)  # fmt: skip
 
 
 def _fact(key: str, value: Any, requests: Sequence[str], room: _Room) -> Fact:
@@ -256,6 +270,10 @@ def _fact(key: str, value: Any, requests: Sequence[str], room: _Room) -> Fact:
             return key, value
         case "held" if isinstance(value, list):
             return key, tuple(_transfer(each, room) for each in value)
+        case "ready" | "over" if value == 1 and type(value) is int:
+            return key, value
+        case "disk" if value in _MIRROR_DISKS:
+            return key, value
         case "out" if type(value) is int and value >= 0:
             return key, value
         case "error" | "text" if isinstance(value, str):
@@ -270,6 +288,9 @@ _ACCEPTED = {
     "property": "assertion, lifetime",
     "held": "a list of transfers",
     "out": "how many, from 0",
+    "ready": "1",
+    "over": "1",
+    "disk": "source, target",
     "error": "a text",
     "text": "a text",
 }

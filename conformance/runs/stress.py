@@ -13,7 +13,8 @@ from collections.abc import Callable
 from typing import cast
 
 from cowpath.conformance.runs.recorder import Recorder
-from cowpath.conformance.runs.workload import Bodies, Run, Workload, ending
+from cowpath.conformance.runs.rigs import Bodies
+from cowpath.conformance.runs.workload import Run, Workload, ending
 from cowpath.conformance.scheduler.kernel import Failure
 from cowpath.impl.context import AioContext
 from cowpath.impl.reqlist import Wait

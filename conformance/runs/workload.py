@@ -1,28 +1,25 @@
-"""A workload: the requests of a scenario, each a task, on a stack of a design that is made for every run."""
+"""A workload: the requests of a scenario, each a task, on a design that is made for every run."""
 
 from __future__ import annotations
 
 import errno
-import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, cached_property, partial
 from operator import attrgetter
 from typing import Any
 
-from cowpath.conformance.pairs import Pair, method_of
-from cowpath.conformance.runs.log import Event, written_by
-from cowpath.conformance.runs.original import original
-from cowpath.conformance.runs.recorder import Recorder, TappedDisk
+from cowpath.conformance.pairs import Pair
+from cowpath.conformance.runs.log import Event
+from cowpath.conformance.runs.recorder import Recorder
+from cowpath.conformance.runs.rigs import Bodies, rig_of
 from cowpath.conformance.runs.watchdog import Spin, watchdog
 from cowpath.conformance.scheduler.kernel import Failure, Kernel, Strategy, Task
 from cowpath.conformance.scheduler.schedule import Schedule
 from cowpath.conformance.scheduler.sync import ScheduledSync
 from cowpath.conformance.strategies.simple import Sequential
 from cowpath.impl.context import AioContext, Request, Trace
-from cowpath.impl.design import Disks, Geometry
 from cowpath.impl.errors import Crash
-from cowpath.impl.extent import Extent
 from cowpath.impl.reqlist import Wait
 from cowpath.model.designs import Case
 from cowpath.model.language.action import HANGS, hanging
@@ -33,14 +30,10 @@ from cowpath.model.scenarios.scenario import Request as Submitted
 from cowpath.model.scenarios.sizes import show_bytes
 from cowpath.model.trace.waiting import WaitEdge
 
-Bodies = list[tuple[str, Callable[[], None]]]
-"""Requests by name, and what makes each."""
 MOST_TOUCHED = 64 << 20
 """Bytes of the clusters that the requests of one run touch: they are held in memory several times."""
 SPINS = "spins"
 """The kind of failure of a run that the watchdog ended."""
-BLOCK_STATUS = "block status"
-"""The label of the choice of how far an extent of one block status goes."""
 _name = attrgetter("name")
 
 
@@ -77,60 +70,49 @@ class Run:
 
 
 class Workload:
-    """A design and a scenario's requests, on three files that live in memory.
+    """A design and a scenario's requests, on files that live in memory.
 
     The requests are submitted at once, and arrive as the scheduler lets them; a fault fails its transfer, or
     holds it for ever. Raises ScenarioError if the scenario has what the design does not, or what threads do
     not run: a stream, which never ends.
 
     `epilogue` has requests that are made one after the other when all others have ended; they are added to
-    the scenario.
+    the scenario. With `looks` the log ends with what the disks hold, where nobody can be asked to read them.
     """
 
     def __init__(
-        self, pair: Pair, scenario: Scenario, kernel: Kernel, epilogue: Sequence[Submitted] = ()
+        self,
+        pair: Pair,
+        scenario: Scenario,
+        kernel: Kernel,
+        epilogue: Sequence[Submitted] = (),
+        *,
+        looks: bool = False,
     ) -> None:
         scenario = replace(scenario, requests=(*scenario.requests, *epilogue))
         self.pair = pair
         self.scenario = scenario
         self.epilogue = len(epilogue)
         self.kernel = kernel
+        self.looks = looks
         self.case = Case(pair.model, scenario)
-        reduced = self.case.geometry
-        self.geometry = Geometry(
-            scenario.size,
-            scenario.cluster,
-            scenario.request_alignment,
-            # The model leaves the protocol node out where no request is unaligned there.
-            scenario.protocol_alignment if any(reduced.proto_unaligned) else 1,
-            scenario.copy_on_read,
-            scenario.option("on_cbw_error"),
-            scenario.option("job_requests_queue"),
-        )
         if any(request.stream or not pair.runs(request.kind) for request in scenario.requests):
             raise ScenarioError(f"'{scenario.name}' is for the model alone; threads run no streams")
-        touched = sum(end - start for start, end in reduced.clusters)
+        touched = sum(end - start for start, end in self.case.geometry.clusters)
         if touched > MOST_TOUCHED:
             raise ScenarioError(
                 f"'{scenario.name}': its requests touch clusters of {show_bytes(touched)}; threads move every"
                 f" byte of them; accepted: at most {show_bytes(MOST_TOUCHED)}"
             )
-        self._files = [os.memfd_create(disk) for disk in ("secondary", "hidden", "active")]
-        for file in self._files:
-            os.ftruncate(file, scenario.size)
-        self._baseline = [(start, original(start, end)) for start, end in reduced.clusters]
-        for start, data in self._baseline:
-            os.pwrite(self._files[0], data, start)
-        self._written: Sequence[tuple[int, Extent]] = ()  # by the last run
-        self._calls = [self._call(submitted, number) for number, submitted in enumerate(scenario.requests)]
+        self.rig = rig_of(pair, self.case)
+        self._calls = [self.rig.call(each, number) for number, each in enumerate(scenario.requests)]
         self.log: Sequence[Event] = ()  # of the run under way
         self._struck = pair.faults
         self._faults = {r.label: r.fault for r in scenario.requests if r.fault != "none"}
 
     def close(self) -> None:
         """Give the files back."""
-        for file in self._files:
-            os.close(file)
+        self.rig.close()
 
     def run(self, strategy: Strategy) -> Run:
         """Run all requests once, on fresh disks, under the strategy."""
@@ -154,39 +136,30 @@ class Workload:
             failure = self._perform(epilogue, Sequential())
         cycle = self.cycle(failure.cycle) if failure else ()
         log += ending(failure, cycle)
+        if self.looks and log[-1:] == [Event("quiescent")]:
+            log += self.rig.contents(self.design, log)
         return Run(log, recorder.results, failure, cycle, values, seen)
 
     def _perform(self, bodies: Bodies, strategy: Strategy) -> Failure | None:
         kernel = self.kernel
         try:
             with watchdog():
-                return kernel.run(bodies, strategy)
+                return kernel.run(bodies, strategy, self.rig.idle)
         except Spin as spin:
             name = kernel.failure.task if kernel.failure else ""
             return Failure(SPINS, name, f"a step goes on and on: {spin.place}")
 
     def submit(self, context: AioContext, recorder: Recorder) -> tuple[Bodies, Bodies]:
         """Return the requests by name, each for a task of its own, on fresh disks; and the epilogue."""
-        secondary, hidden, active = self._files
-        size, cluster = self.scenario.size, self.scenario.cluster
-        for file, extent in self._written:
-            data = original(*extent) if file == secondary else bytes(extent.length)
-            os.pwrite(file, data, extent.start)
-        self._written = recorder.written
         if self._faults:
             context.fault_hook = partial(self._strike, context)
-        disks = Disks(
-            _FickleDisk(context, secondary, size, recorder, cluster),
-            TappedDisk(context, "hidden", hidden, size, recorder, self._baseline),
-            TappedDisk(context, "active", active, size, recorder, self._baseline),
-        )
-        design = self.pair.threads(context, disks, self.geometry)
+        self.design = design = self.rig.make(context, recorder)
         bodies: Bodies = []
         for request, method, options in self._calls:
             call = partial(getattr(design, method), request, **options)
             bodies.append((request.name, partial(recorder.call, request, call)))
         first = len(bodies) - self.epilogue
-        return bodies[:first], bodies[first:]
+        return [*bodies[:first], *self.rig.beside(design)], bodies[first:]
 
     def cycle(self, waits: Sequence[Wait]) -> tuple[WaitEdge, ...]:
         """Return a deadlock in the scenario's units, from the first request on."""
@@ -200,19 +173,6 @@ class Workload:
         held = entry.held.format(show_range(self.scenario, *entry.extent))
         return WaitEdge(wait.waiter.name, entry.owner.name, wait.on, held)
 
-    def _call(self, submitted: Submitted, number: int) -> tuple[Request, str, dict[str, bool]]:
-        kind, scenario = submitted.kind, self.scenario
-        offset, length = submitted.offset or 0, submitted.length or 0
-        writes = kind in ("nbd-write", "guest-write")
-        data = bytes([written_by(scenario, number)]) * length if writes else None
-        extent = Extent(offset, offset + length)
-        request = Request(submitted.label, extent, data, kind == "guest-read")
-        options = {
-            "checkpoint": {"quiesced": scenario.option("quiesced_checkpoint")},
-            "stop": {"drained": scenario.option("drain_on_stop")},
-        }
-        return request, method_of(kind), options.get(kind, {})
-
     def _strike(self, context: AioContext, label: str, request: Request) -> None:
         fault, transfer = self._faults.get(request.root.name), self._struck.get(label)
         if fault is None or transfer is None:
@@ -221,27 +181,6 @@ class Workload:
             raise OSError(errno.EIO, f"{label} of {request} is made to fail")
         if fault in (HANGS, hanging(transfer)):
             context.condition().wait_for(lambda: False)
-
-
-class _FickleDisk(TappedDisk):
-    """The secondary disk; its block status is chosen: by default all of it is the same."""
-
-    def __init__(
-        self,
-        context: AioContext,
-        file: int,
-        size: int,
-        recorder: Recorder,
-        cluster: int,
-    ) -> None:
-        super().__init__(context, "secondary", file, size, recorder)
-        self.cluster = cluster
-
-    def same_status(self, extent: Extent) -> Extent:
-        """Return the beginning of the extent, in whole clusters."""
-        clusters = extent.units(self.cluster)
-        less = self.context.choose(len(clusters), BLOCK_STATUS)
-        return Extent(extent.start, min((clusters.stop - less) * self.cluster, extent.end))
 
 
 def _recording(kernel: Kernel, strategy: Strategy, recorder: Recorder) -> Trace:

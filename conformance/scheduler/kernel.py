@@ -12,7 +12,7 @@ move, a wake-up that nobody sends, a lock misused, an exception.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import NoReturn, Protocol
 
@@ -131,13 +131,21 @@ class Kernel:
         self.seen: list[tuple[str, Sequence[Task | int]]] = []
         self.watch: Callable[[Sequence[Task]], None] | None = None
 
-    def run(self, bodies: Iterable[tuple[str, Callable[[], None]]], strategy: Strategy) -> Failure | None:
+    def run(
+        self,
+        bodies: Iterable[tuple[str, Callable[[], None]]],
+        strategy: Strategy,
+        daemons: Collection[str] = (),
+    ) -> Failure | None:
         """Run the bodies, each as a task of that name, to the end or to the first failure.
+
+        `daemons` has the names of those that the run does not wait for once nobody can move.
 
         What the strategy raises comes out here, when all have unwound; so does what is raised in a task, or
         while it runs, and is no `Exception`: Ctrl-C, say.
         """
-        self.tasks = [Task(index, name, body) for index, (name, body) in enumerate(bodies)]
+        named = enumerate(bodies)
+        self.tasks = [Task(index, name, body, daemon=name in daemons) for index, (name, body) in named]
         self.ready, self.parked, self.accesses = list(self.tasks), [], []
         self.strategy, self.failure, self.steps, self.ending = strategy, None, 0, False
         self.values, self.seen = [], []

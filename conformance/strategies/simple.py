@@ -8,6 +8,9 @@ from typing import NamedTuple
 
 from cowpath.conformance.scheduler.kernel import Failure, Strategy, Task
 
+NOT_FROM, NOT_UP_TO = "not from", "not up to"
+"""What a mirror's background asks of a part of the disk: not to begin there, not to go as far."""
+
 
 class Sequential(Strategy):
     """Always the default: everyone runs until it has to wait. There is one such run."""
@@ -33,11 +36,24 @@ class RandomWalk(Strategy):
 
 
 class Wanted(NamedTuple):
-    """A step to make: its label, whose it is, and for whom that one waits then if it parks."""
+    """A step to make: its label, whose it is, and for whom that one waits then if it parks.
+
+    `first` and `last`: the clusters that it is on, where it names them, as "[start, end)" in bytes.
+    """
 
     label: str
     name: str
     waits_for: str = ""
+    first: str = ""
+    last: str = ""
+
+    def choice(self, label: str) -> int:
+        """Return what to choose, asked whether to do otherwise than is made by default."""
+        if label.startswith(NOT_FROM):
+            return int(bool(self.first) and label != f"{NOT_FROM} {self.first}")
+        if label.startswith(NOT_UP_TO):
+            return int(bool(self.last) and label != f"{NOT_UP_TO} {self.last}")
+        return int(bool(self.waits_for) and label != f"look past {self.waits_for}")
 
 
 class Guided(Strategy):
@@ -59,9 +75,9 @@ class Guided(Strategy):
         """Return the task whose step is next on the path, and look past whom it does not wait for."""
         if self.departed or self.at == len(self.path):
             return 0
-        _, wanted, waits_for = self.path[self.at]
+        wanted = self.path[self.at].name
         if not tasks:
-            return int(bool(waits_for) and label != f"look past {waits_for}")
+            return self.path[self.at].choice(label)
         names = [task.name for task in tasks]
         if wanted not in names:
             self._depart(f"{wanted} cannot run; {', '.join(names)} can")
@@ -78,5 +94,5 @@ class Guided(Strategy):
             self._depart(f"{name} makes the step {label}")
 
     def _depart(self, how: str) -> None:
-        label, name, _ = self.path[self.at]
+        label, name, *_ = self.path[self.at]
         self.departed = (self.at + 1, f"step {self.at + 1} is {label} of {name}, but {how}")

@@ -20,14 +20,27 @@ from cowpath.impl.designs.drain_4_2 import Drain42
 from cowpath.impl.designs.drain_5_0 import Drain50
 from cowpath.impl.designs.drain_10_2 import Drain102
 from cowpath.impl.designs.fleecing_4_0 import Fleecing40
+from cowpath.impl.designs.fleecing_4_1 import Fleecing41
 from cowpath.impl.designs.merged_2_8 import Merged28
 from cowpath.impl.designs.merged_3_0 import Merged30
+from cowpath.impl.designs.mirrors import (
+    Mirror30,
+    Mirror42,
+    Mirror50,
+    Mirror61,
+    Mirror62,
+    Mirror72,
+    Mirror80,
+    Mirror82,
+    MirrorRepaired,
+)
 from cowpath.impl.designs.replication_5_0 import Replication50
 from cowpath.impl.designs.replication_5_1 import Replication51
 from cowpath.impl.designs.rfc_2016 import Rfc2016
 from cowpath.impl.designs.rfc_repaired import RfcRepaired
 from cowpath.impl.designs.source_discards import Rfc26, Rfc27, Unserialised26, Unserialised27
 from cowpath.impl.designs.unserialised import Unserialised
+from cowpath.impl.mirror.mirror import Mirror
 
 DESIGNS: dict[str, type[Design]] = {
     design.name: design
@@ -51,6 +64,7 @@ VARIANTS: dict[str, type[Design]] = {
         Rfc26,
         Rfc27,
         Merged30,
+        Fleecing41,
         CopyBeforeWrite70,
         CopyBeforeWrite71,
         CopyBeforeWrite7215,
@@ -62,7 +76,23 @@ EXTENDED: dict[str, type[Design]] = {
     design.name: design for design in (Replication50, Replication51, Drain41, Drain42, Drain50, Drain102)
 }
 """One of these with a part of QEMU around it."""
+MIRRORS: dict[str, type[Mirror]] = {
+    design.name: design
+    for design in (
+        Mirror30,
+        Mirror42,
+        Mirror50,
+        Mirror61,
+        Mirror62,
+        Mirror72,
+        Mirror80,
+        Mirror82,
+        MirrorRepaired,
+    )
+}
+"""Of another kind of machine."""
 ALL = DESIGNS | VARIANTS | EXTENDED
+"""All but the mirrors."""
 
 
 def find(name: str) -> type[Design]:
@@ -72,6 +102,8 @@ def find(name: str) -> type[Design]:
     """
     if name in ALL:
         return ALL[name]
+    if name in MIRRORS:
+        raise ValueError(f"{name} is a mirror; accepted: {', '.join(ALL)}, or a .py file with THREADS")
     if not name.endswith(".py"):
         raise ValueError(f"unknown design '{name}'; accepted: {', '.join(ALL)}, or a .py file with THREADS")
     if not Path(name).is_file():

@@ -1,4 +1,4 @@
-"""QEMU 4.0 and 4.1: the job's writes to its target are serialising, and readers need nothing extra.
+"""QEMU 4.0: the job's writes to its target are serialising, and readers need nothing extra.
 
 A reader's entry on the hidden disk's list spans its look-up there and its read of the secondary disk below; a
 copy's write to the hidden disk waits for that whole span, and the data write comes after it.
@@ -11,7 +11,8 @@ from cowpath.impl.designs.unserialised import Unserialised
 
 
 class Fleecing40(Unserialised):
-    """Nothing but the flag on the target's writes."""
+    """The flag on the target's writes; and copy offload."""
 
     name = "fleecing-4.0"
     target_serialises = True
+    offloads = "rest"

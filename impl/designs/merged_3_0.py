@@ -6,7 +6,8 @@ from cowpath.impl.designs.merged_2_8 import Merged28
 
 
 class Merged30(Merged28):
-    """Nothing but the flag on the target's writes (f8d59dfb40, 3.0)."""
+    """The flag on the target's writes (f8d59dfb40, 3.0); and copy offload."""
 
     name = "merged-3.0"
     target_serialises = True
+    offloads = "rest"

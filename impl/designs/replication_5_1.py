@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from cowpath.impl.designs.block_copy_5_0 import BlockCopy50
+from cowpath.impl.designs.block_copy_5_1 import BlockCopy51
 from cowpath.impl.replication import Replication
 
 
-class Replication51(Replication, BlockCopy50):
+class Replication51(Replication, BlockCopy51):
     """The job that has ended is forgotten."""
 
     name = "replication-5.1"

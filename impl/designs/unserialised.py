@@ -12,16 +12,21 @@ from cowpath.impl.design import Design, Disks, Geometry
 
 
 class Unserialised(Design):
-    """The job's notifier copies inside each write; a guest's request goes straight into the active disk."""
+    """The job's notifier copies inside each write; a guest's request goes straight into the active disk.
+
+    `offloads`: what its job has copied at once where the disks can copy by themselves.
+    """
 
     name = "unserialised"
     stop_drains = False
+    offloads = ""
     job_class = BackupJob
     job: BackupJob
 
     def __init__(self, context: AioContext, disks: Disks, geometry: Geometry) -> None:
         super().__init__(context, disks, geometry)
         self.job = self.job_class(context, self.secondary, self.hidden, geometry.cluster)
+        self.job.offloads = self.offloads if geometry.copy_offload else ""
 
     def _write(self, request: Request) -> None:
         self.secondary.write(request, self.job.before_write_notify)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -64,13 +65,16 @@ def run(plan: Plan, watch: Watch | None = None, processes: int | None = None) ->
             results[number] = known
     left = ranks.agreed([n for n in range(len(cases)) if n not in results])
     batch = _Batch(plan, cases, left, watch is not None)
+    began, whole = time.monotonic(), sum(_weight(cases[n]) for n in left)
 
     def receive(what: bytes | tuple[int, Progress | None]) -> None:
         if isinstance(what, bytes):
             number, results[number] = batch.parcels.unpacked(what)
         elif watch is not None:
             number, progress = what
-            watch(f"{cases[number].title} ({len(results)} of {len(cases)} done)", progress)
+            done = sum(_weight(cases[n]) for n in left if n in results)
+            wait = about_left(time.monotonic() - began, done / whole)
+            watch(f"{cases[number].title} ({len(results)} of {len(cases)} done{wait})", progress)
 
     gc.freeze()  # what there is now is not garbage, in any of the processes
     try:
@@ -81,6 +85,18 @@ def run(plan: Plan, watch: Watch | None = None, processes: int | None = None) ->
         results.get(number) or unexplored(case, plan.properties, plan.engine)
         for number, case in enumerate(cases)
     ]
+
+
+def about_left(seconds: float, part: float) -> str:
+    """Return how long the rest will take if it goes on like the part that is done; "" while too little is."""
+    if seconds < 1 or part < 1 / 20:
+        return ""
+    return f", about {seconds * (1 - part) / part:,.0f} s left"
+
+
+def _weight(case: Case) -> int:
+    """Return how long a case is likely to take, beside others: interleavings grow with the requests."""
+    return int(4 ** len(case.scenario.requests))
 
 
 class _Batch:
@@ -106,7 +122,7 @@ class _Batch:
         """The groups, by number; those that are likely to take longest come last, for who does not wait."""
 
         def weight(number: int) -> int:
-            return sum(4 ** len(self.cases[case].scenario.requests) for case in self.groups[number])
+            return sum(_weight(self.cases[case]) for case in self.groups[number])
 
         return sorted(range(len(self.groups)), key=weight)
 

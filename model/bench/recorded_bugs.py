@@ -48,7 +48,7 @@ _BACKUP = (
         "a backup by copy_range copies a whole run of clusters, those copied already and changed since, too",
         "4a5b91ca02 [4.1]",
         "3.0 - 4.0",
-        unsaid="needs copy offload, over a run of clusters",
+        Said("copy-offload", "snapshot", "4.0", "4.1", "fleecing"),
     ),
     Report(
         "freed before drained",

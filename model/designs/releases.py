@@ -13,6 +13,7 @@ _FAIR = "a7b91d35ba [2.9]: the rwlock is fair, a waiting writer keeps new reader
 _BYTES = "f6ac207893, 03f5d60bbf [2.10]: bytes where there were sectors; a write may end inside a sector"
 _BITS_FIRST = "a193b0f0a8 [2.12]: a cluster's bit is changed before its copy, and back if that fails"
 _SERIALISED = 'f8d59dfb40 "block/backup: fix fleecing scheme: use serialized writes" [3.0]'
+_OFFLOAD = "backup_cow_with_offload [3.0]: the job copies by copy_range where the disks can"
 _FLAG = '09d2f94846 "block/io: introduce BDRV_REQ_SERIALISING" [3.0]'
 _OFFLOAD_CLIPPED = (
     "4a5b91ca02 [4.1]: a copy by copy_range ends with the run of clusters that are to be copied"
@@ -26,10 +27,8 @@ _NO_ASSERTION = "2e36da62cf [6.0]: a serialising write may wait again after its 
 _LAST_LOOK = "d0c389d2ce [6.1]: block-copy's last look at list and bitmap is one critical section"
 _PUBLIC = "d003e0aece, 751cec7a26 [6.2]: the filter is called copy-before-write, and is public"
 
-_NOT_PARALLEL = "chunks of one call at the same time"
 _NOT_FAIR = "the fairness of the rwlock"
 _NOT_FIRST = "a bit that is changed before the copy"
-_NO_OFFLOAD = "copy offload"
 _NO_BUDGET = "the memory budget of block-copy"
 _NO_WAIT = "a discard's missing wait for serialising requests"
 _NO_THREADS = "the graph lock and iothreads"
@@ -70,7 +69,7 @@ _REPLICATION = Role(
             (3, 0),
             "merged-3.0",
             (_SERIALISED, _FLAG, "beside the CowRequests, which replication still takes"),
-            (_NO_OFFLOAD, _NOT_FIRST),
+            (_NOT_FIRST,),
         ),
         Era(
             (4, 0),
@@ -79,9 +78,9 @@ _REPLICATION = Role(
                 'e4f9752c4a "block/replication: drop extra synchronization" [4.0]',
                 '3a75187fd8 "block/backup: drop unused synchronization interface" [4.0]',
             ),
-            (_NO_OFFLOAD, _NOT_FIRST),
+            (_NOT_FIRST,),
         ),
-        Era((4, 1), "fleecing-4.0", (_OFFLOAD_CLIPPED,), (_NO_OFFLOAD,)),
+        Era((4, 1), "fleecing-4.1", (_OFFLOAD_CLIPPED,), (_NOT_FIRST,)),
         Era((4, 2), "block-copy-4.2", (_FILTER,), (_NO_BUDGET,)),
         Era(
             (5, 0),
@@ -97,7 +96,7 @@ _REPLICATION = Role(
             (5, 1),
             "replication-5.1",
             (_PARALLEL, "e140f4b7b8 [5.1]: closing does not cancel the job twice"),
-            (_NOT_PARALLEL, _NO_BUDGET),
+            (_NO_BUDGET,),
         ),
         Era(
             (6, 0),
@@ -107,10 +106,7 @@ _REPLICATION = Role(
                 _NO_ASSERTION,
                 "bdc4c4c5e3, 705dde27c6 [6.0]: the job drops its reference to the filter",
             ),
-            (
-                _NOT_PARALLEL,
-                "that the assertion is gone: no design here reaches it",
-            ),
+            ("that the assertion is gone: no design here reaches it",),
         ),
         Era(
             (6, 1),
@@ -119,20 +115,19 @@ _REPLICATION = Role(
                 _LAST_LOOK,
                 "3b78420bb1 [6.1]: replication has child links of its own to hidden and secondary disk",
             ),
-            (_NOT_PARALLEL,),
         ),
-        Era((6, 2), "replication-5.1", (_PUBLIC,), (_NOT_PARALLEL,)),
+        Era((6, 2), "replication-5.1", (_PUBLIC,)),
         Era(
             (8, 0),
             "replication-5.1",
             ("d22933acd2 [8.0]: the completion callback drains each node",),
-            (_NOT_PARALLEL, _NO_THREADS),
+            (_NO_THREADS,),
         ),
         Era(
             (10, 1),
             "replication-5.1",
             ("starting replication is one drained section that changes the graph [10.1]",),
-            (_NOT_PARALLEL, _NO_THREADS),
+            (_NO_THREADS,),
         ),
     ),
     until=(10, 2),
@@ -153,10 +148,10 @@ _FLEECING = Role(
         Era(
             (3, 0),
             "fleecing-4.0",
-            (_SERIALISED, _FLAG),
-            (_NO_OFFLOAD, _NOT_FIRST),
+            (_SERIALISED, _FLAG, _OFFLOAD),
+            (_NOT_FIRST,),
         ),
-        Era((4, 1), "fleecing-4.0", (_OFFLOAD_CLIPPED,), (_NO_OFFLOAD,)),
+        Era((4, 1), "fleecing-4.1", (_OFFLOAD_CLIPPED,), (_NOT_FIRST,)),
         Era((4, 2), "block-copy-4.2", (_FILTER,), (_NO_BUDGET,)),
         Era((5, 0), "block-copy-5.0", (_LOCKS_LESS, _DRAINED_END), (_NO_BUDGET,)),
         Era((5, 1), "block-copy-5.1", (_PARALLEL,), ()),

@@ -190,15 +190,18 @@ class Use:
     open: str | None
 
 
-def audit(attempt: Attempt, induction: Induction, theorems: Sequence[str]) -> Iterator[Use]:
+def audit(
+    attempt: Attempt, induction: Induction, theorems: Sequence[str], hypotheses: Sequence[str] | None = None
+) -> Iterator[Use]:
     """Yield for each restriction, invariant and guard what falls without it, alone; nothing: not needed.
 
+    `hypotheses`: those asked about, by name; None for all of the induction's.
     Program order (`location`) is left out: it is no guard that a developer could drop. Termination falls if
     the rank that was found with all of them no longer does.
     """
     proved = [theorem for theorem in theorems if induction.proves(theorem)]
     labels = {action.label for action in induction.system.actions}
-    for name in induction.hypotheses:
+    for name in induction.hypotheses if hypotheses is None else hypotheses:
         # A claim that is broken now may not be needed: cores are not the smallest.
         rest, out = attempt.houdini(induction, [name])
         label, _, guard = name.partition(": ")

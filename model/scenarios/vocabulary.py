@@ -92,6 +92,12 @@ OPTIONS: Mapping[str, Option] = {
         true="break-snapshot",
         must_be_known=True,
     ),
+    "copy_offload": Option(
+        "the disks can copy by themselves, so the job has them do it, a run of clusters at once",
+        False,
+        "copy_offload",
+        must_be_known=True,
+    ),
     "requests_at_start": Option(
         "a mirror's requests may come while its job starts, too",
         False,

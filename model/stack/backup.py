@@ -100,10 +100,10 @@ class Backup(Part):
         @system.action("cow.copy", r=Request, k=Cluster)
         def copy(s: State, r: Expr, k: Expr) -> None:
             """Comes to a cluster not done. Source: block/backup.c backup_do_cow, 2.8"""
-            s.require_at(r, "cow-loop")
-            skipped = forall(Cluster, lambda j: ((s.at[r] <= j) & (j < k)).implies(s.done[j]))
-            s.require((s.at[r] <= k) & (k < s.end[r]) & skipped, "next in order", location=True)
-            s.require(~s.done[k], "the cluster is not done")
+            next_to_copy(s, r, k)
+            alone = self.one_by_one(s)
+            if alone is not None:
+                s.require(alone, "copies cluster by cluster", location=True)
             s.at[r] = k
             s.upto[r] = k + 1
             s.go(r, "copy-read")
@@ -114,7 +114,7 @@ class Backup(Part):
             s.require_at(r, "copied")
             touch_job(s, r, (s.job == "ended") | (s.job == "freed"))  # the bitmap goes first
             for k in s.each(Cluster):
-                s.done[k] = s.done[k] | (s.at[r] == k)
+                s.done[k] = s.done[k] | ((s.at[r] <= k) & (k < s.upto[r]))
             s.at[r] = s.upto[r]
             s.upto[r] = s.end[r]
             s.go(r, "cow-loop")
@@ -133,6 +133,10 @@ class Backup(Part):
             s.require_at(r, "copy-failed")
             _release(s, r)
             writes.fail(s, r, node)
+
+    def one_by_one(self, s: State) -> Expr | None:
+        """Tell whether clusters are copied one at a time; None: always."""
+        return None
 
     def claims(self, parts: Parts) -> Iterator[Claim]:
         """Say why the notifier keeps the snapshot."""
@@ -195,6 +199,14 @@ class Backup(Part):
         Source: block/backup.c backup_before_write_notify, the assertions on BDRV_SECTOR_SIZE (2.8 to 4.1).
         """
         yield ~exists(Request, lambda r: s.is_at(r, "cow-wait", "cow-loop") & ~s.whole_sectors[r])
+
+
+def next_to_copy(s: State, r: Expr, k: Expr) -> None:
+    """Require that k is the first cluster not done of those that r has still to look at."""
+    s.require_at(r, "cow-loop")
+    skipped = forall(Cluster, lambda j: ((s.at[r] <= j) & (j < k)).implies(s.done[j]))
+    s.require((s.at[r] <= k) & (k < s.end[r]) & skipped, "next in order", location=True)
+    s.require(~s.done[k], "the cluster is not done")
 
 
 def _left(s: State, r: Expr) -> Expr:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from cowpath.model.finite.instance import Instance
 from cowpath.model.language.claim import Claim
@@ -22,7 +22,9 @@ class Machine:
     `wanted`: what its scenarios have, in words, and `fits` tells. `kinds`: the bundled kinds of request, in
     their order. `claims` adds to a system what is claimed of every such design; `given` is what the tables of
     all scenarios satisfy, and `runs` of which runs it is claimed that they end. `bind` makes the instance;
-    its last argument is how deep requests of which kinds are cut into pieces.
+    its last argument is how deep requests of which kinds are cut into pieces. `spoilt`: of a disk, the
+    variable that tells of a sector that it holds something else than is said there. `clusters`: the sort of
+    its geometry's clusters.
     """
 
     name: str
@@ -34,6 +36,8 @@ class Machine:
     runs: tuple[Claim, ...]
     kinds_given: Callable[[tuple[str, ...]], Claim]
     bind: Callable[[Scenario, Geometry, Vocabulary, Mapping[str, int]], Instance]
+    spoilt: Mapping[str, str] = field(default_factory=dict)
+    clusters: str = "Cluster"
 
 
 SECONDARY = Machine(

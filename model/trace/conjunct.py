@@ -71,6 +71,11 @@ class _Walk:
             case And() | Or() if isinstance(expr, Or) == truth:
                 side = expr.left if bool(self.value(expr.left, bound)) == truth else expr.right
                 return self.part(side, bound, truth)
+            case And() | Or():  # both sides are needed; of each, what decides it
+                left, of_left = self.part(expr.left, bound, truth)
+                right, of_right = self.part(expr.right, bound, truth)
+                if all(of_left.get(number, element) == element for number, element in of_right.items()):
+                    return type(expr)(BOOL, left, right), {**of_left, **of_right}
             case Quantified() if expr.kind == ("exists" if truth else "forall"):
                 inner = self.witness(expr, bound, int(truth))
                 assert inner is not None
@@ -129,7 +134,7 @@ class _Walk:
                 name = {"exists": "some", "forall": "every", "count": "number of"}[expr.kind]
                 return f"{name} {expr.bound.name}: {self.words(expr.body, bound)}"
             case Read() | Param():
-                indices = ", ".join(self.words(i, bound) for i in expr.indices)
+                indices = ", ".join(self.index(i, bound) for i in expr.indices)
                 return f"{expr.name}[{indices}]" if indices else expr.name
             case Local():
                 shown = self.reference.instance.show
@@ -143,6 +148,12 @@ class _Walk:
                 parts = (self.inner(each, bound) for each in (expr.condition, expr.then, expr.other))
                 return "if {} then {} else {}".format(*parts)
         raise TypeError(f"not an expression: {expr!r}")
+
+    def index(self, expr: Expr, bound: Bindings) -> str:
+        """Return the element that an index is, where it hangs on no variable and on no bound name."""
+        if isinstance(expr, Param) and all(isinstance(i, Local) and i.number in bound for i in expr.indices):
+            return self.reference.instance.show(expr.sort, self.value(expr, bound))
+        return self.words(expr, bound)
 
     def inner(self, expr: Expr, bound: Bindings, around: type[Expr] = Expr) -> str:
         """Return a part of a larger formula, in parentheses if it needs them."""

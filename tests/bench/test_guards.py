@@ -5,6 +5,7 @@ import pytest
 from cowpath.model.bench.guards import audit
 from cowpath.model.designs import DESIGNS
 from cowpath.model.scenarios import bundled
+from tests.draws import first
 
 PARKED = "nobody comes to wait twice on one list, so who looks again too early finds the same conflict"
 PASSED = "nobody gets past a serialising request of the protocol node, where every request may be waited for"
@@ -149,12 +150,10 @@ NOT_NEEDED: dict[str, dict[tuple[str, str], str]] = {
 
 
 # `--everything` takes the other designs, too.
-FIRST = ("block-copy-5.0",)
+FIRST = ("rfc-2016",)
 
 
-@pytest.mark.parametrize(
-    "name", [name if name in FIRST else pytest.param(name, marks=pytest.mark.lengthy) for name in DESIGNS]
-)
+@pytest.mark.parametrize("name", first(DESIGNS, *FIRST))
 def test_each_guard_is_needed_or_known_not_to_be(name: str) -> None:
     reports = list(audit(DESIGNS[name], bundled()))
     assert {(r.action, r.guard) for r in reports if r.scenario is None} == set(NOT_NEEDED[name])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -104,6 +105,9 @@ def test_a_bound_that_is_none(arguments: tuple[int, int, int, int, tuple[str, ..
 # -- a survey against single runs
 
 
+later = partial(pytest.param, marks=pytest.mark.lengthy)
+
+
 def assert_as_alone(found: Survey, workloads: Sequence[Workload]) -> None:
     for workload in workloads:
         place = found.size.workloads.index(workload)
@@ -122,11 +126,11 @@ def assert_as_alone(found: Survey, workloads: Sequence[Workload]) -> None:
     [
         ("rfc-2016", PAIRS, 7),
         ("fleecing-4.0", PAIRS, 11),
-        ("rfc-repaired", PAIRS, 40),
-        ("merged-2.8", Bound(4, 2, 2, 2, THREE), 23),
-        ("block-copy-4.2", Bound(3, 2, 2, 3, ("nbd-write", "guest-read")), 31),
+        later("rfc-repaired", PAIRS, 40),
+        later("merged-2.8", Bound(4, 2, 2, 2, THREE), 23),
+        later("block-copy-4.2", Bound(3, 2, 2, 3, ("nbd-write", "guest-read")), 31),
         ("copy-before-write-9.2", Bound(4, 2, 4, 2, ("nbd-write", "guest-read", "client-discard")), 40),
-        ("unserialised", Bound(2, 2, 2, 3, kinds_of(DESIGNS["unserialised"], KINDS)), 37),
+        later("unserialised", Bound(2, 2, 2, 3, kinds_of(DESIGNS["unserialised"], KINDS)), 37),
         ("rfc-2016", Bound(4, 4, 2, 2, (*THREE, "nbd-zero")), 29),
     ],
 )

@@ -114,3 +114,11 @@ def test_of_whom_a_property_claims_progress_is_each_cases_own() -> None:
         alone = batch.run(batch.Plan([design], [result.scenario], ()), processes=1)[0]
         found = [{n: (p.verdict, p.depth) for n, p in each.properties.items()} for each in (alone, result)]
         assert found[0] == found[1]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "part", "said"),
+    [(0.9, 0.5, ""), (30.0, 0.04, ""), (30.0, 0.25, ", about 90 s left"), (30.0, 1.0, ", about 0 s left")],
+)
+def test_what_is_left_is_estimated_once_something_is_done(seconds: float, part: float, said: str) -> None:
+    assert batch.about_left(seconds, part) == said

@@ -55,7 +55,7 @@ def test_an_entry_that_means_no_mutant_is_an_error(tmp_path: Path, entry: str) -
 
 def outcomes(*wanted: str) -> list[Outcome]:
     scenarios = (find("two-by-two"), find("unaligned-write"))
-    plan = Plan((PAIRS["rfc-repaired"],), scenarios, None, ("portfolio",), 100, Sight.WHITE)
+    plan = Plan((PAIRS["rfc-repaired"],), scenarios, None, ("portfolio",), 40, Sight.WHITE)
     hunt = Hunt(plan, stack_modules(), wanted)
     try:
         hunt.prepare()

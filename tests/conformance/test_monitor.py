@@ -21,7 +21,7 @@ from cowpath.conformance.scheduler.substrate import Greenlets
 from cowpath.conformance.strategies.exhaustive import DPOR
 from cowpath.conformance.strategies.portfolio import Portfolio
 from cowpath.impl.extent import Extent
-from cowpath.model.designs import DESIGNS
+from cowpath.model.designs import ALL, DESIGNS
 from cowpath.model.scenarios import bundled, find
 
 each_sight = pytest.mark.parametrize("sight", list(Sight))
@@ -231,6 +231,39 @@ def test_free_threads_of_another_design_are_refused() -> None:
     oracle, stress = Oracle(DESIGNS["rfc-repaired"], find("two-readers")), Stress(workload, 1)
     assert any(examine(oracle, stress.run()) for _ in range(50))
     workload.close()
+
+
+def test_a_disk_s_content_is_kept_as_who_wrote_it_not_as_bytes() -> None:
+    oracle = Oracle(ALL["mirror-7.2"], find("job-alone"), Sight.BLACK)
+    size = oracle.scenario.size
+    data = [((Extent(0, size), bytes([0xEE, n]) * (size // 2)),) for n in range(3)]
+    events = [Event("content", facts=(("disk", "source"), ("data", each))) for each in data]
+    refusals = {judge(oracle, [event]) for event in events}
+    assert len(refusals) == len(oracle.first.following) == 1
+    (refusal,) = refusals
+    assert refusal is not None
+    assert "the source has what nobody has written at " in explain.reason(oracle, refusal)
+
+
+def test_an_oracle_begins_anew_before_it_fills_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    model, scenario = DESIGNS["rfc-2016"], find("two-readers")
+    free, bounded = (Oracle(model, scenario, Sight.BLACK) for _ in range(2))
+    workload, strategy = Workload(PAIRS["unserialised"], scenario, Kernel(Greenlets())), Portfolio(1)
+    try:
+        logs = [workload.run(strategy).log for _ in range(60)]
+    finally:
+        workload.close()
+    found = [judge(free, log) for log in logs]
+    assert {refusal is None for refusal in found} == {True, False}
+    largest = max(len(node.explaining) for node in free._nodes.values())
+    most = free.kept // 10
+    monkeypatch.setattr("cowpath.conformance.monitor.oracle.MOST_KEPT", most)
+    for log, refusal in zip(logs, found, strict=True):
+        again = judge(bounded, log)
+        assert (again and (again.position, again.before.explaining)) == (
+            refusal and (refusal.position, refusal.before.explaining)
+        )
+        assert bounded.kept <= most + largest
 
 
 # -- drawing

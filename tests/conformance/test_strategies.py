@@ -98,7 +98,7 @@ def _outcome(workload: Workload, run: Run) -> tuple[object, ...]:
     """What the run came to; of a crash only who crashed, since it cuts off the others wherever they are."""
     if run.failure is not None and run.failure.kind == "crash":
         return (run.failure.reason,)
-    disks = tuple(os.pread(file, 65536, 0) for file in workload._files)
+    disks = tuple(os.pread(file, 65536, 0) for file in workload.rig.files)
     return (run.reason, disks, tuple(sorted((k, v) for k, v in run.results.items() if isinstance(v, bytes))))
 
 

@@ -24,6 +24,7 @@ from cowpath.model.language.system import System
 from cowpath.model.scenarios import bundled
 from cowpath.model.scenarios.geometry import reduce
 from cowpath.model.stack.binding import bind
+from tests.draws import first
 from tests.explore.test_semantics import cramped, random_cases
 from tests.naive_search import CAP
 from tests.random_systems import Case, cases
@@ -132,7 +133,7 @@ def shapes(design: str) -> Mapping[tuple[object, ...], list[Instance]]:
 
 
 @every
-@pytest.mark.parametrize("design", DESIGNS)
+@pytest.mark.parametrize("design", first(DESIGNS, "rfc-2016", "fleecing-4.0", "block-copy-5.1"))
 def test_bundled_scenarios_of_one_shape(engine: Engine, design: str) -> None:
     system = DESIGNS[design].system
     for instances in shapes(design).values():

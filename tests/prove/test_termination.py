@@ -87,7 +87,7 @@ def test_rounds_that_are_not_counted_do_not() -> None:
     [
         ("rfc-2016", "unaligned-write"),
         ("rfc-repaired", "guest-writes-meet"),
-        ("block-copy-5.0", "failing-copies"),
+        pytest.param("block-copy-5.0", "failing-copies", marks=pytest.mark.lengthy),
     ],
 )
 def test_each_step_explored_raises_the_rank(design: str, scenario: str) -> None:

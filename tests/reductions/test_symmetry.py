@@ -94,7 +94,7 @@ def orbits(narrowed: Narrowed, reductions: Reductions) -> int:
     return nx.number_connected_components(graph)
 
 
-@settings(max_examples=some(12), deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@settings(max_examples=some(12, 6), deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(alike(), st.sampled_from(sorted(DESIGNS)), st.none() | st.integers(0, 50))
 def test_verdicts_depths_and_orbits(scenario: Scenario, name: str, without: int | None) -> None:
     design = DESIGNS[name] if without is None else broken(DESIGNS[name], without)

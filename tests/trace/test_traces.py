@@ -57,6 +57,9 @@ def trace_of(design: str, scenario: Scenario, name: str) -> Trace:
     return trace
 
 
+pytestmark = pytest.mark.xdist_group("traces")  # which share what was found
+
+
 @pytest.fixture(scope="module")
 def found() -> list[Found]:
     """Every trace that is expected of a design on a bundled scenario, and a witness for concurrency."""

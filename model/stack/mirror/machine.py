@@ -16,5 +16,7 @@ MIRROR = Machine(
     runs=(wellformed.FINITE,),
     kinds_given=wellformed.of_kinds,
     bind=binding.bind,
+    spoilt={"target": "stale"},
+    clusters="Chunk",
 )
 """A mirror job with its filter: a source, a target, a guest that writes meanwhile."""

@@ -21,6 +21,7 @@ from cowpath.conformance.qemu import campaign
 from cowpath.conformance.qemu.bench import Bench
 from cowpath.conformance.qemu.binaries import Qemu, at_prefix, from_binary
 from cowpath.conformance.qemu.errors import Broken, NoQemu
+from cowpath.conformance.qemu.stacks import STACKS
 from cowpath.conformance.runs import log_file
 
 COWPATH = Path(sys.executable).parent / "cowpath"
@@ -55,12 +56,14 @@ def test_what_is_healthy_is_explained(cowpath: Command, qemu: Qemu) -> None:
     done = cowpath(*RACE)
     assert done.status == 0, done.out
     assert f"QEMU {qemu.version}" in done.out
-    rows = [line.split() for line in done.out.splitlines() if "the race" in line]
+    table, _, unfit = done.out.partition("Not run:")
+    rows = [line.split() for line in table.splitlines() if "the race" in line]
     assert [(row[0], row[-1]) for row in rows] == [
         ("cbw", "explained"),
         ("fleecing", "explained"),
         ("replication", "explained"),
     ]
+    assert "mirror: " in unfit
 
 
 def test_all_interleavings_are_counted(cowpath: Command) -> None:
@@ -75,7 +78,7 @@ def test_the_outcomes_as_json_and_the_run_as_a_log(cowpath: Command, qemu: Qemu,
     seconds = outcome.pop("seconds")
     assert seconds > 0
     assert outcome == {
-        "qemu": qemu.version, "stack": "cbw", "options": "", "design": "copy-before-write-9.2",
+        "qemu": qemu.version, "stack": "cbw", "options": "", "design": STACKS["cbw"].judged_by(qemu.release),
         "scenario": "the race", "verdict": "explained", "reason": None, "runs": 10, "failure": None,
     }  # fmt: skip
     (log,) = tmp_path.iterdir()
@@ -116,9 +119,22 @@ def test_several_qemus_are_a_table(cowpath: Command, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(command, "from_binary", lambda path: next(others))
     done = cowpath(*RACE, "--stack", "cbw", "--binary", "one", "--binary", "other")
     assert done.status == 0
-    heading, row = (line.split() for line in done.out.splitlines() if "99.0.0" in line or "cbw" in line)
+    table, _, said = done.out.partition("Judged:")
+    heading, row = (line.split() for line in table.splitlines() if "99.0.0" in line or "cbw" in line)
     assert heading == ["scenario", qemu.version, "99.0.0"]
     assert row == ["cbw", "1", "more", "scenario", "explained", "explained"]
+    said = " ".join(["Judged:", *said.split()])
+    assert f"Judged: QEMU {qemu.version}: cbw by {STACKS['cbw'].judged_by(qemu.release)}. " in said
+    assert "Judged: QEMU 99.0.0: cbw by copy-before-write-9.2 of 11.1, the newest known. " in said
+
+
+def test_a_release_says_whose_designs_judge(cowpath: Command) -> None:
+    done = cowpath(*RACE, "--stack", "fleecing", "--stack", "cbw", "--release", "6.2")
+    assert done.status == 0
+    assert "Judged: fleecing by block-copy-5.1." in done.out
+    assert "6.2 has no snapshot-access that is known; accepted: a release from 7.0" in " ".join(
+        done.out.split()
+    )
 
 
 # -- bad input
@@ -126,6 +142,9 @@ def test_several_qemus_are_a_table(cowpath: Command, monkeypatch: pytest.MonkeyP
 BAD = {
     "no such stack": (("--stack", "mirrors"), "--stack"),
     "no such design": (("rfc-2061",), "did you mean 'rfc-2016'?"),
+    "two judges": (("rfc-2016", "--release", "7.2"), "--release: stands for a design"),
+    "no such release": (("--release", "new"), "'new' is no release"),
+    "too old a release": (("--release", "1.5"), "nothing to run: 1.5 has no snapshot-access"),
     "no such scenario": (("--scenario", "rase"), "unknown scenario 'rase'"),
     "no such program": (("--binary", "/no/such"), "--binary /no/such: not a program"),
     "no QEMU at all": (("--binary", sys.executable), "does not say that it is qemu-storage-daemon"),

@@ -18,7 +18,7 @@ from cowpath.conformance.qemu.gate import Transfer
 from cowpath.conformance.qemu.machine import Machine
 from cowpath.conformance.qemu.nbd import Command
 from cowpath.conformance.qemu.nodes import Options
-from cowpath.conformance.qemu.stacks import MIRROR
+from cowpath.conformance.qemu.stacks import STACKS
 
 K = 1 << 10
 UNPACKED = sorted(Path(__file__).parents[3].glob("build/qemu-*"))
@@ -87,7 +87,7 @@ class Hands:
 
 @contextmanager
 def mirror(qemu: Qemu, **options: Any) -> Iterator[Hands]:
-    machine = Machine(qemu, MIRROR, Options(**options))
+    machine = Machine(qemu, STACKS["mirror"], Options(**options))
     try:
         yield Hands(machine)
     finally:

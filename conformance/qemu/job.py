@@ -1,0 +1,88 @@
+"""A mirror job under way, as who has started it knows it: by its events, and by what QMP answers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from cowpath.conformance.qemu.client import Call
+from cowpath.conformance.qemu.errors import Broken
+from cowpath.conformance.qemu.machine import Machine
+from cowpath.conformance.qemu.mirror import JOB
+from cowpath.conformance.runs.log import ORIGINAL, Event
+from cowpath.impl.extent import Extent
+
+_DISKS = ("source", "target")
+READY, OVER = "ready", "over"
+"""What QEMU tells of, as the model's variables are called."""
+EVENTS = {"BLOCK_JOB_READY": READY, "BLOCK_JOB_COMPLETED": OVER}
+"""By which event it tells."""
+
+
+class Job:
+    """Of a machine's one run. `begun`: the command that has started it."""
+
+    def __init__(self, machine: Machine, *, at_start: bool) -> None:
+        self.machine = machine
+        self.begun: Call | None = None
+        self._at_start = at_start
+        self._paused = False
+        self._completing = False
+        self._told: set[str] = set()
+
+    def start(self) -> None:
+        """Start it."""
+        command = self.machine.job
+        assert command is not None
+        self.begun = self.machine.process.qmp.submit(command.name, dict(command.arguments))
+
+    @property
+    def over(self) -> bool:
+        """Whether QEMU has said that it has completed: the target is the guest's disk since."""
+        return OVER in self._told
+
+    @property
+    def there(self) -> bool:
+        """Whether it has been started, and has not ended. Raises Broken if it could not be."""
+        if self.begun is not None and self.begun.error is not None:
+            raise Broken(f"the job is not started: {self.begun.error}")
+        return self.begun is not None and self.begun.done and not self.over
+
+    def accepts(self, kind: str) -> bool:
+        """Tell whether QEMU accepts this command of the user's now."""
+        return self.there and {
+            "pause": not self._paused,
+            "resume": self._paused,
+            "complete": READY in self._told and not self._paused and not self._completing,
+            "change-mode": True,
+        }.get(kind, False)
+
+    def said(self, kind: str) -> None:
+        """Take note of a command that has been given."""
+        self._paused = kind == "pause" or (self._paused and kind != "resume")
+        self._completing |= kind == "complete"
+
+    def news(self) -> Iterator[Event]:
+        """Yield what QEMU has told of the job since. Raises Broken if it has failed."""
+        for event in self.machine.process.qmp.events:
+            name = EVENTS.get(event["event"], "")
+            if "error" in event.get("data", {}):
+                raise Broken(f"the job fails: {event['data']['error']}")
+            if name and name not in self._told:
+                self._told.add(name)
+                yield Event("shows", facts=((name, 1),))
+
+    def wake(self) -> None:
+        """Have it look at once what has become dirty: once it is ready it does so ten times a second.
+
+        Whoever sets a job's speed wakes it, if it sleeps (block_job_set_speed).
+        """
+        if self.there and READY in self._told and not self._paused:
+            self.machine.process.qmp.submit("block-job-set-speed", {"device": JOB, "speed": 0})
+
+    def contents(self, size: int) -> Iterator[Event]:
+        """Yield what the two disks hold."""
+        for name in _DISKS:
+            data = self.machine.disks[name].read(0, size)
+            if self._at_start:  # there zeroes are what nobody has written
+                data = data.replace(b"\0", bytes([ORIGINAL]))
+            yield Event("content", facts=(("disk", name), ("data", ((Extent(0, size), data),))))

@@ -1,0 +1,228 @@
+"""The mirror's threads beside its model: every release, every bundled scenario that threads run."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable
+from typing import Any
+
+import pytest
+
+from cowpath.conformance.campaign.alarm import examine
+from cowpath.conformance.campaign.replay import confirm
+from cowpath.conformance.campaign.tours import cover
+from cowpath.conformance.monitor.oracle import Oracle
+from cowpath.conformance.pairs import find_pair
+from cowpath.conformance.runs.log import Event, Sight
+from cowpath.conformance.runs.workload import Run, Workload
+from cowpath.conformance.scheduler.kernel import Kernel
+from cowpath.conformance.scheduler.substrate import Greenlets, PooledThreads
+from cowpath.conformance.strategies.portfolio import Portfolio
+from cowpath.conformance.strategies.simple import Sequential
+from cowpath.impl.designs import MIRRORS as RUN
+from cowpath.impl.mirror.active import Filter
+from cowpath.impl.mirror.background import Background
+from cowpath.model.bench.check import check
+from cowpath.model.designs import MIRRORS, Case
+from cowpath.model.scenarios import bundled, find
+from cowpath.model.trace.trace import Trace
+
+NEVER = {"stream.next", "iterate.slot.park"}
+"""Threads run each request once; and 16 slots are never all taken where as many chunks are not."""
+SMALL = ("write-while-paused", "dirtied-under-copy", "completed-under-a-write", "write-at-start-background")
+each_mirror = pytest.mark.parametrize("name", list(MIRRORS))
+
+
+def _fitting(name: str) -> list[str]:
+    return [
+        scenario.slug
+        for scenario in bundled()
+        if MIRRORS[name].unsupported(scenario) is None and not any(r.stream for r in scenario.requests)
+    ]
+
+
+def _workload(name: str, slug: str, *, looks: bool = False) -> Workload:
+    return Workload(find_pair(name), find(slug), Kernel(Greenlets()), looks=looks)
+
+
+def test_every_mirror_runs() -> None:
+    assert list(RUN) == list(MIRRORS)
+    assert len(_fitting("mirror-8.2")) == 19
+
+
+def _labels(name: str, slug: str, runs: int) -> set[str]:
+    """Make some runs, each of which the release's model must explain, and return the labels seen."""
+    workload, strategy = _workload(name, slug, looks=True), Portfolio(1)
+    oracle, seen = Oracle(MIRRORS[name], find(slug)), set[str]()
+    for _ in range(runs):
+        run = workload.run(strategy)
+        assert examine(oracle, run) is None
+        seen |= {event.label for event in run.events}
+    workload.close()
+    return seen
+
+
+@each_mirror
+def test_runs_are_explained_by_the_release_s_model(name: str) -> None:
+    seen = {label for slug in SMALL for label in _labels(name, slug, 6)}
+    assert {"write.enter", "iterate.start", "copy.end", "loop.ready"} <= seen
+
+
+@pytest.mark.lengthy
+@each_mirror
+def test_all_labels_are_the_models_and_nearly_all_of_these_are_seen(name: str) -> None:
+    seen = {label for slug in _fitting(name) for label in _labels(name, slug, 40)}
+    known = {action.label for action in MIRRORS[name].system.actions}
+    assert seen <= known
+    assert known - seen - NEVER <= {
+        "copy.park", "copy.begin", "finish.again", "iterate.again", "pause.park", "write.after",
+        "loop.synced", "iterate.park", "loop.active.park",
+    }  # fmt: skip
+
+
+def _counterexamples(name: str, slugs: Iterable[str]) -> list[tuple[str, Trace]]:
+    found = []
+    for slug in slugs:
+        outcomes = check(Case(MIRRORS[name], find(slug))).properties
+        if slug == "write-at-start" and "assertion" in outcomes and outcomes["assertion"].trace:
+            outcomes = {"assertion": outcomes["assertion"]}  # the others' traces go on where QEMU has died
+        found += [(slug, outcome.trace) for outcome in outcomes.values() if outcome.trace is not None]
+    return found
+
+
+def _follow(name: str, slugs: Iterable[str]) -> int:
+    traces = _counterexamples(name, slugs)
+    for slug, trace in traces:
+        workload = _workload(name, slug)
+        assert confirm(trace, workload).departure is None, (slug, trace.property)
+        workload.close()
+    return len(traces)
+
+
+@pytest.mark.parametrize(
+    ("name", "slug", "many"),
+    [
+        ("mirror-3.0", "failing-source-write", 1),
+        ("mirror-6.1", "dirtied-under-copy", 1),
+        ("mirror-8.2", "write-at-start", 1),
+        ("mirror-8.2", "backing-by-name", 1),
+        ("mirror-8.2", "mode-changed-at-flush", 1),
+    ],
+)
+def test_counterexamples_are_followed_to_their_end(name: str, slug: str, many: int) -> None:
+    assert _follow(name, [slug]) == many
+
+
+@pytest.mark.lengthy
+@each_mirror
+def test_every_counterexample_is_followed_to_its_end(name: str) -> None:
+    assert bool(_follow(name, _fitting(name))) is (name != "mirror-repaired")
+
+
+def test_a_deadlock_of_writes_closes_on_real_threads() -> None:
+    trace = (
+        check(Case(MIRRORS["mirror-5.0"], find("active-writes-meet-background"))).properties["deadlock"].trace
+    )
+    assert trace is not None
+    workload = Workload(
+        find_pair("mirror-5.0"), find("active-writes-meet-background"), Kernel(PooledThreads())
+    )
+    confirmation = confirm(trace, workload)
+    workload.close()
+    assert confirmation.departure is None
+    assert "guest-write 1 holds an operation on [32768, 98304), waits for guest-write 0" in (
+        confirmation.run.reason
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "slug"),
+    [
+        ("mirror-8.2", "write-while-paused"),
+        ("mirror-8.2", "completed-under-a-write"),
+        ("mirror-8.2", "write-at-start"),
+        ("mirror-3.0", "failing-source-write"),
+        ("mirror-6.2", "dirtied-under-copy"),
+        ("mirror-repaired", "backing-by-name"),
+    ],
+)
+def test_tours_reach_every_step_and_every_wait(name: str, slug: str) -> None:
+    workload, oracle = _workload(name, slug), Oracle(MIRRORS[name], find(slug))
+    found = cover(workload, oracle, most=600)
+    workload.close()
+    assert found.alarm is None
+    assert found.complete
+    assert found.edges[1] > 20
+
+
+def _first_refused(name: str, slug: str, sight: Sight, runs: int = 60) -> str | None:
+    workload, strategy = _workload(name, slug, looks=sight is not Sight.WHITE), Portfolio(1)
+    oracle = Oracle(MIRRORS[name], find(slug), sight)
+    findings = (examine(oracle, workload.run(strategy)) for _ in range(runs))
+    found = next(filter(None, findings), None)
+    workload.close()
+    return found.by if found else None
+
+
+@pytest.mark.parametrize("sight", [Sight.BLACK, Sight.GREY])
+def test_with_less_sight_runs_are_explained_too(sight: Sight) -> None:
+    for slug in (
+        "whole-active-write",
+        "paused-with-a-chunk",
+        "shared-target-cluster",
+        "failing-target-write",
+    ):
+        assert _first_refused("mirror-8.2", slug, sight, 10) is None
+
+
+@pytest.mark.parametrize(
+    ("run", "judge", "slug"),
+    [
+        ("mirror-3.0", "mirror-4.2", "failing-source-write"),
+        ("mirror-6.2", "mirror-5.0", "active-writes-meet-background"),
+        ("mirror-6.1", "mirror-6.2", "dirtied-under-copy"),
+        ("mirror-7.2", "mirror-6.2", "write-while-paused"),
+        ("mirror-8.0", "mirror-7.2", "write-at-start"),
+        ("mirror-8.2", "mirror-8.0", "write-at-start"),
+        ("mirror-repaired", "mirror-8.2", "backing-by-name"),
+    ],
+)
+def test_one_release_is_not_another(run: str, judge: str, slug: str) -> None:
+    workload, strategy = Workload(find_pair(run), find(slug), Kernel(Greenlets())), Portfolio(1)
+    oracle = Oracle(MIRRORS[judge], find(slug))
+    assert any(examine(oracle, workload.run(strategy)) for _ in range(100))
+    workload.close()
+
+
+def test_black_sight_sees_what_the_disks_hold(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A write of which the target lacks the last byte returns as it should; only the disk tells."""
+
+    def short(
+        filter_: Filter, request: Any, part: Any, data: bytes, *, write: Any = Filter._write_target
+    ) -> bool:
+        return bool(write(filter_, request, part, data[:-1] + b"\xee"))
+
+    monkeypatch.setattr(Filter, "_write_target", short)
+    assert _first_refused("mirror-8.2", "backing-opened", Sight.BLACK) == "monitor"
+
+
+def test_a_background_that_rests_too_early_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Background, "_rests", lambda background: not background.job.to_complete)
+    assert _first_refused("mirror-8.2", "job-alone", Sight.WHITE) == "monitor"
+
+
+def _log(run: Run) -> list[tuple[str, str]]:
+    return [(event.kind, event.request) for event in run.log]
+
+
+def test_a_run_ends_when_only_the_job_and_commands_that_are_refused_are_left() -> None:
+    scenario = find("completed-under-a-write")
+    complete = dataclasses.replace(scenario, requests=scenario.requests[1:] * 2)
+    second = dataclasses.replace(complete.requests[1], label="complete 9")
+    complete = dataclasses.replace(complete, requests=(complete.requests[0], second))
+    workload = Workload(find_pair("mirror-8.2"), complete, Kernel(Greenlets()))
+    run = workload.run(Sequential())
+    workload.close()
+    assert run.failure is None
+    assert run.log[-1] == Event("quiescent")
+    assert [kind for kind, who in _log(run) if who.startswith("complete")].count("return") == 1
