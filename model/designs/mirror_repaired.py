@@ -60,12 +60,11 @@ def repaired(name: str, without: str = "", **told: Any) -> Design:
         ),
         Completion(syncs_again=True, looks_after_flush=has["looks_after_flush"]),
     )
-    return MIRROR_8_2.changed(name, *parts, **told)
+    return MIRROR_8_2.changed(name, *parts, scope=(AMPLE,), **told)
 
 
 DESIGN = repaired(
     "mirror-repaired",
-    scope=(AMPLE,),
     changes=tuple(Change((), does, falls) for does, falls in TOLD.values()),
     era="never shipped; found with this checker",
     explanation=(

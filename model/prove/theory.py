@@ -57,12 +57,6 @@ def _inside(formula: Expr | None) -> Expr | None:
     return formula.body if isinstance(formula, Quantified) else formula
 
 
-def _asked(action: Action) -> set[str]:
-    """Return the variables that decide whether the action can happen."""
-    conditions = [each.condition for each in (*action.guards, *action.waits)]
-    return set().union(*map(reads_of, conditions))
-
-
 def descends(on: str) -> str:
     """Return what has to be shown of a wait."""
     return f"who waits on {on} waits for a lower level"
@@ -207,9 +201,7 @@ class Theory:
         own = self._waits(action, wait, bound, other)
         me = bound[action.params[0].number]
         goal = z3.And(z3.Not(self.finished(other)), self.level(other) < self.level(me))
-        read = reads_of(wait.condition) | set(self.system.programs)
-        near = frozenset(own) | {name for name, reads in self._reads.items() if reads <= read}
-        return Obligation(descends(wait.on), action.label, own, goal, theorem=DEADLOCK, near=near)
+        return Obligation(descends(wait.on), action.label, own, goal, theorem=DEADLOCK)
 
     def _waits(self, action: Action, wait: Wait, bound: Bindings, other: z3.ExprRef) -> dict[str, z3.BoolRef]:
         """What makes a wait-for edge, by name: program order alone, as for the explorer."""
@@ -241,12 +233,7 @@ class Theory:
             **{mark.name: fact for mark, fact in self._landmarks(me)},
         }
         always = frozenset(own)
-        asked = set(self.system.programs).union(*map(_asked, self.system.actions))
-        simple = {
-            name
-            for name in self.state
-            if self._reads[name] <= asked and not isinstance(_inside(self.formulas.get(name)), Quantified)
-        }
+        simple = {name for name in self.state if not isinstance(_inside(self.formulas.get(name)), Quantified)}
         program = self.system.program_of(self.owner)
         places = program.sort.values if program is not None else ("some place",)
         values = [z3.IntVal(0)]
@@ -298,8 +285,7 @@ class Theory:
     def _landmarks(self, me: z3.ExprRef) -> Iterator[tuple[Landmark, z3.BoolRef]]:
         """Yield for each landmark that there is a first place where its condition holds, if there is any.
 
-        The condition is tried at every position that the state or the instance has for the owner, and at the
-        end of the order.
+        The condition is tried at every position that the state or the instance has for the owner.
         """
         universe = self.universe
         for mark in self.argument.landmarks:
@@ -330,6 +316,5 @@ class Theory:
                     universe.landing(first - 1, place.sort),
                     universe.forall([(anywhere, mark.index)], least(anywhere)),
                     *(least(universe.now(name, (me,))) for name in positions),
-                    least(universe.size(mark.index)),
                 ),
             )

@@ -199,6 +199,11 @@ class World(Part):
         yield claim("a chunk's bit is set only if somebody holds it", Chunk)(
             lambda s, c: s.in_flight[c].implies(held(s, c))
         )
+        yield claim("where any chunk's bit is set somebody is on the list and waits for no conflict")(
+            lambda s: exists(Chunk, lambda c: s.in_flight[c]).implies(
+                exists(Request, lambda q: s.within(q, LISTED) & ~s.is_at(q, "conflict"))
+            )
+        )
         yield claim("who holds a chunk has its bit set", Request, Chunk)(
             lambda s, r, c: holds(s, r, c).implies(s.in_flight[c])
         )
