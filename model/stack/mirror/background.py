@@ -137,8 +137,8 @@ class Background(Part):
                 return (p != j) & (s.low[p] <= last) & (low <= s.last[p])
 
             s.require(first(s, world, q, meets), "conflict")
-            s.low[j] = low
-            s.last[j] = last
+            s.low[j] = c
+            s.last[j] = c
             if self.needs_self:
                 s.crashed = True
             park(s, j, q, "busy-chunk")
@@ -261,13 +261,15 @@ class Background(Part):
         """Come to a pause point: at the head of the loop, or with a chunk chosen and no conflict there."""
         s.require_at(j, "loop", "slot", "busy-chunk", "stopping")
         self._past_writes(s, j)
-        s.require(~(s.is_at(j, "busy-chunk") & self._busy(s, s.low[j], s.last[j])), "no conflict")
+        s.require(
+            ~(s.is_at(j, "busy-chunk") & self._busy(s, *self._unit(s, s.low[j], s.low[j]))), "no conflict"
+        )
 
     def _chooses(self, s: State, j: Expr, c: Expr, *, resumed: bool = False) -> None:
         """Choose chunk c, or have chosen it before."""
         before = ("busy-chunk", "stopping", "chosen") if resumed and not self.looks_again else ("busy-chunk",)
         s.require_at(j, "loop", "slot", "paused", *before)
-        s.require((s.low[j] == self._unit(s, c, c)[0]) | ~s.is_at(j, *before), "its chunk", location=True)
+        s.require((s.low[j] == c) | ~s.is_at(j, *before), "its chunk", location=True)
         s.require(s.is_at(j, *before) | s.dirty[c] & ~s.to_pause & ~self.needs_slot(s), "a dirty chunk")
         self._past_writes(s, j)
 
@@ -313,12 +315,6 @@ class Background(Part):
         if not self.looks_again:
             yield claim("the background is not paused", Request)(
                 lambda s, j: ~s.to_pause & ~s.is_at(j, "paused", "stopping", "chosen")
-            )
-        if self.claims_clusters:
-            yield claim("the chunk that the background waits for is the first that it takes", Request)(
-                lambda s, j: (s.is_at(j, *_CHOICE) & s.rounds & ~s.written[s.low[j]]).implies(
-                    s.lowest[s.low[j]] == s.low[j]
-                )
             )
         if not parts.the(Operations).first_of_list:
             yield claim("who wants a slot waits for an operation in flight", Request, Request)(
