@@ -19,6 +19,7 @@ from cowpath.conformance.scheduler.kernel import Kernel
 from cowpath.conformance.scheduler.substrate import Greenlets
 from cowpath.conformance.strategies.portfolio import STRATEGIES
 from cowpath.model.designs import Design
+from cowpath.model.language.action import HANGS, hanging
 from cowpath.model.language.verdict import Verdict
 from cowpath.model.scenarios import Scenario, find
 from cowpath.model.scenarios.vocabulary import KINDS
@@ -29,9 +30,8 @@ FREE = "free"
 """The strategy of no scheduler at all: free threads. A failure of theirs has no token, only its log."""
 TOURS = "tours"
 """The strategy of making every step that the model has; with white sight only."""
-DRAWN = 16
+DRAWN = 32
 """Workloads that are drawn for each design where nothing else is said."""
-_DRAWN = tuple(kind for kind in KINDS if kind != "client-discard")
 _PATIENCE = 2_000
 _CHUNK = 50
 
@@ -66,8 +66,11 @@ class Plan:
 
         drawn: Iterable[Scenario] = ()
         if pair.draws:
-            kinds = [kind for kind in pair.model.kinds if kind in _DRAWN and pair.runs(kind)]
-            drawn = workloads(self.seed, wide(kinds), self.drawn, fits) if kinds else ()
+            kinds = [kind for kind in pair.model.kinds if kind in KINDS and pair.runs(kind)]
+            words = zip(*map(_words, judges), strict=True)
+            options, faults = (frozenset.intersection(*each) for each in words)
+            seed = f"{self.seed} {pair.name}"  # no two designs have the same
+            drawn = workloads(seed, wide(kinds, faults, options), self.drawn, fits) if kinds else ()
         return [*filter(fits, self.scenarios), *drawn]
 
     def prepare(self, pair: Pair, scenario: Scenario, kernel: Kernel) -> tuple[Workload, Oracle]:
@@ -159,6 +162,12 @@ def conform(plan: Plan, watch: Watch = lambda progress: None) -> Iterator[Outcom
             campaign.run()
         interrupted = interrupted or campaign.interrupted
         yield campaign.outcome()
+
+
+def _words(design: Design) -> tuple[frozenset[str], frozenset[str]]:
+    """Return the options and the faults that it knows."""
+    hangs = {HANGS, *map(hanging, design.faults)} if design.faults else set()
+    return design.options, design.faults | hangs
 
 
 def _try_canary(plan: Plan, kernel: Kernel) -> None:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
+from cowpath.model.language.action import HANGS
 from cowpath.model.scenarios import Scenario, ScenarioError
 from cowpath.model.scenarios.scenario import from_document
-from cowpath.model.scenarios.vocabulary import FAULTS, NBD_WRITES, OPTIONS
+from cowpath.model.scenarios.vocabulary import FAULTS, IO_KINDS, KINDS, OPTIONS, faults_of
 
-_WITHOUT_EXTENT = ("checkpoint", "stop")
+_WITHOUT_EXTENT = tuple(kind for kind in KINDS if kind not in IO_KINDS)
 _TRIES = 100
 _SECTOR = 512
+_FINE = ("1B", "2B", "64B")  # alignments of a node that takes parts of a sector
 _CALLED = "drawn "
 
 
@@ -20,10 +22,12 @@ _CALLED = "drawn "
 class Bounds:
     """Of what is drawn: kinds of request, how many requests, how long the disk is (sectors), its clusters.
 
-    `faults` are those that an NBD write may have, in half of the workloads with just one; `alignments` are
-    those of the secondary's node. At most one checkpoint or stop is drawn for a workload. Of ten workloads
-    so many have extents that begin and end inside sectors (`bytes_`), extents that all begin in one cluster
-    (`crowded`), and a checkpoint or stop for certain (`ends`).
+    `alignments` are those of the secondary's node, which may copy on read (`copies_on_read`). Each of the
+    `options` is set otherwise than by default in a third of the workloads. At most so many checkpoints, stops
+    and their like are drawn for a workload as `endings` says. Of ten workloads so many have one of the
+    `faults` strike a request that makes such a transfer (`struck`), extents of which an end is inside a
+    sector (`bytes_`), extents that all begin in one cluster (`crowded`), and a checkpoint or stop for certain
+    (`ends`).
     """
 
     kinds: Sequence[str]
@@ -33,28 +37,33 @@ class Bounds:
     alignments: Sequence[int] = (1, 1, 2)
     protocol_alignments: Sequence[int] = (1, 1, 1, 2)
     faults: Sequence[str] = ()
-    policies: Sequence[str] = ("break-guest-write",)
+    options: Sequence[str] = ()
+    copies_on_read: bool = False
+    endings: int = 1
+    struck: int = 5
     bytes_: int = 0
     crowded: int = 0
     ends: int = 0
 
 
-def wide(kinds: Sequence[str]) -> Bounds:
-    """Return bounds that come to what the bundled scenarios leave out.
+def wide(kinds: Sequence[str], faults: Iterable[str] = FAULTS, options: Iterable[str] = ()) -> Bounds:
+    """Return bounds that come to what the bundled scenarios leave out; `faults`, `options`: what is known.
 
-    Lists with several entries, extents over three clusters and such as are stale when they are used, a fault
-    that meets an alignment, parts of a sector, guest writes with a head and a tail, a disk that ends inside
-    a cluster.
+    Lists with several entries, extents over three clusters and such as are stale when they are used, any
+    transfer that fails or hangs, a fault that meets an alignment, parts of a sector, guest writes with a
+    head and a tail, a disk that ends inside a cluster, a second stop, a checkpoint that waits for nobody.
     """
     return Bounds(
-        kinds,
-        requests=(2, 4),
+        (*kinds, *(kind for kind in kinds if kind in IO_KINDS)),
+        requests=(3, 4),
         sectors=(3, 7),
         clusters=(2, 2, 3, 4),
         alignments=(1, 1, 2, 4),
         protocol_alignments=(1, 1, 1, 2, 4),
-        faults=tuple(fault for fault in FAULTS if fault != "none"),
-        policies=("break-guest-write", "break-snapshot"),
+        faults=[fault for fault in faults if any(fault in faults_of(kind)[1:] for kind in kinds)],
+        options=[option for option in OPTIONS if option in options],
+        copies_on_read=True,
+        endings=2,
         bytes_=2,
         crowded=5,
         ends=4,
@@ -68,20 +77,37 @@ def draw(chance: random.Random, bounds: Bounds, name: str) -> Scenario:
     if the bounds hold nothing else.
     """
     for _ in range(_TRIES):
-        document = _document(chance, bounds, name)
         try:
-            return from_document(document, name)
+            return draw_once(chance, bounds, name)
         except ScenarioError as error:
             refused = error
     raise refused
 
 
-def workloads(seed: int, bounds: Bounds, count: int, fits: Callable[[Scenario], bool]) -> Iterator[Scenario]:
-    """Yield so many drawn workloads that fit, or fewer where there are hardly any; `drawn 0` is the first."""
+def draw_once(chance: random.Random, bounds: Bounds, name: str) -> Scenario:
+    """Return a workload of that name. Raises ScenarioError if it is one that no model takes."""
+    return from_document(_document(chance, bounds, name), name)
+
+
+def workloads(
+    seed: int | str, bounds: Bounds, count: int, fits: Callable[[Scenario], bool]
+) -> Iterator[Scenario]:
+    """Yield so many drawn workloads that fit, or fewer where there are hardly any; `drawn 0` is the first.
+
+    Two of three are struck, by each of the faults in turn, those that fail twice before those that hang.
+    """
+    faults = sorted(bounds.faults)
+    random.Random(seed).shuffle(faults)
+    failing, hanging = ([f for f in faults if f.endswith(HANGS) == hangs] for hangs in (False, True))
+    dealt = [*failing, *failing, *hanging]
     for number in range(count):
         chance = random.Random(f"{seed} {number}")
+        narrowed = replace(bounds, struck=0)
+        if dealt and number % 3:
+            fault = dealt[(number - number // 3 - 1) % len(dealt)]
+            narrowed = replace(bounds, faults=(fault,), struck=10)
         for _ in range(_TRIES):
-            scenario = draw(chance, bounds, f"{_CALLED}{number}")
+            scenario = draw(chance, narrowed, f"{_CALLED}{number}")
             if fits(scenario):
                 yield scenario
                 break
@@ -93,45 +119,57 @@ def is_drawn(scenario: Scenario) -> bool:
 
 
 def _document(chance: random.Random, bounds: Bounds, name: str) -> dict[str, object]:
+    # The least that the chance may give, where it is Hypothesis that shrinks, is what is ordinary.
     sectors = chance.randint(*bounds.sectors)
-    requests: list[dict[str, object]] = []
-    control = False
-    inside, crowded, ends = (
-        bool(tenths) and chance.randrange(10) < tenths
-        for tenths in (bounds.bytes_, bounds.crowded, bounds.ends)
+    inside, crowded, ends, struck = (
+        bool(tenths) and chance.randrange(10) >= 10 - tenths
+        for tenths in (bounds.bytes_, bounds.crowded, bounds.ends, bounds.struck)
     )
     near = min(bounds.clusters)
     first = chance.randrange(0, sectors, near) if crowded else 0
-    ending = [kind for kind in bounds.kinds if kind in _WITHOUT_EXTENT]
-    if ends and ending:
-        control = True
-        requests.append({"kind": chance.choice(ending)})
-    for _ in range(chance.randint(*bounds.requests) - len(requests)):
-        kind = chance.choice([k for k in bounds.kinds if not (control and k in _WITHOUT_EXTENT)])
+
+    def request(kinds: Sequence[str]) -> dict[str, object]:
+        kind = chance.choice(kinds)
         if kind in _WITHOUT_EXTENT:
-            control = True
-            requests.append({"kind": kind})
-            continue
+            return {"kind": kind}
         start = chance.randrange(first, min(first + near, sectors)) if crowded else chance.randrange(sectors)
         length = chance.randint(1, sectors - start)
         at: list[object] = [start, length]
         if inside:
-            less, more = chance.randrange(1, _SECTOR // 2), chance.randrange(1, _SECTOR // 2)
+            where = chance.choice(("start", "end", "both"))
+            less = chance.randrange(1, _SECTOR // 2) if where != "end" else 0
+            more = chance.randrange(1, _SECTOR // 2) if where != "start" else 0
             at = [f"{start * _SECTOR + less}B", f"{length * _SECTOR - less - more}B"]
-        requests.append({"kind": kind, "at": at})
-    writes = [each for each in requests if each["kind"] in NBD_WRITES]
-    if bounds.faults and len(writes) == 1 and chance.random() < 0.5:
-        writes[0]["fault"] = chance.choice(bounds.faults)
-    policy = chance.choice(bounds.policies)
+        return {"kind": kind, "at": at}
+
+    requests: list[dict[str, object]] = []
+    ending = [kind for kind in bounds.kinds if kind in _WITHOUT_EXTENT]
+    options = {option: _other(option) for option in bounds.options if chance.randrange(3) == 2}
+    if (ends or options) and ending:  # what most options are about
+        requests.append(request(ending))
+    if struck and bounds.faults:
+        fault = chance.choice(bounds.faults)
+        requests.append(request([k for k in bounds.kinds if fault in faults_of(k)]) | {"fault": fault})
+    for _ in range(chance.randint(*bounds.requests) - len(requests)):
+        enough = sum("at" not in each for each in requests) >= bounds.endings
+        requests.append(request([k for k in bounds.kinds if not (enough and k in _WITHOUT_EXTENT)]))
+    fine = _FINE if inside else ()
     return {
         "name": name,
         "unit": "sectors",
         "sectors": sectors,
         "cluster": chance.choice(bounds.clusters),
         "secondary": {
-            "request_alignment": chance.choice(bounds.alignments),
-            "protocol_alignment": chance.choice(bounds.protocol_alignments),
+            "request_alignment": chance.choice((*bounds.alignments, *fine)),
+            "protocol_alignment": chance.choice((*bounds.protocol_alignments, *fine)),
+            "copy_on_read": bounds.copies_on_read and chance.randrange(10) == 9,
         },
-        "options": {} if policy == OPTIONS["on_cbw_error"].default else {"on_cbw_error": policy},
+        "options": options,
         "request": requests,
     }
+
+
+def _other(name: str) -> bool | str:
+    """Return what an option is set to that is not as it is by default."""
+    option = OPTIONS[name]
+    return next(word for word in option.accepted or (True, False) if word != option.default)

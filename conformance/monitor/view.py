@@ -39,6 +39,7 @@ class View:
         self.reference = Reference(case.design.system, narrowed.model.instance)
         self._moves: dict[bytes, tuple[Move, ...]] = {}
         self._reads: dict[tuple[bytes, int], dict[int, int]] = {}
+        self._written: dict[tuple[bytes, int], bool] = {}
 
     def moves(self, state: bytes) -> tuple[Move, ...]:
         """Return the steps that the model allows in the state."""
@@ -124,9 +125,22 @@ class View:
     def transfer(self, state: bytes, move: Move) -> tuple[str, bool] | None:
         """Return the disk that the step transfers data from or to, and whether it writes; None if none."""
         made = move.action.transfer
-        if made is None or (not made.writes and not self.reads(state, move)):
+        if made is None or not (self._writes(state, move) if made.writes else self.reads(state, move)):
             return None
         return made.disk, made.writes
+
+    def _writes(self, state: bytes, move: Move) -> bool:
+        """Tell whether the step, which may write, writes anything: a discard of no cluster does not."""
+        made, key = move.action.transfer, (state, move.command)
+        if key not in self._written:
+            assert made is not None
+            vector, command = self.program.vector(state), self.model.commands[move.command]
+            bound = dict(self.reference.bind(command.action, command.arguments))
+            elements = range(made.bound.sort.size(self.model.instance.sizes))
+            self._written[key] = any(
+                self.reference.value(made.condition, vector, bound | {made.bound.number: x}) for x in elements
+            )
+        return self._written[key]
 
     def span(self, state: bytes, move: Move) -> tuple[int, int]:
         """Return the first and the last cluster of the step: its parameters', else the request's extent.

@@ -357,8 +357,8 @@ def _bounds(stack: Stack) -> Bounds:
     """Return what to draw for a stack: reads and writes more often than what ends or resets it."""
     often = [kind for kind in stack.kinds if kind not in ("stop", "checkpoint", "client-discard")]
     rare = [kind for kind in stack.kinds if kind not in often and kind != "client-discard"]
-    policies = ("break-guest-write", "break-snapshot") if stack.name == "cbw" else ("break-guest-write",)
-    return Bounds((*often * 3, *rare), faults=FAULTS, policies=policies)
+    options = ("on_cbw_error",) if stack.name == "cbw" else ()
+    return Bounds((*often * 3, *rare), faults=FAULTS, options=options)
 
 
 def _counted(known: Mapping[Known, int]) -> str:

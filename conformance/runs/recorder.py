@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -75,10 +76,19 @@ class TappedDisk(Disk):
         self.emptied = emptied
 
     def empty(self) -> None:
-        """Throw all data away."""
+        """Throw all data away.
+
+        Raises AssertionError if the disk is shorter then, or has data left; where transfers run beside
+        others' steps, one may have come between.
+        """
         super().empty()
+        left = os.fstat(self.file).st_size != self.size
         for start, data in self.emptied:
+            if not self.recorder.overlap:
+                left = left or any(os.pread(self.file, len(data), start))
             self._write(Extent(start, start + len(data)), data)
+        if left:
+            raise AssertionError(f"{self.called} has data left, or is shorter, when it has been emptied")
 
     def read(self, label: str, request: Request, pieces: Sequence[Extent]) -> list[bytes]:
         """Read the pieces, and tell."""

@@ -213,7 +213,10 @@ def rig_of(pair: Pair, case: Case) -> Rig:
 
 
 class _FickleDisk(TappedDisk):
-    """The secondary disk; its block status is chosen: by default all of it is the same."""
+    """The secondary disk; its block status is chosen: by default all of it is the same.
+
+    Else it changes inside a cluster, which is then of both: who copies whole clusters copies that one.
+    """
 
     def __init__(
         self,
@@ -227,10 +230,11 @@ class _FickleDisk(TappedDisk):
         self.cluster = cluster
 
     def same_status(self, extent: Extent) -> Extent:
-        """Return the beginning of the extent, in whole clusters."""
+        """Return the beginning of the extent, with a part of one of its clusters or all of it."""
         clusters = extent.units(self.cluster)
         less = self.context.choose(len(clusters), BLOCK_STATUS)
-        return Extent(extent.start, min((clusters.stop - less) * self.cluster, extent.end))
+        inside = self.cluster // 2 if less else 0
+        return Extent(extent.start, min((clusters.stop - less) * self.cluster - inside, extent.end))
 
 
 class _Mirrored(TappedDisk):

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 
 import pytest
+from hypothesis import find, given, settings
 
+from cowpath.conformance import scenarios as strategy
 from cowpath.conformance.campaign.drawing import Bounds, draw, is_drawn, wide, workloads
 from cowpath.model.scenarios import Scenario, ScenarioError
 from cowpath.model.scenarios.scenario import from_document
@@ -14,8 +17,8 @@ from cowpath.model.scenarios.writing import document
 
 BOUNDS = Bounds(
     ("nbd-write", "nbd-zero", "guest-read", "guest-write", "checkpoint", "stop"),
-    faults=("cbw-read", "data-write"),
-    policies=("break-guest-write", "break-snapshot"),
+    faults=("cbw-read", "data-write", "hidden-read", "active-write"),
+    options=("quiesced_checkpoint", "on_cbw_error"),
 )
 
 
@@ -37,12 +40,16 @@ def test_all_within_bounds_comes_up() -> None:
     assert {len(scenario.requests) for scenario in scenarios} == {2, 3, 4}
     assert {scenario.size // 512 for scenario in scenarios} == {2, 3, 4, 5, 6}
     assert {scenario.option("on_cbw_error") for scenario in scenarios} == {False, True}
+    assert {scenario.option("quiesced_checkpoint") for scenario in scenarios} == {False, True}
+    assert not any("drain_on_stop" in scenario.options for scenario in scenarios)
     assert {scenario.protocol_alignment // 512 for scenario in scenarios} == {1, 2}
 
 
-def test_at_most_one_request_ends_or_resets_it() -> None:
-    for scenario in drawn(2, 200):
-        assert sum(request.kind in ("checkpoint", "stop") for request in scenario.requests) <= 1
+@pytest.mark.parametrize("most", [1, 2])
+def test_at_most_so_many_requests_end_or_reset_it(most: int) -> None:
+    scenarios = drawn(2, 200, replace(BOUNDS, endings=most))
+    ended = [sum(request.offset is None for request in scenario.requests) for scenario in scenarios]
+    assert {*ended} == {*range(most + 1)}
 
 
 def test_bounds_that_hold_nothing_are_an_error() -> None:
@@ -62,17 +69,38 @@ def test_wide_bounds_come_to_what_the_bundled_scenarios_leave_out() -> None:
             start, end = request.offset, request.offset + request.length
             clusters = -(-end // cluster) - start // cluster
             unaligned = bool(start % alignment or end % alignment)
+            met |= {f"a {request.kind} is struck"} if request.fault != "none" else set()
+            met |= {"a transfer hangs"} if request.fault.endswith("hangs") else set()
+            met |= {"ragged at one end"} if bool(start % 512) != bool(end % 512) else set()
             met |= {"three clusters"} if request.kind in NBD_WRITES and clusters >= 3 else set()
             met |= {"parts of a sector"} if start % 512 and end % 512 else set()
             met |= {"a fault at an alignment"} if request.fault != "none" and unaligned else set()
             inside = request.kind == "guest-write" and clusters > 1
             met |= {"head and tail"} if inside and start % cluster and end % cluster else set()
+        met |= {"two stops"} if sum(r.kind == "stop" for r in scenario.requests) == 2 else set()
+        met |= {"copy on read"} if scenario.copy_on_read else set()
+        met |= {"finer than a sector"} if scenario.request_alignment < 512 else set()
         overlapping = [r for r in scenario.requests if r.kind in NBD_WRITES]
         met |= {"several entries"} if len(overlapping) >= 3 else set()
     assert met == {
         "a ragged end", "three clusters", "parts of a sector", "a fault at an alignment", "head and tail",
-        "several entries",
+        "several entries", "a nbd-write is struck", "a nbd-zero is struck", "a guest-read is struck",
+        "a guest-write is struck", "a transfer hangs", "ragged at one end", "two stops", "copy on read",
+        "finer than a sector",
     }  # fmt: skip
+
+
+def test_every_fault_is_dealt_and_two_of_three_workloads_are_struck() -> None:
+    bounds = wide(BOUNDS.kinds, faults=("cbw-write", "rmw-read", "active-write", "cbw-write-hangs"))
+    found = [
+        [request.fault for request in scenario.requests if request.fault != "none"]
+        for scenario in workloads(0, bounds, 12, lambda scenario: True)
+    ]
+    assert [len(faults) for faults in found] == [0, 1, 1] * 4
+    struck = [fault for faults in found for fault in faults]
+    assert {*struck} == {*bounds.faults}
+    assert struck.index("cbw-write-hangs") == 6
+    assert struck[:3] == struck[3:6]
 
 
 def test_workloads_are_those_that_fit_and_keep_their_numbers() -> None:
@@ -95,3 +123,21 @@ def test_a_drawn_workload_is_written_and_read_again() -> None:
             scenario.size,
             scenario.cluster,
         )
+
+
+@settings(derandomize=True, database=None, deadline=None, max_examples=30)
+@given(strategy(wide(BOUNDS.kinds, faults=BOUNDS.faults)))
+def test_the_strategy_draws_within_the_bounds(scenario: Scenario) -> None:
+    assert 3 <= scenario.size // 512 <= 7
+    assert {request.kind for request in scenario.requests} <= {*BOUNDS.kinds}
+    assert {request.fault for request in scenario.requests} <= {"none", *BOUNDS.faults}
+
+
+def test_the_strategy_shrinks_to_what_is_ordinary_but_for_what_is_wanted() -> None:
+    def wanted(scenario: Scenario) -> bool:
+        return any(request.fault != "none" for request in scenario.requests)
+
+    few = settings(derandomize=True, database=None, max_examples=50)
+    found = find(strategy(replace(BOUNDS, sectors=(3, 7), copies_on_read=True)), wanted, settings=few)
+    assert len(found.requests) == 2
+    assert (found.size, found.copy_on_read, found.options) == (3 * 512, False, {})

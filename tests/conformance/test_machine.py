@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 from hypothesis.stateful import run_state_machine_as_test as run_machine
 
+from cowpath.conformance import scenarios, wide
 from cowpath.conformance.campaign.alarm import examine
 from cowpath.conformance.monitor.monitor import Monitor
 from cowpath.conformance.monitor.oracle import Oracle
@@ -25,8 +26,7 @@ from cowpath.conformance.scheduler.schedule import Replay, Schedule
 from cowpath.conformance.scheduler.substrate import Greenlets
 from cowpath.conformance.strategies.portfolio import Portfolio
 from cowpath.model.designs import DESIGNS
-from cowpath.model.scenarios import Scenario, ScenarioError, find
-from cowpath.model.scenarios.scenario import from_document
+from cowpath.model.scenarios import find
 
 DETERMINISTIC = settings(derandomize=True, deadline=None, database=None)
 # Few of the rules are enabled at a time.
@@ -51,53 +51,14 @@ def test_what_was_refused_once_is_refused_again(saved: dict[str, str]) -> None:
 
 # -- drawn workloads
 
-KINDS = ("nbd-write", "nbd-zero", "guest-read", "guest-write", "checkpoint", "stop")
-FAULTS = ("none", "none", "none", "cbw-read", "cbw-write", "data-write")
-
-
-@st.composite
-def scenarios(draw: st.DrawFn, *, filters: bool) -> Scenario:
-    sectors, cluster = draw(st.integers(2, 5)), draw(st.sampled_from((2, 4)))  # whole blocks
-
-    def request() -> dict[str, object]:
-        kind = draw(st.sampled_from(KINDS))
-        if kind in ("checkpoint", "stop"):
-            return {"kind": kind}
-        start = draw(st.integers(0, sectors - 1))
-        table: dict[str, object] = {"kind": kind, "at": [start, draw(st.integers(1, sectors - start))]}
-        return table | ({"fault": draw(st.sampled_from(FAULTS))} if kind == "nbd-write" else {})
-
-    return from_document(
-        {
-            "name": "drawn",
-            "unit": "sectors",
-            "sectors": sectors,
-            "cluster": cluster,
-            "secondary": {
-                "request_alignment": draw(st.sampled_from((1, 2))),
-                "protocol_alignment": draw(st.sampled_from((1, 1, 2))),
-                "copy_on_read": draw(st.booleans()),
-            },
-            "options": {
-                # Else a writer who waits for a copy may be let go by the model when the bits are cleared.
-                "quiesced_checkpoint": filters or draw(st.booleans()),
-                "drain_on_stop": draw(st.booleans()),
-            },
-            "request": [request() for _ in range(draw(st.integers(2, 3)))],
-        },
-        "drawn",
-    )
-
 
 @pytest.mark.parametrize("design", list(DESIGNS))
 @settings(DETERMINISTIC, max_examples=12)
 @given(data=st.data())
 def test_drawn_workloads_are_explained(design: str, data: st.DataObject) -> None:
-    try:
-        scenario = data.draw(scenarios(filters=design in ("block-copy-4.2", "block-copy-5.0")))
-        workload = Workload(PAIRS[design], scenario, Kernel(Greenlets()))
-    except ScenarioError:  # the design has no place for a request of it
-        return
+    model = DESIGNS[design]
+    scenario = data.draw(scenarios(wide(model.kinds, model.faults, model.options)))
+    workload = Workload(PAIRS[design], scenario, Kernel(Greenlets()))
     oracle, strategy = Oracle(DESIGNS[design], scenario), Portfolio(data.draw(st.integers(0, 1000)))
     try:
         for _ in range(20):
