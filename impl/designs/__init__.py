@@ -10,6 +10,7 @@ from cowpath.impl.design import Design
 from cowpath.impl.designs.block_copy_4_2 import BlockCopy42Design
 from cowpath.impl.designs.block_copy_5_0 import BlockCopy50
 from cowpath.impl.designs.block_copy_5_1 import BlockCopy51
+from cowpath.impl.designs.block_copy_10_1 import BlockCopy101
 from cowpath.impl.designs.copy_before_write_7_0 import CopyBeforeWrite70
 from cowpath.impl.designs.copy_before_write_7_1 import CopyBeforeWrite71
 from cowpath.impl.designs.copy_before_write_7_2_15 import CopyBeforeWrite7215
@@ -65,6 +66,7 @@ VARIANTS: dict[str, type[Design]] = {
         Rfc27,
         Merged30,
         Fleecing41,
+        BlockCopy101,
         CopyBeforeWrite70,
         CopyBeforeWrite71,
         CopyBeforeWrite7215,
