@@ -15,6 +15,9 @@ from cowpath.impl.overlay import Hidden
 from cowpath.impl.reqlist import Entry, ReqList
 from cowpath.impl.secondary import Secondary
 
+MEMORY = 128 << 20
+"""Bytes that all copies have together (BLOCK_COPY_MAX_MEM)."""
+
 
 class BlockCopy(Job):
     """The filter with its engine, of 5.0: only the extent that is being copied is in the list."""
@@ -62,6 +65,7 @@ class BlockCopy(Job):
 
     def copy_taken(self, request: Request, extent: Extent, copying: Entry) -> None:
         """Copy an extent that is taken. Raises CopyFailed."""
+        self.ask_for_memory(extent)
         try:
             self.copy(request, extent, enter="cow.enter", serialises=True)
         except OSError as error:
@@ -92,6 +96,14 @@ class BlockCopy(Job):
             self.done.reset(Extent(extent.end, copying.extent.end))
             self.in_flight.shrink(copying, extent)
 
+    def ask_for_memory(self, extent: Extent) -> None:
+        """Ask for the memory of a copy, of a cluster at a time: nobody may ask for more than there is.
+
+        That others have it is not waited for here; it closes no cycle. Raises AssertionFailed.
+        """
+        if (asked := min(extent.length, self.cluster)) > MEMORY:
+            raise AssertionFailed(f"a copy asks for {asked} bytes of {MEMORY}")
+
     def _touch(self) -> None:
         self.alive("block-copy's state", "ended", "freed")
 
@@ -119,6 +131,7 @@ class BlockCopy42(BlockCopy):
                 self._touch()
                 self.done.set(extent)
                 self.context.step("copy.take", request, extent=extent)
+                self.ask_for_memory(extent)
                 try:
                     self.copy(request, extent, enter="cow.enter", serialises=True)
                 except OSError as error:

@@ -36,6 +36,7 @@ class Geometry:
     `break_snapshot` is on-cbw-error of the designs that have it: a failed copy breaks the snapshot, not the
     write. `job_requests_queue`: in a drained section a job's own requests are queued as anybody's are.
     `copy_offload`: the job has a run of clusters copied at once, in the designs that do.
+    `source_outside_chain`: QEMU does not find the job's source in the chain of its target.
     """
 
     size: int
@@ -46,6 +47,7 @@ class Geometry:
     break_snapshot: bool = False
     job_requests_queue: bool = False
     copy_offload: bool = False
+    source_outside_chain: bool = False
 
     def check(self) -> None:
         """Raise ValueError for sizes that no disk has."""
@@ -101,6 +103,7 @@ class Design(ABC):
             self.secondary,
             serialises=self.target_serialises,
             reads_wait=self.guest_reads_wait,
+            copies_serialise=not geometry.source_outside_chain,
         )
         self.active = active(context, disks.active, geometry.cluster, self.hidden)
         self.whole = Extent(0, sys.maxsize)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from cowpath.impl.context import AioContext, Request
@@ -55,6 +55,13 @@ class Disk:
         data = _seek(self.file, extent.start, os.SEEK_DATA, self.size)
         change = _seek(self.file, extent.start, os.SEEK_HOLE, self.size) if data == extent.start else data
         return Extent(extent.start, min(change, extent.end))
+
+    def data(self) -> Iterator[Extent]:
+        """Yield the extents of the file that are no holes."""
+        at = 0
+        while (start := _seek(self.file, at, os.SEEK_DATA, self.size)) < self.size:
+            at = _seek(self.file, start, os.SEEK_HOLE, self.size)
+            yield Extent(start, at)
 
     def _read(self, pieces: Sequence[Extent]) -> list[bytes]:
         found = [os.pread(self.file, piece.length, piece.start) for piece in pieces]

@@ -39,6 +39,7 @@ class Hidden(Overlay):
     """The hidden disk, the backup job's target; the secondary disk is behind it.
 
     `tracked`: its list, where the job's writes to it are serialising (3.0 on); None where they are not.
+    `copies_serialise`: QEMU finds the job's source in this disk's chain, so that they need be.
     """
 
     def __init__(
@@ -50,9 +51,11 @@ class Hidden(Overlay):
         *,
         serialises: bool,
         reads_wait: bool,
+        copies_serialise: bool = True,
     ) -> None:
         super().__init__(context, disk, cluster)
         self.backing = backing
+        self.copies_serialise = copies_serialise
         self.tracked = TrackedRequests(context, "the hidden disk") if serialises else None
         self.reads_wait = reads_wait
 
@@ -96,7 +99,7 @@ class Hidden(Overlay):
         if self.tracked is None:
             self.disk.write("cow.write", request, extent, data)
         else:
-            entry = self.tracked.begin(request, [extent], serialising=True)
+            entry = self.tracked.begin(request, [extent], serialising=self.copies_serialise)
             try:
                 self.tracked.wait(entry, "cow.serialise")
                 self.context.step("cow.serialise", request)

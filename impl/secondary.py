@@ -107,15 +107,21 @@ class Secondary:
         self.tracked.end(entry)
         self.context.trace("write.end", request)
 
-    def discard(self, request: Request) -> None:
-        """Discard the request's extent; no notifier is told (bdrv_co_discard, 2.6). Raises OSError."""
-        entry = self.tracked.begin(request, [request.extent])
+    def discard(self, request: Request, before_write: Notifier | None) -> None:
+        """Discard the request's extent, and wait for nobody (bdrv_co_discard, up to 2.12). Raises OSError."""
+        entry, fails = self.tracked.begin(request, [request.extent]), "cow.fail"
         try:
             self.context.step("discard.begin", request)
+            if before_write is not None:
+                before_write(request)
+            fails = "write.data-fails"
             self.file.write("write.data", request, request.extent, bytes(request.extent.length))
             self.context.step("write.data", request)
-        finally:
+        except OSError:
             self.tracked.end(entry)
+            self.context.trace(fails, request)
+            raise
+        self.tracked.end(entry)
         self.context.trace("write.end", request)
 
     def same_status(self, extent: Extent) -> Extent:

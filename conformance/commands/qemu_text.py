@@ -10,6 +10,7 @@ from rich.table import Table
 
 from cowpath.conformance.campaign.columns import draw, refused
 from cowpath.conformance.qemu.campaign import EVERYTHING, EXPLAINED, UNFIT, Outcome
+from cowpath.conformance.qemu.faults import CRASHED
 from cowpath.conformance.qemu.report import Report
 from cowpath.model.commands.inputs import WIDTH, open_console
 from cowpath.model.designs.release import written
@@ -154,8 +155,8 @@ def _faults(reports: Sequence[Report], folder: Path | None) -> Iterator[str]:
             yield from refused(subject.oracle, fault.run.log, fault.refusal)
         else:
             yield from draw(fault.run.log, None)
-        if fault.verdict != "refused":
-            yield from wrap(f"{fault.reason}", WIDTH, "  ")
+        if fault.refusal is None or fault.verdict == CRASHED:
+            yield from wrap(fault.reason, WIDTH, "  ")
         yield f"token {fault.token}"
         others = dict.fromkeys(
             f"{o.built} of {o.qemu.version} on '{o.scenario}'" for o in report.outcomes if o is not example

@@ -11,18 +11,27 @@ import sys
 from pathlib import Path
 
 import click
+from click.core import ParameterSource
 
 from cowpath import impl
+from cowpath.impl.context import AioContext
 from cowpath.impl.design import Geometry
-from cowpath.impl.designs import find
-from cowpath.impl.stack import Stack
+from cowpath.impl.designs import find_any
+from cowpath.impl.mirror.job import MirrorGeometry
+from cowpath.impl.mirror.mirror import Mirror
+from cowpath.impl.stack import EXPORTS, Folder, MirrorStack, Stack
+from cowpath.impl.sync import Threads
 from cowpath.model.commands.files import make_folder
 from cowpath.model.language.errors import InputError
+from cowpath.model.scenarios.mirror import COPY_MODES
 from cowpath.model.scenarios.sizes import parse_size
 
 _DESIGN = click.argument("design", metavar="DESIGN|FILE.py")
 
 
+_OF_SECONDARY = ("request_alignment", "protocol_alignment", "copy_on_read", "break_snapshot")
+_OF_MIRROR = ("copy_mode", "buffers")
+_BUFFER = 16 << 20  # bytes (blockdev-mirror's buf-size)
 _LONGEST_SOCKET = 107  # bytes: sockaddr_un of unix(7), with its null
 
 
@@ -42,7 +51,7 @@ class _Size(click.ParamType[int]):
 @click.command(short_help="Export the threaded block stack over NBD.")
 @_DESIGN
 @click.argument("folder")
-@click.option("--size", type=_Size(), help="Length of the disks. Default: that of FOLDER/secondary.img.")
+@click.option("--size", type=_Size(), help="Length of the disks. Default: that of the first one's file.")
 @click.option("--cluster", type=_Size(), default="64KiB", show_default=True, help="The job's copy unit.")
 @click.option(
     "--request-alignment", type=_Size(), default="1B", show_default=True, help="Of the secondary's node."
@@ -52,6 +61,19 @@ class _Size(click.ParamType[int]):
 )
 @click.option("--copy-on-read", is_flag=True, help="The secondary's node copies on read.")
 @click.option("--break-snapshot", is_flag=True, help="on-cbw-error, copy-before-write-9.2 only.")
+@click.option(
+    "--copy-mode",
+    type=click.Choice(COPY_MODES),
+    default=COPY_MODES[0],
+    show_default=True,
+    help="Of a mirror.",
+)
+@click.option(
+    "--buffers",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Of a mirror: units that it may have in hand. Default: as many as are 16MiB.",
+)
 @click.option(
     "--delay",
     type=click.FloatRange(min=0),
@@ -70,6 +92,8 @@ def serve(
     protocol_alignment: int,
     copy_on_read: bool,
     break_snapshot: bool,
+    copy_mode: str,
+    buffers: int | None,
     delay: float,
     socket_path: str | None,
     run: str | None,
@@ -77,28 +101,43 @@ def serve(
     """Export the threaded block stack over NBD: its disks are files in FOLDER, which is made if need be.
 
     Exports: secondary (the default; the primary writes there), guest (what the guest sees), and control: to
-    write the word checkpoint or stop there does it. Where QEMU would hang or crash the server says so on
-    stderr and ends. Needs nbdkit with its Python plugin.
+    write the word checkpoint or stop there does it. Of a mirror: guest (the default), target, and control:
+    pause, resume, complete, change-mode. Where QEMU would hang or crash the server says so on stderr and
+    ends. Needs nbdkit with its Python plugin.
     """
     nbdkit = _nbdkit()
     disks = make_folder(folder, "FOLDER").resolve()
+    geometry: Geometry | MirrorGeometry
     try:
-        if break_snapshot and not find(design).breaks_snapshot:
-            raise InputError(f"--break-snapshot: {design} does not know on-cbw-error")
-        geometry = Geometry(
-            size or _length(disks / "secondary.img"),
-            cluster,
-            request_alignment,
-            protocol_alignment,
-            copy_on_read,
-            break_snapshot,
-        )
-        Stack(disks, design, geometry).close()
+        found = find_any(design)
+        mirrors = issubclass(found, Mirror)
+        _refuse(design, _OF_SECONDARY if mirrors else _OF_MIRROR)
+        length = size or _length(disks / ("source.img" if mirrors else "secondary.img"))
+        if issubclass(found, Mirror):
+            geometry = MirrorGeometry(
+                length,
+                cluster,
+                blocking=copy_mode == COPY_MODES[0],
+                buffers=buffers or max(_BUFFER // cluster, 1),
+            )
+        else:
+            if break_snapshot and not found.breaks_snapshot:
+                raise InputError(f"--break-snapshot: {design} does not know on-cbw-error")
+            geometry = Geometry(
+                length, cluster, request_alignment, protocol_alignment, copy_on_read, break_snapshot
+            )
+        geometry.check()
+        if isinstance(geometry, Geometry):
+            Stack(disks, design, geometry).close()
+        else:  # whose job would begin
+            with Folder(length) as files:
+                files.open(AioContext(Threads()), disks, MirrorStack.disks)
     except OSError as error:
         raise InputError(f"{error.filename or folder}: {error.strerror}") from None
     except ValueError as error:  # sizes that the stack refuses
         raise InputError(str(error)) from None
     settings = {
+        "machine": "mirror" if mirrors else "secondary",
         "folder": disks,
         "design": str(Path(design).resolve()) if design.endswith(".py") else design,
         "delay": delay,
@@ -110,12 +149,21 @@ def serve(
         path = Path(socket_path) if socket_path else disks / "nbd.sock"
         _make_way(path)
         command += ["--unix", str(path.absolute())]
-        for export in ("secondary", "guest", "control"):
+        for export in EXPORTS["mirror" if mirrors else "secondary"]:
             click.echo(f"{export:<9} nbd+unix:///{export}?socket={path}")
     else:
         command += ["--unix", "-", "--run", run]
     sys.stdout.flush()
     os.execv(nbdkit, [*command, "python", plugin, *(f"{name}={value}" for name, value in settings.items())])
+
+
+def _refuse(design: str, names: tuple[str, ...]) -> None:
+    """Refuse options that the design has not."""
+    context = click.get_current_context()
+    for name in names:
+        if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
+            other = "a mirror" if names is _OF_MIRROR else "a design that copies before writes"
+            raise InputError(f"--{name.replace('_', '-')} is of {other}, which {design} is not")
 
 
 def _nbdkit() -> str:

@@ -8,6 +8,7 @@ from cowpath.conformance.mutants.design import GUARDS, UPDATES
 from cowpath.conformance.mutants.ending import CHECKPOINT, LIFETIME
 from cowpath.conformance.mutants.errors import ERRORS
 from cowpath.conformance.mutants.locking import LOCKING
+from cowpath.conformance.mutants.mirror import MIRROR
 from cowpath.conformance.mutants.mutant import Mutant, StackMutant
 from cowpath.conformance.mutants.ordering import ORDERING
 from cowpath.conformance.mutants.overlap import OVERLAP, ROUNDING
@@ -16,7 +17,7 @@ from cowpath.impl.disk import Disk
 from cowpath.model.scenarios import Scenario, find, load
 
 _CLASSES = (
-    WAITING, OVERLAP, ROUNDING, ORDERING, ERRORS, CHECKPOINT, LIFETIME, LOCKING, GUARDS, UPDATES,
+    WAITING, OVERLAP, ROUNDING, ORDERING, ERRORS, CHECKPOINT, LIFETIME, LOCKING, GUARDS, UPDATES, MIRROR,
 )  # fmt: skip
 _FOLDER = Path(__file__).parent / "scenarios"
 

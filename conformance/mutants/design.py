@@ -57,79 +57,79 @@ def copies_do_not_serialise(system: System) -> System:
 @UPDATES.model("rfc-2016", "two-by-two")
 def nothing_is_ever_done(system: System) -> System:
     """A copied cluster is not marked done."""
-    return _without(system, "cow.set-done", "done")
+    return without_update(system, "cow.set-done", "done")
 
 
 @UPDATES.model("rfc-2016", "race")
 def the_copy_is_not_mapped(system: System) -> System:
     """A copy is not in the hidden disk's map."""
-    return _without(system, "cow.write", "in_hidden")
+    return without_update(system, "cow.write", "in_hidden")
 
 
 @UPDATES.model("rfc-2016", "checkpoint")
 def the_copy_is_not_there(system: System) -> System:
     """A copy is in the hidden disk's map, but not its data."""
-    return _without(system, "cow.write", "hidden")
+    return without_update(system, "cow.write", "hidden")
 
 
 @UPDATES.model("rfc-2016", "race")
 def copies_keep_their_request(system: System) -> System:
     """Who has copied keeps its CowRequest."""
-    return _without(system, "cow.end", "cow_request")
+    return without_update(system, "cow.end", "cow_request")
 
 
 @UPDATES.model("rfc-2016", "race")
 def readers_take_no_request(system: System) -> System:
     """A reader enters no CowRequest in the list."""
-    return _without(system, "read.begin", "cow_request")
+    return without_update(system, "read.begin", "cow_request")
 
 
 @UPDATES.model("rfc-repaired", "aligned-meets-unaligned")
 def who_is_done_stays_in_the_node(system: System) -> System:
     """A write that completes stays on the tracked list."""
-    return _without(system, "write.end", "secondary_tracked")
+    return without_update(system, "write.end", "secondary_tracked")
 
 
 @UPDATES.model("rfc-repaired", "aligned-meets-unaligned")
 def who_leaves_wakes_nobody(system: System) -> System:
     """A write that completes wakes nobody."""
-    return _without(system, "write.end", "secondary_waiting_for")
+    return without_update(system, "write.end", "secondary_waiting_for")
 
 
 @UPDATES.model("rfc-repaired", "three-in-a-block")
 def nothing_is_written(system: System) -> System:
     """The data of a write do not come to the secondary disk."""
-    return _without(system, "write.data", "secondary")
+    return without_update(system, "write.data", "secondary")
 
 
 @UPDATES.model("rfc-2016", "checkpoint")
 def done_bits_stay(system: System) -> System:
     """A checkpoint does not clear the done bits."""
-    return _without(system, "checkpoint", "done")
+    return without_update(system, "checkpoint", "done")
 
 
 @UPDATES.model("rfc-2016", "checkpoint")
 def the_hidden_disk_stays(system: System) -> System:
     """A checkpoint does not empty the hidden disk."""
-    return _without(system, "checkpoint", "in_hidden")
+    return without_update(system, "checkpoint", "in_hidden")
 
 
 @UPDATES.model("block-copy-5.0", "second-cluster")
 def a_taken_cluster_stays_dirty(system: System) -> System:
     """Who takes a dirty extent to copy leaves it dirty."""
-    return _without(system, "copy.take", "done")
+    return without_update(system, "copy.take", "done")
 
 
 @UPDATES.model("block-copy-5.0", "failing-copies")
 def a_failed_copy_stays_clean(system: System) -> System:
     """A failed copy does not make its clusters dirty again."""
-    return _without(system, "copy.fail", "done")
+    return without_update(system, "copy.fail", "done")
 
 
 @UPDATES.model("copy-before-write-9.2", "race")
 def reads_are_not_frozen(system: System) -> System:
     """A read of the source is not frozen."""
-    return _without(system, "snapshot.look", "frozen")
+    return without_update(system, "snapshot.look", "frozen")
 
 
 @UPDATES.model("rfc-2016", "race")
@@ -142,13 +142,15 @@ def a_map_is_read_the_wrong_way(system: System) -> System:
             return replace(update, value=replace(value, then=value.other, other=value.then))
         return update
 
-    return _with(system, "read.lookup-hidden", lambda a: replace(a, updates=tuple(map(swapped, a.updates))))
+    return _changed(
+        system, "read.lookup-hidden", lambda a: replace(a, updates=tuple(map(swapped, a.updates)))
+    )
 
 
 @UPDATES.model("unserialised", "race")
 def wrong_values_are_not_noted(system: System) -> System:
     """A read of other data than the snapshot's is not noted."""
-    return _without(system, "read.secondary", "wrong_value")
+    return without_update(system, "read.secondary", "wrong_value")
 
 
 @UPDATES.model(
@@ -159,10 +161,10 @@ def wrong_values_are_not_noted(system: System) -> System:
 )
 def buffers_are_kept(system: System) -> System:
     """What a read-modify-write has read is not forgotten at its end."""
-    return _without(system, "write.end", "head_tail")
+    return without_update(system, "write.end", "head_tail")
 
 
-def _without(system: System, label: str, variable: str) -> System:
+def without_update(system: System, label: str, variable: str) -> System:
     """Leave out what the action assigns to the variable. Raises KeyError if it assigns nothing to it."""
 
     def change(action: Action) -> Action:
@@ -170,10 +172,10 @@ def _without(system: System, label: str, variable: str) -> System:
             raise KeyError(f"{label} does not assign {variable}")
         return replace(action, updates=tuple(u for u in action.updates if u.variable != variable))
 
-    return _with(system, label, change)
+    return _changed(system, label, change)
 
 
-def _with(system: System, label: str, change: Callable[[Action], Action]) -> System:
+def _changed(system: System, label: str, change: Callable[[Action], Action]) -> System:
     """Change one action. Raises KeyError if there is none of that label."""
     if label not in {action.label for action in system.actions}:
         raise KeyError(f"no action '{label}'")

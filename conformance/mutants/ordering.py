@@ -37,19 +37,19 @@ def done_before_the_copy(copy: Any) -> Any:
 @ORDERING.stack(Bitmap, "set", "rfc-2016", "two-by-two")
 def nothing_is_ever_done(set_: Any) -> Any:
     """A copied cluster is not marked done."""
-    return _but_on("the done bitmap", set_)
+    return but_on("the done bitmap", set_)
 
 
 @ORDERING.stack(Bitmap, "set", "rfc-2016", "race")
 def the_copy_is_not_mapped(set_: Any) -> Any:
     """A copy is written to the hidden disk, but its map does not say so."""
-    return _but_on("the hidden disk's map", set_)
+    return but_on("the hidden disk's map", set_)
 
 
 @ORDERING.stack(Bitmap, "set", "copy-before-write-9.2", "race")
 def the_copy_is_not_marked(set_: Any) -> Any:
     """The filter does not mark what it has copied."""
-    return _but_on("the filter's bitmap", set_)
+    return but_on("the filter's bitmap", set_)
 
 
 @ORDERING.stack(Unserialised, "_write", "rfc-2016", "race")
@@ -209,7 +209,9 @@ def one_place_for_all(init: Any) -> Any:
     return makes
 
 
-def _but_on(called: str, set_: Any) -> Any:
+def but_on(called: str, set_: Any) -> Any:
+    """Return what sets, or clears, bits of all bitmaps but of the one that is called so."""
+
     def sets(bitmap: Bitmap, extent: Any) -> None:
         if bitmap.called != called:
             set_(bitmap, extent)

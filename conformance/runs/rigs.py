@@ -123,6 +123,7 @@ class SecondaryRig(Rig):
             scenario.option("on_cbw_error"),
             scenario.option("job_requests_queue"),
             scenario.option("copy_offload"),
+            scenario.option("source_outside_chain"),
         )
         made: Callable[..., Any] = self.pair.threads
         return made(context, disks, geometry)

@@ -201,11 +201,10 @@ class Kernel:
         task = self.running()
         task.waits = predicate
         self.parked.append(task)
-        if len(self.parked) > 1:
-            cycle = wait_cycle({each.name: each.waits for each in self.parked if each.waits}, task.name)
-            if cycle:
-                names = " waits for ".join(wait.waiter.name for wait in (*cycle, cycle[0]))
-                self.give_up(Failure("deadlock", task.name, names, cycle))
+        cycle = wait_cycle({each.name: each.waits for each in self.parked if each.waits}, task.name)
+        if cycle:
+            names = " waits for ".join(wait.waiter.name for wait in (*cycle, cycle[0]))
+            self.give_up(Failure("deadlock", task.name, names, cycle))
         self._stepped(task)
         self._switch(self._next())
 

@@ -10,6 +10,7 @@ from cowpath.impl.design import Design
 from cowpath.impl.designs.block_copy_4_2 import BlockCopy42Design
 from cowpath.impl.designs.block_copy_5_0 import BlockCopy50
 from cowpath.impl.designs.block_copy_5_1 import BlockCopy51
+from cowpath.impl.designs.block_copy_10_1 import BlockCopy101
 from cowpath.impl.designs.copy_before_write_7_0 import CopyBeforeWrite70
 from cowpath.impl.designs.copy_before_write_7_1 import CopyBeforeWrite71
 from cowpath.impl.designs.copy_before_write_7_2_15 import CopyBeforeWrite7215
@@ -65,6 +66,7 @@ VARIANTS: dict[str, type[Design]] = {
         Rfc27,
         Merged30,
         Fleecing41,
+        BlockCopy101,
         CopyBeforeWrite70,
         CopyBeforeWrite71,
         CopyBeforeWrite7215,
@@ -98,20 +100,40 @@ ALL = DESIGNS | VARIANTS | EXTENDED
 def find(name: str) -> type[Design]:
     """Return the design of that name, or the class that a .py file defines as THREADS.
 
-    Raises ValueError, in one line, if there is neither.
+    Raises ValueError, in one line, if there is neither, or if it is a mirror.
     """
+    found = find_any(name)
+    if issubclass(found, Design):
+        return found
+    raise ValueError(f"{name} is a mirror; accepted: {', '.join(ALL)}, or a .py file with such THREADS")
+
+
+def find_mirror(name: str) -> type[Mirror]:
+    """Return the mirror of that name, or of that file. Raises ValueError as `find` does."""
+    found = find_any(name)
+    if issubclass(found, Mirror):
+        return found
+    raise ValueError(f"{name} is no mirror; accepted: {', '.join(MIRRORS)}, or a .py file with such THREADS")
+
+
+def find_any(name: str) -> type[Design] | type[Mirror]:
+    """Return the design or mirror of that name, or of that file. Raises ValueError, in one line."""
     if name in ALL:
         return ALL[name]
     if name in MIRRORS:
-        raise ValueError(f"{name} is a mirror; accepted: {', '.join(ALL)}, or a .py file with THREADS")
+        return MIRRORS[name]
     if not name.endswith(".py"):
-        raise ValueError(f"unknown design '{name}'; accepted: {', '.join(ALL)}, or a .py file with THREADS")
+        accepted = ", ".join((*ALL, *MIRRORS))
+        raise ValueError(f"unknown design '{name}'; accepted: {accepted}, or a .py file with THREADS")
     if not Path(name).is_file():
         raise ValueError(f"{name}: no such file")
     try:
-        own = runpy.run_path(name).get("THREADS")
+        own: type[object] | None = runpy.run_path(name).get("THREADS")
     except Exception as error:
         raise ValueError(f"{name}: {type(error).__name__}: {error}") from error
-    if not (inspect.isclass(own) and issubclass(own, Design)):
-        raise ValueError(f"{name}: defines no THREADS; accepted: a subclass of cowpath.impl.design.Design")
-    return own
+    if inspect.isclass(own) and issubclass(own, (Design, Mirror)):
+        return own
+    raise ValueError(
+        f"{name}: defines no THREADS; accepted: a subclass of cowpath.impl.design.Design or "
+        "cowpath.impl.mirror.mirror.Mirror"
+    )

@@ -32,9 +32,13 @@ class BlockCopy50(Design):
             try:
                 self.job.block_copy(request)
             except CopyFailed as error:
-                self.context.trace(error.step, request)
-                raise
+                self._copy_failed(request, error)
         self.secondary.write(request, None)
+
+    def _copy_failed(self, request: Request, error: CopyFailed) -> None:
+        """Fail the write, too. Raises CopyFailed."""
+        self.context.trace(error.step, request)
+        raise error
 
     def _stop(self, request: Request, drained: bool) -> None:
         self.job.become("freed")

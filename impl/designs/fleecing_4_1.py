@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from cowpath.impl.context import Request
 from cowpath.impl.designs.fleecing_4_0 import Fleecing40
 
 
@@ -10,3 +11,7 @@ class Fleecing41(Fleecing40):
 
     name = "fleecing-4.1"
     offloads = "run"
+
+    def source_discard(self, request: Request) -> None:
+        """Discard the request's extent as zeroes are written, which waits as writes do. Raises OSError."""
+        self.nbd_write(request)

@@ -19,17 +19,18 @@ class Unserialised26(Unserialised):
     def source_discard(self, request: Request) -> None:
         """Discard the request's extent. Raises OSError."""
         with Flight(self, request):
-            self.secondary.discard(request)
+            self.secondary.discard(request, None)
 
 
 class Unserialised27(Unserialised):
-    """A discard is made as a write of zeroes is."""
+    """A discard runs the notifier; it waits for nobody in the node."""
 
     name = "unserialised-2.7"
 
     def source_discard(self, request: Request) -> None:
         """Discard the request's extent, once it is copied. Raises OSError."""
-        self.nbd_write(request)
+        with Flight(self, request):
+            self.secondary.discard(request, self.job.before_write_notify)
 
 
 class Rfc26(Rfc2016):
@@ -40,14 +41,15 @@ class Rfc26(Rfc2016):
     def source_discard(self, request: Request) -> None:
         """Discard the request's extent. Raises OSError."""
         with Flight(self, request):
-            self.secondary.discard(request)
+            self.secondary.discard(request, None)
 
 
 class Rfc27(Rfc2016):
-    """The RFC, on the tree of 2.7: a discard is made as a write of zeroes is."""
+    """The RFC, on the tree of 2.7: a discard runs the notifier."""
 
     name = "rfc-2016-2.7"
 
     def source_discard(self, request: Request) -> None:
         """Discard the request's extent, once it is copied. Raises OSError."""
-        self.nbd_write(request)
+        with Flight(self, request):
+            self.secondary.discard(request, self.job.before_write_notify)

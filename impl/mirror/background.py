@@ -15,7 +15,10 @@ from cowpath.impl.mirror.switches import Switches
 
 
 class Background:
-    """The job's coroutine; `position`: where it looks for the next dirty chunk."""
+    """The job's coroutine.
+
+    `position`: where it looks for the next dirty chunk. `still`: it is paused, or has ended.
+    """
 
     def __init__(self, job: Job, has: Switches) -> None:
         self.job = job
@@ -23,6 +26,7 @@ class Background:
         self.request = Request("background")
         self.copying = Copying(job, has)
         self.position = 0
+        self.still = False
 
     def run(self) -> None:
         """Run the job to its end."""
@@ -35,9 +39,7 @@ class Background:
             if not paused and (self._waits_for_writes() or self._pauses_for_operations()):
                 continue
             if job.to_pause:
-                if not paused:
-                    job.trace("pause.stop", self.request)
-                job.until(lambda: not job.to_pause)
+                self._pause(told=not paused)
                 paused = True
                 continue
             if self._rests():
@@ -95,6 +97,14 @@ class Background:
         other = self.job.operations.first(lambda each: each.in_flight)
         assert other is not None
         self._park("pause", other)
+
+    def _pause(self, *, told: bool = True) -> None:
+        """Be paused until the job may go on; it is told of unless it was paused already."""
+        self.still = True
+        if told:
+            self.job.trace("pause.stop", self.request)
+        self.job.until(lambda: not self.job.to_pause)
+        self.still = False
 
     def _needs_slot(self) -> bool:
         """Tell whether an operation must end first."""
@@ -160,8 +170,7 @@ class Background:
         while job.in_flight():
             self._park_on_flight()
         if job.to_pause:
-            job.trace("pause.stop", self.request)
-            job.until(lambda: not job.to_pause)
+            self._pause()
 
     def _claim(self, chunk: Extent) -> None:
         job, run = self.job, chunk

@@ -135,12 +135,12 @@ class Job:
 
     def step(self, label: str, request: Request, **facts: Any) -> None:
         """Say that a step has taken effect, wake whoever waited for what it has changed, and yield."""
-        self._changed()
+        self.changed()
         self.context.step(label, request, **facts)
 
     def trace(self, label: str, request: Request, **facts: Any) -> None:
         """Say that a step has taken effect; it is the request's last, or a wait follows."""
-        self._changed()
+        self.changed()
         self.context.trace(label, request, **facts)
 
     def until(self, holds: Callable[[], bool]) -> None:
@@ -151,7 +151,8 @@ class Job:
             sleeper.wait()
             self._sleepers.remove(sleeper)
 
-    def _changed(self) -> None:
+    def changed(self) -> None:
+        """Wake whoever waited for what has changed."""
         self.context.touch("the mirror job", None, True)
         for sleeper in self._sleepers:
             sleeper.look()

@@ -38,7 +38,18 @@ class Mirror:
     def run(self) -> None:
         """Run the job, to its end."""
         with self.context:
-            self.background.run()
+            try:
+                self.background.run()
+            finally:
+                self.background.still = True
+                self.job.changed()
+
+    def halt(self) -> None:
+        """Let the job come to where it may pause, or to its end; it is to do nothing more."""
+        with self.context:
+            self.job.to_pause = True
+            self.job.changed()
+            self.job.until(lambda: self.background.still)
 
     def guest_write(self, request: Request) -> None:
         """Write for the guest."""

@@ -30,6 +30,13 @@ _BACKUP = (
         Said("source-discard", "snapshot", "rfc-2016-2.6", "rfc-2016-2.7"),
     ),
     Report(
+        "discard undone",
+        "a discard on the source does not wait for a read-modify-write, which writes back what was discarded",
+        '"block: Use common req handling for discard" [3.0]',
+        "up to 2.12",
+        Said("discard-meets-rmw", "write-through", "2.12", "4.1", "fleecing"),
+    ),
+    Report(
         "fleecing reads new data",
         "the same race where a client reads the target of a backup, an overlay of its source",
         'f8d59dfb40 "block/backup: fix fleecing scheme: use serialized writes" [3.0]',

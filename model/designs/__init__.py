@@ -54,6 +54,7 @@ _VARIANTS = {
     "rfc-2016-2.7": "rfc_2016_2_7",
     "merged-3.0": "merged_3_0",
     "fleecing-4.1": "fleecing_4_1",
+    "block-copy-10.1": "block_copy_10_1",
     "copy-before-write-7.0": "copy_before_write_7_0",
     "copy-before-write-7.1": "copy_before_write_7_1",
     "copy-before-write-7.2.15": "copy_before_write_7_2_15",

@@ -7,7 +7,7 @@ from cowpath.model.stack.job_end import FilterEnd
 from cowpath.model.stack.pieces import Pieces
 from cowpath.model.stack.read_pool import PooledReads
 from cowpath.model.stack.secondary import NotifierInside
-from cowpath.model.stack.wellformed import QUIESCED
+from cowpath.model.stack.wellformed import IN_CHAIN, QUIESCED
 
 DESIGN = FLEECING_4_0.changed(
     "block-copy-4.2",
@@ -16,7 +16,7 @@ DESIGN = FLEECING_4_0.changed(
     BlockCopy42(),
     FilterEnd(frees_first=True),
     without=(NotifierInside, CowRequests),
-    scope=(QUIESCED,),
+    scope=(IN_CHAIN, QUIESCED),
     era="QEMU 4.2",
     explanation=(
         "The copy moves into a filter node above the secondary disk and is made before the write enters "

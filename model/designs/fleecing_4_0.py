@@ -3,13 +3,13 @@
 from cowpath.model.designs.unserialised import DESIGN as UNSERIALISED
 from cowpath.model.stack.copy_offload import OffloadedBackup
 from cowpath.model.stack.hidden import SerialisingTarget
-from cowpath.model.stack.wellformed import ALIGNED, NO_COPY_ON_READ, NO_OFFLOAD, QUIESCED
+from cowpath.model.stack.wellformed import ALIGNED, IN_CHAIN, NO_COPY_ON_READ, NO_OFFLOAD, QUIESCED
 
 DESIGN = UNSERIALISED.changed(
     "fleecing-4.0",
     SerialisingTarget(),
     OffloadedBackup(),
-    scope=(ALIGNED, NO_COPY_ON_READ, NO_OFFLOAD, QUIESCED),
+    scope=(ALIGNED, NO_COPY_ON_READ, NO_OFFLOAD, IN_CHAIN, QUIESCED),
     era="QEMU 4.0, and for fleecing 3.0 on; beside the RFC's scheme already in 3.0 and 3.1",
     explanation=(
         "Backup writes to a target whose backing chain contains the source carry BDRV_REQ_SERIALISING: they "

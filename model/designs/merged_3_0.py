@@ -3,13 +3,13 @@
 from cowpath.model.designs.merged_2_8 import DESIGN as MERGED_2_8
 from cowpath.model.stack.copy_offload import OffloadedBackup
 from cowpath.model.stack.hidden import SerialisingTarget
-from cowpath.model.stack.wellformed import ALIGNED, NO_COPY_ON_READ, NO_OFFLOAD, QUIESCED
+from cowpath.model.stack.wellformed import ALIGNED, IN_CHAIN, NO_COPY_ON_READ, NO_OFFLOAD, QUIESCED
 
 DESIGN = MERGED_2_8.changed(
     "merged-3.0",
     SerialisingTarget(),
     OffloadedBackup(),
-    scope=(ALIGNED, NO_COPY_ON_READ, NO_OFFLOAD, QUIESCED),
+    scope=(ALIGNED, NO_COPY_ON_READ, NO_OFFLOAD, IN_CHAIN, QUIESCED),
     era="QEMU 3.0 - 3.1, for replication",
     explanation=(
         "Both at once: a reader takes a CowRequest, and copies to the hidden disk are serialising there, "

@@ -9,9 +9,15 @@ from __future__ import annotations
 from cowpath.model.designs.release import Era, Role
 
 _NOTIFIER = 'ec050f77a5 "block: process before_write_notifiers in bdrv_co_discard" [2.7]'
-_FAIR = "a7b91d35ba [2.9]: the rwlock is fair, a waiting writer keeps new readers out"
+_FAIR = (
+    "a7b91d35ba [2.9]: the rwlock is fair, a waiting writer keeps new readers out; none comes, for the job's "
+    "end removes the notifier before it waits"
+)
 _BYTES = "f6ac207893, 03f5d60bbf [2.10]: bytes where there were sectors; a write may end inside a sector"
-_BITS_FIRST = "a193b0f0a8 [2.12]: a cluster's bit is changed before its copy, and back if that fails"
+_BITS_FIRST = (
+    "a193b0f0a8 [2.12]: a cluster's bit is changed before its copy, and back if that fails; CowRequests keep "
+    "writers from looking in between"
+)
 _SERIALISED = 'f8d59dfb40 "block/backup: fix fleecing scheme: use serialized writes" [3.0]'
 _OFFLOAD = "backup_cow_with_offload [3.0]: the job copies by copy_range where the disks can"
 _FLAG = '09d2f94846 "block/io: introduce BDRV_REQ_SERIALISING" [3.0]'
@@ -25,12 +31,14 @@ _PARALLEL = "4ce5dd3e9b [5.1]: the chunks of one call are copied by tasks at the
 _SAME_ENGINE = "71eed4cebe [6.0]: the job's own copies are made by the same engine"
 _NO_ASSERTION = "2e36da62cf [6.0]: a serialising write may wait again after its read-modify-write reads"
 _LAST_LOOK = "d0c389d2ce [6.1]: block-copy's last look at list and bitmap is one critical section"
+_LARGE_CLUSTERS = (
+    "9484ad6c17, 6252deb244 [9.2]: min-cluster-size; a cluster may be larger than the memory for copies"
+)
 _PUBLIC = "d003e0aece, 751cec7a26 [6.2]: the filter is called copy-before-write, and is public"
 
-_NOT_FAIR = "the fairness of the rwlock"
-_NOT_FIRST = "a bit that is changed before the copy"
-_NO_BUDGET = "the memory budget of block-copy"
-_NO_WAIT = "a discard's missing wait for serialising requests"
+_NOT_FIRST = "a bit that is changed before the copy, which only a checkpoint in between would see"
+_NO_BUDGET = "waits for block-copy's memory and for a free task"
+_NO_TRIM = "discards on the source"
 _NO_THREADS = "the graph lock and iothreads"
 _NO_STATUS = "a reader's block-status queries"
 _NO_TIMEOUT = "cbw-timeout"
@@ -47,7 +55,7 @@ _REPLICATION = Role(
                 "RFC's patch it is rfc-2016-2.6",
             ),
         ),
-        Era((2, 7), "unserialised-2.7", (_NOTIFIER,), (_NO_WAIT,)),
+        Era((2, 7), "unserialised-2.7", (_NOTIFIER,)),
         Era(
             (2, 8),
             "merged-2.8",
@@ -55,21 +63,21 @@ _REPLICATION = Role(
                 'a8bbee0edf "Backup: export interfaces for extra serialization" [2.8]',
                 '29ff789060 "replication: Implement new driver for block replication" [2.8]',
             ),
-            (_NO_WAIT,),
+            (_NO_TRIM,),
         ),
-        Era((2, 9), "merged-2.8", (_FAIR,), (_NOT_FAIR,)),
-        Era((2, 10), "merged-2.8", (_BYTES,), (_NOT_FAIR,)),
+        Era((2, 9), "merged-2.8", (_FAIR,), (_NO_TRIM,)),
+        Era((2, 10), "merged-2.8", (_BYTES,), (_NO_TRIM,)),
         Era(
             (2, 12),
             "merged-2.8",
             (_BITS_FIRST, "1a63a90750 [2.12]: the reopening at the job's end drains, whatever flags change"),
-            (_NOT_FAIR, _NOT_FIRST),
+            (_NOT_FIRST, _NO_TRIM),
         ),
         Era(
             (3, 0),
             "merged-3.0",
             (_SERIALISED, _FLAG, "beside the CowRequests, which replication still takes"),
-            (_NOT_FIRST,),
+            (_NOT_FIRST, _NO_TRIM),
         ),
         Era(
             (4, 0),
@@ -78,10 +86,10 @@ _REPLICATION = Role(
                 'e4f9752c4a "block/replication: drop extra synchronization" [4.0]',
                 '3a75187fd8 "block/backup: drop unused synchronization interface" [4.0]',
             ),
-            (_NOT_FIRST,),
+            (_NOT_FIRST, _NO_TRIM),
         ),
         Era((4, 1), "fleecing-4.1", (_OFFLOAD_CLIPPED,), (_NOT_FIRST,)),
-        Era((4, 2), "block-copy-4.2", (_FILTER,), (_NO_BUDGET,)),
+        Era((4, 2), "block-copy-4.2", (_FILTER,), (_NO_BUDGET, _NO_TRIM)),
         Era(
             (5, 0),
             "replication-5.0",
@@ -90,13 +98,13 @@ _REPLICATION = Role(
                 _DRAINED_END,
                 "08ddb4eb6d [5.0]: a second stop, or a checkpoint after a failover, is ignored",
             ),
-            (_NO_BUDGET,),
+            (_NO_BUDGET, _NO_TRIM),
         ),
         Era(
             (5, 1),
             "replication-5.1",
             (_PARALLEL, "e140f4b7b8 [5.1]: closing does not cancel the job twice"),
-            (_NO_BUDGET,),
+            (_NO_BUDGET, _NO_TRIM),
         ),
         Era(
             (6, 0),
@@ -106,7 +114,7 @@ _REPLICATION = Role(
                 _NO_ASSERTION,
                 "bdc4c4c5e3, 705dde27c6 [6.0]: the job drops its reference to the filter",
             ),
-            ("that the assertion is gone: no design here reaches it",),
+            ("that the assertion is gone: no design here reaches it", _NO_BUDGET, _NO_TRIM),
         ),
         Era(
             (6, 1),
@@ -115,19 +123,20 @@ _REPLICATION = Role(
                 _LAST_LOOK,
                 "3b78420bb1 [6.1]: replication has child links of its own to hidden and secondary disk",
             ),
+            (_NO_BUDGET, _NO_TRIM),
         ),
-        Era((6, 2), "replication-5.1", (_PUBLIC,)),
+        Era((6, 2), "replication-5.1", (_PUBLIC,), (_NO_BUDGET, _NO_TRIM)),
         Era(
             (8, 0),
             "replication-5.1",
             ("d22933acd2 [8.0]: the completion callback drains each node",),
-            (_NO_THREADS,),
+            (_NO_BUDGET, _NO_TRIM, _NO_THREADS),
         ),
         Era(
             (10, 1),
             "replication-5.1",
             ("starting replication is one drained section that changes the graph [10.1]",),
-            (_NO_THREADS,),
+            (_NO_BUDGET, _NO_TRIM, _NO_THREADS),
         ),
     ),
     until=(10, 2),
@@ -142,27 +151,28 @@ _FLEECING = Role(
             "unserialised-2.6",
             ("a backup with sync=none to an overlay of its source; nothing protects who reads that",),
         ),
-        Era((2, 7), "unserialised-2.7", (_NOTIFIER,), (_NO_WAIT,)),
-        Era((2, 9), "unserialised-2.7", (_FAIR,), (_NOT_FAIR,)),
-        Era((2, 12), "unserialised-2.7", (_BITS_FIRST,), (_NOT_FIRST,)),
+        Era((2, 7), "unserialised-2.7", (_NOTIFIER,)),
+        Era((2, 9), "unserialised-2.7", (_FAIR,)),
+        Era((2, 12), "unserialised-2.7", (_BITS_FIRST,)),
         Era(
             (3, 0),
             "fleecing-4.0",
             (_SERIALISED, _FLAG, _OFFLOAD),
-            (_NOT_FIRST,),
+            (_NO_TRIM,),
         ),
-        Era((4, 1), "fleecing-4.1", (_OFFLOAD_CLIPPED,), (_NOT_FIRST,)),
-        Era((4, 2), "block-copy-4.2", (_FILTER,), (_NO_BUDGET,)),
-        Era((5, 0), "block-copy-5.0", (_LOCKS_LESS, _DRAINED_END), (_NO_BUDGET,)),
-        Era((5, 1), "block-copy-5.1", (_PARALLEL,), ()),
-        Era((6, 0), "block-copy-5.1", (_SAME_ENGINE, _NO_ASSERTION), ()),
-        Era((6, 1), "block-copy-5.1", (_LAST_LOOK,), ()),
-        Era((6, 2), "block-copy-5.1", (_PUBLIC,), ()),
+        Era((4, 1), "fleecing-4.1", (_OFFLOAD_CLIPPED,)),
+        Era((4, 2), "block-copy-4.2", (_FILTER,), (_NO_BUDGET, _NO_TRIM)),
+        Era((5, 0), "block-copy-5.0", (_LOCKS_LESS, _DRAINED_END), (_NO_BUDGET, _NO_TRIM)),
+        Era((5, 1), "block-copy-5.1", (_PARALLEL,), (_NO_BUDGET, _NO_TRIM)),
+        Era((6, 0), "block-copy-5.1", (_SAME_ENGINE, _NO_ASSERTION), (_NO_BUDGET, _NO_TRIM)),
+        Era((6, 1), "block-copy-5.1", (_LAST_LOOK,), (_NO_BUDGET, _NO_TRIM)),
+        Era((6, 2), "block-copy-5.1", (_PUBLIC,), (_NO_BUDGET, _NO_TRIM)),
+        Era((9, 2), "block-copy-5.1", (_LARGE_CLUSTERS,), (_NO_BUDGET, _NO_TRIM)),
         Era(
             (10, 1),
-            "block-copy-5.1",
-            ("3d3911f16b [10.1]: blockdev-backup has on-cbw-error",),
-            ("on-cbw-error of blockdev-backup",),
+            "block-copy-10.1",
+            ("3d3911f16b [10.1]: blockdev-backup has on-cbw-error, of which no reader of an overlay knows",),
+            (_NO_BUDGET, _NO_TRIM),
         ),
     ),
     without=("guest-write", "checkpoint"),
@@ -179,7 +189,7 @@ _SNAPSHOT_ACCESS = Role(
                 'af5bcd775f "block: copy-before-write: realize snapshot-access API" [7.0]',
                 "5f3a3cd7f0 [7.0]: the option bitmap narrows what is copied and may be read",
             ),
-            ("the option bitmap", _NO_STATUS, _NO_BUDGET),
+            ("the option bitmap", _NO_STATUS, _NO_BUDGET, _NO_TRIM),
         ),
         Era(
             (7, 1),
@@ -188,19 +198,19 @@ _SNAPSHOT_ACCESS = Role(
                 "f1bb39a8a5 [7.1]: on-cbw-error, break-guest-write or break-snapshot",
                 "6db7fd1ca9, 15df6e6987 [7.1]: cbw-timeout",
             ),
-            ("the option bitmap", _NO_STATUS, _NO_TIMEOUT),
+            ("the option bitmap", _NO_STATUS, _NO_TIMEOUT, _NO_BUDGET, _NO_TRIM),
         ),
         Era(
             (7, 2, 15),
             "copy-before-write-7.2.15",
             ("6475155d51 as backported: frozen reads may overlap; Debian's 7.2.22 has it",),
-            ("the option bitmap", _NO_STATUS, _NO_TIMEOUT),
+            ("the option bitmap", _NO_STATUS, _NO_TIMEOUT, _NO_BUDGET, _NO_TRIM),
         ),
         Era(
             (8, 0),
             "copy-before-write-7.1",
             ("the iothread and graph-lock work of 8.x, which one thread does not see",),
-            ("the option bitmap", _NO_STATUS, _NO_TIMEOUT, "backports to 8.x"),
+            ("the option bitmap", _NO_STATUS, _NO_TIMEOUT, _NO_BUDGET, _NO_TRIM, "backports to 8.x"),
         ),
         Era(
             (9, 1),
@@ -210,16 +220,16 @@ _SNAPSHOT_ACCESS = Role(
                 "0fd05c8d80 [9.1]: discard-source of a backup that reads the snapshot",
                 "10b1e09ed3 [9.1]: a cbw-timeout above 4 s no longer overflows",
             ),
-            ("the option bitmap", _NO_STATUS, _NO_TIMEOUT, "discard-source"),
+            ("the option bitmap", _NO_STATUS, _NO_TIMEOUT, _NO_BUDGET, _NO_TRIM, "discard-source"),
         ),
         Era(
             (9, 2),
             "copy-before-write-9.2",
             (
                 '6475155d51 "block/reqlist: allow adding overlapping requests" [9.2]',
-                "9484ad6c17, 6252deb244 [9.2]: min-cluster-size",
+                _LARGE_CLUSTERS,
             ),
-            ("the option bitmap", _NO_STATUS, _NO_TIMEOUT, "discard-source"),
+            ("the option bitmap", _NO_STATUS, _NO_TIMEOUT, _NO_BUDGET, _NO_TRIM, "discard-source"),
         ),
     ),
 )

@@ -98,6 +98,12 @@ OPTIONS: Mapping[str, Option] = {
         "copy_offload",
         must_be_known=True,
     ),
+    "source_outside_chain": Option(
+        "the backup's source is no node of its target's chain, where only a filter's node or one below it is",
+        False,
+        "source_outside_chain",
+        must_be_known=True,
+    ),
     "requests_at_start": Option(
         "a mirror's requests may come while its job starts, too",
         False,

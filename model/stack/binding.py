@@ -11,6 +11,8 @@ from cowpath.model.scenarios.geometry import Geometry, show_range
 from cowpath.model.scenarios.scenario import Request, Scenario
 from cowpath.model.scenarios.vocabulary import BUNDLED, Vocabulary
 
+MEMORY = 128 << 20
+"""Bytes that all copies of block-copy have together (BLOCK_COPY_MAX_MEM)."""
 PHRASES = ("range", "clusters")
 """What may stand in braces in what a wait says of its holder."""
 
@@ -114,6 +116,7 @@ def bind(
             clusters,
         ),
         "ragged": _column([_ragged(scenario, request) for request in requests]),
+        "beyond_budget": _column([end - start > MEMORY for start, end in geometry.clusters]),
         "cluster_of": _column([cell.cluster for cell in geometry.cells]),
         "copy_on_read": {(): int(scenario.copy_on_read)},
         **{o.parameter: {(): int(scenario.option(name))} for name, o in words.options.items()},

@@ -3,7 +3,8 @@
 The filter sits above the secondary disk, so a write is copied before it enters that node: it is on no
 tracked list while it copies, and becomes unaligned, if at all, only afterwards. What is still to be copied
 is a bitmap (here its complement, `done`), and bits are cleared *before* the copy; a list of copies in
-flight makes others wait. The memory budget of 128 MiB is left out: it delays and never orders.
+flight makes others wait. Of the memory budget of 128 MiB only this is said, that nobody may ask for more than
+all of it; the wait for it is left out: it delays and never orders.
 Source: block/backup-top.c backup_top_cbw; block/block-copy.c block_copy (4.2, 5.0).
 """
 
@@ -51,7 +52,21 @@ class FilterEngine(Part):
     def declare(self, system: System, parts: Parts) -> None:
         """Declare whose range is in the in-flight list, and where a copy is."""
         system.variable("copying", Request, internal=True, called="has a copy in flight")
+        system.parameter("beyond_budget", Cluster)  # longer than the memory that all copies have
         copying.declare(system, parts)
+
+    def asserts(self, s: State) -> Iterator[Expr]:
+        """Yield that a copy asks for no more memory than there is.
+
+        A copy is of one cluster at a time, or of shorter ones up to 1 MiB, so only a cluster's length counts.
+        Source: util/qemu-co-shared-resource.c co_get_from_shres; block/block-copy.c BLOCK_COPY_MAX_MEM (4.2).
+        """
+        yield ~exists(
+            Request,
+            lambda r: (
+                s.is_at(r, "copy-enter") & exists(Cluster, lambda k: copies(s, r, k) & s.beyond_budget[k])
+            ),
+        )
 
     def landmarks(self, parts: Parts) -> Iterator[Landmark]:
         """Yield where the next dirty extent begins and ends."""
@@ -251,10 +266,11 @@ class BlockCopy50(FilterEngine):
         )
 
     def asserts(self, s: State) -> Iterator[Expr]:
-        """Yield that what is dirty is being copied by nobody: extents in flight never meet.
+        """Yield, too, that what is dirty is being copied by nobody: extents in flight never meet.
 
         Source: block/block-copy.c block_copy_inflight_req_begin (5.0).
         """
+        yield from super().asserts(s)
 
         def both(r: Expr, q: Expr) -> Expr:
             meet = exists(Cluster, lambda k: copies(s, r, k) & copies(s, q, k))

@@ -3,7 +3,10 @@
 A copy claims its clusters and is serialising; a guest's request claims what it was asked to read there,
 until all of it is read. A copy's write to the hidden disk so waits for the whole span of a read, its look-up
 there and its read of the secondary disk below, and the data write comes after it.
-Source: block/backup.c, BDRV_REQ_SERIALISING (3.0, f8d59dfb40); block/block-copy.c block_copy_state_new.
+QEMU finds out itself whether that is needed: whether the job's source is a node of the target's chain. Where
+it is not, though its data are (a filter is between them), copies go unserialised.
+Source: block/backup.c, BDRV_REQ_SERIALISING (3.0, f8d59dfb40); block/block-copy.c block_copy_state_new
+(bdrv_chain_contains).
 """
 
 from __future__ import annotations
@@ -35,12 +38,21 @@ def _claims(s: State, r: Expr, x: Expr) -> Expr:
     return If(is_write(s, r), in_extent(s, r, x), read)
 
 
-NODE = Node("hidden", "the hidden disk", _claims, is_write)
+def _serialises(s: State, r: Expr) -> Expr:
+    return is_write(s, r) & ~s.source_outside_chain
+
+
+NODE = Node("hidden", "the hidden disk", _claims, _serialises)
 
 
 @dataclass(frozen=True)
 class SerialisingTarget(Part):
     """Writes of the job to its target serialise there."""
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        """Whether QEMU takes them for writes that need not."""
+        return ("source_outside_chain",)
 
     def declare(self, system: System, parts: Parts) -> None:
         """Declare the list; a guest's request asks the hidden disk for clusters [asked, until)."""

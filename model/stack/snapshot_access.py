@@ -19,6 +19,7 @@ from cowpath.model.language.program import Region
 from cowpath.model.language.system import List, State, System
 from cowpath.model.stack import overlay, protocol
 from cowpath.model.stack.block_copy import COPIED, BlockCopy50
+from cowpath.model.stack.broken_snapshot import add_breaking, declare_breaking, unbroken
 from cowpath.model.stack.part import Part, Parts
 from cowpath.model.stack.secondary import node_of
 from cowpath.model.stack.world import (
@@ -36,7 +37,6 @@ from cowpath.model.stack.world import (
     Sector,
     in_extent,
     is_kind,
-    is_write,
     own,
 )
 from cowpath.model.stack.writes import LEFT_FILTER
@@ -64,13 +64,13 @@ class SnapshotFilter(Part):
         pc = system.programs["pc"]
         pc.place("copy-returned", "back from block-copy", of=WRITES, within=(WHOLE, COPIED))
         if _breaks(parts):
-            pc.place("copy-broken", "about to break the snapshot", of=WRITES, within=(WHOLE,))
+            declare_breaking(system)
         pc.place("thaw-wait", "waiting for frozen reads", of=WRITES, within=(WHOLE, COPIED))
 
     def act(self, system: System, parts: Parts) -> None:
         """Add the steps."""
         if _breaks(parts):
-            self._break(system)
+            add_breaking(system, then="thaw-wait", may_go=False)
 
         @system.action("cbw.mark", r=Request, source=_WRITE)
         def mark(s: State, r: Expr) -> None:
@@ -87,29 +87,9 @@ class SnapshotFilter(Part):
             s.wait_on(_FROZEN, Request, lambda q: (q != r) & _freezes(s, q, r))
             s.go(r, "enter")
 
-    def _break(self, system: System) -> None:
-        @system.action("cbw.pass", r=Request, source=_WRITE)
-        def skip(s: State, r: Expr) -> None:
-            """Finds the snapshot broken already, copies nothing."""
-            s.require_at(r, "idle")
-            s.require(is_write(s, r), "is a write", location=True)
-            s.require(s.snapshot_error, "the snapshot is broken")
-            s.go(r, "enter")
-
-        @system.action("cbw.break", r=Request, source=_WRITE)
-        def break_(s: State, r: Expr) -> None:
-            """Could not copy: breaks the snapshot, not the write."""
-            s.require_at(r, "copy-broken")
-            s.snapshot_error = True
-            s.go(r, "thaw-wait")
-
     def claims(self, parts: Parts) -> Iterator[Claim]:
         """Say why what a frozen read reads from the source is not overwritten meanwhile."""
-        yield claim("the snapshot is whole")(lambda s: ~s.snapshot_error)
-        if _breaks(parts):
-            yield claim("no write whose copy failed goes on", Request)(
-                lambda s, r: ~s.is_at(r, "copy-broken")
-            )
+        yield from unbroken(_breaks(parts))
         yield claim("who reads the source has frozen it", Request)(
             lambda s, r: s.frozen[r] == (s.within(r, TO_SECONDARY) | s.is_at(r, "thaw", "thaw-failed"))
         )

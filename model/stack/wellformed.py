@@ -54,6 +54,7 @@ GIVEN = (
 ALIGNED = claim("every write is aligned to the notifier's node", Request)(lambda s, r: ~s.unaligned[r])
 NO_COPY_ON_READ = claim("the secondary disk does not copy on read")(lambda s: ~s.copy_on_read)
 NO_OFFLOAD = claim("the job copies cluster by cluster")(lambda s: ~s.copy_offload)
+IN_CHAIN = claim("the job's source is a node of its target's chain")(lambda s: ~s.source_outside_chain)
 QUIESCED = claim("checkpoints are made while nothing is in flight")(lambda s: s.quiesced_checkpoint)
 
 FINITE = claim("no request is of a stream", Request)(lambda s, r: ~s.stream[r])

@@ -23,7 +23,7 @@ from cowpath.model.language.system import State, System
 from cowpath.model.stack import protocol
 from cowpath.model.stack.part import Part, Parts
 from cowpath.model.stack.secondary import NotifierInside, node_of, settles
-from cowpath.model.stack.source_discards import unnoticed
+from cowpath.model.stack.source_discards import begins_apart
 from cowpath.model.stack.tracked import Node
 from cowpath.model.stack.world import WHOLE, WRITES, Request, Sector, is_write
 
@@ -96,7 +96,7 @@ class Writes(Part):
 
         def arrives(s: State, r: Expr) -> Expr:
             begun = s.is_at(r, begins) & is_write(s, r) & ~s.unaligned[r]
-            if (apart := unnoticed(s, r, parts)) is not None:
+            if (apart := begins_apart(s, r, parts)) is not None:
                 begun = begun & ~apart
             return begun | s.is_at(r, "settle")
 

@@ -7,12 +7,16 @@ from collections.abc import Iterable
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
 from cowpath.conformance.campaign.alarm import examine
 from cowpath.conformance.campaign.replay import confirm
 from cowpath.conformance.campaign.tours import cover
+from cowpath.conformance.commands.conform import conform_command
+from cowpath.conformance.monitor.monitor import judge
 from cowpath.conformance.monitor.oracle import Oracle
 from cowpath.conformance.pairs import find_pair
+from cowpath.conformance.runs import log_file
 from cowpath.conformance.runs.log import Event, Sight
 from cowpath.conformance.runs.workload import Run, Workload
 from cowpath.conformance.scheduler.kernel import Kernel
@@ -24,6 +28,7 @@ from cowpath.impl.mirror.active import Filter
 from cowpath.impl.mirror.background import Background
 from cowpath.model.bench.check import check
 from cowpath.model.designs import MIRRORS, Case
+from cowpath.model.language.errors import InputError
 from cowpath.model.scenarios import bundled, find
 from cowpath.model.trace.trace import Trace
 
@@ -155,6 +160,15 @@ def test_tours_reach_every_step_and_every_wait(name: str, slug: str) -> None:
     assert found.edges[1] > 20
 
 
+def test_who_waits_for_itself_alone_is_a_deadlock() -> None:
+    """By default the others have ended when operation 2 parks on itself (3.0), so nobody else is parked."""
+    workload = _workload("mirror-3.0", "short-of-buffers")
+    run = workload.run(Sequential())
+    workload.close()
+    assert run.reason.startswith("operation 2 holds an operation on its chunks, waits for operation 2")
+    assert examine(Oracle(MIRRORS["mirror-3.0"], find("short-of-buffers")), run) is None
+
+
 def _first_refused(name: str, slug: str, sight: Sight, runs: int = 60) -> str | None:
     workload, strategy = _workload(name, slug, looks=sight is not Sight.WHITE), Portfolio(1)
     oracle = Oracle(MIRRORS[name], find(slug), sight)
@@ -226,3 +240,36 @@ def test_a_run_ends_when_only_the_job_and_commands_that_are_refused_are_left() -
     assert run.failure is None
     assert run.log[-1] == Event("quiescent")
     assert [kind for kind, who in _log(run) if who.startswith("complete")].count("return") == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("--strategy", "free"), "--strategy free: mirror-8.2 has a job that does not end"),
+        (("--drawn", "3"), "--drawn: no workloads are drawn for mirror-8.2; accepted: 0"),
+        (("--scenario", "stream-in-background"), "mirror-8.2: no scenario given fits it"),
+    ],
+)
+def test_what_a_campaign_of_a_mirror_has_not_is_said_in_one_line(words: tuple[str, ...], says: str) -> None:
+    done = CliRunner().invoke(conform_command, ["mirror-8.2", *words])
+    assert isinstance(done.exception, InputError)
+    assert str(done.exception).startswith(says)
+
+
+def test_a_campaign_takes_a_mirror_by_its_release() -> None:
+    words = ["--release", "8.2", "--role", "mirror", "--scenario", "job-alone", "--schedules", "5"]
+    done = CliRunner().invoke(conform_command, [*words, "--sight", "black"])
+    assert done.exit_code == 0
+    assert "mirror-8.2   explained" in done.stdout
+
+
+def test_a_log_of_black_sight_says_what_the_disks_hold_and_is_judged_again() -> None:
+    scenario, design = find("backing-opened"), MIRRORS["mirror-8.2"]
+    workload = _workload("mirror-8.2", "backing-opened", looks=True)
+    run = workload.run(Sequential())
+    workload.close()
+    seen = [event for event in map(Sight.BLACK.of, run.log) if event is not None]
+    written = log_file.write(log_file.Header(scenario, design.name, Sight.BLACK), seen)
+    assert [line for line in written.splitlines() if '"content"' in line][1].count('"at"') == 2
+    header, again = log_file.read(written.splitlines(), "log")
+    assert judge(Oracle(design, header.scenario, Sight.BLACK), again) is None

@@ -19,10 +19,12 @@ from cowpath.model.scenarios import find
 # Each variant with a scenario on which it differs from another design.
 DIFFERS = {
     "unserialised-2.6": ("source-discard", "unserialised-2.7"),
-    "unserialised-2.7": ("source-discard", "unserialised-2.6"),
+    "unserialised-2.7": ("discard-meets-rmw", "fleecing-4.1"),
     "rfc-2016-2.6": ("source-discard", "rfc-2016-2.7"),
     "rfc-2016-2.7": ("source-discard", "rfc-2016-2.6"),
     "merged-3.0": ("partial-guest-write", "merged-2.8"),
+    "fleecing-4.1": ("copy-offload", "fleecing-4.0"),
+    "block-copy-10.1": ("broken-unnoticed", "copy-before-write-9.2"),
     "copy-before-write-7.0": ("two-readers", "copy-before-write-9.2"),
     "copy-before-write-7.1": ("client-discard", "copy-before-write-9.1"),
     "copy-before-write-7.2.15": ("two-readers", "copy-before-write-7.1"),

@@ -125,7 +125,58 @@ def test_two_unaligned_writes_can_bring_the_server_down(tmp_path: Path) -> None:
     assert done.stderr.startswith("cowpath: QEMU would have crashed here: the notifier is given [1, 2)")
 
 
+TARGET = '-r "nbd+unix:///target?socket=$unixsocket"'
+
+
+def order(word: str, folder: Path) -> str:
+    """Return what tells the job a word."""
+    sector = folder / f"{word}.sector"
+    sector.write_bytes(word.encode().ljust(512, b"\0"))
+    return f"nbdcopy {sector} {CONTROL}"
+
+
+def told(words: str) -> str:
+    """Return what waits until the job says so."""
+    status = f"nbdcopy {CONTROL} - | grep -aq '{words}'"
+    return f"for i in $(seq 100); do {status} && break; sleep 0.1; done; {status}"
+
+
+def test_a_mirror_is_written_to_while_it_copies_and_completes(tmp_path: Path) -> None:
+    disks = tmp_path / "disks"
+    disks.mkdir()
+    (disks / "source.img").write_bytes(os.urandom(1 << 20))
+    session = " && ".join(
+        [
+            qemu_io("$uri", "write -P 7 100000 70000", "write -z 300000 4096"),
+            told(" ready, 0 chunks dirty"),
+            qemu_io(TARGET, "read -P 7 100000 70000", "read -P 0 300000 4096"),
+            order("complete", tmp_path),
+            told("job over"),
+            qemu_io("$uri", "write -P 9 0 512", "read -P 9 0 512"),
+        ]
+    )
+    done = serve(disks, "mirror-8.2", run=session)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "Pattern verification failed" not in done.stdout
+    source, target = ((disks / f"{name}.img").read_bytes() for name in ("source", "target"))
+    assert source[512:] == target[512:]
+    assert source[:512] != target[:512] == b"\x09" * 512
+
+
+def test_what_a_mirror_s_job_does_not_accept_is_refused_in_words(tmp_path: Path) -> None:
+    run = f"{order('resume', tmp_path)}; {order('stop', tmp_path)}"
+    done = serve(tmp_path, "mirror-8.2", "--size", "1MiB", run=run)
+    assert "the job does not accept resume now" in done.stderr
+    assert "no order 'stop' at 0; accepted: pause, resume, complete, change-mode, at 0" in done.stderr
+
+
 BAD = {
+    "a mirror's": (
+        ("rfc-2016", "--size", "1MiB", "--buffers", "2"),
+        "--buffers is of a mirror, which rfc-2016",
+    ),
+    "not a mirror's": (("mirror-8.2", "--copy-on-read"), "--copy-on-read is of a design that copies before"),
+    "no source": (("mirror-8.2",), "source.img is not there to tell a length: give --size"),
     "no length": (("rfc-2016",), "secondary.img is not there to tell a length: give --size"),
     "no size": (("rfc-2016", "--size", "big"), "--size: 'big' is not a size; accepted: "),
     "nothing": (("rfc-2016", "--size", "0B"), "--size: 0B; accepted: 1B or more"),

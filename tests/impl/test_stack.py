@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from cowpath.impl.context import AioContext, Request
 from cowpath.impl.design import Geometry
 from cowpath.impl.designs import DESIGNS
+from cowpath.impl.errors import AssertionFailed
 from cowpath.impl.stack import Stack
 from cowpath.impl.sync import Threads
 
@@ -140,6 +141,16 @@ def test_a_copy_that_fails_breaks_the_snapshot_instead(tmp_path: Path) -> None:
         with pytest.raises(OSError, match="the snapshot is broken") as caught:
             stack.guest_read(0, 512)
         assert caught.value.errno == errno.EACCES
+
+
+def test_a_cluster_longer_than_the_memory_for_copies_cannot_be_asked_for(tmp_path: Path) -> None:
+    most = 128 << 20
+    for design in ("block-copy-4.2", "block-copy-5.1", "copy-before-write-9.2"):
+        with (
+            Stack(tmp_path, design, Geometry(4 * most, 2 * most)) as stack,
+            pytest.raises(AssertionFailed, match=f"asks for {2 * most} bytes of {most}"),
+        ):
+            stack.nbd_write(0, b"n" * 512)
 
 
 def test_what_the_secondary_disk_holds_stays_and_the_overlays_begin_empty(tmp_path: Path) -> None:

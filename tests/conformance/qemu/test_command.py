@@ -113,6 +113,15 @@ def test_another_design_s_model_refuses_it_and_the_token_shows_it_again(
     assert outcome["runs"] == 1
 
 
+def test_why_a_mirror_is_refused_is_said_though_the_model_explains_it(cowpath: Command) -> None:
+    done = cowpath("--stack", "mirror", "--plain", "--scenario", "backing-by-name", "--schedules", "10")
+    assert done.status == 1
+    said = " ".join(done.out.split())
+    assert (
+        "the source has original data, the target what nobody has written; so it is in the model, too" in said
+    )
+
+
 def test_several_qemus_are_a_table(cowpath: Command, monkeypatch: pytest.MonkeyPatch, qemu: Qemu) -> None:
     """Of the same QEMU under two names: what differs is its rows."""
     others = iter([qemu, replace(qemu, version="99.0.0", given="other")])
