@@ -394,14 +394,8 @@ class _Reader:
         for request in requests:
             offset, length = request.offset or 0, request.length or 0
             if request.kind == "job-read":
-                raise (
-                    self._top.key("secondary")
-                    .key("protocol_alignment")
-                    .error(
-                        f"{request.label} is modelled only where it is no larger than request_alignment;"
-                        " accepted: a smaller one"
-                    )
-                )
+                where = self._top.key("secondary").key("protocol_alignment")
+                raise where.error(f"{request.label} is modelled only up to request_alignment; accepted: that")
             if request.kind == "nbd-zero" and (offset % unit or (offset + length) % unit):
                 where = self._top.key("request").item(request.group).key("at")
                 raise where.error(
