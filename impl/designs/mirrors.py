@@ -75,6 +75,7 @@ class MirrorRepaired(Mirror82):
         Mirror82.has,
         looks_again=True,
         claims_clusters=True,
+        rounds_each_end=True,
         cleans_first=True,
         marks_until_seen=True,
         spares_new_clusters=True,

@@ -41,12 +41,19 @@ class Copying:
         return found
 
     def rounded(self, piece: Extent) -> Extent:
-        """Return the piece, or the clusters of the target that hold it where one at its ends is new."""
+        """Return the piece, or the clusters of the target that hold it where one at its ends is new.
+
+        The repair rounds only the end that is in a new one.
+        """
         job, (start, end) = self.job, piece
         ends = (job.chunks(Extent(start, start + 1)), job.chunks(Extent(end - 1, end)))
         if not job.geometry.rounds or all(job.written.within(chunk) for chunk in ends):
             return piece
-        return piece.widened(job.geometry.cluster, job.geometry.size)
+        wide = piece.widened(job.geometry.cluster, job.geometry.size)
+        if not self.has.rounds_each_end:
+            return wide
+        first, last = (job.written.within(chunk) for chunk in ends)
+        return Extent(start if first else wide.start, end if last else wide.end)
 
     def start(self, background: Request, piece: Extent) -> Extent:
         """Start an operation for a piece of a run, and return what it copies. The step ends."""

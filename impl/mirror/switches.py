@@ -21,7 +21,8 @@ class Switches:
     disks are found to be in step more than once (8.2). `changes_mode`: the mode may be changed (8.2).
 
     Never shipped: `looks_again`: the background chooses anew after its pause point; `claims_clusters`: it
-    claims the whole clusters of the target that it writes; `cleans_first`: a write makes chunks clean
+    claims the whole clusters of the target that it writes; `rounds_each_end`: it rounds only an end of what
+    it copies that lies in a new cluster; `cleans_first`: a write makes chunks clean
     before it writes the source; `marks_until_seen`: what is not copied is marked as soon as there is a job;
     `spares_new_clusters`: a write leaves a new cluster of the target that it does not fill;
     `looks_after_flush`: both disks are in step after the flush only if nothing is dirty.
@@ -40,6 +41,7 @@ class Switches:
     changes_mode: bool = False
     looks_again: bool = False
     claims_clusters: bool = False
+    rounds_each_end: bool = False
     cleans_first: bool = False
     marks_until_seen: bool = False
     spares_new_clusters: bool = False

@@ -7,7 +7,15 @@ from cowpath.model.stack.mirror.job import Commands, Completion
 from cowpath.model.stack.mirror.machine import MIRROR
 from cowpath.model.stack.mirror.operations import Operations
 from cowpath.model.stack.mirror.start import Start
-from cowpath.model.stack.mirror.world import World
+from cowpath.model.stack.mirror.wellformed import (
+    AMPLE,
+    NOT_FILLED,
+    ONE_MODE,
+    OWN_CLUSTERS,
+    STARTED_BEFORE,
+    UNPAUSED,
+)
+from cowpath.model.stack.mirror.world import DRAIN, LIST, World
 from cowpath.model.stack.part import Parts
 
 DESIGN = Design(
@@ -36,6 +44,15 @@ DESIGN = Design(
             Completion(),
             Commands(),
         )
+    ),
+    scope=(AMPLE, STARTED_BEFORE, UNPAUSED, ONE_MODE, OWN_CLUSTERS, NOT_FILLED),
+    order=(
+        "new writes",
+        DRAIN.name,
+        "the background",
+        LIST.name,
+        "a run of the background",
+        "buffers",
     ),
     theorems=("mirror-equal",),
 )

@@ -7,6 +7,7 @@ from cowpath.model.designs.mirror_8_2 import DESIGN as MIRROR_8_2
 from cowpath.model.stack.mirror.active import ActiveWrites
 from cowpath.model.stack.mirror.background import Background
 from cowpath.model.stack.mirror.job import Completion
+from cowpath.model.stack.mirror.wellformed import AMPLE
 
 TOLD = {
     "looks_again": (
@@ -16,6 +17,10 @@ TOLD = {
     "claims_clusters": (
         "the background waits for, and claims, the whole clusters of the target that it is to write",
         "`mirror-equal` and `mirror-order` fall: it overwrites and releases what a write has in hand",
+    ),
+    "rounds_each_end": (
+        "what is copied is rounded to the target's clusters at an end that lies in a new one, not at both",
+        "`mirror-equal` falls: two operations of one run take one chunk, and the first to end releases it",
     ),
     "cleans_first": (
         "an active write makes its whole chunks clean before it writes the source, not after",
@@ -41,7 +46,11 @@ def repaired(name: str, without: str = "", **told: Any) -> Design:
     """Return 8.2 with all changes but one, to see whether it is needed; none named: with all."""
     has = {change: change != without for change in TOLD}
     parts = (
-        Background(looks_again=has["looks_again"], claims_clusters=has["claims_clusters"]),
+        Background(
+            looks_again=has["looks_again"],
+            claims_clusters=has["claims_clusters"],
+            rounds_each_end=has["rounds_each_end"],
+        ),
         ActiveWrites(
             skips_parked=True,
             marks="filter",
@@ -51,7 +60,7 @@ def repaired(name: str, without: str = "", **told: Any) -> Design:
         ),
         Completion(syncs_again=True, looks_after_flush=has["looks_after_flush"]),
     )
-    return MIRROR_8_2.changed(name, *parts, **told)
+    return MIRROR_8_2.changed(name, *parts, scope=(AMPLE,), **told)
 
 
 DESIGN = repaired(
@@ -59,7 +68,7 @@ DESIGN = repaired(
     changes=tuple(Change((), does, falls) for does, falls in TOLD.values()),
     era="never shipped; found with this checker",
     explanation=(
-        "The mirror of 8.2 with six changes, each of which is needed. What it leaves as it was is that a "
+        "The mirror of 8.2 with seven changes, each of which is needed. What it leaves as it was is that a "
         "guest whose writes are not copied may keep the background copying for ever."
     ),
     sources=("block/mirror.c, 8.2; 949a156773 (2026) for the marks until the job is seen",),

@@ -167,26 +167,38 @@ class Universe:
         for name in names:
             declared = self._declared(name)
             elements = self._elements(declared.indices)
-            fits = self.belongs(look(name, tuple(e for e, _ in elements)), declared.sort)
+            value = look(name, tuple(e for e, _ in elements))
+            fits = self.belongs(value, declared.sort)
             if fits.num_args():
-                yield name, self.forall(elements, fits)
+                yield name, self.forall(elements, fits, self._term(declared, value))
 
     def landings(self) -> z3.BoolRef:
         """Return that positions and elements in the state are known, where they are not the end.
 
-        So are those whom a table of the instance names for each element.
+        So are those whom a table of the instance names for each element. (Not those of a table from a sort to
+        itself, which would be asked again for what it has answered, and so on.)
         """
         found = []
         for name in self.functions:
             declared = self._declared(name)
             names_one = isinstance(declared, Parameter) and len(declared.indices) == 1
-            if isinstance(declared.sort, Position | Index) or (
-                isinstance(declared.sort, Maybe) and names_one
-            ):
+            is_one = isinstance(declared.sort, Position | Index) and not (
+                isinstance(declared, Parameter) and index_within(declared.sort) in declared.indices
+            )
+            if is_one or (isinstance(declared.sort, Maybe) and names_one):
                 elements = self._elements(declared.indices)
                 value = self.now(name, tuple(e for e, _ in elements))
-                found.append(self.forall(elements, self.landing(value, declared.sort)))
+                landing = self.landing(value, declared.sort)
+                found.append(self.forall(elements, landing, self._term(declared, value)))
         return z3.And(found)
+
+    def _term(self, declared: Variable | Parameter, value: z3.ExprRef) -> z3.ExprRef | None:
+        """Return the value as what triggers facts about it, if it is of a table of pairs of one sort.
+
+        All pairs of known elements are many, and few of them are ever asked for.
+        """
+        pairs = len(set(declared.indices)) < len(declared.indices)
+        return value if isinstance(declared, Parameter) and pairs else None
 
     def landing(self, value: z3.ExprRef, sort: Sort) -> z3.BoolRef:
         """Return that the value is known if it is an element."""
@@ -202,8 +214,13 @@ class Universe:
 
     # -- formulas
 
-    def forall(self, elements: Sequence[tuple[z3.ExprRef, Index]], body: z3.BoolRef) -> z3.BoolRef:
-        """Return the body for all values of the given constants."""
+    def forall(
+        self,
+        elements: Sequence[tuple[z3.ExprRef, Index]],
+        body: z3.BoolRef,
+        trigger: z3.ExprRef | None = None,
+    ) -> z3.BoolRef:
+        """Return the body for all values of the given constants, wherever they are known or `trigger` is."""
         if not elements:
             return body
         constants = [e for e, _ in elements]
@@ -218,6 +235,8 @@ class Universe:
         triggers = [self._known(index, e) for e, index in elements]
         inside = z3.And([self.is_element(e, index) for e, index in elements])
         pattern = z3.MultiPattern(*triggers) if len(triggers) > 1 else triggers[0]
+        if trigger is not None:
+            pattern = trigger
         return z3.ForAll(constants, z3.Implies(inside, body), patterns=[pattern])
 
     def translate(self, expr: Expr, bound: Bindings, look: Look) -> z3.ExprRef:
@@ -264,6 +283,11 @@ class Universe:
                     return self.forall(elements, matrix)
                 return z3.Not(self.forall(elements, z3.Not(matrix)))
         raise TypeError(f"not an expression that z3 is given: {expr!r}")
+
+
+def index_within(sort: Sort) -> Index | None:
+    """Return the index sort that the sort's values are of, if there is one."""
+    return sort if isinstance(sort, Index) else sort.index if isinstance(sort, Maybe | Position) else None
 
 
 _DECLARED: set[tuple[str, int]] = set()

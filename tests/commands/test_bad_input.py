@@ -53,8 +53,6 @@ BAD_INPUT = [
         ],
     ),
     ("scenarios nonsense", [f"unknown scenario 'nonsense'; accepted: {SCENARIOS}"]),
-    ("conform mirror-8.2", ["mirror-8.2 is a model without threads; accepted: ", *DESIGNS]),
-    ("replay mirror-8.2 --scenario job-alone", ["mirror-8.2 is a model without threads"]),
     ("survey mirror-8.2", ["mirror-8.2 is not of a secondary's block stack"]),
     ("check mirror-8.2 --scenario mirror.toml", ["mirror.toml: options.quiesced_checkpoint: unknown key"]),
     ("survey rfc-2016 --html -", ["--html: '-' is not a file's path"]),

@@ -13,6 +13,7 @@ AIMS = ("mirror-equal", "mirror-order", "deadlock", "progress", "assertion")
 SHOWN = {
     "looks_again": "paused-with-a-chunk",
     "claims_clusters": "shared-target-cluster",
+    "rounds_each_end": "run-between-written-clusters",
     "cleans_first": "mode-changed",
     "marks_until_seen": "write-at-start",
     "spares_new_clusters": "backing-by-name",

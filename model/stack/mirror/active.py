@@ -6,9 +6,10 @@ do_sync_target_write, active_write_settle.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from cowpath.model.language.claim import Claim, Level, claim
 from cowpath.model.language.expression import Expr, If, coerce, exists
 from cowpath.model.language.sorts import BOOL
 from cowpath.model.language.system import State, System
@@ -29,10 +30,12 @@ from cowpath.model.stack.mirror.world import (
     append,
     first,
     has,
+    held,
+    left,
     meet,
     park,
+    same,
     some_dirty,
-    the_job,
     unlink,
     wait_parked,
     woken,
@@ -93,7 +96,7 @@ class ActiveWrites(Part):
         def decides(s: State, r: Expr) -> None:
             """A newcomer is queued while the source is drained, and decides whether to copy."""
             arriving = arrives(s, r)
-            s.require(~(arriving & the_job(s, "draining")), "the source is not drained")
+            s.require(~(arriving & s.drained), "the source is not drained")
             copied = start.seen(s) & s.copying_writes & ~s.over
             s.require(~arriving | copied, "is to be copied")
             s.crashed = s.crashed | (arriving & start.unready(s))
@@ -135,7 +138,7 @@ class ActiveWrites(Part):
         def passes(s: State, r: Expr) -> None:
             """Is not to be copied."""
             s.require(arrives(s, r), "arrives", location=True)
-            s.require(~the_job(s, "draining"), "the source is not drained")
+            s.require(~s.drained, "the source is not drained")
             s.require(~(start.seen(s) & s.copying_writes), "is not to be copied")
             s.require(~s.over, "the mirror is there")
             s.crashed = s.crashed | start.missing(s)
@@ -181,14 +184,14 @@ class ActiveWrites(Part):
             s.require_at(r, "wrote-source")
             for c in s.each(Chunk):
                 reset = has(s, r, c) if self.resets_outward else s.whole[r, c]
-                left = s.dirty[c] if self.cleans_first else s.dirty[c] & ~reset
-                s.dirty[c] = left | spared(s, r, c) if self.spares_new_clusters else left
+                kept = s.dirty[c] if self.cleans_first else s.dirty[c] & ~reset
+                s.dirty[c] = kept | spared(s, r, c) if self.spares_new_clusters else kept
             if self.spares_new_clusters:
                 s.actively_synced = s.actively_synced & ~exists(Chunk, lambda c: spared(s, r, c))
             for c in s.each(Chunk):
                 s.cut[r, c] = leaves(s, r, c)
-            left = exists(Chunk, lambda c: has(s, r, c) & ~leaves(s, r, c))
-            s.go(r, If(left, s.place(r, "cleaned"), "settling"))
+            some = exists(Chunk, lambda c: has(s, r, c) & ~leaves(s, r, c))
+            s.go(r, If(some, s.place(r, "cleaned"), "settling"))
 
         def writes(s: State, r: Expr, x: Expr) -> Expr:
             return s.covers[r, x] & ~s.cut[r, s.chunk_of[x]]
@@ -249,11 +252,98 @@ class ActiveWrites(Part):
             s.in_hand[r] = False
             s.go(r, "done")
 
+    def claims(self, parts: Parts) -> Iterator[Claim]:
+        """Say whom a write waits for, and what of its chunks is the same on both disks at each place."""
+        if self.skips_parked:
+            yield claim("a write waits for nobody that waits for a conflict itself", Request, Request)(
+                lambda s, r, q: (s.is_at(r, "conflict") & (s.waiting_for[r] == q)).implies(
+                    ~s.is_at(q, "conflict")
+                )
+            )
+        if not self.resets_outward:
+            yield from self._equality()
+
+    def _equality(self) -> Iterator[Claim]:
+        if not self.cleans_first:
+            yield claim("writes are copied where that is the mode", Request)(
+                lambda s, r: s.within(r, ACTIVE).implies(s.copying_writes)
+            )
+            yield claim("writes are not copied only where that is the mode", Request)(
+                lambda s, r: s.within(r, UNCOPIED).implies(~s.copying_writes)
+            )
+            yield claim("a write that is back from the source is the last there", Request, Sector)(
+                lambda s, r, x: (s.is_at(r, "wrote-source") & s.covers[r, x]).implies(s.source[x] == r)
+            )
+        yield claim("what is clean and held by nobody is the same on both disks", Sector)(
+            lambda s, x: (s.begun & ~held(s, s.chunk_of[x])).implies(left(s, s.chunk_of[x]) | same(s, x))
+        )
+
+        def claims(name: str, place: str, or_: Callable[[State, Expr, Expr], Expr] | None = None) -> Claim:
+            def body(s: State, r: Expr, x: Expr) -> Expr:
+                known = left(s, s.chunk_of[x]) | same(s, x)
+                if or_ is not None:
+                    known = known | or_(s, r, x)
+                return (s.begun & s.is_at(r, place) & has(s, r, s.chunk_of[x])).implies(known)
+
+            return claim(name, Request, Sector)(body)
+
+        if self.cleans_first:
+            yield claims(
+                "what a write is to make the same is the same, or left, or wholly its own",
+                "claimed",
+                lambda s, r, x: s.whole[r, s.chunk_of[x]],
+            )
+        else:
+            yield claims("what a write is to make the same is the same, or left", "claimed")
+            yield claims("where it has failed to write the source, too", "source-failed")
+        yield claims(
+            "when it has written the source that is the same, or left, or its own there",
+            "wrote-source",
+            lambda s, r, x: s.covers[r, x] & (s.source[x] == r),
+        )
+        yield claims(
+            "when it is to write the target that is the same, or left, or what it writes",
+            "cleaned",
+            lambda s, r, x: s.covers[r, x] & ~s.cut[r, s.chunk_of[x]] & (s.source[x] == r),
+        )
+        yield claims("when it has written the target that is the same, or left", "settling")
+        yield claim("what a write leaves to the background is dirty", Request, Chunk)(
+            lambda s, r, c: s.cut[r, c].implies(
+                s.is_at(r, "cleaned", "settling", "target-failed") & has(s, r, c) & s.dirty[c]
+            )
+        )
+        if self.spares_new_clusters:
+            yield claim(
+                "a new cluster that a write does not leave to the background it fills", Request, Chunk, Chunk
+            )(
+                lambda s, r, c, d: (
+                    s.is_at(r, "cleaned")
+                    & has(s, r, c)
+                    & ~s.cut[r, c]
+                    & s.fills
+                    & ~s.in_target[c]
+                    & (s.lowest[c] == s.lowest[d])
+                ).implies(s.whole[r, d] & ~s.cut[r, d])
+            )
+
+    def levels(self, parts: Parts) -> Iterator[Level]:
+        """Yield writes that have not begun, and those that have met another operation."""
+        yield Level(
+            "new writes",
+            "a write waits until the source is no longer drained; nobody waits for a write that comes",
+            lambda s, r: WRITES.holds(s, r) & s.is_at(r, "idle"),
+        )
+        yield Level(
+            LIST.name,
+            "a write that finds a chunk's bit set waits for an operation that meets it and does not wait so "
+            "itself",
+            lambda s, r: s.is_at(r, "conflict"),
+        )
+
     def _marks(self, s: State, start: Start) -> Expr:
         if self.marks == "filter":
-            return ~the_job(s, "unborn") if self.marks_until_seen else start.seen(s)
-        exists_ = ~the_job(s, "unborn")
-        return exists_ if self.marks == "source" else exists_ & ~s.copying_writes
+            return s.born if self.marks_until_seen else start.seen(s)
+        return s.born if self.marks == "source" else s.born & ~s.copying_writes
 
     def conflict(self, s: State, r: Expr, q: Expr, world: World) -> Expr:
         """Tell whether r, some bit of whose chunks is set, parks on q."""

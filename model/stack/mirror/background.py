@@ -5,8 +5,11 @@ Source: block/mirror.c mirror_run, mirror_iteration, mirror_pause; job.c job_pau
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
+from cowpath.model.language.claim import Claim, Landmark, claim
+from cowpath.model.language.claim import Level as Stage
 from cowpath.model.language.expression import Expr, If, exists, forall, nobody
 from cowpath.model.language.sorts import Position
 from cowpath.model.language.system import State, System
@@ -18,12 +21,14 @@ from cowpath.model.stack.mirror.world import (
     OPERATIONS,
     PARKED,
     STARTED,
+    WRITES,
     Chunk,
     Level,
     Request,
     World,
     append,
     first,
+    holds,
     in_flight,
     park,
     some_dirty,
@@ -45,13 +50,15 @@ class Background(Part):
     `waits_for_writes`: at its head it waits until no write is being copied (3.0 - 7.1). `needs_self`: where
     it waits for a conflict it takes itself for an operation, which it is not (6.1): QEMU dies. Of the
     repair: `looks_again`: when it has been paused it chooses anew; `claims_clusters`: it takes the whole
-    clusters of the target that it writes.
+    clusters of the target that it writes; `rounds_each_end`: it rounds an end where that one's own cluster
+    has not been written, not both where one has not.
     """
 
     waits_for_writes: bool = False
     needs_self: bool = False
     looks_again: bool = False
     claims_clusters: bool = False
+    rounds_each_end: bool = False
 
     def declare(self, system: System, parts: Parts) -> None:
         """Declare where the background is."""
@@ -130,8 +137,8 @@ class Background(Part):
                 return (p != j) & (s.low[p] <= last) & (low <= s.last[p])
 
             s.require(first(s, world, q, meets), "conflict")
-            s.low[j] = low
-            s.last[j] = last
+            s.low[j] = c
+            s.last[j] = c
             if self.needs_self:
                 s.crashed = True
             park(s, j, q, "busy-chunk")
@@ -159,14 +166,8 @@ class Background(Part):
             s.require(~s.to_pause, "is not to pause")
             s.require(~(s.is_at(j, "stopping") & in_flight(s)), "nothing is in flight")
 
-            def more(d: Expr) -> Expr:
-                """Chunk d prolongs the run, if it is next to it."""
-                fits = s.amount[c, d] != nobody(Level)
-                low, last = self._unit(s, d, d)
-                return s.dirty[d] & ~self._busy(s, low, last) & s.joins[d] & fits
-
-            run = (c <= e) & forall(Chunk, lambda d: ((c < d) & (d <= e)).implies(more(d)))
-            longest = forall(Chunk, lambda d: (e + 1 == d).implies(~more(d)))
+            run = (c <= e) & forall(Chunk, lambda d: ((c < d) & (d <= e)).implies(self._more(s, c, d)))
+            longest = forall(Chunk, lambda d: (e + 1 == d).implies(~self._more(s, c, d)))
             s.require(run & longest, "the longest run", location=True)
             for d in s.each(Chunk):
                 s.dirty[d] = s.dirty[d] & ~((low <= d) & (d <= last))
@@ -190,15 +191,14 @@ class Background(Part):
             s.require(s.is_at(o, "unused"), "not in use")
             next_ = forall(Request, lambda p: s.before[p, o].implies(~s.is_at(p, "unused")))
             s.require(next_, "the first of them", location=True)
-            rounded = s.rounds & ~(s.written[b] & s.written[e])
-            low, last = If(rounded, s.lowest[b], b), If(rounded, s.highest[e], e)
+            low, last = self._rounded(s, b, e)
             s.low[o] = low
             s.last[o] = last
             s.at = last + 1
             s.in_hand[o] = True
             append(s, o, world)
             s.go(j, "iterating")
-            needed = If(rounded, s.amount[low, last], s.amount[b, e])
+            needed = If(s.counted, s.amount[low, last], 0)
             s.needs[o] = needed
             return needed
 
@@ -261,25 +261,92 @@ class Background(Part):
         """Come to a pause point: at the head of the loop, or with a chunk chosen and no conflict there."""
         s.require_at(j, "loop", "slot", "busy-chunk", "stopping")
         self._past_writes(s, j)
-        s.require(~(s.is_at(j, "busy-chunk") & self._busy(s, s.low[j], s.last[j])), "no conflict")
+        s.require(
+            ~(s.is_at(j, "busy-chunk") & self._busy(s, *self._unit(s, s.low[j], s.low[j]))), "no conflict"
+        )
 
     def _chooses(self, s: State, j: Expr, c: Expr, *, resumed: bool = False) -> None:
         """Choose chunk c, or have chosen it before."""
         before = ("busy-chunk", "stopping", "chosen") if resumed and not self.looks_again else ("busy-chunk",)
         s.require_at(j, "loop", "slot", "paused", *before)
-        s.require((s.low[j] == self._unit(s, c, c)[0]) | ~s.is_at(j, *before), "its chunk", location=True)
+        s.require((s.low[j] == c) | ~s.is_at(j, *before), "its chunk", location=True)
         s.require(s.is_at(j, *before) | s.dirty[c] & ~s.to_pause & ~self.needs_slot(s), "a dirty chunk")
         self._past_writes(s, j)
 
     def _unit(self, s: State, c: Expr, e: Expr) -> tuple[Expr, Expr]:
         """Return what is taken for chunks c to e: these, or the clusters that are to be written whole."""
-        if not self.claims_clusters:
-            return c, e
-        rounded = s.rounds & ~(s.written[c] & s.written[e])
-        return If(rounded, s.lowest[c], c), If(rounded, s.highest[e], e)
+        return self._rounded(s, c, e) if self.claims_clusters else (c, e)
+
+    def _rounded(self, s: State, c: Expr, e: Expr) -> tuple[Expr, Expr]:
+        """Return what is copied for chunks c to e: whole clusters where one has not been written yet.
+
+        QEMU looks at both ends and rounds both if one needs it: it may take what lies before its run, or
+        what the last operation has.
+        """
+        first, final = ~s.written[c], ~s.written[e]
+        if not self.rounds_each_end:
+            first = final = first | final
+        return If(s.rounds & first, s.lowest[c], c), If(s.rounds & final, s.highest[e], e)
+
+    def _more(self, s: State, c: Expr, d: Expr) -> Expr:
+        """Tell whether chunk d prolongs the run from c, if it is next to it."""
+        fits = ~s.counted | (s.amount[c, d] != nobody(Level))
+        low, last = self._unit(s, d, d)
+        return s.dirty[d] & ~self._busy(s, low, last) & s.joins[d] & fits
 
     def _busy(self, s: State, low: Expr, last: Expr) -> Expr:
         return exists(Chunk, lambda d: (low <= d) & (d <= last) & s.in_flight[d])
+
+    def claims(self, parts: Parts) -> Iterator[Claim]:
+        """Say what it has chosen, and that it takes whole clusters."""
+        yield claim("a run has only begun, or is past its first chunk", Request)(
+            lambda s, j: s.is_at(j, "iterating", "full").implies(s.low[j] <= s.at)
+        )
+        yield claim("chunks of one cluster of the target are written together", Chunk, Chunk)(
+            lambda s, c, d: (s.lowest[c] == s.lowest[d]).implies(s.written[c] == s.written[d])
+        )
+        yield claim(
+            "what the background copies of a cluster that is not written is all of it", Request, Chunk, Chunk
+        )(
+            lambda s, q, c, d: (
+                ~WRITES.holds(s, q) & holds(s, q, c) & s.rounds & ~s.written[c] & (s.lowest[c] == s.lowest[d])
+            ).implies(holds(s, q, d))
+        )
+        if not self.looks_again:
+            yield claim("the background is not paused", Request)(
+                lambda s, j: ~s.to_pause & ~s.is_at(j, "paused", "stopping", "chosen")
+            )
+        if not parts.the(Operations).first_of_list:
+            yield claim("who wants a slot waits for an operation in flight", Request, Request)(
+                lambda s, j, q: (s.is_at(j, "full") & (s.waiting_for[j] == q)).implies(s.within(q, STARTED))
+            )
+
+    def levels(self, parts: Parts) -> Iterator[Stage]:
+        """Yield the background where it looks what is to do, and where it does it."""
+        yield Stage(
+            "the background",
+            "before it takes a chunk it waits for operations on the list; nobody waits for it",
+            lambda s, j: s.is_at(j, *_HEAD, *_CHOICE),
+        )
+        yield Stage(
+            "a run of the background",
+            "it waits for operations in flight, for a slot",
+            lambda s, j: s.is_at(j, "iterating", "full"),
+        )
+
+    def landmarks(self, parts: Parts) -> Iterator[Landmark]:
+        """Yield where a run of dirty chunks ends, whose last one it may choose, and the run chosen."""
+
+        def past(s: State, j: Expr, k: Expr) -> Expr:
+            behind = exists(Chunk, lambda c: (c < k) & s.dirty[c])
+            return behind & ((k == nobody(Chunk)) | ~s.dirty[k])
+
+        def past_chosen(s: State, j: Expr, k: Expr) -> Expr:
+            ends = (k == nobody(Chunk)) | ~self._more(s, s.low[j], k)
+            return s.is_at(j, *_CHOICE) & (s.low[j] < k) & ends
+
+        yield Landmark("the end of a dirty run", Chunk, past)
+        yield Landmark("the end of the run that is chosen", Chunk, past_chosen)
 
     def needs_slot(self, s: State) -> Expr:
         """Tell whether an operation must end first."""
@@ -290,6 +357,10 @@ class Background(Part):
 def no_slot(s: State) -> Expr:
     """Tell whether all slots are taken by operations in flight."""
     return forall(Request, lambda o: OPERATIONS.holds(s, o).implies(s.within(o, STARTED)))
+
+
+_HEAD = ("loop", "slot", "paused")
+_CHOICE = ("busy-chunk", "stopping", "chosen")
 
 
 def _at_head(s: State, j: Expr) -> Expr:

@@ -66,6 +66,7 @@ def bind(
         "before": {
             (i, j): int(len(requests) < i < j) for i, j in itertools.product(range(len(covers)), repeat=2)
         },
+        "counted": {(): int(job.buffers is not None)},
         "buffers": {(): levels - 1},
         "amount": {
             (k, e): 0 if job.buffers is None else min(max(e - k + 1, 0), levels)

@@ -5,10 +5,11 @@ Source: block/mirror.c mirror_run, mirror_complete, mirror_change; block/io.c bd
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from cowpath.model.language.expression import Expr, coerce
+from cowpath.model.language.claim import Claim, Level, claim
+from cowpath.model.language.expression import Expr, coerce, exists
 from cowpath.model.language.sorts import BOOL
 from cowpath.model.language.system import State, System
 from cowpath.model.stack.mirror.background import Background
@@ -17,12 +18,14 @@ from cowpath.model.stack.mirror.world import (
     ACTIVE,
     BACKGROUND,
     DRAIN,
+    LISTED,
+    OPERATIONS,
     UNCOPIED,
     USERS,
+    Chunk,
     Request,
     in_flight,
     some_dirty,
-    the_job,
     wait_parked,
 )
 from cowpath.model.stack.part import Part, Parts
@@ -91,6 +94,7 @@ class Completion(Part):
             """Drains the source."""
             idle(s, j)
             s.require(s.ready & s.to_complete, "is to complete")
+            s.drained = True
             s.go(j, "draining")
 
         def drained(s: State, j: Expr) -> None:
@@ -102,6 +106,7 @@ class Completion(Part):
             """Finds something dirty again: the drained section ends."""
             drained(s, j)
             s.require(some_dirty(s), "something is dirty")
+            s.drained = False
             s.go(j, "loop")
 
         @system.action("finish.end", j=Request, source=f"{_RUN}, mirror_exit_common")
@@ -110,7 +115,37 @@ class Completion(Part):
             drained(s, j)
             s.require(~some_dirty(s), "nothing is dirty")
             s.over = True
+            s.drained = False
             s.go(j, "ended")
+
+    def claims(self, parts: Parts) -> Iterator[Claim]:
+        """Say what is over when the job is."""
+        yield claim("the source is drained while the background is in its drained section")(
+            lambda s: s.drained == exists(Request, lambda j: s.is_at(j, "draining"))
+        )
+        yield claim("in the drained section and after it no operation is left", Request, Request)(
+            lambda s, j, o: (s.is_at(j, "draining", "ended") & OPERATIONS.holds(s, o)).implies(
+                ~s.within(o, LISTED)
+            )
+        )
+        yield claim("when the mirror is over so is the background", Request)(
+            lambda s, j: (s.over & BACKGROUND.holds(s, j)).implies(s.is_at(j, "ended"))
+        )
+        yield claim("when the mirror is over nobody is in it", Request)(
+            lambda s, r: s.over.implies(~s.within(r, LISTED, UNCOPIED))
+        )
+        yield claim("when the mirror is over nothing is dirty", Chunk)(
+            lambda s, c: s.over.implies(s.begun & ~s.dirty[c])
+        )
+
+    def levels(self, parts: Parts) -> Iterator[Level]:
+        """Yield the drained section."""
+        yield Level(
+            DRAIN.name,
+            "in its drained section the background waits for writes inside the filter; only new writes "
+            "wait for it",
+            lambda s, j: s.is_at(j, "draining"),
+        )
 
     def rests(self, s: State, j: Expr) -> Expr:
         """Tell whether the background has nothing to do: ready, all copied, and asked for nothing."""
@@ -174,7 +209,7 @@ class Commands(Part):
 
 def accepted(s: State, kind: str, start: Start) -> Expr:
     """Tell whether the job accepts a command now; else the user is told of an error, and nothing happens."""
-    there = ~s.over & ~the_job(s, "unborn")
+    there = ~s.over & s.born
     return (
         there
         & {

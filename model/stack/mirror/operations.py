@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from cowpath.model.language.claim import Claim, claim
+from cowpath.model.language.claim import Level as Stage
 from cowpath.model.language.expression import Expr, If, exists, nobody
 from cowpath.model.language.sorts import Position
 from cowpath.model.language.system import State, System
@@ -26,7 +27,9 @@ from cowpath.model.stack.mirror.world import (
     World,
     first,
     has,
+    left,
     park,
+    same,
     unlink,
     wait_parked,
     woken,
@@ -132,6 +135,42 @@ class Operations(Part):
             lambda s, o, x: (
                 (s.is_at(o, "read") & has(s, o, s.chunk_of[x])) | (s.buffer[o, x] == nobody(Request))
             )
+        )
+
+        yield claim("what an operation has read is the source, or left", Request, Sector)(
+            lambda s, o, x: (s.is_at(o, "read") & has(s, o, s.chunk_of[x])).implies(
+                left(s, s.chunk_of[x]) | (s.buffer[o, x] == s.source[x])
+            )
+        )
+        yield claim("what an operation has copied is the same on both disks, or left", Request, Sector)(
+            lambda s, o, x: (s.is_at(o, "copied") & has(s, o, s.chunk_of[x])).implies(
+                left(s, s.chunk_of[x]) | same(s, x)
+            )
+        )
+        yield claim("what an operation has copied is in the target", Request, Sector)(
+            lambda s, o, x: (s.fills & s.is_at(o, "copied") & has(s, o, s.chunk_of[x])).implies(
+                s.in_target[s.chunk_of[x]]
+            )
+        )
+        yield claim("what is written is in the target", Sector)(
+            lambda s, x: (s.fills & s.written[s.chunk_of[x]]).implies(s.in_target[s.chunk_of[x]])
+        )
+        yield claim("where no buffers are counted, all of them are free", Request)(
+            lambda s, o: (~s.counted).implies(
+                (s.free == s.buffers) & (s.needs[o] == 0) & ~s.is_at(o, "short")
+            )
+        )
+        if not self.first_of_list:
+            yield claim("who lacks buffers waits for an operation in flight", Request, Request)(
+                lambda s, o, q: (s.is_at(o, "short") & (s.waiting_for[o] == q)).implies(s.within(q, STARTED))
+            )
+
+    def levels(self, parts: Parts) -> Iterator[Stage]:
+        """Yield operations that lack buffers."""
+        yield Stage(
+            "buffers",
+            "an operation that lacks buffers waits for one in flight, which waits for nobody",
+            lambda s, o: s.is_at(o, "short"),
         )
 
     def asserts(self, s: State) -> Iterator[Expr]:

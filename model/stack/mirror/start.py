@@ -7,12 +7,14 @@ Source: block/mirror.c mirror_start_job, mirror_run, mirror_dirty_init.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-from cowpath.model.language.expression import Expr, coerce, exists, forall
+from cowpath.model.language.claim import Claim, Landmark, claim
+from cowpath.model.language.expression import Expr, coerce, exists, forall, nobody
 from cowpath.model.language.sorts import BOOL
 from cowpath.model.language.system import State, System
-from cowpath.model.stack.mirror.world import BACKGROUND, Chunk, Request, Sector, the_job
+from cowpath.model.stack.mirror.world import BACKGROUND, LISTED, Chunk, Request, Sector, left
 from cowpath.model.stack.part import Part, Parts
 
 
@@ -46,6 +48,7 @@ class Start(Part):
         def create(s: State, j: Expr) -> None:
             """Is created."""
             s.require_at(j, "unborn")
+            s.born = True
             s.go(j, "created")
 
         @system.action("start.scan", j=Request, c=Chunk, source="block/mirror.c mirror_dirty_init")
@@ -54,9 +57,7 @@ class Start(Part):
             s.require_at(j, "created")
             next_ = ~s.scanned[c] & forall(Chunk, lambda d: (d < c).implies(s.scanned[d]))
             s.require(next_, "next chunk", location=True)
-            written = exists(
-                Sector, lambda x: (s.chunk_of[x] == c) & exists(Request, lambda q: s.source[x] == q)
-            )
+            written = exists(Sector, lambda x: (s.chunk_of[x] == c) & (s.source[x] != nobody(Request)))
             s.dirty[c] = s.dirty[c] | s.allocated[c] | written
             s.scanned[c] = True
 
@@ -68,14 +69,43 @@ class Start(Part):
             s.begun = True
             s.go(j, "loop")
 
+    def claims(self, parts: Parts) -> Iterator[Claim]:
+        """Say how the disks are until the job begins its loop."""
+
+        def before(s: State, j: Expr) -> Expr:
+            return s.is_at(j, "unborn", "created")
+
+        yield claim("the job's loop has begun when the job has its lists, and it is there before", Request)(
+            lambda s, j: BACKGROUND.holds(s, j).implies(
+                (s.begun == ~before(s, j)) & (s.born == ~s.is_at(j, "unborn"))
+            )
+        )
+        yield claim("until then nobody is on the list", Request, Request)(
+            lambda s, j, r: before(s, j).implies(~s.within(r, LISTED))
+        )
+        yield claim("until then the target is as it was", Request, Sector)(
+            lambda s, j, x: before(s, j).implies(
+                (s.target[x] == nobody(Request)) & (s.stale[x] == s.allocated[s.chunk_of[x]])
+            )
+        )
+        yield claim("what is asked for by then and not left is as it was, and the same", Sector)(
+            lambda s, x: (~s.begun & s.scanned[s.chunk_of[x]]).implies(
+                left(s, s.chunk_of[x]) | ((s.source[x] == nobody(Request)) & ~s.allocated[s.chunk_of[x]])
+            )
+        )
+
+    def landmarks(self, parts: Parts) -> Iterator[Landmark]:
+        """Yield the chunk that it asks for next."""
+        yield Landmark("the next chunk not asked for", Chunk, lambda s, j, k: ~s.scanned[k])
+
     def seen(self, s: State) -> Expr:
         """Tell whether the filter sees the job."""
-        return ~the_job(s, "unborn", "created") if self.late else ~the_job(s, "unborn")
+        return s.begun if self.late else s.born
 
     def missing(self, s: State) -> Expr:
         """Tell whether a write that comes now uses a job that is not there."""
-        return coerce(False, BOOL) if self.checks else the_job(s, "unborn")
+        return coerce(False, BOOL) if self.checks else ~s.born
 
     def unready(self, s: State) -> Expr:
         """Tell whether a write that is copied now uses lists that are not there."""
-        return coerce(False, BOOL) if self.late else the_job(s, "created")
+        return coerce(False, BOOL) if self.late else s.born & ~s.begun

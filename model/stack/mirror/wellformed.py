@@ -5,9 +5,18 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from cowpath.model.language.claim import Claim, claim
-from cowpath.model.language.expression import Expr
+from cowpath.model.language.expression import Expr, exists
 from cowpath.model.language.system import State
-from cowpath.model.stack.mirror.world import JOB, OPERATION, WRITES, Chunk, Request, Sector
+from cowpath.model.stack.mirror.world import (
+    JOB,
+    OPERATION,
+    OPERATIONS,
+    WRITES,
+    Chunk,
+    Level,
+    Request,
+    Sector,
+)
 
 GIVEN = (
     claim("the chunks of a request are in order", Request)(lambda s, r: s.first_of[r] <= s.last_of[r]),
@@ -31,7 +40,40 @@ GIVEN = (
     claim("only writes cover anything", Request, Sector)(
         lambda s, r, x: s.covers[r, x].implies(WRITES.holds(s, r))
     ),
+    claim("clusters of the target lie side by side", Chunk, Chunk)(
+        lambda s, c, d: (
+            ((s.lowest[c] <= d) & (d <= s.highest[c])).implies(s.lowest[d] == s.lowest[c])
+            & (s.lowest[d] == s.lowest[c]).implies(s.highest[d] == s.highest[c])
+        )
+    ),
+    claim("the first chunk of a cluster of the target is the first of its own", Chunk)(
+        lambda s, c: s.lowest[s.lowest[c]] == s.lowest[c]
+    ),
+    claim("what is filled is written in whole clusters, or chunks are clusters", Chunk)(
+        lambda s, c: (s.fills & ~s.rounds).implies(s.lowest[c] == s.highest[c])
+    ),
+    claim("some background operation is taken first")(
+        lambda s: exists(
+            Request,
+            lambda o: OPERATIONS.holds(s, o) & ~exists(Request, lambda p: s.before[p, o]),
+        )
+    ),
+    claim("there are buffers")(lambda s: exists(Level, lambda level: level < s.buffers)),
+    claim("who takes or gives back no buffers leaves as many", Level)(
+        lambda s, n: (n + 1 == 1).implies(
+            (s.taken[s.buffers, n] == s.buffers) & (s.given[s.buffers, n] == s.buffers)
+        )
+    ),
 )
+
+AMPLE = claim("the job is never short of buffers")(lambda s: ~s.counted)
+STARTED_BEFORE = claim("the job has started before the requests")(lambda s: ~s.requests_at_start)
+UNPAUSED = claim("nobody pauses the job", Request)(lambda s, r: s.kind[r] != "pause")
+ONE_MODE = claim("nobody changes the mode", Request)(lambda s, r: s.kind[r] != "change-mode")
+OWN_CLUSTERS = claim("no cluster of the target is larger than a chunk", Chunk)(
+    lambda s, c: s.lowest[c] == s.highest[c]
+)
+NOT_FILLED = claim("what stands behind the target is open, or nothing does")(lambda s: ~s.fills)
 
 FINITE = claim("no request is of a stream", Request)(lambda s, r: ~s.stream[r])
 

@@ -112,6 +112,7 @@ class World(Part):
         system.parameter("fills")  # what a write leaves of a new cluster of the target is filled, wrongly
         system.parameter("blocking")  # the mode at the start
         system.parameter("before", Request, Request)  # in the order in which operations are taken
+        system.parameter("counted")  # the buffers, for there are not enough for all
         system.parameter("buffers", sort=Level)
         system.parameter("amount", Chunk, Chunk, sort=Position(Level))  # for these chunks; the end: too much
         system.parameter("taken", Level, Level, sort=Position(Level))  # what is left; the end: too few
@@ -139,6 +140,8 @@ class World(Part):
         system.variable("to_complete", called="it is to complete")
         system.variable("to_pause", called="it is to pause")
         system.variable("crashed", called="QEMU has died of an assertion")
+        system.variable("born", initial=lambda s: ~s.requests_at_start, internal=True)  # the job
+        system.variable("drained", internal=True)  # the source, by the job
         system.variable("begun", initial=lambda s: ~s.requests_at_start, internal=True)  # the job's loop
         system.variable("over", internal=True)  # the job: the target is the guest's disk
         # Has chunks in hand: an operation on the list, or a write on its way that is not copied.
@@ -177,9 +180,14 @@ class World(Part):
             s.go(r, "idle")
 
     def claims(self, parts: Parts) -> Iterator[Claim]:
-        """Say who has which range, and whom one is parked on."""
+        """Say who has which range, whom one is parked on, whose the bits are, and what is the same."""
         yield claim("a write keeps its chunks", Request)(
             lambda s, r: WRITES.holds(s, r).implies((s.low[r] == s.first_of[r]) & (s.last[r] == s.last_of[r]))
+        )
+        yield claim("neither the background nor its operations are where requests begin and end", Request)(
+            lambda s, r: s.is_at(r, "idle", "done").implies(
+                ~(BACKGROUND.holds(s, r) | OPERATIONS.holds(s, r))
+            )
         )
         yield claim("a range is not empty", Request)(lambda s, r: s.low[r] <= s.last[r])
         yield claim("who is parked on another is at a place for that", Request)(
@@ -188,11 +196,53 @@ class World(Part):
         yield claim("whom one is parked on is on the list", Request, Request)(
             lambda s, r, q: (s.waiting_for[r] == q).implies(s.within(q, LISTED))
         )
+        yield claim("a chunk's bit is set only if somebody holds it", Chunk)(
+            lambda s, c: s.in_flight[c].implies(held(s, c))
+        )
+        yield claim("where any chunk's bit is set somebody is on the list and waits for no conflict")(
+            lambda s: exists(Chunk, lambda c: s.in_flight[c]).implies(
+                exists(Request, lambda q: s.within(q, LISTED) & ~s.is_at(q, "conflict"))
+            )
+        )
+        yield claim("who holds a chunk has its bit set", Request, Chunk)(
+            lambda s, r, c: holds(s, r, c).implies(s.in_flight[c])
+        )
+        yield claim("no two hold one chunk", Request, Request, Chunk)(
+            lambda s, r, q, c: ~((r != q) & holds(s, r, c) & holds(s, q, c))
+        )
+        yield claim("who is on the list, or writes without being copied, has chunks in hand", Request)(
+            lambda s, r: s.in_hand[r] == s.within(r, LISTED, UNCOPIED)
+        )
+        yield claim("chunks of one cluster of the target are allocated together", Chunk, Chunk)(
+            lambda s, c, d: (s.lowest[c] == s.lowest[d]).implies(s.in_target[c] == s.in_target[d])
+        )
 
 
 def has(s: State, r: Expr, c: Expr) -> Expr:
     """Tell whether chunk c is in r's range."""
     return (s.low[r] <= c) & (c <= s.last[r])
+
+
+def holds(s: State, q: Expr, c: Expr) -> Expr:
+    """Tell whether chunk c's bit is q's: of a write that is copied, an operation, what is left of a run."""
+    copies = s.within(q, OWNS) | OPERATIONS.holds(s, q) & s.within(q, LISTED)
+    rest = BACKGROUND.holds(s, q) & s.within(q, LISTED) & (s.at <= c) & (c <= s.last[q])
+    return copies & has(s, q, c) | rest
+
+
+def held(s: State, c: Expr) -> Expr:
+    """Tell whether somebody holds chunk c."""
+    return exists(Request, lambda q: holds(s, q, c))
+
+
+def left(s: State, c: Expr) -> Expr:
+    """Tell whether chunk c is left to the background: dirty, or it will be, when a write returns."""
+    return s.dirty[c] | exists(Request, lambda q: s.within(q, UNCOPIED) & has(s, q, c))
+
+
+def same(s: State, x: Expr) -> Expr:
+    """Tell whether source and target are the same there."""
+    return ~s.stale[x] & (s.source[x] == s.target[x])
 
 
 def meet(s: State, r: Expr, q: Expr) -> Expr:
@@ -240,11 +290,6 @@ def unlink(s: State, r: Expr, world: World) -> None:
     if world.ordered:
         for q in s.each(Request):
             s.ahead[r, q] = False
-
-
-def the_job(s: State, *places: str) -> Expr:
-    """Tell whether the background is at one of the places."""
-    return exists(Request, lambda j: (s.kind[j] == JOB) & s.is_at(j, *places))
 
 
 def some_dirty(s: State) -> Expr:
