@@ -390,9 +390,12 @@ class _Reader:
         return offset, length
 
     def _no_ragged_zeroes(self, requests: Sequence[Request], unit: int) -> None:
-        # Its pieces would be read-modify-writes of their own below.
+        # Its pieces would be read-modify-writes of their own below. And a job's read would wait there.
         for request in requests:
             offset, length = request.offset or 0, request.length or 0
+            if request.kind == "job-read":
+                where = self._top.key("secondary").key("protocol_alignment")
+                raise where.error(f"{request.label} is modelled only up to request_alignment; accepted: that")
             if request.kind == "nbd-zero" and (offset % unit or (offset + length) % unit):
                 where = self._top.key("request").item(request.group).key("at")
                 raise where.error(

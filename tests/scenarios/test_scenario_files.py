@@ -322,14 +322,14 @@ def valid(draw: Callable[..., object]) -> Scenario:
     discards = any(request.kind == "source-discard" for request in requests)
     alignment = 0 if discards else integer(0, 12)
     cluster = integer(1, 2048) * SECTOR
-    zeroes = any(request.kind == "nbd-zero" for request in requests)
+    fine = any(request.kind in ("nbd-zero", "job-read") for request in requests)  # the node below, then
     return Scenario(
         name="round trip",
         shows="there and back",
         size=size,
         cluster=cluster,
         request_alignment=unit << alignment,
-        protocol_alignment=unit << integer(0, alignment if zeroes or discards else 12),
+        protocol_alignment=unit << integer(0, alignment if fine or discards else 12),
         copy_on_read=flag() and cluster % (unit << alignment) == 0,
         options={n: False for n in ("quiesced_checkpoint", "drain_on_stop") if flag()},
         requests=tuple(requests),
@@ -342,3 +342,11 @@ def valid(draw: Callable[..., object]) -> Scenario:
 @given(valid())
 def test_a_written_scenario_reads_back(scenario: Scenario) -> None:
     assert loads(written(scenario), "trip") == scenario
+
+
+def test_a_jobs_read_above_a_coarser_protocol_node_is_refused_for_no_model_has_it() -> None:
+    text = 'name = "x"\nunit = "sectors"\nsectors = 4\ncluster = 2\n[secondary]\nprotocol_alignment = 2\n'
+    request = '[[request]]\nkind = "{}"\nat = [1, 1]\n'
+    loads(text + request.format("nbd-write"), "x")
+    with pytest.raises(ScenarioError, match=r"^x: secondary.protocol_alignment: job-read 0 is modelled only"):
+        loads(text + request.format("job-read"), "x")
