@@ -52,7 +52,7 @@ def _workload(name: str, slug: str, *, looks: bool = False) -> Workload:
 
 def test_every_mirror_runs() -> None:
     assert list(RUN) == list(MIRRORS)
-    assert len(_fitting("mirror-8.2")) == 19
+    assert len(_fitting("mirror-8.2")) == 20
 
 
 def _labels(name: str, slug: str, runs: int) -> set[str]:
