@@ -59,7 +59,7 @@ def outcomes(*wanted: str) -> list[Outcome]:
     hunt = Hunt(plan, stack_modules(), wanted)
     try:
         hunt.prepare()
-        assert "Stack.flush" in hunt.idle
+        assert "Folder.flush" in hunt.idle
         return list(hunt.run(known_equivalents(hunt.all)))
     finally:
         hunt.close()
