@@ -71,8 +71,8 @@ def leave() -> None:
 
 def abort(status: int, why: str) -> NoReturn:
     """End all processes: the others may be waiting for this one."""
-    sys.__stderr__.write(f"cowpath: process {rank()}: {why}\n")  # type: ignore[union-attr]
-    sys.__stderr__.flush()  # type: ignore[union-attr]
+    if sys.__stderr__ is not None:  # it was closed before we began
+        print(f"cowpath: process {rank()}: {why}", file=sys.__stderr__, flush=True)
     _communicator().Abort(status)
     raise SystemExit(status)
 

@@ -302,8 +302,8 @@ class Grounder:
         self._entries = {
             name: dict[tuple[Term, ...], Term](table.items()) for name, table in instance.tables.items()
         }
-        for (name, indices), number in layout.position.items():
-            self._entries.setdefault(name, {})[indices] = self.terms.cell(number)
+        for number, cell in enumerate(layout.cells):
+            self._entries.setdefault(cell.variable, {})[cell.indices] = self.terms.cell(number)
 
     def command(self, action: Action, arguments: tuple[int, ...]) -> Command | None:
         """Return the action at these arguments; None if it can never be enabled."""
@@ -352,7 +352,7 @@ class Grounder:
     def _targets(self, variable: str, indices: tuple[Term, ...]) -> Iterable[tuple[int, Term]]:
         """Return the cells an assignment may mean, each with the condition under which it means it."""
         position = self.layout.position
-        cell = position.get((variable, indices))  # type: ignore[arg-type]  # None: some index is no constant
+        cell = position.get((variable, indices))  # None: some index is no constant
         if cell is not None:
             return ((cell, 1),)
         declared = self.layout.system.variables[variable].indices

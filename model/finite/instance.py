@@ -89,7 +89,10 @@ class Layout:
         self.system = system
         self.instance = instance
         self.cells = tuple(self._enumerate())
-        self.position = {(cell.variable, cell.indices): i for i, cell in enumerate(self.cells)}
+        # May be asked for indices that are no numbers: those are at no position.
+        self.position: dict[tuple[str, tuple[object, ...]], int] = {
+            (cell.variable, cell.indices): i for i, cell in enumerate(self.cells)
+        }
 
     def _enumerate(self) -> Iterator[Cell]:
         for variable in self.system.variables.values():

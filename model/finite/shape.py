@@ -12,11 +12,16 @@ from typing import Any
 from weakref import WeakValueDictionary, ref
 
 from cowpath.model.language.expression import (
+    Add,
+    And,
     Const,
+    Eq,
     Expr,
     IfThenElse,
+    Less,
     Local,
     Not,
+    Or,
     Param,
     Quantified,
     Read,
@@ -62,7 +67,9 @@ def shape(expr: Expr) -> Placed:
             return _made(kind, None, (expr.condition, expr.then, expr.other))
         case Quantified():
             return _made(kind, (expr.kind, expr.bound.sort), (expr.body,), expr.bound.number)
-    return _made(kind, None, (expr.left, expr.right))  # type: ignore[attr-defined]  # all that is left is binary
+        case And() | Or() | Eq() | Less() | Add():
+            return _made(kind, None, (expr.left, expr.right))
+    raise TypeError(f"not an expression: {expr!r}")
 
 
 def _made(kind: type[Expr], what: Any, inner: tuple[Expr, ...], bound: int | None = None) -> Placed:

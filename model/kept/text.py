@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from cowpath.model.language.action import List
 from cowpath.model.language.claim import Claim, ProofOutline
@@ -92,8 +92,8 @@ class _Text:
             parts = (getattr(value, field.name) for field in dataclasses.fields(value))
             self._all(f"{type(value).__name__}(", parts, ")")
 
-    def _all(self, opening: str, values: object, closing: str) -> None:
+    def _all(self, opening: str, values: Iterable[object], closing: str) -> None:
         self._pieces.append(opening)
-        for value in values:  # type: ignore[attr-defined]
+        for value in values:
             self.add(value)
         self._pieces.append(closing)

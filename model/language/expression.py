@@ -54,7 +54,8 @@ class Expr:
     def __invert__(self) -> Expr:
         return Not(BOOL, _boolean(self))
 
-    # For Python `==` is a truth value; of terms it makes the formula, as in z3's own interface.
+    # Python's types have `==` give a truth value, and nothing else may stand there without being ignored; of
+    # terms it makes the formula, as in z3's own interface.
     def __eq__(self, other: object) -> Expr:  # type: ignore[override]
         return Eq(BOOL, self, _comparable(self, other))
 

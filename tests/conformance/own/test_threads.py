@@ -10,6 +10,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -164,10 +165,10 @@ def test_what_is_no_exception_comes_out(substrate: str) -> None:
 
 
 def test_a_module_without_source_is_refused() -> None:
-    space: dict[str, object] = {"__name__": "nowhere"}
+    space: dict[str, Any] = {"__name__": "nowhere"}
     exec("def test(): pass", space)
     with pytest.raises(SourceError, match="which module it is from"):
-        explore(space["test"])  # type: ignore[arg-type]
+        explore(space["test"])
 
 
 def test_to_interrupt_nothing_is_refused() -> None:
