@@ -139,6 +139,45 @@ def new_clusters_are_not_filled(is_new: Any) -> Any:
     return lambda target, extent: False
 
 
+# -- the repair, each change taken back
+
+
+@MIRROR.stack(MirrorRepaired, "has", "mirror-repaired", "paused-with-a-chunk")
+def a_chunk_is_kept_over_a_pause(has: Any) -> Any:
+    """The repaired mirror's background copies, after its pause point, what it chose before, as 8.2 does."""
+    return _switched(looks_again=False)(has)
+
+
+@MIRROR.stack(MirrorRepaired, "has", "mirror-repaired", "shared-target-cluster")
+def the_rest_of_a_cluster_is_not_claimed(has: Any) -> Any:
+    """The repaired mirror's background claims the chunks it copies and not the clusters, as in 8.2."""
+    return _switched(claims_clusters=False)(has)
+
+
+@MIRROR.stack(MirrorRepaired, "has", "mirror-repaired", "run-between-written-clusters")
+def both_ends_are_rounded(has: Any) -> Any:
+    """The repaired mirror rounds both ends of a copy where one lies in a new cluster, as 8.2 does."""
+    return _switched(rounds_each_end=False)(has)
+
+
+@MIRROR.stack(MirrorRepaired, "has", "mirror-repaired", "write-at-start")
+def an_early_write_marks_nothing(has: Any) -> Any:
+    """The repaired mirror marks no write before the filter sees the job, as 8.2 does."""
+    return _switched(marks_until_seen=False)(has)
+
+
+@MIRROR.stack(MirrorRepaired, "has", "mirror-repaired", "backing-by-name")
+def a_new_cluster_is_written_in_part(has: Any) -> Any:
+    """The repaired mirror's write goes to a new cluster that it does not fill, as in 8.2."""
+    return _switched(spares_new_clusters=False)(has)
+
+
+@MIRROR.stack(MirrorRepaired, "has", "mirror-repaired", "mode-changed")
+def nothing_is_looked_at_after_the_flush(has: Any) -> Any:
+    """The repaired mirror says after the flush that both disks are in step, whatever is dirty, as in 8.2."""
+    return _switched(looks_after_flush=False)(has)
+
+
 # -- the job
 
 
