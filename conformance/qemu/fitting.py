@@ -85,6 +85,8 @@ def _of_mirror(scenario: Scenario, job: Mirror, factor: int, options: Options) -
     cluster = options.cluster if options.target == "qcow2" else job.target_cluster * factor
     if backing == "none" and cluster <= scenario.cluster:
         cluster = scenario.cluster
+    if backing == "name-only" and cluster < scenario.cluster:
+        return "no model has a target that is filled in clusters smaller than a chunk"
     dirty = tuple((start * factor, end * factor) for start, end in job.dirty)
     job = replace(
         job,

@@ -56,7 +56,7 @@ class MirrorGeometry:
     @property
     def rounds(self) -> bool:
         """Whether the background writes whole clusters of the target (cow_bitmap)."""
-        return self.backing != "none" and self.cluster > self.granularity
+        return self.backing == "name-only" and self.cluster > self.granularity
 
 
 @dataclass(frozen=True)

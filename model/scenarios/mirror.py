@@ -23,8 +23,8 @@ class Mirror:
     """A mirror job; sizes are bytes.
 
     `dirty`: half-open ranges that the job has still to copy. `buffers`: chunks of buffer in all, None where
-    there are always enough. `target_cluster`: the unit in which the target is allocated; it matters where
-    that is larger than a chunk, or where what is `backing` it is not opened.
+    there are always enough. `target_cluster`: the unit in which the target is allocated; it matters
+    where the target has a backing name that is not opened (block/mirror.c mirror_run).
     """
 
     copy_mode: str
@@ -50,12 +50,17 @@ def read(
                 f"{cluster} bytes; accepted: a multiple of the granularity, {chunk} bytes, or a divisor of it"
             )
     backing = choice(
-        table.get("backing", "open" if cluster > chunk else "none"), BACKINGS, where.key("backing")
+        table.get("backing", "name-only" if cluster > chunk else "none"), BACKINGS, where.key("backing")
     )
     if cluster > chunk and backing == "none":
         raise where.key("backing").error(
             "'none': a target that has nothing behind it is written in chunks, whatever its clusters; "
             "accepted: open, name-only, or no target_cluster"
+        )
+    if cluster < chunk and backing == "name-only":  # what a write fills is told chunk by chunk
+        raise where.key("target_cluster").error(
+            f"{cluster} bytes, less than a chunk, behind a backing that is only named: no model has it; "
+            f"accepted: {chunk} bytes, or a multiple of it"
         )
     return Mirror(
         choice(table.get("copy_mode", COPY_MODES[0]), COPY_MODES, where.key("copy_mode")),

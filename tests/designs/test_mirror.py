@@ -62,6 +62,10 @@ def test_a_scenario_is_written_as_it_is_read() -> None:
             'target_cluster = "96KiB"',
             "accepted: a multiple of the granularity, 65536 bytes",
         ),
+        (
+            'target_cluster = "4KiB"\nbacking = "name-only"',
+            "mirror.target_cluster: 4096 bytes, less than a chunk",
+        ),
         ('dirty = [["64KiB", "128KiB"]]', "mirror.dirty[0]: [65536, 196608) bytes"),
         ("[secondary]", "a mirror has a source and a target; accepted: no [secondary]"),
         ('[[request]]\nkind = "checkpoint"', "accepted: guest-write"),
@@ -79,3 +83,17 @@ def test_a_mirrors_scenario_fits_mirrors_alone() -> None:
     alone = find("job-alone")
     assert {name for name, design in DESIGNS.items() if design.unsupported(alone) is None} == set()
     assert all(design.unsupported(find("race")) for design in MIRRORS.values())
+
+
+@pytest.mark.parametrize(
+    ("backing", "rounds", "fills"),
+    [("name-only", True, True), ("open", False, False), ("none", False, False)],
+)
+def test_the_target_s_clusters_matter_where_its_backing_is_only_named(
+    backing: str, rounds: bool, fills: bool
+) -> None:
+    """As in QEMU 5.2 to 11.1, which round nothing where the backing file has been opened."""
+    cluster = "" if backing == "none" else 'target_cluster = "128KiB"\n'
+    scenario = loads(f'{JOB}{cluster}backing = "{backing}"', "a job")
+    tables = Case(MIRRORS["mirror-8.2"], scenario).instance.tables
+    assert (tables["rounds"][()], tables["fills"][()]) == (rounds, fills)

@@ -60,7 +60,7 @@ def bind(
         "joins": _column([n > 0 and chunks[n - 1][1] == chunk[0] for n, chunk in enumerate(chunks)]),
         "lowest": _column(low),
         "highest": _column(high),
-        "rounds": {(): int(job.backing != "none" and job.target_cluster > scenario.cluster)},
+        "rounds": {(): int(job.backing == "name-only" and job.target_cluster > scenario.cluster)},
         "fills": {(): int(job.backing == "name-only")},
         "blocking": {(): int(job.copy_mode == "write-blocking")},
         "before": {
