@@ -115,6 +115,12 @@ def test_options_that_do_not_fit_say_so(qemu: Qemu, options: Options, why: str) 
     assert (outcome.verdict, outcome.reason) == ("unfit", why)
 
 
+def test_grey_sight_says_why_it_does_not_judge_a_mirror(qemu: Qemu) -> None:
+    grey = Scheduled(Sight.GREY)
+    (outcome,) = campaign(Plan((qemu,), (MIRROR,), (of("open"),), (Options(),), None, grey, 5, 0))
+    assert (outcome.verdict, outcome.reason) == ("unfit", MIRROR.black_only)
+
+
 def test_what_is_drawn_fits(bench: Bench) -> None:
     chance = random.Random(1)
     drawn = [draw_mirror(chance, ("pause", "resume", "complete"), f"drawn {n}") for n in range(4)]
