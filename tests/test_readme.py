@@ -54,7 +54,8 @@ def output(command: str, folder: Path) -> str:
     typed = (folder / source).read_text() if source else ""
     done = subprocess.run(
         [*PROGRAMS[program], *arguments],
-        cwd=folder, input=typed, capture_output=True, text=True, timeout=900, check=False, env=ENVIRONMENT | shared(),
+        cwd=folder, input=typed, capture_output=True, text=True, timeout=900, check=False,
+        env=ENVIRONMENT | shared(),
     )  # fmt: skip
     assert done.returncode in (0, 1), done.stderr
     assert not without_kept(done.stderr), f"{command}: {done.stderr}"
