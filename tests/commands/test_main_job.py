@@ -27,7 +27,7 @@ shares_the_whole_run = pytest.mark.xdist_group("whole run")
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Ran:
-    return run(tmp_path_factory.mktemp("whole"), "check", **shared())
+    return run(tmp_path_factory.mktemp("whole"), "check", COWPATH_CACHE=shared()["COWPATH_CACHE"])
 
 
 @shares_the_whole_run
