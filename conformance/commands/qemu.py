@@ -95,7 +95,7 @@ _SIGHTS = ("black", "grey")
 @click.option("--iothread", is_flag=True, help="The exports are served by a thread of their own.")
 @click.option("--cbw-timeout", type=click.IntRange(min=0), default=0, metavar="SECONDS", help="Of cbw; 7.1.")
 @click.option(
-    "--granularity", type=click.Choice(["4", "16", "64", "256", "1024"]), default="64", show_default=True,
+    "--granularity", type=click.Choice([str(4 << n) for n in range(10)]), default="64", show_default=True,
     help="KiB; a mirror's unit of copying.",
 )  # fmt: skip
 @click.option("--copy-mode", type=click.Choice(COPY_MODES), help="Of a mirror. Default: the scenario's.")

@@ -20,6 +20,7 @@ from cowpath.conformance.qemu.nodes import Options
 from cowpath.conformance.qemu.run import QemuRun
 from cowpath.conformance.qemu.stacks import FAULTS, Stack
 from cowpath.conformance.qemu.walk import Scheduled
+from cowpath.conformance.runs.log import Sight
 from cowpath.conformance.scheduler.kernel import Strategy
 from cowpath.conformance.scheduler.schedule import Replay, Schedule
 from cowpath.conformance.strategies.exhaustive import SleepSets
@@ -304,6 +305,8 @@ class _Stage:
         lacks = ", ".join(name.replace("_", "-") for name in stack.lacks(self.bench.options))
         if lacks:
             raise Broken(f"the stack has no {lacks}")
+        if stack.black_only and self.plan.how.sight is not Sight.BLACK:
+            raise Broken(stack.black_only)
         if stack.program == SYSTEM and qemu.system is None:
             raise Broken(f"needs {SYSTEM}")
         self.bench.machine(self.bench.options)

@@ -34,6 +34,8 @@ def fit(scenario: Scenario, stack: Stack, design: Design, options: Options) -> F
         return unfit
     unit = options.cluster if scenario.mirror is None else options.granularity
     factor, rest = divmod(unit, scenario.cluster)
+    if rest and scenario.mirror is not None:
+        return f"its chunk of {scenario.cluster} bytes does not divide the granularity of {unit}"
     if rest:
         return f"its cluster of {scenario.cluster} bytes does not divide QEMU's of {unit}"
 

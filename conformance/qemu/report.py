@@ -97,9 +97,8 @@ def _files(
         "workload.toml": dumps(subject.source),
         "commands.qmp": "".join(json.dumps(command) + "\n" for command in commands),
         "reproduce.py": script(case(outcome, subject, fault, graph, title)),
+        "page.html": _page(subject, fault.run, fault.refusal, outcome.design),
     }
-    if fault.refusal is not None:
-        files["page.html"] = _page(subject, fault.run, fault.refusal, outcome.design)
     return files
 
 
@@ -112,7 +111,7 @@ def _headline(subject: Subject, fault: Fault) -> str:
     return fault.reason
 
 
-def _page(subject: Subject, run: QemuRun, refusal: Refusal, design: str) -> str:
+def _page(subject: Subject, run: QemuRun, refusal: Refusal | None, design: str) -> str:
     oracle = subject.oracle
     trace = witness.trace(oracle, list(run.log), refusal)
     told = Page(trace, oracle.case, design)
