@@ -42,9 +42,7 @@ def export(
     case = Case(design, scenario, reduce)
     live = design.system.live
     if unsaid := [name for name in properties if name in live]:
-        raise InputError(
-            f"--property: {unsaid[0]} is of runs without end and not exported; `check` decides it"
-        )
+        raise InputError(f"--property: {unsaid[0]} is of runs without end, and not exported")
     asked = [name for name in case.asked(properties) if name not in live]
     narrowed = case.narrowed
     sought, deadlock = questions(narrowed.model, asked), DEADLOCK in asked
