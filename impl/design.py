@@ -152,22 +152,18 @@ class Design(ABC):
         """
         with self.context:
             quiesced = quiesced or self.checkpoint_drains
-            self._wait_for(request, *self._before(quiesced))
-            if self.freed:
-                self._checkpoint_without_job(request)
-                return
-            if quiesced:
+            with self.drained(request, quiesced, stays=True):
+                if self.freed:
+                    self._checkpoint_without_job(request)
+                    return
                 self.job.done.clear()
+                if not quiesced:
+                    self.context.step("checkpoint.clear-done", request)
                 self.active.empty()
+                if not quiesced:
+                    self.context.step("checkpoint.empty-active", request)
                 self.hidden.empty()
-                self.context.trace("checkpoint", request)
-                return
-            self.job.done.clear()
-            self.context.step("checkpoint.clear-done", request)
-            self.active.empty()
-            self.context.step("checkpoint.empty-active", request)
-            self.hidden.empty()
-            self.context.trace("checkpoint.empty-hidden", request)
+                self.context.trace("checkpoint" if quiesced else "checkpoint.empty-hidden", request)
 
     def stop(self, request: Request, *, drained: bool = True) -> None:
         """End the job. `drained`: teardown drains before the job is freed.
@@ -175,21 +171,29 @@ class Design(ABC):
         Raises OSError if there is no job.
         """
         with self.context:
-            if self.job.state in ("ending", "ended"):
+            if self.job.state != "running":
                 self._stop_again(request)
                 return
-            self._wait_for(request, self.endings)
-            if not self.freed:
-                self._wait_for(request, *self._before(self.stop_begins_drained))
-            if self.freed:
-                self._stop_again(request)
-                return
-            ending = self.endings.add(request, self.whole)
-            try:
-                self.replicating = False
-                self._stop(request, drained)
-            finally:
-                self.endings.remove(ending)
+            with self.drained(request, self.stop_begins_drained):
+                if self.freed:  # by another stop meanwhile
+                    self._stop_again(request)
+                    return
+                ending = self.endings.add(request, self.whole)
+                try:
+                    self.replicating = False
+                    self._stop(request, drained)
+                finally:
+                    self.endings.remove(ending)
+
+    @contextmanager
+    def drained(self, request: Request, really: bool = True, *, stays: bool = False) -> Iterator[None]:
+        """Wait until nothing is in flight, if `really`; what follows is then one step with that.
+
+        `stays`: it is a checkpoint's, which waits for the end of the job, too, where that has begun.
+        """
+        flights = [self.in_flight] if really else []
+        self._wait_for(request, *([self.endings] if stays else []), *flights)
+        yield
 
     # -- what a design says
 
@@ -237,10 +241,6 @@ class Design(ABC):
             self.context.trace(f"{verb}.fail", request)
             raise
         self.context.trace(f"{verb}.end", request)
-
-    def _before(self, drained: bool) -> list[ReqList]:
-        """Return what must be empty before the job is touched."""
-        return [self.endings, self.in_flight] if drained else [self.endings]
 
     def _wait_for(self, request: Request, *lists: ReqList) -> None:
         """Wait until all the lists are empty at once."""

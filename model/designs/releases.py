@@ -42,6 +42,10 @@ _NO_TRIM = "discards on the source"
 _NO_THREADS = "the graph lock and iothreads"
 _NO_STATUS = "a reader's block-status queries"
 _NO_TIMEOUT = "cbw-timeout"
+_ONE_THREAD = (
+    "requests in a thread of their own, which up to 10.1 the drained section after the one that woke them "
+    "may miss (drain-5.0)"
+)
 
 _REPLICATION = Role(
     "replication",
@@ -98,13 +102,13 @@ _REPLICATION = Role(
                 _DRAINED_END,
                 "08ddb4eb6d [5.0]: a second stop, or a checkpoint after a failover, is ignored",
             ),
-            (_NO_BUDGET, _NO_TRIM),
+            (_NO_BUDGET, _NO_TRIM, _ONE_THREAD),
         ),
         Era(
             (5, 1),
             "replication-5.1",
             (_PARALLEL, "e140f4b7b8 [5.1]: closing does not cancel the job twice"),
-            (_NO_BUDGET, _NO_TRIM),
+            (_NO_BUDGET, _NO_TRIM, _ONE_THREAD),
         ),
         Era(
             (6, 0),
@@ -123,19 +127,25 @@ _REPLICATION = Role(
                 _LAST_LOOK,
                 "3b78420bb1 [6.1]: replication has child links of its own to hidden and secondary disk",
             ),
-            (_NO_BUDGET, _NO_TRIM),
+            (_NO_BUDGET, _NO_TRIM, _ONE_THREAD),
         ),
-        Era((6, 2), "replication-5.1", (_PUBLIC,), (_NO_BUDGET, _NO_TRIM)),
+        Era((6, 2), "replication-5.1", (_PUBLIC,), (_NO_BUDGET, _NO_TRIM, _ONE_THREAD)),
         Era(
             (8, 0),
             "replication-5.1",
             ("d22933acd2 [8.0]: the completion callback drains each node",),
-            (_NO_BUDGET, _NO_TRIM, _NO_THREADS),
+            (_NO_BUDGET, _NO_TRIM, _NO_THREADS, _ONE_THREAD),
         ),
         Era(
             (10, 1),
             "replication-5.1",
             ("starting replication is one drained section that changes the graph [10.1]",),
+            (_NO_BUDGET, _NO_TRIM, _NO_THREADS, _ONE_THREAD),
+        ),
+        Era(
+            (10, 2),
+            "replication-5.1",
+            ("8eeaa706ba [10.2]: who ends a drained section counts those whom it wakes, of any thread",),
             (_NO_BUDGET, _NO_TRIM, _NO_THREADS),
         ),
     ),

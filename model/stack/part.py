@@ -61,6 +61,13 @@ class Part:
     def act(self, system: System, parts: Parts) -> None:
         """Add the actions; all parts have declared by now."""
 
+    def drains(self, s: State, r: Expr) -> Iterator[tuple[str, Expr]]:
+        """Yield the places at which this part begins drained sections, and whether r then begins one.
+
+        Read where a design has sections; elsewhere whoever drains waits where it is.
+        """
+        yield from ()
+
     def given(self, parts: Parts) -> Iterator[Claim]:
         """Yield what the tables of every scenario satisfy."""
         yield from ()

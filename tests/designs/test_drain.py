@@ -19,6 +19,10 @@ ROWS = {
     "drained-job": (None, ("deadlock",), ("deadlock",), ("deadlock",)),
     "drain-unaligned": (("deadlock", "quiet"), ("deadlock",), (), ()),
     "drain-and-job": (("quiet",), ("deadlock",), (), ()),
+    "woken-at-checkpoint": (("quiet",), ("deadlock",), ("quiet", "snapshot"), ()),
+    "checkpoint": ((), (), (), ()),
+    "stop": ((), ("deadlock", "lifetime"), (), ()),
+    "stopped-twice": ((), ("deadlock", "lifetime"), ("quiet",), ()),
 }
 DRAINS = ("drain-4.1", "drain-4.2", "drain-5.0", "drain-10.2")
 
@@ -32,7 +36,7 @@ def test_what_a_drained_section_meets_by_release(slug: str) -> None:
 
 @pytest.mark.parametrize("name", DRAINS)
 def test_threads_make_every_step_and_are_refused_nothing_else(name: str) -> None:
-    for slug in ("drained-twice", "drain-and-job"):
+    for slug in ("drained-twice", "drain-and-job", "stop"):
         workload = Workload(find_pair(name), find(slug), Kernel(Greenlets()))
         found = cover(workload, Oracle(EXTENDED[name], find(slug)))
         workload.close()
@@ -53,3 +57,13 @@ def test_the_write_that_runs_in_the_second_section_was_woken_by_the_first() -> N
     steps = [step.action for step in trace.steps]
     assert steps.index("drain.end") < steps.index("drain.resume")
     assert steps.count("drain.drained") == 2
+
+
+def test_a_stop_keeps_out_whom_it_would_have_to_wait_for() -> None:
+    """In 4.2 a request that is queued is waited for, and waits itself; from 5.0 on it comes in behind."""
+    hangs = check(Case(EXTENDED["drain-4.2"], find("stop")), properties=["deadlock"])
+    trace = hangs.properties["deadlock"].trace
+    assert trace is not None
+    assert {edge.waiter.split()[0] for edge in trace.cycle} >= {"stop"}
+    passes = check(Case(EXTENDED["replication-5.1"], find("drain-among-writes")), properties=["progress"])
+    assert not passes.violated
