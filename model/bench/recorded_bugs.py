@@ -98,7 +98,7 @@ _BACKUP = (
         Said("ragged-discard", "assertion", "9.0", "9.1", "snapshot-access"),
     ),
     Report("timeout overflows", "a cbw-timeout of more than 4 seconds overflows 32 bits", "10b1e09ed3 [9.1]",
-           "7.1 - 9.0", unsaid="is arithmetic; cbw-timeout is not modelled"),
+           "7.1 - 9.0", unsaid="is arithmetic: the time may be up at any moment"),
 )  # fmt: skip
 
 _MIRRORS = (
