@@ -18,8 +18,8 @@ class Replication(Design):
     def exit(self, request: Request) -> None:
         """End QEMU: cancel all jobs, then close replication (job_cancel_sync_all, replication_close)."""
         with self.context:
-            self._wait_for(request, self.endings, self.in_flight)
-            self.job.become("freed")
+            with self.drained(request):
+                self.job.become("freed")
             self.context.step("exit.cancel", request)
             if self.replicating:
                 self._cancel_again()

@@ -5,16 +5,23 @@ section begins by quiescing: its counter goes up, and from 4.2 on that keeps new
 park in a queue, not counted. Then it waits until nobody is counted and no job is busy. Whoever ends the last
 section wakes the queue; who is woken does not look at the gate again.
 What is drained is the whole chain, so one counter serves; it is the number of those in a section.
+A section is a request of its own, or a part of a checkpoint, a stop or an exit: the parts say where these
+begin one (`Part.drains`) and what they do in it. A stop and an exit do that without a yield when nothing is
+in flight. A checkpoint yields: it is COLO's, which has stopped both machines before it drains, so that until
+its end nobody comes at all, gate or no gate.
 A job at a pause point pauses while a section lasts. Its own requests pass the gate (disable_request_queuing),
 unless the scenario says otherwise.
 Source: block/io.c bdrv_do_drained_begin, bdrv_drain_poll; block/block-backend.c blk_wait_while_drained,
-blk_root_drained_end; blockjob.c child_job_drained_poll; job.c job_pause_point (10.2).
+blk_root_drained_end; blockjob.c child_job_drained_poll; job.c job_pause_point (10.2); migration/colo.c
+colo_incoming_process_checkpoint (4.0).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import reduce
+from operator import or_
 
 from cowpath.model.language.claim import Claim, Level, claim
 from cowpath.model.language.expression import Expr, coerce, exists
@@ -28,11 +35,13 @@ from cowpath.model.stack.world import (
     JOB_READS,
     OUT,
     OWED,
+    STAY_DRAINED,
     WHOLE,
     Request,
     Sector,
     in_flight,
     is_kind,
+    wait_for_in_flight,
 )
 
 _GATE = "block/block-backend.c blk_wait_while_drained"
@@ -52,6 +61,14 @@ def in_section(s: State, d: Expr) -> Expr:
 
 def _quiesced(s: State) -> Expr:
     return exists(Request, lambda d: in_section(s, d))
+
+
+def _machines_stopped(s: State) -> Expr:
+    return exists(Request, lambda d: in_section(s, d) & is_kind(s, d, "checkpoint"))
+
+
+def _is_request(s: State, r: Expr) -> Expr:
+    return ~is_kind(s, r, "checkpoint", "stop", "exit", "drain", "job-read")
 
 
 def _pauses(s: State, r: Expr) -> Expr:
@@ -90,7 +107,7 @@ class Drain(Part):
         """Declare where those who drain, those who are queued and a job are."""
         pc = system.programs["pc"]
         pc.place("draining", "waiting until nothing is in flight", of=DRAINS, within=(WHOLE, OUT, OWED))
-        pc.place("drained", "in its drained section", of=DRAINS, within=(WHOLE, OUT, OWED))
+        pc.place("drained", "in its drained section", of=STAY_DRAINED, within=(WHOLE, OUT, OWED))
         if self.gate:
             system.variable("woken", Request, internal=True)  # the section that queued it is over
             pc.place("queued", "kept out by a drained section", within=(WHOLE, OUT, OWED))
@@ -111,7 +128,7 @@ class Drain(Part):
     def act(self, system: System, parts: Parts) -> None:
         """Add arrival, the drained section, and the job; and the property that sections are quiet."""
         self._arrivals(system)
-        self._sections(system)
+        self._sections(system, parts)
         self._job(system)
         system.always(
             "quiet",
@@ -135,9 +152,11 @@ class Drain(Part):
         def arrive(s: State, r: Expr) -> None:
             """Enters the block layer, is counted."""
             s.require_at(r, "outside")
-            s.require(~is_kind(s, r, "drain", "job-read"), "is a request", location=True)
+            s.require(_is_request(s, r), "is a request", location=True)
             if self.gate:
-                s.require(~_quiesced(s) | is_kind(s, r, "checkpoint", "stop"), "nothing is drained")
+                s.require(~_quiesced(s), "nothing is drained")
+            else:
+                s.require(~_machines_stopped(s), "the machines run")
             s.go(r, "idle")
 
         if not self.gate:
@@ -147,9 +166,9 @@ class Drain(Part):
         def queue(s: State, r: Expr) -> None:
             """Is kept out by a drained section."""
             s.require_at(r, "outside")
-            enters = ~is_kind(s, r, "checkpoint", "stop", "drain", "job-read")
-            s.require(enters, "is a request", location=True)
+            s.require(_is_request(s, r), "is a request", location=True)
             s.require(_quiesced(s), "a drained section")
+            s.require(~_machines_stopped(s), "the machines run")
             s.go(r, "queued")
 
         @system.action("drain.resume", r=Request, source=_GATE)
@@ -159,18 +178,38 @@ class Drain(Part):
             self._resumes(s, r)
             s.go(r, "idle")
 
-    def _sections(self, system: System) -> None:
+    def drains(self, s: State, r: Expr) -> Iterator[tuple[str, Expr]]:
+        """Yield that a drained section begins from outside."""
+        yield self.start, is_kind(s, r, "drain")
+
+    def settle(self, s: State, r: Expr) -> None:
+        """Let r go on from `draining` when nothing is in flight and no job is busy, and end its section."""
+        drains = s.is_at(r, "draining")
+        s.wait_on(COUNTED, Request, lambda q: drains & self.counted(s, q))
+        s.wait_on(JOBS, Request, lambda q: drains & s.is_at(q, *self._busy))
+        self.leave(s, r)
+
+    def leave(self, s: State, r: Expr) -> None:
+        """End r's drained section: the last one out wakes whoever was kept out."""
+        if self.gate:
+            last = ~exists(Request, lambda d: (d != r) & in_section(s, d))
+            for q in s.each(Request):
+                s.woken[q] = s.woken[q] | (last & s.is_at(q, "queued", "job-queued"))
+
+    def _sections(self, system: System, parts: Parts) -> None:
         @system.action("drain.begin", r=Request, source=_DRAIN)
         def begin(s: State, r: Expr) -> None:
             """Begins a drained section: keeps newcomers out, if anything does."""
-            s.require_at(r, "outside")
-            s.require(is_kind(s, r, "drain"), "is a drained section", location=True)
+            begins = [each for part in parts for each in part.drains(s, r)]
+            s.require_at(r, *dict.fromkeys(place for place, _ in begins))
+            s.require(reduce(or_, (s.is_at(r, place) & who for place, who in begins)), "it drains")
             s.go(r, "draining")
 
         @system.action("drain.drained", r=Request, source=_DRAIN)
         def drained(s: State, r: Expr) -> None:
             """Finds nothing in flight and no job busy."""
             s.require_at(r, "draining")
+            s.require(STAY_DRAINED.holds(s, r), "stays", location=True)
             s.wait_on(COUNTED, Request, lambda q: self.counted(s, q))
             s.wait_on(JOBS, Request, lambda q: s.is_at(q, *self._busy))
             s.go(r, "drained")
@@ -179,10 +218,8 @@ class Drain(Part):
         def end(s: State, r: Expr) -> None:
             """Ends its drained section; the last one out wakes whoever was kept out."""
             s.require_at(r, "drained")
-            if self.gate:
-                last = ~exists(Request, lambda d: (d != r) & in_section(s, d))
-                for q in s.each(Request):
-                    s.woken[q] = s.woken[q] | (last & s.is_at(q, "queued", "job-queued"))
+            s.require(is_kind(s, r, "drain"), "is a drained section", location=True)
+            self.leave(s, r)
             s.go(r, "done")
 
     def _job(self, system: System) -> None:
@@ -261,8 +298,8 @@ class Drain(Part):
                     ~s.is_at(r, "outside", *(("queued",) if self.gate else ()))
                 )
             )
-        yield claim("a drained section or a job is never about to begin a request", Request)(
-            lambda s, r: s.is_at(r, "idle").implies(~is_kind(s, r, "drain", "job-read"))
+        yield claim("only requests are about to begin", Request)(
+            lambda s, r: s.is_at(r, "idle").implies(_is_request(s, r))
         )
         if not self.gate:
             return
@@ -270,14 +307,21 @@ class Drain(Part):
             lambda s, r: s.woken[r].implies(s.is_at(r, "queued", "job-queued"))
         )
         yield claim("only requests are kept out by the gate", Request)(
-            lambda s, r: s.is_at(r, "queued").implies(
-                ~is_kind(s, r, "checkpoint", "stop", "drain", "job-read")
-            )
+            lambda s, r: s.is_at(r, "queued").implies(_is_request(s, r))
         )
         yield claim("a job's request is kept out only where they are queued", Request)(
             lambda s, r: s.is_at(r, "job-queued").implies(s.job_requests_queue)
         )
-        if self.wakes_counted:
+        if not self.wakes_counted:
+            yield claim("who is woken is so by somebody who no longer drains", Request)(
+                lambda s, r: s.woken[r].implies(
+                    exists(
+                        Request,
+                        lambda d: DRAINS.holds(s, d) & ~s.is_at(d, "outside", "draining", "drained"),
+                    )
+                )
+            )
+        else:
             yield claim("in a drained section nobody is woken", Request, Request)(
                 lambda s, r, d: ~(s.woken[r] & s.is_at(d, "drained"))
             )
@@ -304,3 +348,20 @@ class Drain(Part):
             "who drains waits for requests in flight and for busy jobs, and none of these waits for it",
             lambda s, r: s.is_at(r, "draining"),
         )
+
+
+def drain_at(s: State, r: Expr, drain: Drain | None, place: str, when: Expr | None = None) -> None:
+    """Require r, which drains at `place` if `when` holds, and that nothing is in flight then.
+
+    Where the design has drained sections (`drain`) r is in one that ends with this step.
+    """
+    if drain is None:
+        s.require_at(r, place)
+        wait_for_in_flight(s, when)
+    elif when is None:
+        s.require_at(r, "draining")
+        drain.settle(s, r)
+    else:
+        s.require_at(r, place, "draining")
+        s.require(s.is_at(r, "draining") == when, "drained if it drains", location=True)
+        drain.settle(s, r)

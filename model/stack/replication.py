@@ -10,13 +10,15 @@ Source: block/replication.c replication_stop, replication_do_checkpoint, replica
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from cowpath.model.language.expression import Expr
 from cowpath.model.language.system import State, System
-from cowpath.model.stack.job_end import FilterEnd
+from cowpath.model.stack.drain import Drain, drain_at
+from cowpath.model.stack.job_end import FilterEnd, come_again
 from cowpath.model.stack.part import Parts
-from cowpath.model.stack.world import EXITS, OUT, WHOLE, Request, is_kind, touch_job, wait_for_in_flight
+from cowpath.model.stack.world import EXITS, OUT, WHOLE, Request, is_kind, touch_job
 
 
 @dataclass(frozen=True)
@@ -37,26 +39,30 @@ class Replication(FilterEnd):
         pc = system.programs["pc"]
         pc.place("exiting", "with its jobs cancelled, about to close", of=EXITS, within=(WHOLE, OUT))
 
+    def drains(self, s: State, r: Expr) -> Iterator[tuple[str, Expr]]:
+        """Yield, too, that an exit drains."""
+        yield from super().drains(s, r)
+        yield "outside", is_kind(s, r, "exit")
+
     def removed(self, s: State) -> None:
         """Replicate no more."""
         s.replicating = False
 
-    def again(self, system: System) -> None:
+    def again(self, system: System, parts: Parts) -> None:
         """Add the stop after the end, and the exit."""
+        drain, start = parts.find(Drain), system.programs["pc"].start
 
         @system.action("stop.ignored", r=Request, source="block/replication.c replication_stop, 5.0")
         def ignored(s: State, r: Expr) -> None:
             """Is ignored: replication has ended."""
-            s.require_at(r, "idle")
-            s.require(is_kind(s, r, "stop"), "is a stop", location=True)
+            come_again(s, r, start, drain)
             s.require(~s.replicating, "it has ended")
             s.go(r, "done")
 
         @system.action("stop.late", r=Request, source="block/replication.c replication_stop, 5.0")
         def late(s: State, r: Expr) -> None:
             """Finds its job cancelled by others, and cancels it once more."""
-            s.require_at(r, "idle")
-            s.require(is_kind(s, r, "stop"), "is a stop", location=True)
+            come_again(s, r, start, drain)
             s.require(s.replicating & (s.job == "freed"), "its job has ended")
             self.touch(s, r)
             s.replicating = False
@@ -65,9 +71,8 @@ class Replication(FilterEnd):
         @system.action("exit.cancel", r=Request, source="job.c job_cancel_sync_all")
         def cancel(s: State, r: Expr) -> None:
             """Cancels all jobs; the filter goes in a drained section."""
-            s.require_at(r, "idle")
+            drain_at(s, r, drain, start)
             s.require(is_kind(s, r, "exit"), "is an exit", location=True)
-            wait_for_in_flight(s)
             s.job = "freed"
             s.go(r, "exiting")
 
