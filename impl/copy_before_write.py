@@ -13,7 +13,7 @@ import errno
 
 from cowpath.impl.bitmap import Bitmap
 from cowpath.impl.context import AioContext, Request
-from cowpath.impl.copy_pool import PooledCopies
+from cowpath.impl.copy_timeout import TimedCopies
 from cowpath.impl.errors import AssertionFailed, CopyFailed
 from cowpath.impl.extent import Extent
 from cowpath.impl.overlay import Hidden
@@ -21,8 +21,10 @@ from cowpath.impl.reqlist import ReqList
 from cowpath.impl.secondary import Secondary
 
 
-class CopyBeforeWrite(PooledCopies):
+class CopyBeforeWrite(TimedCopies):
     """The filter. `break_snapshot` is on-cbw-error: a failed copy breaks the snapshot, not the write.
+
+    `timeout`: seconds that a write waits for its copy at most, 0 for ever.
 
     `frozen_may_overlap`: if not, two frozen reads that overlap are an error of QEMU's own (before 9.2).
     `discards_round`: if not, so is a client's discard that ends inside a cluster (before 9.1).
@@ -36,10 +38,11 @@ class CopyBeforeWrite(PooledCopies):
         cluster: int,
         *,
         break_snapshot: bool,
+        timeout: float,
         frozen_may_overlap: bool,
         discards_round: bool,
     ) -> None:
-        super().__init__(context, source, target, cluster)
+        super().__init__(context, source, target, cluster, timeout)
         self.break_snapshot = break_snapshot
         self.frozen_may_overlap = frozen_may_overlap
         self.discards_round = discards_round

@@ -92,6 +92,12 @@ OPTIONS: Mapping[str, Option] = {
         true="break-snapshot",
         must_be_known=True,
     ),
+    "cbw_timeout": Option(
+        "a write waits for its copy so long and no longer; the time may be up at any moment",
+        False,
+        "cbw_timeout",
+        must_be_known=True,
+    ),
     "copy_offload": Option(
         "the disks can copy by themselves, so the job has them do it, a run of clusters at once",
         False,

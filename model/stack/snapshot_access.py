@@ -5,7 +5,7 @@ write that has copied its clusters waits for the frozen reads there before it to
 of a copied cluster reads the target, registering nothing. All of that is under one mutex, never held
 across I/O. The target needs no backing link, so writes to it need not serialise.
 Source: block/copy-before-write.c cbw_do_copy_before_write, cbw_snapshot_read_lock, cbw_co_preadv_snapshot
-(7.0 - 10.2). Left out: cbw-timeout, and the option `bitmap`, which narrows access from the start.
+(7.0 - 10.2). Left out: the option `bitmap`, which narrows access from the start.
 """
 
 from __future__ import annotations
