@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from cowpath import conformance, impl
+from cowpath import impl
 from cowpath.model.explore import ranks
 from cowpath.model.kept import answers
 from cowpath.model.kept.answers import digest
@@ -33,5 +33,5 @@ def question(*what: Any) -> str:
 
 @cache
 def _ours() -> str:
-    folders = (Path(str(package.__file__)).parent for package in (impl, conformance))
+    folders = (Path(str(impl.__file__)).parent, Path(__file__).parents[1])
     return "".join(digest(folder).hex() for folder in folders)
