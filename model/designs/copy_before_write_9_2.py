@@ -24,9 +24,10 @@ DESIGN = BLOCK_COPY_5_1.changed(
     explanation=(
         "Readers are never blocked by copying and copying never by readers: a reader freezes the part of the "
         "source that it reads, and only a write to that part waits, after its copy is made. Who comes later "
-        "finds the copy. Block-status queries freeze as reads do. A client may discard what it needs no more: "
-        "that is copied no more either. A copy that fails, or takes longer than cbw-timeout, breaks either "
-        "the write or, by on-cbw-error, the snapshot. There is no chain of overlays above it, so no guest write, no checkpoint, no job to end."
+        "finds the copy. Block-status queries freeze as reads do. A client may discard what it has read, "
+        "and that is copied no more. A copy that fails, or takes longer than cbw-timeout, breaks either "
+        "the write or, by on-cbw-error, the snapshot. There is no chain of overlays above it, so no guest "
+        "write, no checkpoint, no job to end."
     ),
     sources=(
         'af5bcd775f "block: copy-before-write: realize snapshot-access API", 7.0',
