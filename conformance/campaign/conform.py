@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from cowpath.conformance.campaign.alarm import CanaryError, Finding, examine, minimal
 from cowpath.conformance.campaign.drawing import wide, workloads
+from cowpath.conformance.campaign.mirror_drawing import mirror_workloads
 from cowpath.conformance.campaign.tours import Graph, cover, missed
 from cowpath.conformance.monitor.oracle import Oracle
 from cowpath.conformance.pairs import PAIRS, Pair
@@ -65,11 +66,13 @@ class Plan:
             return runs(scenario) and all(judge.unsupported(scenario) is None for judge in judges)
 
         drawn: Iterable[Scenario] = ()
-        if pair.draws:
+        seed = f"{self.seed} {pair.name}"  # no two designs have the same
+        if pair.mirrors:
+            drawn = mirror_workloads(seed, pair.model.kinds, self.drawn, fits)
+        else:
             kinds = [kind for kind in pair.model.kinds if kind in KINDS and pair.runs(kind)]
             words = zip(*map(_words, judges), strict=True)
             options, faults = (frozenset.intersection(*each) for each in words)
-            seed = f"{self.seed} {pair.name}"  # no two designs have the same
             drawn = workloads(seed, wide(kinds, faults, options), self.drawn, fits) if kinds else ()
         return [*filter(fits, self.scenarios), *drawn]
 

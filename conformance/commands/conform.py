@@ -122,7 +122,7 @@ def conform_command(
             seed,
             (0 if scenarios or TOURS in strategies else DRAWN) if drawn is None else drawn,
         )
-        _refuse_of_mirrors(plan, drawn)
+        _refuse_of_mirrors(plan)
         outcomes = _run(plan)
         if files.write_json(json_path, [as_json(outcome) for outcome in outcomes]):
             _show(outcomes)
@@ -155,16 +155,14 @@ def _refuse(context: click.Context, names: Sequence[str]) -> None:
             raise InputError(f"{option} is of designs; a test under @schedules says by itself what it runs")
 
 
-def _refuse_of_mirrors(plan: Plan, drawn: int | None) -> None:
+def _refuse_of_mirrors(plan: Plan) -> None:
     """Refuse what is of designs that copy before writes alone."""
     for pair in plan.pairs:
-        if not pair.draws and FREE in plan.strategies:
+        if pair.mirrors and FREE in plan.strategies:
             raise InputError(
                 f"--strategy {FREE}: {pair.name} has a job that does not end, and nobody sees when free "
                 "threads have nothing more to do; accepted: the others"
             )
-        if not pair.draws and drawn:
-            raise InputError(f"--drawn: no workloads are drawn for {pair.name}; accepted: 0")
 
 
 def _said(context: click.Context, name: str) -> bool:

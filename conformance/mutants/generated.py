@@ -41,8 +41,8 @@ _NO_POINTS = Wanted(statements=False)
 _LOOKED = 8  # schedules of every case, to see which lines its runs come to
 _FIRST = 4  # schedules of every case before any has more
 _STEPS = 2_000  # of one run: none that ends takes a tenth of it, and a mutant's fills no memory
-_NOT_RUN = tuple(f"{impl.__name__}.{name}" for name in ("plugin", "mirror", "designs.mirrors"))
-"""nbdkit loads the first into its own Python; the others have mutants made by hand only."""
+_NOT_RUN = f"{impl.__name__}.plugin"
+"""nbdkit loads it into its own Python."""
 _EQUIVALENTS = Path(__file__).with_name("equivalents.toml")
 
 
@@ -195,7 +195,7 @@ class Hunt:
 
 
 def stack_modules() -> list[ModuleType]:
-    """Return the modules of the designs that copy before writes, of which the campaign is."""
+    """Return the modules that runs come to."""
     names = [found.name for found in pkgutil.walk_packages(impl.__path__, f"{impl.__name__}.")]
     return [importlib.import_module(name) for name in names if not name.startswith(_NOT_RUN)]
 

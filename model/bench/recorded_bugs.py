@@ -137,7 +137,7 @@ _DRAINS = (
            Said("drained-twice", "deadlock", "drain-4.2", "drain-5.0")),
     Report("Q-c", "who is woken at the end of a drain is not counted when the next one looks",
            "8eeaa706ba [10.2]", "4.2 - 10.1",
-           Said("drained-twice", "quiet", "drain-5.0", "drain-10.2")),
+           Said("drained-twice", "quiet", "drain-5.1", "drain-10.2")),
     Report("Q-d", "a request waits for a reconnection that the drain has paused", "8c517de24a [5.2]",
            "up to 5.1", unsaid="needs the NBD client's reconnection"),
     Report("Q-e", "an export is not waited for", "fd6afc501a, 095cc4d0f6 [6.1]; 9c707525cb [9.0]",

@@ -42,7 +42,7 @@ _NO_TRIM = "discards on the source"
 _NO_THREADS = "the graph lock and iothreads"
 _ONE_THREAD = (
     "requests in a thread of their own, which up to 10.1 the drained section after the one that woke them "
-    "may miss (drain-5.0)"
+    "may miss (drain-5.0, drain-5.1)"
 )
 
 _REPLICATION = Role(
