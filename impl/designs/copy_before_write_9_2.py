@@ -37,6 +37,11 @@ class CopyBeforeWrite92(Design):
         with Flight(self, request):
             self.job.discard(request)
 
+    def status_query(self, request: Request) -> None:
+        """Ask for the block status of the snapshot. Raises OSError."""
+        with Flight(self, request):
+            self.job.status(request)
+
     def _write(self, request: Request) -> None:
         self.job.before_write(request)
         self.secondary.write(request, None)

@@ -81,7 +81,7 @@ _BACKUP = (
         "two reads of the snapshot, or block-status queries, that meet on a part not copied yet abort QEMU",
         '6475155d51 "block/reqlist: allow adding overlapping requests" [9.2; 7.2.15]',
         "7.0 - 9.1",
-        Said("two-readers", "assertion", "9.1", "9.2", "snapshot-access"),
+        Said("two-queries", "assertion", "9.1", "9.2", "snapshot-access"),
     ),
     Report(
         "frozen reads overlap, stable",

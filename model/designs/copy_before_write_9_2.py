@@ -8,6 +8,7 @@ from cowpath.model.stack.hidden import SerialisingTarget
 from cowpath.model.stack.job_end import FilterEnd
 from cowpath.model.stack.overlay import Overlay
 from cowpath.model.stack.snapshot_access import ClientDiscards, SnapshotFilter, SnapshotReads
+from cowpath.model.stack.status_queries import StatusQueries
 from cowpath.model.stack.wellformed import BREAKS_THE_WRITE, NO_DISCARD
 
 DESIGN = BLOCK_COPY_5_1.changed(
@@ -16,15 +17,17 @@ DESIGN = BLOCK_COPY_5_1.changed(
     SnapshotFilter(),
     SnapshotReads(),
     ClientDiscards(),
+    StatusQueries(),
     without=(SerialisingTarget, Overlay, Admission, Checkpoint, FilterEnd),
     scope=(BREAKS_THE_WRITE, NO_DISCARD),
     era="QEMU 9.2 on, in its earlier forms since 7.0, for fleecing; replication never moved to it",
     explanation=(
         "Readers are never blocked by copying and copying never by readers: a reader freezes the part of the "
         "source that it reads, and only a write to that part waits, after its copy is made. Who comes later "
-        "finds the copy. A client may discard what it needs no more: that is copied no more either. A copy "
-        "that fails, or takes longer than cbw-timeout, breaks either the write or, by on-cbw-error, the "
-        "snapshot. There is no chain of overlays above it, so no guest write, no checkpoint, no job to end."
+        "finds the copy. Block-status queries freeze as reads do. A client may discard what it has read, "
+        "and that is copied no more. A copy that fails, or takes longer than cbw-timeout, breaks either "
+        "the write or, by on-cbw-error, the snapshot. There is no chain of overlays above it, so no guest "
+        "write, no checkpoint, no job to end."
     ),
     sources=(
         'af5bcd775f "block: copy-before-write: realize snapshot-access API", 7.0',

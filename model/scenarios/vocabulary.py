@@ -15,6 +15,7 @@ IO_KINDS = (
     "client-discard",
     "job-read",
     "source-discard",
+    "status-query",
 )
 """Kinds of request that have an extent (`at`)."""
 NBD_WRITES = ("nbd-write", "nbd-zero")
