@@ -36,6 +36,7 @@ class Geometry:
     `break_snapshot` is on-cbw-error of the designs that have it: a failed copy breaks the snapshot, not the
     write. `job_requests_queue`: in a drained section a job's own requests are queued as anybody's are.
     `copy_offload`: the job has a run of clusters copied at once, in the designs that do.
+    `cbw_timeout`: seconds that a write waits for its copy at most, in the designs that do; 0 is for ever.
     `source_outside_chain`: QEMU does not find the job's source in the chain of its target.
     """
 
@@ -48,6 +49,7 @@ class Geometry:
     job_requests_queue: bool = False
     copy_offload: bool = False
     source_outside_chain: bool = False
+    cbw_timeout: float = 0.0
 
     def check(self) -> None:
         """Raise ValueError for sizes that no disk has."""
@@ -72,7 +74,7 @@ class Design(ABC):
     guest's read has looked up is transferred while it looks up the rest. `guest_reads_wait`: if not, a
     guest's read of the secondary disk carries NO_SERIALISING. `lists_unserialised`: such reads, and the
     job's own, are on the tracked list for others to see. `stop_begins_drained`: nothing is done to the job
-    before nothing is in flight. `breaks_snapshot`: it knows on-cbw-error.
+    before nothing is in flight. `breaks_snapshot`: it knows on-cbw-error, `times_out`: cbw-timeout.
     """
 
     name = ""
@@ -83,6 +85,7 @@ class Design(ABC):
     checkpoint_drains = False
     stop_begins_drained = False
     breaks_snapshot = False
+    times_out = False
 
     def __init__(self, context: AioContext, disks: Disks, geometry: Geometry) -> None:
         self.context = context

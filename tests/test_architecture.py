@@ -76,8 +76,13 @@ def tree(module: str) -> ast.Module:
     return ast.parse(MODULES[module].read_text())
 
 
-def imports(module: str) -> Iterator[str]:
-    """Yield the project's modules that the module imports, wherever in its text that happens."""
+@cache
+def imports(module: str) -> tuple[str, ...]:
+    """Return the project's modules that the module imports, wherever in its text that happens."""
+    return tuple(imported(module))
+
+
+def imported(module: str) -> Iterator[str]:
     for node in ast.walk(tree(module)):
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]

@@ -138,6 +138,8 @@ def _amiss(scenario: Scenario, stack: Stack, design: Design, options: Options) -
         yield "copy-on-read moves data in QEMU's own time, not in requests of the scenario"
     if scenario.option("on_cbw_error") and stack.name != "cbw":
         yield "the stack has no on-cbw-error"
+    if scenario.option("cbw_timeout"):
+        yield "no gate can tell when the time of its cbw_timeout is up; --cbw-timeout gives any scenario one"
     if scenario.size % scenario.cluster:
         yield "its last cluster is cut short, and a window in a long disk has none such"
     yield from _indistinct(scenario)

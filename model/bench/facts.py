@@ -22,6 +22,7 @@ NOUN = {
     "guest-write": "guest write",
     "client-discard": "client's discard",
     "source-discard": "discard on the source",
+    "status-query": "block-status query",
     "checkpoint": "checkpoint",
     "stop": "stop",
     "exit": "exit",

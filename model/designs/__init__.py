@@ -66,6 +66,7 @@ _EXTENDED = {
     "drain-4.1": "drain_4_1",
     "drain-4.2": "drain_4_2",
     "drain-5.0": "drain_5_0",
+    "drain-5.1": "drain_5_1",
     "drain-10.2": "drain_10_2",
 }
 _MIRRORS = {

@@ -1,4 +1,4 @@
-"""QEMU 7.1 - 9.0: on-cbw-error; a client's discard must be of whole clusters."""
+"""QEMU 7.1 - 9.0: on-cbw-error and cbw-timeout; a client's discard must be of whole clusters."""
 
 from cowpath.model.designs.copy_before_write_9_1 import DESIGN as COPY_BEFORE_WRITE_9_1
 from cowpath.model.stack.snapshot_access import ClientDiscards

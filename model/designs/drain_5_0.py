@@ -1,4 +1,4 @@
-"""Drained sections of QEMU 5.0 to 10.1, on the stack of 5.0: who is woken counts itself, later."""
+"""Drained sections of QEMU 5.0, on the stack of 5.0: who is woken counts itself, later."""
 
 from cowpath.model.designs.block_copy_5_0 import DESIGN as BLOCK_COPY_5_0
 from cowpath.model.designs.drain_4_1 import LEVELS
@@ -16,7 +16,7 @@ DESIGN = BLOCK_COPY_5_0.changed(
     Drain(wakes_counted=False),
     order=(*LEVELS, *BLOCK_COPY_5_0.order),
     scope=(*BLOCK_COPY_5_0.scope, UNQUEUED, ONE_SECTION),
-    era="QEMU 5.0 - 10.1, drained sections",
+    era="QEMU 5.0, drained sections",
     explanation=(
         "Who is queued is not counted, and counts itself when it runs again after the end of the section. A "
         "second section that begins in between does not see it, and it runs inside that one: at a checkpoint "

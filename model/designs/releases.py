@@ -40,11 +40,9 @@ _NOT_FIRST = "a bit that is changed before the copy, which only a checkpoint in 
 _NO_BUDGET = "waits for block-copy's memory and for a free task"
 _NO_TRIM = "discards on the source"
 _NO_THREADS = "the graph lock and iothreads"
-_NO_STATUS = "a reader's block-status queries"
-_NO_TIMEOUT = "cbw-timeout"
 _ONE_THREAD = (
     "requests in a thread of their own, which up to 10.1 the drained section after the one that woke them "
-    "may miss (drain-5.0)"
+    "may miss (drain-5.0, drain-5.1)"
 )
 
 _REPLICATION = Role(
@@ -199,28 +197,28 @@ _SNAPSHOT_ACCESS = Role(
                 'af5bcd775f "block: copy-before-write: realize snapshot-access API" [7.0]',
                 "5f3a3cd7f0 [7.0]: the option bitmap narrows what is copied and may be read",
             ),
-            ("the option bitmap", _NO_STATUS, _NO_BUDGET, _NO_TRIM),
+            ("the option bitmap", _NO_BUDGET, _NO_TRIM),
         ),
         Era(
             (7, 1),
             "copy-before-write-7.1",
             (
                 "f1bb39a8a5 [7.1]: on-cbw-error, break-guest-write or break-snapshot",
-                "6db7fd1ca9, 15df6e6987 [7.1]: cbw-timeout",
+                "6db7fd1ca9, 15df6e6987 [7.1]: cbw-timeout, after which a write waits for its copy no longer",
             ),
-            ("the option bitmap", _NO_STATUS, _NO_TIMEOUT, _NO_BUDGET, _NO_TRIM),
+            ("the option bitmap", _NO_BUDGET, _NO_TRIM),
         ),
         Era(
             (7, 2, 15),
             "copy-before-write-7.2.15",
             ("6475155d51 as backported: frozen reads may overlap; Debian's 7.2.22 has it",),
-            ("the option bitmap", _NO_STATUS, _NO_TIMEOUT, _NO_BUDGET, _NO_TRIM),
+            ("the option bitmap", _NO_BUDGET, _NO_TRIM),
         ),
         Era(
             (8, 0),
             "copy-before-write-7.1",
             ("the iothread and graph-lock work of 8.x, which one thread does not see",),
-            ("the option bitmap", _NO_STATUS, _NO_TIMEOUT, _NO_BUDGET, _NO_TRIM, "backports to 8.x"),
+            ("the option bitmap", _NO_BUDGET, _NO_TRIM, "backports to 8.x"),
         ),
         Era(
             (9, 1),
@@ -228,9 +226,10 @@ _SNAPSHOT_ACCESS = Role(
             (
                 "507175197b [9.1]: a client's discard is rounded inwards, to whole clusters",
                 "0fd05c8d80 [9.1]: discard-source of a backup that reads the snapshot",
-                "10b1e09ed3 [9.1]: a cbw-timeout above 4 s no longer overflows",
+                "10b1e09ed3 [9.1]: a cbw-timeout above 4 s is no longer cut short, nor to none if it is a "
+                "multiple of 2^23 s; how long it is, no verdict depends on",
             ),
-            ("the option bitmap", _NO_STATUS, _NO_TIMEOUT, _NO_BUDGET, _NO_TRIM, "discard-source"),
+            ("the option bitmap", _NO_BUDGET, _NO_TRIM, "discard-source"),
         ),
         Era(
             (9, 2),
@@ -239,7 +238,7 @@ _SNAPSHOT_ACCESS = Role(
                 '6475155d51 "block/reqlist: allow adding overlapping requests" [9.2]',
                 _LARGE_CLUSTERS,
             ),
-            ("the option bitmap", _NO_STATUS, _NO_TIMEOUT, _NO_BUDGET, _NO_TRIM, "discard-source"),
+            ("the option bitmap", _NO_BUDGET, _NO_TRIM, "discard-source"),
         ),
     ),
 )

@@ -15,6 +15,7 @@ IO_KINDS = (
     "client-discard",
     "job-read",
     "source-discard",
+    "status-query",
 )
 """Kinds of request that have an extent (`at`)."""
 NBD_WRITES = ("nbd-write", "nbd-zero")
@@ -90,6 +91,12 @@ OPTIONS: Mapping[str, Option] = {
         "break_snapshot",
         accepted=("break-guest-write", "break-snapshot"),
         true="break-snapshot",
+        must_be_known=True,
+    ),
+    "cbw_timeout": Option(
+        "a write waits for its copy so long and no longer; the time may be up at any moment",
+        False,
+        "cbw_timeout",
         must_be_known=True,
     ),
     "copy_offload": Option(

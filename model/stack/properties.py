@@ -80,7 +80,10 @@ def declare(system: System, parts: Parts) -> None:
 
 
 def _stalled(system: System, parts: Parts, s: State, r: Expr) -> Expr:
-    """Tell whether r waits for another request whose transfer, or a piece's of it, never completes."""
+    """Tell whether r waits for another request whose transfer, or a piece's of it, never completes.
+
+    What a request need not wait for is no request of its own.
+    """
 
     def hangs(q: Expr) -> Expr:
         found = system.hangs(q)
@@ -93,7 +96,11 @@ def _stalled(system: System, parts: Parts, s: State, r: Expr) -> Expr:
             other = exists(Request, lambda c: ((c == q) | s.of_one[q, c]) & hangs(c)) & ~s.of_one[r, q]
         return other & (system.waits_for(r, q) | (drains & system.waits_for(r, q, DRAIN, arrived=False)))
 
-    return exists(Request, waits)
+    stalled = exists(Request, waits)
+    for part in parts:
+        if (without := part.goes_on_without(s, r)) is not None:
+            stalled = stalled & ~without
+    return stalled
 
 
 def _of_one(parts: Parts, s: State, r: Expr, q: Expr) -> Expr:

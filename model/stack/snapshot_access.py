@@ -5,7 +5,7 @@ write that has copied its clusters waits for the frozen reads there before it to
 of a copied cluster reads the target, registering nothing. All of that is under one mutex, never held
 across I/O. The target needs no backing link, so writes to it need not serialise.
 Source: block/copy-before-write.c cbw_do_copy_before_write, cbw_snapshot_read_lock, cbw_co_preadv_snapshot
-(7.0 - 10.2). Left out: cbw-timeout, and the option `bitmap`, which narrows access from the start.
+(7.0 - 10.2). Left out: the option `bitmap`, which narrows access from the start.
 """
 
 from __future__ import annotations
@@ -45,6 +45,7 @@ _WRITE = "block/copy-before-write.c cbw_do_copy_before_write, 10.1"
 _READ = "block/copy-before-write.c cbw_co_preadv_snapshot, 10.1"
 _DISCARD = "block/copy-before-write.c cbw_co_pdiscard_snapshot, 10.1"
 _FROZEN = List("the frozen reads", "a frozen read of {range}", lambda s, q: s.frozen[q])
+FREEZES = Region("reading the source, frozen, or asking about it")
 
 
 @dataclass(frozen=True)
@@ -91,7 +92,7 @@ class SnapshotFilter(Part):
         """Say why what a frozen read reads from the source is not overwritten meanwhile."""
         yield from unbroken(_breaks(parts))
         yield claim("who reads the source has frozen it", Request)(
-            lambda s, r: s.frozen[r] == (s.within(r, TO_SECONDARY) | s.is_at(r, "thaw", "thaw-failed"))
+            lambda s, r: s.frozen[r] == s.within(r, TO_SECONDARY, FREEZES)
         )
         yield claim("what readers find copied is in the target", Cluster)(
             lambda s, k: s.transferred[k].implies(s.in_hidden[k])
@@ -158,8 +159,8 @@ class SnapshotReads(Part):
             pc.place(name, says, of=GUESTS, within=(IN_RANGE, *within))
 
         place("snapshot-loop", "about to look up the filter's bitmap", BEFORE_LOOK_UP)
-        place("thaw", "about to unfreeze what it has read", LOOKED_UP)
-        place("thaw-failed", "about to unfreeze what it could not read", LOOKED_UP)
+        place("thaw", "about to unfreeze what it has read", LOOKED_UP, FREEZES)
+        place("thaw-failed", "about to unfreeze what it could not read", LOOKED_UP, FREEZES)
         place("hidden-read", "reading from the target", LOOKED_UP, PAST_ADMISSION)
         overlay.declare_secondary_read(system, parts, IN_RANGE, LOOKED_UP, TO_SECONDARY)
         pc.place("finishing", "about to complete", of=GUESTS, within=(WHOLE,))
@@ -172,7 +173,7 @@ class SnapshotReads(Part):
         def refuse(s: State, r: Expr) -> None:
             """Finds the snapshot broken, or what is left to read given up: an error."""
             _come(s, r)
-            s.require(s.snapshot_error | ~_accessible(s, r), "the snapshot is broken or given up")
+            s.require(is_refused(s, r), "the snapshot is broken or given up")
             s.at[r] = s.first[r]
             s.go(r, "failed")
 
@@ -182,19 +183,7 @@ class SnapshotReads(Part):
             _come(s, r)
             s.require(~s.snapshot_error, "the snapshot is whole")
             s.require(_accessible(s, r), "what is left to read is accessible")
-            same = forall(
-                Cluster, lambda j: ((s.at[r] <= j) & (j < e)).implies(s.transferred[j] == s.transferred[e])
-            )
-            longest = forall(
-                Cluster,
-                lambda j: ((e + 1 == j) & (j < s.end[r])).implies(s.transferred[j] != s.transferred[e]),
-            )
-            s.require((s.at[r] <= e) & (e < s.end[r]) & same & longest, "longest run", location=True)
-            s.observe(
-                "copied", Cluster, lambda k: (s.at[r] <= k) & (k <= e), lambda k: s.transferred[k], unset=""
-            )
-            s.upto[r] = e + 1
-            s.frozen[r] = ~s.transferred[e]
+            look_up(s, r, e)
             s.go(r, If(s.transferred[e], s.place(r, "hidden-read"), "to-secondary"))
 
         @system.action("snapshot.target", r=Request, source=_READ)
@@ -339,12 +328,29 @@ def _breaks(parts: Parts) -> bool:
     return parts.the(BlockCopy50).breaks_snapshot
 
 
+def is_refused(s: State, r: Expr) -> Expr:
+    """Tell whether the snapshot is broken, or something given up of what r has still to read."""
+    return s.snapshot_error | ~_accessible(s, r)
+
+
+def look_up(s: State, r: Expr, e: Expr) -> None:
+    """Require that e ends the run at r's cursor, of what is copied or not; freeze r's range if it is not."""
+    same = forall(Cluster, lambda j: ((s.at[r] <= j) & (j < e)).implies(s.transferred[j] == s.transferred[e]))
+    longest = forall(
+        Cluster, lambda j: ((e + 1 == j) & (j < s.end[r])).implies(s.transferred[j] != s.transferred[e])
+    )
+    s.require((s.at[r] <= e) & (e < s.end[r]) & same & longest, "longest run", location=True)
+    s.observe("copied", Cluster, lambda k: (s.at[r] <= k) & (k <= e), lambda k: s.transferred[k], unset="")
+    s.upto[r] = e + 1
+    s.frozen[r] = ~s.transferred[e]
+
+
 def _overlap(s: State, r: Expr, q: Expr) -> Expr:
     """Tell whether the frozen reads of r and q, all that remains of them, have a byte in common."""
 
     def both(x: Expr) -> Expr:
         k = s.cluster_of[x]
-        return s.reads[r, x] & s.reads[q, x] & (s.at[r] <= k) & (s.at[q] <= k)
+        return s.covers[r, x] & s.covers[q, x] & (s.at[r] <= k) & (s.at[q] <= k)
 
     return s.frozen[r] & s.frozen[q] & exists(Sector, both)
 
@@ -377,6 +383,6 @@ def _freezes(s: State, q: Expr, r: Expr) -> Expr:
 
     def both(x: Expr) -> Expr:
         k = s.cluster_of[x]
-        return s.reads[q, x] & (s.at[q] <= k) & (s.first[r] <= k) & (k < s.end[r])
+        return s.covers[q, x] & (s.at[q] <= k) & (s.first[r] <= k) & (k < s.end[r])
 
     return s.frozen[q] & exists(Sector, both)

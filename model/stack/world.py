@@ -194,6 +194,7 @@ STOPS = Group("stops", lambda s, r: is_kind(s, r, "stop"))
 EXITS = Group("exits", lambda s, r: is_kind(s, r, "exit"))
 DRAINS = Group("who drains", lambda s, r: is_kind(s, r, "drain", "checkpoint", "stop", "exit"))
 STAY_DRAINED = Group("drained sections and checkpoints", lambda s, r: is_kind(s, r, "drain", "checkpoint"))
+QUERIES = Group("block-status queries", lambda s, r: is_kind(s, r, "status-query"))
 JOB_READS = Group("jobs that read", lambda s, r: is_kind(s, r, "job-read"))
 DISCARDS = Group("a client's discards", lambda s, r: is_kind(s, r, "client-discard"))
 

@@ -246,7 +246,6 @@ def test_a_run_ends_when_only_the_job_and_commands_that_are_refused_are_left() -
     ("words", "says"),
     [
         (("--strategy", "free"), "--strategy free: mirror-8.2 has a job that does not end"),
-        (("--drawn", "3"), "--drawn: no workloads are drawn for mirror-8.2; accepted: 0"),
         (("--scenario", "stream-in-background"), "mirror-8.2: no scenario given fits it"),
     ],
 )

@@ -4,7 +4,8 @@ from collections.abc import Collection
 
 import pytest
 
-from cowpath.model.bench.check import check
+from cowpath.model.bench.check import Result, check
+from cowpath.model.bench.kept import checked
 from cowpath.model.designs import ALL, DESIGNS, EXTENDED, MIRRORS, VARIANTS, Case
 from cowpath.model.explore import plain
 from cowpath.model.explore.engines import ENGINES
@@ -41,19 +42,29 @@ def outcome(found: Exploration, names: Collection[str]) -> tuple[object, ...]:
     return (found.states, found.transitions, found.depth, witnesses)
 
 
+def by_all_engines(case: Case) -> Result:
+    asked = (*case.design.standard, STALL, "concurrency", "concurrency-done", "finished")
+    result = check(case, properties=asked)
+    wanted = questions(case.narrowed.model, asked)
+    names = {question.name for question in wanted} | {DEADLOCK}
+    few = result.exploration.states <= plain.MOST  # else plain Python takes half a minute
+    for engine in set(ENGINES) - ({"auto"} if few else {"auto", "python"}):
+        found = ENGINES[engine].explore(case.narrowed, wanted, UNLIMITED, lambda progress: None)
+        assert outcome(found, names) == outcome(result.exploration, names), engine
+    # Vacuity: the run in which everybody finishes is among those explored.
+    assert result.properties["finished"].verdict is Verdict.HOLDS
+    return result
+
+
 @pytest.mark.parametrize(("name", "scenario"), RUNS, ids=[f"{s.slug}-{d}" for d, s in RUNS])
 def test_it_is_as_expected_and_engines_agree(name: str, scenario: Scenario) -> None:
     case = Case(DESIGNS[name], scenario)
-    asked = (*DESIGNS[name].standard, STALL, "concurrency", "concurrency-done", "finished")
-    result = check(case, properties=asked)
-    assert result.exploration.complete
     if (name, scenario.slug) in ON_ALL_ENGINES:
-        wanted = questions(case.narrowed.model, asked)
-        names = {question.name for question in wanted} | {DEADLOCK}
-        few = result.exploration.states <= plain.MOST  # else plain Python takes half a minute
-        for engine in set(ENGINES) - ({"auto"} if few else {"auto", "python"}):
-            found = ENGINES[engine].explore(case.narrowed, wanted, UNLIMITED, lambda progress: None)
-            assert outcome(found, names) == outcome(result.exploration, names), engine
+        result = by_all_engines(case)
+    else:
+        with sharing():
+            result = checked(case)
+    assert result.exploration.complete
     expected = expectations.expected(name).get(scenario.slug)
     assert expectations.outcome(result) == expected, expectations.RENEW
     # What a bundled file does not list is expected to hold.
@@ -61,8 +72,6 @@ def test_it_is_as_expected_and_engines_agree(name: str, scenario: Scenario) -> N
     assert dict.fromkeys(expected["violated"], "violated") == documented, (
         "[expect]: what is violated, no more"
     )
-    # Vacuity: the run in which everybody finishes is among those explored.
-    assert result.properties["finished"].verdict is Verdict.HOLDS
 
 
 def test_all_engines_take_each_scenario_and_each_design() -> None:
