@@ -128,7 +128,7 @@ def test_bundled_scenarios_and_stacks(qemu: Qemu, stack: Stack) -> None:
         ("cbw", (7, 2, 22), "copy-before-write-7.2.15"),
         ("cbw", (10, 0, 2), "copy-before-write-9.2"),
         ("fleecing", (5, 0, 0), "block-copy-5.0"),
-        ("replication", (5, 2, 0), "block-copy-5.1"),
+        ("replication", (5, 2, 0), "replication-5.1"),
         ("mirror", (6, 1, 0), "mirror-6.1"),
         ("mirror", (7, 2, 22), "mirror-7.2"),
     ],
