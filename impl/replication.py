@@ -14,12 +14,14 @@ class Replication(Design):
     """To be put before a design whose job is a filter. `forgets_job`: when that has ended."""
 
     forgets_job = True
+    committing = False  # a failover has a commit under way
 
     def exit(self, request: Request) -> None:
         """End QEMU: cancel all jobs, then close replication (job_cancel_sync_all, replication_close)."""
         with self.context:
             with self.drained(request):
                 self.job.become("freed")
+                self.committing = False
             self.context.step("exit.cancel", request)
             if self.replicating:
                 self._cancel_again()

@@ -18,10 +18,12 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FunctionType, ModuleType
+from typing import Any
 
 from cowpath import impl
 from cowpath.conformance.campaign.alarm import Finding, examine
 from cowpath.conformance.campaign.conform import Plan, share
+from cowpath.conformance.campaign.kept import question
 from cowpath.conformance.monitor.explain import reason
 from cowpath.conformance.monitor.oracle import Oracle
 from cowpath.conformance.own.exchange import Exchange, functions
@@ -31,6 +33,7 @@ from cowpath.conformance.runs.workload import Run, Workload
 from cowpath.conformance.scheduler.kernel import Kernel, Strategy
 from cowpath.conformance.scheduler.substrate import Greenlets
 from cowpath.conformance.strategies.portfolio import STRATEGIES
+from cowpath.model.bench.tasks import Tasks, Written
 from cowpath.model.language.errors import InputError
 from cowpath.model.scenarios import Scenario
 
@@ -151,9 +154,26 @@ class Hunt:
             case.workload.close()
 
     def run(self, why: Mapping[Key, str]) -> Iterator[Outcome]:
-        """Yield what becomes of each mutant; `why` some are known to be equivalent."""
-        for mutant in self.mutants:
-            yield self._hunt(mutant, why.get(key(mutant), ""))
+        """Yield what becomes of each mutant; `why` some are known to be equivalent.
+
+        Each outcome is kept where answers are, and the mutants are dealt to the processes of an `mpiexec`.
+        """
+        plan, made = self.plan, self.mutants
+        how = (plan.strategies, plan.schedules, plan.sight.value, plan.seed, plan.drawn)
+        pairs = [pair.name for pair in plan.pairs]
+
+        def about(mutant: Mutant) -> str:
+            file, *rest = key(mutant)
+            return question("generated", Path(file).name, *rest, why.get(key(mutant), ""), pairs, how)
+
+        tasks = Tasks(
+            [about(mutant) for mutant in made],
+            lambda number: self._hunt(made[number], why.get(key(made[number]), "")),
+            Written(_written, lambda number, data: Outcome(made[number], **data)),
+        )
+        tasks.deal()
+        for number in range(len(made)):
+            yield tasks.result(number)
 
     def _hunt(self, mutant: Mutant, why: str) -> Outcome:
         exchange = [self._exchange(mutant.module, mutant.apply)]
@@ -192,6 +212,10 @@ class Hunt:
                 return case.workload.run(strategy)
 
         return run
+
+
+def _written(outcome: Outcome) -> dict[str, Any]:
+    return {name: value for name, value in vars(outcome).items() if name != "mutant"}
 
 
 def stack_modules() -> list[ModuleType]:

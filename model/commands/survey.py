@@ -22,6 +22,7 @@ from cowpath.model.commands.options import (
     MAX_SECONDS,
     MAX_STATES,
     PROPERTIES,
+    check_engine,
     check_properties,
 )
 from cowpath.model.designs import Design
@@ -110,6 +111,7 @@ def survey_command(
     files.check_json(json_path)
     if page_path is not None:
         files.check_file(page_path, "--html")
+    check_engine(engine)
     check_properties(chosen, properties)
     plan = bench.Plan(bounds, properties, engine, Limits(max_states, max_seconds))
     surveys = _carried_out(plan)

@@ -51,6 +51,7 @@ class Replication(FilterEnd):
     def again(self, system: System, parts: Parts) -> None:
         """Add the stop after the end, and the exit."""
         drain, start = parts.find(Drain), system.programs["pc"].start
+        commits = "committing" in system.variables
 
         @system.action("stop.ignored", r=Request, source="block/replication.c replication_stop, 5.0")
         def ignored(s: State, r: Expr) -> None:
@@ -74,6 +75,8 @@ class Replication(FilterEnd):
             drain_at(s, r, drain, start)
             s.require(is_kind(s, r, "exit"), "is an exit", location=True)
             s.job = "freed"
+            if commits:
+                s.committing = False
             s.go(r, "exiting")
 
         @system.action("exit.close", r=Request, source="block/replication.c replication_close, 5.0")

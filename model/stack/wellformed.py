@@ -10,11 +10,11 @@ from collections.abc import Collection
 
 from cowpath.model.language.claim import Claim, claim
 from cowpath.model.stack import protocol
-from cowpath.model.stack.world import Request, Sector, is_kind, is_write, own
+from cowpath.model.stack.world import ENDS, Request, Sector, is_kind, is_write, own
 
 GIVEN = (
     claim("a request of data touches a cluster", Request)(
-        lambda s, r: is_kind(s, r, "checkpoint", "stop", "exit", "drain") | (s.first[r] < s.end[r])
+        lambda s, r: is_kind(s, r, "checkpoint", *ENDS, "drain") | (s.first[r] < s.end[r])
     ),
     claim("what a request covers lies in its clusters", Request, Sector)(
         lambda s, r, x: s.covers[r, x].implies(own(s, r, s.cluster_of[x]))
