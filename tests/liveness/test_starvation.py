@@ -244,7 +244,8 @@ def strongly_starved(narrowed: Narrowed) -> set[int]:
 
 @pytest.mark.parametrize("scenario", STREAMS, ids=lambda scenario: scenario.slug)
 def test_both_definitions_agree_on_the_bundled_streams(scenario: Scenario) -> None:
-    for name in DESIGNS:
+    step = 3 // some(3)  # a third of the designs, another one each time, or all of them
+    for name in list(DESIGNS)[STREAMS.index(scenario) % step :: step]:
         narrowed = narrowed_of(name, scenario)
         assert set(starved(narrowed)) == strongly_starved(narrowed), name
 
