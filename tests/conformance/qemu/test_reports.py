@@ -13,9 +13,10 @@ from pathlib import Path
 import pytest
 
 from cowpath.conformance.qemu.binaries import Qemu
-from cowpath.conformance.qemu.campaign import Outcome, Plan, campaign
+from cowpath.conformance.qemu.campaign import campaign
 from cowpath.conformance.qemu.faults import REFUSED
 from cowpath.conformance.qemu.nodes import Options
+from cowpath.conformance.qemu.plan import Outcome, Plan
 from cowpath.conformance.qemu.report import Report, reported
 from cowpath.conformance.qemu.stacks import STACKS
 from cowpath.conformance.qemu.walk import Scheduled
