@@ -312,7 +312,7 @@ def accepted(subject: Subject, refusal: Refusal) -> list[list[list[int]]]:
         for reader, cell, value in each.read:
             if reader != owner:
                 continue
-            everyone = len(subject.scenario.requests)
+            everyone = oracle.model.instance.sizes["Request"]  # parts of requests have numbers, too
             byte = ORIGINAL if value == everyone else written_by(subject.scenario, value)
             for start, end in oracle.cells.ranges[cell]:
                 first, last = max(start - request.offset, 0), min(end - request.offset, request.length)
