@@ -240,7 +240,7 @@ _SNAPSHOT_ACCESS = Role(
                 "10b1e09ed3 [9.1]: a cbw-timeout above 4 s is no longer cut short, nor to none if it is a "
                 "multiple of 2^23 s; how long it is, no verdict depends on",
             ),
-            ("the option bitmap", _NO_BUDGET, _NO_TRIM, "discard-source"),
+            ("the option bitmap", _NO_BUDGET, _NO_TRIM),
         ),
         Era(
             (9, 2),
@@ -249,7 +249,7 @@ _SNAPSHOT_ACCESS = Role(
                 '6475155d51 "block/reqlist: allow adding overlapping requests" [9.2]',
                 _LARGE_CLUSTERS,
             ),
-            ("the option bitmap", _NO_BUDGET, _NO_TRIM, "discard-source"),
+            ("the option bitmap", _NO_BUDGET, _NO_TRIM),
         ),
     ),
 )

@@ -99,6 +99,12 @@ OPTIONS: Mapping[str, Option] = {
         "cbw_timeout",
         must_be_known=True,
     ),
+    "discard_source": Option(
+        "a reader of the snapshot is a backup that discards there what it has copied",
+        False,
+        "discard_source",
+        must_be_known=True,
+    ),
     "copy_offload": Option(
         "the disks can copy by themselves, so the job has them do it, a run of clusters at once",
         False,

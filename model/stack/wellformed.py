@@ -62,6 +62,7 @@ NO_SOURCE_DISCARD = claim("nobody discards on the source", Request)(
     lambda s, r: ~is_kind(s, r, "source-discard")
 )
 NO_DISCARD = claim("no client discards", Request)(lambda s, r: ~is_kind(s, r, "client-discard"))
+KEEPS_SOURCE = claim("nobody discards what he has read")(lambda s: ~s.discard_source)
 
 BREAKS_THE_WRITE = claim("a copy that fails breaks the write, not the snapshot")(lambda s: ~s.break_snapshot)
 

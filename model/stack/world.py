@@ -85,7 +85,7 @@ class World(Part):
         system.parameter("first", Request, sort=Position(Cluster))  # the clusters it touches: first ...
         system.parameter("end", Request, sort=Position(Cluster))  # ... up to, not including, end
         system.parameter("cluster_of", Sector, sort=Cluster)
-        system.parameter("gives_up", Request, Cluster)  # a client's discard contains the whole cluster
+        system.parameter("gives_up", Request, Cluster)  # its discard contains the whole cluster
         system.parameter("notices", Request, Request)  # r's wait for copies in flight sees q, in 4.2
         system.parameter("copy_on_read")  # of the secondary disk's node
         for option in words.options.values():
