@@ -27,6 +27,7 @@ class CopyBeforeWrite(TimedCopies):
     `timeout`: seconds that a write waits for its copy at most, 0 for ever.
 
     `frozen_may_overlap`: if not, two frozen reads that overlap are an error of QEMU's own (before 9.2).
+    `discard_source`: a reader is a backup, which discards there what it has read (9.1).
     `discards_round`: if not, so is a client's discard that ends inside a cluster (before 9.1).
     """
 
@@ -39,11 +40,13 @@ class CopyBeforeWrite(TimedCopies):
         *,
         break_snapshot: bool,
         timeout: float,
+        discard_source: bool,
         frozen_may_overlap: bool,
         discards_round: bool,
     ) -> None:
         super().__init__(context, source, target, cluster, timeout)
         self.break_snapshot = break_snapshot
+        self.discard_source = discard_source
         self.frozen_may_overlap = frozen_may_overlap
         self.discards_round = discards_round
         self.snapshot_error = False
@@ -89,7 +92,10 @@ class CopyBeforeWrite(TimedCopies):
             copied, run = self.transferred.run(rest)
             found.append(self._read_target(request, run) if copied else self._read_source(request, run, rest))
             rest = Extent(run.end, rest.end)
-        self.context.trace("snapshot.end", request)
+        if self.discard_source:
+            self._discard(request, request.extent.narrowed(self.cluster), "source.give-up", "source.discard")
+        else:
+            self.context.trace("snapshot.end", request)
         return b"".join(found)
 
     def status(self, request: Request) -> None:
@@ -116,17 +122,7 @@ class CopyBeforeWrite(TimedCopies):
         given = self.clusters(request)
         if self.discards_round:
             given = request.extent.narrowed(self.cluster)
-        if given.start < given.end:
-            self.given_up.set(given)
-            self.done.set(given)
-        if not self.discards_round and given != request.extent:
-            self.context.trace("discard.give-up", request)
-            raise AssertionFailed(f"{request.extent} is not of whole clusters")
-        self.context.step("discard.give-up", request)
-        if given.start < given.end:
-            self.target.disk.write("discard.target", request, given, bytes(given.length))
-            self.target.allocated.reset(given)
-        self.context.trace("discard.target", request)
+        self._discard(request, given, "discard.give-up", "discard.target")
 
     def _read_target(self, request: Request, run: Extent) -> bytes:
         self.context.step("snapshot.look", request, extent=run, mapped=True)
@@ -166,3 +162,17 @@ class CopyBeforeWrite(TimedCopies):
             raise AssertionFailed(f"a part of {rest} is read frozen already")
         self.context.step(label, request, extent=run, mapped=False)
         return frozen
+
+    def _discard(self, request: Request, given: Extent, begins: str, ends: str) -> None:
+        """Give clusters up, and discard them in the target. Raises OSError."""
+        if given.start < given.end:
+            self.given_up.set(given)
+            self.done.set(given)
+        if not self.discards_round and given != request.extent:
+            self.context.trace(begins, request)
+            raise AssertionFailed(f"{request.extent} is not of whole clusters")
+        self.context.step(begins, request)
+        if given.start < given.end:
+            self.target.disk.write(ends, request, given, bytes(given.length))
+            self.target.allocated.reset(given)
+        self.context.trace(ends, request)

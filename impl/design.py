@@ -37,6 +37,7 @@ class Geometry:
     write. `job_requests_queue`: in a drained section a job's own requests are queued as anybody's are.
     `copy_offload`: the job has a run of clusters copied at once, in the designs that do.
     `cbw_timeout`: seconds that a write waits for its copy at most, in the designs that do; 0 is for ever.
+    `discard_source`: a reader discards what it has read, in the designs that know that.
     `source_outside_chain`: QEMU does not find the job's source in the chain of its target.
     """
 
@@ -50,6 +51,7 @@ class Geometry:
     copy_offload: bool = False
     source_outside_chain: bool = False
     cbw_timeout: float = 0.0
+    discard_source: bool = False
 
     def check(self) -> None:
         """Raise ValueError for sizes that no disk has."""
@@ -192,10 +194,10 @@ class Design(ABC):
     def drained(self, request: Request, really: bool = True, *, stays: bool = False) -> Iterator[None]:
         """Wait until nothing is in flight, if `really`; what follows is then one step with that.
 
-        `stays`: it is a checkpoint's, which waits for the end of the job, too, where that has begun.
+        It waits for the end of the job, too, if another has begun that. `stays`: it is a checkpoint's.
         """
-        flights = [self.in_flight] if really else []
-        self._wait_for(request, *([self.endings] if stays else []), *flights)
+        own = any(ending.owner is request for ending in self.endings.entries)
+        self._wait_for(request, *([] if own else [self.endings]), *([self.in_flight] if really else []))
         yield
 
     # -- what a design says

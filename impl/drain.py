@@ -97,9 +97,9 @@ class Drains(Design):
                 self.stopped_machines.remove(stopped)
 
     @contextmanager
-    def _section(self, request: Request) -> Iterator[None]:
+    def _section(self, request: Request, label: str = "drain.begin") -> Iterator[None]:
         section = self.sections.add(request, self.whole)
-        self.context.step("drain.begin", request)
+        self.context.step(label, request)
         self._wait_for(request, self.in_flight, self.busy_jobs)
         try:
             yield

@@ -118,7 +118,7 @@ STACKS: Mapping[str, Stack] = {
             "replication",
             "a COLO secondary: the replication driver over active, hidden and secondary disk",
             SYSTEM,
-            "fleecing",  # it copies as that does; what follows its end is no part of a run
+            "replication",
             (5, 0),
             (*WRITES, "guest-read", "guest-write", "checkpoint", "stop"),
             ("qcow2",),

@@ -127,6 +127,7 @@ class SecondaryRig(Rig):
             scenario.option("copy_offload"),
             scenario.option("source_outside_chain"),
             SHORTLY if scenario.option("cbw_timeout") else 0.0,
+            scenario.option("discard_source"),
         )
         made: Callable[..., Any] = self.pair.threads
         return made(context, disks, geometry)

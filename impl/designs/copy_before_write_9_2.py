@@ -15,6 +15,7 @@ class CopyBeforeWrite92(Design):
     name = "copy-before-write-9.2"
     breaks_snapshot = True
     times_out = True
+    discards_source = True
     frozen_may_overlap = True
     discards_round = True
     job: CopyBeforeWrite
@@ -28,6 +29,7 @@ class CopyBeforeWrite92(Design):
             geometry.cluster,
             break_snapshot=geometry.break_snapshot and self.breaks_snapshot,
             timeout=geometry.cbw_timeout if self.times_out else 0.0,
+            discard_source=geometry.discard_source and self.discards_source,
             frozen_may_overlap=self.frozen_may_overlap,
             discards_round=self.discards_round,
         )

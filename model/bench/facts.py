@@ -26,6 +26,7 @@ NOUN = {
     "checkpoint": "checkpoint",
     "stop": "stop",
     "exit": "exit",
+    "failover": "failover",
     "drain": "drained section",
     "job-read": "read of the job's",
     "guest-discard": "guest's discard",

@@ -4,12 +4,13 @@ from cowpath.model.designs.block_copy_5_1 import DESIGN as BLOCK_COPY_5_1
 from cowpath.model.stack.admission import Admission
 from cowpath.model.stack.checkpoint import Checkpoint
 from cowpath.model.stack.copy_timeout import TimedCopies
+from cowpath.model.stack.discard_source import DiscardSource
 from cowpath.model.stack.hidden import SerialisingTarget
 from cowpath.model.stack.job_end import FilterEnd
 from cowpath.model.stack.overlay import Overlay
 from cowpath.model.stack.snapshot_access import ClientDiscards, SnapshotFilter, SnapshotReads
 from cowpath.model.stack.status_queries import StatusQueries
-from cowpath.model.stack.wellformed import BREAKS_THE_WRITE, NO_DISCARD
+from cowpath.model.stack.wellformed import BREAKS_THE_WRITE, KEEPS_SOURCE, NO_DISCARD
 
 DESIGN = BLOCK_COPY_5_1.changed(
     "copy-before-write-9.2",
@@ -17,9 +18,10 @@ DESIGN = BLOCK_COPY_5_1.changed(
     SnapshotFilter(),
     SnapshotReads(),
     ClientDiscards(),
+    DiscardSource(),
     StatusQueries(),
     without=(SerialisingTarget, Overlay, Admission, Checkpoint, FilterEnd),
-    scope=(BREAKS_THE_WRITE, NO_DISCARD),
+    scope=(BREAKS_THE_WRITE, NO_DISCARD, KEEPS_SOURCE),
     era="QEMU 9.2 on, in its earlier forms since 7.0, for fleecing; replication never moved to it",
     explanation=(
         "Readers are never blocked by copying and copying never by readers: a reader freezes the part of the "

@@ -180,11 +180,13 @@ def _notices(scenario: Scenario, one: Request, other: Request) -> bool:
 
 
 def _gives_up(scenario: Scenario, request: Request, start: int, end: int) -> bool:
-    """Tell whether the request is a client's discard that contains the cluster, a full one.
+    """Tell whether the request, a client's discard or what it reads, contains the cluster, a full one.
 
     Source: block/copy-before-write.c cbw_co_pdiscard_snapshot, which rounds inwards (9.1).
     """
-    if request.kind != "client-discard" or request.offset is None or request.length is None:
+    discards = request.kind == "client-discard"
+    discards = discards or (request.kind == "guest-read" and scenario.option("discard_source"))
+    if not discards or request.offset is None or request.length is None:
         return False
     inside = request.offset <= start and end <= request.offset + request.length
     return inside and end - start == scenario.cluster

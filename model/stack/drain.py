@@ -25,6 +25,7 @@ from operator import or_
 
 from cowpath.model.language.claim import Claim, Level, claim
 from cowpath.model.language.expression import Expr, coerce, exists
+from cowpath.model.language.program import Region
 from cowpath.model.language.sorts import BOOL
 from cowpath.model.language.system import List, State, System
 from cowpath.model.scenarios.vocabulary import PROPERTIES
@@ -41,13 +42,15 @@ from cowpath.model.stack.world import (
     Sector,
     in_flight,
     is_kind,
+    is_request,
     wait_for_in_flight,
 )
 
 _GATE = "block/block-backend.c blk_wait_while_drained"
 _DRAIN = "block/io.c bdrv_do_drained_begin, bdrv_do_drained_end"
 _JOB = "job.c job_pause_point; blockjob.c child_job_drained_poll"
-_BUSY = ("job-busy", "job-queued", "job-reading", "job-pause")
+BUSY = Region("a job that is busy")
+QUIESCES = Region("who has begun a drained section that has not ended")
 
 COUNTED = List("requests in flight (drained section)", "its place in flight")
 JOBS = List("busy jobs", "a job that is busy")
@@ -56,19 +59,16 @@ SECTIONS = List("drained sections", "a drained section", lambda s, q: in_section
 
 def in_section(s: State, d: Expr) -> Expr:
     """Tell whether d has begun a drained section that has not ended: it quiesces."""
-    return s.is_at(d, "draining", "drained")
+    return s.within(d, QUIESCES)
 
 
-def _quiesced(s: State) -> Expr:
+def is_quiesced(s: State) -> Expr:
+    """Tell whether there is a drained section."""
     return exists(Request, lambda d: in_section(s, d))
 
 
 def _machines_stopped(s: State) -> Expr:
     return exists(Request, lambda d: in_section(s, d) & is_kind(s, d, "checkpoint"))
-
-
-def _is_request(s: State, r: Expr) -> Expr:
-    return ~is_kind(s, r, "checkpoint", "stop", "exit", "drain", "job-read")
 
 
 def _pauses(s: State, r: Expr) -> Expr:
@@ -106,16 +106,17 @@ class Drain(Part):
     def declare(self, system: System, parts: Parts) -> None:
         """Declare where those who drain, those who are queued and a job are."""
         pc = system.programs["pc"]
-        pc.place("draining", "waiting until nothing is in flight", of=DRAINS, within=(WHOLE, OUT, OWED))
-        pc.place("drained", "in its drained section", of=STAY_DRAINED, within=(WHOLE, OUT, OWED))
+        drains = (WHOLE, OUT, OWED, QUIESCES)
+        pc.place("draining", "waiting until nothing is in flight", of=DRAINS, within=drains)
+        pc.place("drained", "in its drained section", of=STAY_DRAINED, within=drains)
         if self.gate:
             system.variable("woken", Request, internal=True)  # the section that queued it is over
             pc.place("queued", "kept out by a drained section", within=(WHOLE, OUT, OWED))
-            pc.place("job-queued", "with a request kept out", of=JOB_READS, within=(WHOLE, OUT, OWED))
+            pc.place("job-queued", "with a request kept out", of=JOB_READS, within=(WHOLE, OUT, OWED, BUSY))
         pc.place("job-created", "at its first pause point", of=JOB_READS, within=(WHOLE, OUT, OWED))
-        pc.place("job-busy", "busy, about to make a request", of=JOB_READS, within=(WHOLE, OUT, OWED))
-        pc.place("job-reading", "reading for its job", of=JOB_READS, within=(WHOLE, OUT, OWED))
-        pc.place("job-pause", "at a pause point", of=JOB_READS, within=(WHOLE, OUT, OWED))
+        pc.place("job-busy", "busy, about to make a request", of=JOB_READS, within=(WHOLE, OUT, OWED, BUSY))
+        pc.place("job-reading", "reading for its job", of=JOB_READS, within=(WHOLE, OUT, OWED, BUSY))
+        pc.place("job-pause", "at a pause point", of=JOB_READS, within=(WHOLE, OUT, OWED, BUSY))
         pc.place("job-paused", "paused", of=JOB_READS, within=(WHOLE, OUT, OWED))
 
     def counted(self, s: State, r: Expr) -> Expr:
@@ -134,14 +135,10 @@ class Drain(Part):
             "quiet",
             lambda s: (
                 ~exists(Request, lambda d: s.is_at(d, "drained"))
-                | ~exists(Request, lambda r: in_flight(s, r) | s.is_at(r, *self._busy))
+                | ~exists(Request, lambda r: in_flight(s, r) | s.within(r, BUSY))
             ),
             means=PROPERTIES["quiet"],
         )
-
-    @property
-    def _busy(self) -> tuple[str, ...]:
-        return tuple(place for place in _BUSY if self.gate or place != "job-queued")
 
     def _resumes(self, s: State, r: Expr) -> None:
         s.wait_on(SECTIONS, Request, lambda d: in_section(s, d) & ~s.woken[r])
@@ -152,9 +149,9 @@ class Drain(Part):
         def arrive(s: State, r: Expr) -> None:
             """Enters the block layer, is counted."""
             s.require_at(r, "outside")
-            s.require(_is_request(s, r), "is a request", location=True)
+            s.require(is_request(s, r), "is a request", location=True)
             if self.gate:
-                s.require(~_quiesced(s), "nothing is drained")
+                s.require(~is_quiesced(s), "nothing is drained")
             else:
                 s.require(~_machines_stopped(s), "the machines run")
             s.go(r, "idle")
@@ -166,8 +163,8 @@ class Drain(Part):
         def queue(s: State, r: Expr) -> None:
             """Is kept out by a drained section."""
             s.require_at(r, "outside")
-            s.require(_is_request(s, r), "is a request", location=True)
-            s.require(_quiesced(s), "a drained section")
+            s.require(is_request(s, r), "is a request", location=True)
+            s.require(is_quiesced(s), "a drained section")
             s.require(~_machines_stopped(s), "the machines run")
             s.go(r, "queued")
 
@@ -183,10 +180,10 @@ class Drain(Part):
         yield self.start, is_kind(s, r, "drain")
 
     def settle(self, s: State, r: Expr) -> None:
-        """Let r go on from `draining` when nothing is in flight and no job is busy, and end its section."""
-        drains = s.is_at(r, "draining")
+        """Let r go on, if it drains, when nothing is in flight and no job is busy, and end its section."""
+        drains = in_section(s, r)
         s.wait_on(COUNTED, Request, lambda q: drains & self.counted(s, q))
-        s.wait_on(JOBS, Request, lambda q: drains & s.is_at(q, *self._busy))
+        s.wait_on(JOBS, Request, lambda q: drains & s.within(q, BUSY))
         self.leave(s, r)
 
     def leave(self, s: State, r: Expr) -> None:
@@ -211,7 +208,7 @@ class Drain(Part):
             s.require_at(r, "draining")
             s.require(STAY_DRAINED.holds(s, r), "stays", location=True)
             s.wait_on(COUNTED, Request, lambda q: self.counted(s, q))
-            s.wait_on(JOBS, Request, lambda q: s.is_at(q, *self._busy))
+            s.wait_on(JOBS, Request, lambda q: s.within(q, BUSY))
             s.go(r, "drained")
 
         @system.action("drain.end", r=Request, source=_DRAIN)
@@ -242,7 +239,7 @@ class Drain(Part):
             """Makes a request of its own, which nothing keeps out."""
             s.require_at(r, "job-busy")
             if self.gate:
-                s.require(~(s.job_requests_queue & _quiesced(s)), "not kept out")
+                s.require(~(s.job_requests_queue & is_quiesced(s)), "not kept out")
             s.go(r, "job-reading")
 
         if self.gate:
@@ -252,7 +249,7 @@ class Drain(Part):
                 """Makes a request of its own, which a drained section keeps out."""
                 s.require_at(r, "job-busy")
                 s.require(s.job_requests_queue, "its requests are queued", location=True)
-                s.require(_quiesced(s), "a drained section")
+                s.require(is_quiesced(s), "a drained section")
                 s.go(r, "job-queued")
 
             @system.action("job.resume", r=Request, source=_JOB)
@@ -273,14 +270,14 @@ class Drain(Part):
         def end(s: State, r: Expr) -> None:
             """Finds no reason to pause, and ends."""
             s.require_at(r, "job-pause")
-            s.require(~_quiesced(s), "nothing is drained")
+            s.require(~is_quiesced(s), "nothing is drained")
             s.go(r, "done")
 
         @system.action("job.pause", r=Request, source=_JOB)
         def pause(s: State, r: Expr) -> None:
             """Pauses, and is busy no more."""
             s.require_at(r, "job-pause")
-            s.require(_quiesced(s), "a drained section")
+            s.require(is_quiesced(s), "a drained section")
             s.go(r, "job-paused")
 
         @system.action("job.continue", r=Request, source=_JOB)
@@ -299,7 +296,7 @@ class Drain(Part):
                 )
             )
         yield claim("only requests are about to begin", Request)(
-            lambda s, r: s.is_at(r, "idle").implies(_is_request(s, r))
+            lambda s, r: s.is_at(r, "idle").implies(is_request(s, r))
         )
         if not self.gate:
             return
@@ -307,7 +304,7 @@ class Drain(Part):
             lambda s, r: s.woken[r].implies(s.is_at(r, "queued", "job-queued"))
         )
         yield claim("only requests are kept out by the gate", Request)(
-            lambda s, r: s.is_at(r, "queued").implies(_is_request(s, r))
+            lambda s, r: s.is_at(r, "queued").implies(is_request(s, r))
         )
         yield claim("a job's request is kept out only where they are queued", Request)(
             lambda s, r: s.is_at(r, "job-queued").implies(s.job_requests_queue)
@@ -326,7 +323,7 @@ class Drain(Part):
                 lambda s, r, d: ~(s.woken[r] & s.is_at(d, "drained"))
             )
         yield claim("who is kept out and not woken is so by a drained section", Request)(
-            lambda s, r: (s.is_at(r, "queued", "job-queued") & ~s.woken[r]).implies(_quiesced(s))
+            lambda s, r: (s.is_at(r, "queued", "job-queued") & ~s.woken[r]).implies(is_quiesced(s))
         )
 
     def levels(self, parts: Parts) -> Iterator[Level]:
@@ -346,7 +343,7 @@ class Drain(Part):
         yield Level(
             "drained sections",
             "who drains waits for requests in flight and for busy jobs, and none of these waits for it",
-            lambda s, r: s.is_at(r, "draining"),
+            lambda s, r: in_section(s, r) & ~s.is_at(r, "drained"),
         )
 
 

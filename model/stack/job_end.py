@@ -16,7 +16,7 @@ from cowpath.model.language.program import Region
 from cowpath.model.language.system import List, State, System
 from cowpath.model.stack.drain import Drain, drain_at
 from cowpath.model.stack.part import Part, Parts
-from cowpath.model.stack.world import OWED, STOPS, WHOLE, Job, Request, is_kind
+from cowpath.model.stack.world import DRAIN, OWED, STOPS, WHOLE, Job, Request, in_flight, is_kind
 
 _SOURCE = "block/backup.c backup_run; blockjob.c block_job_cancel_sync; replication.c replication_stop, 2.8"
 _RWLOCK = List("the job's flush_rwlock", "the flush_rwlock for reading", lambda s, q: s.rwlock_read[q])
@@ -77,7 +77,7 @@ class JobEnd(Part):
             s.job = "ending"
             s.go(r, "stopping")
 
-        _refused(system, None)
+        self.again(system, parts)
 
         @system.action("stop.lock", r=Request, source=_SOURCE)
         def lock(s: State, r: Expr) -> None:
@@ -93,8 +93,16 @@ class JobEnd(Part):
             drain_at(s, r, drain, "stopped", None if self.drained else s.drain_on_stop)
             if drain is not None:
                 s.require(is_kind(s, r, "stop"), "is a stop", location=True)
+            self.removed(s)
             s.job = constant(Job, "freed")
             s.go(r, "done")
+
+    def removed(self, s: State) -> None:
+        """Assign what else changes when a stop has freed the job."""
+
+    def again(self, system: System, parts: Parts) -> None:
+        """Add what comes of a stop that finds no job."""
+        _refused(system, None)
 
     def claims(self, parts: Parts) -> Iterator[Claim]:
         """Say who ends the job."""
@@ -109,7 +117,9 @@ class JobEnd(Part):
 class FilterEnd(Part):
     """The end of a job with a filter, which is removed inside a drained section.
 
-    `frees_first`: in 4.2 block-copy's state was freed before that (503ca1262b repaired it in 5.0).
+    `frees_first`: in 4.2 block-copy's state was freed before that (503ca1262b repaired it in 5.0). From 5.0
+    on replication drains by itself (`Drain`); here a backup ends, and what is drained is the filter: who
+    reads the overlay of its source does not pass that.
     """
 
     frees_first: bool = False
@@ -145,7 +155,9 @@ class FilterEnd(Part):
     def act(self, system: System, parts: Parts) -> None:
         """Add the steps."""
         drain, start = parts.find(Drain), system.programs["pc"].start
-        source = "block/backup.c backup_clean, " + ("4.2" if self.frees_first else "5.0 (503ca1262b)")
+        source = "block/backup.c backup_clean, bdrv_backup_top_drop, " + (
+            "4.2" if self.frees_first else "5.0 (503ca1262b)"
+        )
         if self.frees_first:
 
             @system.action("stop.free", r=Request, source=source)
@@ -159,7 +171,11 @@ class FilterEnd(Part):
         @system.action("stop.remove", r=Request, source=source)
         def remove(s: State, r: Expr) -> None:
             """Removes the filter in a drained section."""
-            drain_at(s, r, drain, "stopped" if self.frees_first else start)
+            if self.frees_first or drain is not None:
+                drain_at(s, r, drain, "stopped" if self.frees_first else start)
+            else:
+                s.require_at(r, start)
+                s.wait_on(DRAIN, Request, lambda q: in_flight(s, q) & ~is_kind(s, q, "guest-read"))
             s.require(is_kind(s, r, "stop"), "is a stop", location=True)
             if not self.frees_first:
                 s.require(s.job == "running", "there is a job")

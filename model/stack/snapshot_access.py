@@ -10,7 +10,7 @@ Source: block/copy-before-write.c cbw_do_copy_before_write, cbw_snapshot_read_lo
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from cowpath.model.language.claim import Claim, Landmark, Level, claim
@@ -248,6 +248,8 @@ class SnapshotReads(Part):
         def end(s: State, r: Expr) -> None:
             """Completes."""
             s.require_at(r, "finishing")
+            if any("discard_source" in part.options for part in parts):
+                s.require(~s.discard_source, "keeps what it has read", location=True)
             s.go(r, "done")
 
     def landmarks(self, parts: Parts) -> Iterator[Landmark]:
@@ -296,22 +298,18 @@ class ClientDiscards(Part):
             return s.gives_up[r, k] if self.rounds else own(s, r, k)
 
         @system.action("discard.give-up", r=Request, source=_DISCARD)
-        def give_up(s: State, r: Expr) -> None:
+        def begin(s: State, r: Expr) -> None:
             """Gives up its whole clusters: closed to reads, not to be copied."""
             s.require_at(r, "idle")
             s.require(is_kind(s, r, "client-discard"), "is a client-discard", location=True)
-            for k in s.each(Cluster):
-                s.accessible[k] = s.accessible[k] & ~given(s, r, k)
-                s.done[k] = s.done[k] | given(s, r, k)
+            give_up(s, lambda k: given(s, r, k))
             s.go(r, "discarding")
 
         @system.action("discard.target", r=Request, source=_DISCARD)
         def target(s: State, r: Expr) -> None:
             """Discards them in the target."""
             s.require_at(r, "discarding")
-            s.write_to("hidden", Sector, lambda x: given(s, r, s.cluster_of[x]), lambda x: r)
-            for k in s.each(Cluster):
-                s.in_hidden[k] = s.in_hidden[k] & ~given(s, r, k)
+            discard_in_target(s, r, lambda k: given(s, r, k))
             s.go(r, "done")
 
     def asserts(self, s: State) -> Iterator[Expr]:
@@ -321,6 +319,20 @@ class ClientDiscards(Part):
         """
         if not self.rounds:
             yield ~exists(Request, lambda r: s.is_at(r, "discarding") & s.ragged[r])
+
+
+def give_up(s: State, given: Callable[[Expr], Expr]) -> None:
+    """Close the clusters that are given up to reads, and let nobody copy them."""
+    for k in s.each(Cluster):
+        s.accessible[k] = s.accessible[k] & ~given(k)
+        s.done[k] = s.done[k] | given(k)
+
+
+def discard_in_target(s: State, r: Expr, given: Callable[[Expr], Expr]) -> None:
+    """Let r discard the clusters that are given up in the target."""
+    s.write_to("hidden", Sector, lambda x: given(s.cluster_of[x]), lambda x: r)
+    for k in s.each(Cluster):
+        s.in_hidden[k] = s.in_hidden[k] & ~given(k)
 
 
 def _breaks(parts: Parts) -> bool:
