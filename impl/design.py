@@ -194,10 +194,10 @@ class Design(ABC):
     def drained(self, request: Request, really: bool = True, *, stays: bool = False) -> Iterator[None]:
         """Wait until nothing is in flight, if `really`; what follows is then one step with that.
 
-        `stays`: it is a checkpoint's, which waits for the end of the job, too, where that has begun.
+        It waits for the end of the job, too, if another has begun that. `stays`: it is a checkpoint's.
         """
-        flights = [self.in_flight] if really else []
-        self._wait_for(request, *([self.endings] if stays else []), *flights)
+        own = any(ending.owner is request for ending in self.endings.entries)
+        self._wait_for(request, *([] if own else [self.endings]), *([self.in_flight] if really else []))
         yield
 
     # -- what a design says

@@ -11,9 +11,10 @@ from cowpath.impl.errors import LifetimeError
 
 
 class Replication(Design):
-    """To be put before a design whose job is a filter. `forgets_job`: when that has ended."""
+    """To be put before a design. `forgets_job`: when that has ended; `ignores`: what comes after the end."""
 
     forgets_job = True
+    ignores = True
     committing = False  # a failover has a commit under way
 
     def exit(self, request: Request) -> None:
@@ -33,12 +34,15 @@ class Replication(Design):
             self._cancel_again()
             self.replicating = False
             self.context.trace("stop.late", request)
-        else:
+        elif self.ignores:
             self.context.trace("stop.ignored", request)
+        else:
+            super()._stop_again(request)
 
     def _checkpoint_without_job(self, request: Request) -> None:
         if self.replicating:
             self._cancel_again()
+        if self.replicating or not self.ignores:
             super()._checkpoint_without_job(request)
         self.context.trace("checkpoint.ignored", request)
 

@@ -19,11 +19,11 @@ from cowpath.conformance.monitor.monitor import Refusal
 from cowpath.conformance.qemu import replay_case, replay_wires
 from cowpath.conformance.qemu.asking import client_command, control
 from cowpath.conformance.qemu.bench import Subject
-from cowpath.conformance.qemu.campaign import Outcome
 from cowpath.conformance.qemu.faults import CRASHED, UNEQUAL, Fault
 from cowpath.conformance.qemu.job import EVENTS
 from cowpath.conformance.qemu.machine import disks_of
 from cowpath.conformance.qemu.nodes import Graph, QmpCommand
+from cowpath.conformance.qemu.plan import Outcome
 from cowpath.conformance.qemu.qcow2 import Image
 from cowpath.conformance.qemu.replay_wires import SIZE
 from cowpath.conformance.qemu.run import QemuRun
@@ -312,7 +312,7 @@ def accepted(subject: Subject, refusal: Refusal) -> list[list[list[int]]]:
         for reader, cell, value in each.read:
             if reader != owner:
                 continue
-            everyone = len(subject.scenario.requests)
+            everyone = oracle.model.instance.sizes["Request"]  # parts of requests have numbers, too
             byte = ORIGINAL if value == everyone else written_by(subject.scenario, value)
             for start, end in oracle.cells.ranges[cell]:
                 first, last = max(start - request.offset, 0), min(end - request.offset, request.length)

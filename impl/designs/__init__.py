@@ -37,6 +37,8 @@ from cowpath.impl.designs.mirrors import (
     Mirror82,
     MirrorRepaired,
 )
+from cowpath.impl.designs.replication_4_1 import Replication41
+from cowpath.impl.designs.replication_4_2 import Replication42
 from cowpath.impl.designs.replication_5_0 import Replication50
 from cowpath.impl.designs.replication_5_1 import Replication51
 from cowpath.impl.designs.rfc_2016 import Rfc2016
@@ -79,6 +81,8 @@ VARIANTS: dict[str, type[Design]] = {
 EXTENDED: dict[str, type[Design]] = {
     design.name: design
     for design in (
+        Replication41,
+        Replication42,
         Replication50,
         Replication51,
         Drain41,

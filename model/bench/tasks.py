@@ -42,6 +42,8 @@ class Tasks(Generic[T]):
         self._work = work
         self._written = written
         self._data: dict[int, Any] = {}
+        self.dealt = False
+        """Whether the tasks were done by several processes."""
 
     def deal(self) -> None:
         """Have all tasks that are not known done by the other processes, if there are any; these end here."""
@@ -50,6 +52,7 @@ class Tasks(Generic[T]):
         left = ranks.agreed([n for n in range(len(self._questions)) if not self._known(n)])
         if len(left) > 1:
             Workers(lambda n, send: send((n, self._done(n)[1])), cores()).run(left, self._receive)
+        self.dealt = True
         ranks.leave()
 
     def result(self, number: int) -> T:

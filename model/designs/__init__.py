@@ -61,6 +61,8 @@ _VARIANTS = {
     "copy-before-write-9.1": "copy_before_write_9_1",
 }
 _EXTENDED = {
+    "replication-4.1": "replication_4_1",
+    "replication-4.2": "replication_4_2",
     "replication-5.0": "replication_5_0",
     "replication-5.1": "replication_5_1",
     "drain-4.1": "drain_4_1",

@@ -40,6 +40,7 @@ _NOT_FIRST = "a bit that is changed before the copy, which only a checkpoint in 
 _NO_BUDGET = "waits for block-copy's memory and for a free task (block-copy-5.1-scarce)"
 _NO_TRIM = "discards on the source"
 _NO_THREADS = "the graph lock and iothreads"
+_NO_COMMIT = "the commit at a failover"
 _ONE_THREAD = (
     "requests in a thread of their own, which up to 10.1 the drained section after the one that woke them "
     "may miss (drain-5.0, drain-5.1)"
@@ -65,21 +66,21 @@ _REPLICATION = Role(
                 'a8bbee0edf "Backup: export interfaces for extra serialization" [2.8]',
                 '29ff789060 "replication: Implement new driver for block replication" [2.8]',
             ),
-            (_NO_TRIM,),
+            (_NO_TRIM, _NO_COMMIT),
         ),
-        Era((2, 9), "merged-2.8", (_FAIR,), (_NO_TRIM,)),
-        Era((2, 10), "merged-2.8", (_BYTES,), (_NO_TRIM,)),
+        Era((2, 9), "merged-2.8", (_FAIR,), (_NO_TRIM, _NO_COMMIT)),
+        Era((2, 10), "merged-2.8", (_BYTES,), (_NO_TRIM, _NO_COMMIT)),
         Era(
             (2, 12),
             "merged-2.8",
             (_BITS_FIRST, "1a63a90750 [2.12]: the reopening at the job's end drains, whatever flags change"),
-            (_NOT_FIRST, _NO_TRIM),
+            (_NOT_FIRST, _NO_TRIM, _NO_COMMIT),
         ),
         Era(
             (3, 0),
             "merged-3.0",
             (_SERIALISED, _FLAG, "beside the CowRequests, which replication still takes"),
-            (_NOT_FIRST, _NO_TRIM),
+            (_NOT_FIRST, _NO_TRIM, _NO_COMMIT),
         ),
         Era(
             (4, 0),
@@ -88,10 +89,20 @@ _REPLICATION = Role(
                 'e4f9752c4a "block/replication: drop extra synchronization" [4.0]',
                 '3a75187fd8 "block/backup: drop unused synchronization interface" [4.0]',
             ),
-            (_NOT_FIRST, _NO_TRIM),
+            (_NOT_FIRST, _NO_TRIM, _NO_COMMIT),
         ),
-        Era((4, 1), "fleecing-4.1", (_OFFLOAD_CLIPPED,), (_NOT_FIRST,)),
-        Era((4, 2), "block-copy-4.2", (_FILTER,), (_NO_BUDGET, _NO_TRIM)),
+        Era(
+            (4, 1),
+            "replication-4.1",
+            (_OFFLOAD_CLIPPED, "replication keeps a pointer to its job [4.1]"),
+            (_NOT_FIRST, _NO_COMMIT),
+        ),
+        Era(
+            (4, 2),
+            "replication-4.2",
+            (_FILTER,),
+            (_NO_BUDGET, _NO_TRIM, _NO_COMMIT, "drained sections (drain-4.2)"),
+        ),
         Era(
             (5, 0),
             "replication-5.0",

@@ -5,12 +5,12 @@ from cowpath.model.designs.drain_4_1 import LEVELS
 from cowpath.model.designs.drain_5_0 import UNQUEUED
 from cowpath.model.stack.commit import NO_FAILOVER, Commit
 from cowpath.model.stack.drain import Drain
-from cowpath.model.stack.replication import Replication
+from cowpath.model.stack.replication import FilterReplication
 
 DESIGN = BLOCK_COPY_5_1.changed(
     "replication-5.1",
     Drain(),
-    Replication(),
+    FilterReplication(),
     Commit(),
     order=(*LEVELS, *BLOCK_COPY_5_1.order),
     scope=(*BLOCK_COPY_5_1.scope, UNQUEUED, NO_FAILOVER),

@@ -88,11 +88,12 @@ class Checkpoint(Part):
             s.require(s.job == "freed", "there is no job")
             quiesce(s)  # COLO quiesces before it asks
             if replication is not None:
-                s.require(s.replicating, "replication has not ended")
-                replication.touch(s, r)
+                if replication.ignores:
+                    s.require(s.replicating, "replication has not ended")
+                replication.touch(s, r, when=s.replicating)
             s.go(r, "failed")
 
-        if replication is not None:
+        if replication is not None and replication.ignores:
 
             @system.action("checkpoint.ignored", r=Request, source=_IGNORED)
             def ignored(s: State, r: Expr) -> None:

@@ -77,7 +77,7 @@ class JobEnd(Part):
             s.job = "ending"
             s.go(r, "stopping")
 
-        _refused(system, None)
+        self.again(system, parts)
 
         @system.action("stop.lock", r=Request, source=_SOURCE)
         def lock(s: State, r: Expr) -> None:
@@ -93,8 +93,16 @@ class JobEnd(Part):
             drain_at(s, r, drain, "stopped", None if self.drained else s.drain_on_stop)
             if drain is not None:
                 s.require(is_kind(s, r, "stop"), "is a stop", location=True)
+            self.removed(s)
             s.job = constant(Job, "freed")
             s.go(r, "done")
+
+    def removed(self, s: State) -> None:
+        """Assign what else changes when a stop has freed the job."""
+
+    def again(self, system: System, parts: Parts) -> None:
+        """Add what comes of a stop that finds no job."""
+        _refused(system, None)
 
     def claims(self, parts: Parts) -> Iterator[Claim]:
         """Say who ends the job."""

@@ -14,9 +14,10 @@ from cowpath.conformance.campaign.mirror_drawing import draw_mirror
 from cowpath.conformance.monitor.monitor import judge
 from cowpath.conformance.qemu.bench import Bench, Subject
 from cowpath.conformance.qemu.binaries import Qemu
-from cowpath.conformance.qemu.campaign import Outcome, Plan, campaign
+from cowpath.conformance.qemu.campaign import campaign
 from cowpath.conformance.qemu.faults import REFUSED, examine
 from cowpath.conformance.qemu.nodes import Options
+from cowpath.conformance.qemu.plan import Outcome, Plan
 from cowpath.conformance.qemu.report import reported
 from cowpath.conformance.qemu.stacks import STACKS
 from cowpath.conformance.qemu.walk import Scheduled
