@@ -8,9 +8,10 @@ from collections.abc import Callable, Iterator, Sequence
 from cowpath.model.scenarios import Scenario, ScenarioError
 from cowpath.model.scenarios.mirror import BACKINGS, COPY_MODES
 from cowpath.model.scenarios.scenario import from_document
-from cowpath.model.scenarios.vocabulary import IO_KINDS, MIRROR_FAULTS, MIRROR_OPTIONS
+from cowpath.model.scenarios.vocabulary import MIRROR_FAULTS, MIRROR_KINDS, MIRROR_OPTIONS
 
 _TRIES = 100
+_GUEST = MIRROR_KINDS[:2]
 
 
 def mirror_workloads(
@@ -40,11 +41,11 @@ def draw_wide(chance: random.Random, kinds: Sequence[str], name: str) -> Scenari
     guest: list[dict[str, object]] = []
     for _ in range(chance.choice((2, 2, 3))):
         start = chance.randrange(sectors)
-        kind = chance.choice([kind for kind in kinds if kind in IO_KINDS])
+        kind = chance.choice([kind for kind in kinds if kind in _GUEST])
         guest.append({"kind": kind, "at": [start, chance.randint(1, sectors - start)]})
     if chance.randrange(3) == 0:
         guest[0]["fault"] = chance.choice(MIRROR_FAULTS)
-    ends = [kind for kind in kinds if kind not in (*IO_KINDS, "pause", "resume")]
+    ends = [kind for kind in kinds if kind not in (*_GUEST, "pause", "resume")]
     said = chance.choice(([], ["pause"], ["pause", "resume"])) if "pause" in kinds else []
     said = [*said, *chance.sample(ends, chance.randint(0, min(1, len(ends))))]
     dirty = [k for k in range(sectors // 2) if chance.randrange(3)]

@@ -50,6 +50,7 @@ count = {readers}
 """
 
 
+# Not drawn as the workloads of a campaign are, in which hardly any two requests are interchangeable.
 @st.composite
 def alike(draw: st.DrawFn) -> Scenario:
     values = {

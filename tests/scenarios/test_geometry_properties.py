@@ -39,6 +39,8 @@ def tables(geometry: Geometry) -> tuple[object, ...]:
     )
 
 
+# Not drawn as the workloads of a campaign are: a geometry is of any disk and any extents, with blocks that no
+# model has, and larger than one that is explored.
 @st.composite
 def small(draw: Callable[..., object]) -> Scenario:
     """Draw a scenario whose plain geometry has at most 64 cells; extents may cut sectors."""
