@@ -37,7 +37,7 @@ _LARGE_CLUSTERS = (
 _PUBLIC = "d003e0aece, 751cec7a26 [6.2]: the filter is called copy-before-write, and is public"
 
 _NOT_FIRST = "a bit that is changed before the copy, which only a checkpoint in between would see"
-_NO_BUDGET = "waits for block-copy's memory and for a free task"
+_NO_BUDGET = "waits for block-copy's memory and for a free task (block-copy-5.1-scarce)"
 _NO_TRIM = "discards on the source"
 _NO_THREADS = "the graph lock and iothreads"
 _NO_COMMIT = "the commit at a failover"
