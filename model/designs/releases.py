@@ -237,8 +237,7 @@ _SNAPSHOT_ACCESS = Role(
             (
                 "507175197b [9.1]: a client's discard is rounded inwards, to whole clusters",
                 "0fd05c8d80 [9.1]: discard-source of a backup that reads the snapshot",
-                "10b1e09ed3 [9.1]: a cbw-timeout above 4 s is no longer cut short, nor to none if it is a "
-                "multiple of 2^23 s; how long it is, no verdict depends on",
+                "10b1e09ed3 [9.1]: a cbw-timeout above 4 s no longer overflows",
             ),
             ("the option bitmap", _NO_BUDGET, _NO_TRIM),
         ),
