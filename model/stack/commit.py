@@ -115,7 +115,10 @@ class Commit(Part):
     def claims(self, parts: Parts) -> Iterator[Claim]:
         """Say that there is no snapshot any more by then."""
         yield claim("what is committed is so after the end of the job")(
-            lambda s: (s.committing | s.committed).implies(s.job == "freed")
+            lambda s: (s.committing | s.committed | s.commit_failed).implies(s.job == "freed")
+        )
+        yield claim("who writes past the overlays does so after the end of the job", Request)(
+            lambda s, r: s.is_at(r, "direct-write", "beside-write").implies(s.job == "freed")
         )
 
     def written(self, s: State, r: Expr, k: Expr) -> Operand:
@@ -355,18 +358,15 @@ class Commit(Part):
             s.go(r, "failing")
 
     def _guest_beside(self, system: System) -> None:
-        def above(s: State, k: Expr) -> Expr:
-            return s.in_active[k] | s.in_hidden[k]
-
         @system.action("guest.look-above", r=Request, e=Cluster, source=_WRITE)
         def look(s: State, r: Expr, e: Expr) -> None:
             """Looks up whether an overlay has its next extent."""
             s.require_at(r, "idle", "look-above")
             s.require(is_kind(s, r, "guest-write"), "is a guest-write", location=True)
             s.require(s.commit_failed, "the failover has failed")
-            here = above(s, e)
-            same = forall(Cluster, lambda j: ((s.at[r] <= j) & (j < e)).implies(~above(s, j) & ~here))
-            more = exists(Cluster, lambda j: (e + 1 == j) & (j < s.end[r]) & ~above(s, j))
+            here = _above(s, e)
+            same = forall(Cluster, lambda j: ((s.at[r] <= j) & (j < e)).implies(~_above(s, j) & ~here))
+            more = exists(Cluster, lambda j: (e + 1 == j) & (j < s.end[r]) & ~_above(s, j))
             s.require((s.at[r] <= e) & (e < s.end[r]) & same & (here | ~more), "one extent", location=True)
             s.observe("mapped", Cluster, lambda k: (s.at[r] <= k) & (k <= e), lambda k: here, unset="")
             s.by_extent[r] = here
@@ -404,6 +404,11 @@ class Commit(Part):
         for x in s.each(Sector):
             s.view[x] = If(where(x), r, s.view[x])
             s.kept[x] = s.kept[x] | where(x)
+
+
+def _above(s: State, k: Expr) -> Expr:
+    """Tell whether an overlay has cluster k."""
+    return s.in_active[k] | s.in_hidden[k]
 
 
 def _found(s: State, x: Expr) -> Expr:
