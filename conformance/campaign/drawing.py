@@ -145,7 +145,7 @@ def _document(chance: random.Random, bounds: Bounds, name: str) -> dict[str, obj
 
     requests: list[dict[str, object]] = []
     ending = [kind for kind in bounds.kinds if kind in _WITHOUT_EXTENT]
-    options = {option: _other(option) for option in bounds.options if chance.randrange(3) == 2}
+    options = {o: _other(o, chance, sectors) for o in bounds.options if chance.randrange(3) == 2}
     if (ends or options) and ending:  # what most options are about
         requests.append(request(ending))
     if struck and bounds.faults:
@@ -172,7 +172,10 @@ def _document(chance: random.Random, bounds: Bounds, name: str) -> dict[str, obj
     }
 
 
-def _other(name: str) -> bool | str:
+def _other(name: str, chance: random.Random, sectors: int) -> object:
     """Return what an option is set to that is not as it is by default."""
     option = OPTIONS[name]
+    if option.extents:
+        start = chance.randrange(sectors)
+        return [[start, chance.randint(1, sectors - start)]]
     return next(word for word in option.accepted or (True, False) if word != option.default)
