@@ -240,6 +240,7 @@ class Background:
         over = not job.is_dirty()
         job.state = "over" if over else "running"
         if over:
+            job.target.fills = False  # what is behind it is opened now (mirror_exit_common)
             job.trace("finish.end", self.request)
         else:
             job.step("finish.again", self.request)
