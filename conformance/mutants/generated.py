@@ -9,6 +9,7 @@ listed as equivalent has those few only, to see that it is no other.
 from __future__ import annotations
 
 import ast
+import gc
 import importlib
 import pkgutil
 import re
@@ -141,6 +142,8 @@ class Hunt:
         if self.wanted:
             chosen = [m for m in chosen if meant(m.function, self.wanted)]
         self.mutants = chosen[:: self.one_of]
+        gc.collect()
+        gc.freeze()  # all that is kept to the end: to look through it again takes seconds
 
     def _tell(self, lines: set[tuple[str, int]]) -> None:
         """Have the lines that the marked code comes to told there."""
@@ -150,6 +153,7 @@ class Hunt:
 
     def close(self) -> None:
         """Give the cases' files back."""
+        gc.unfreeze()
         for case in self.cases:
             case.workload.close()
 

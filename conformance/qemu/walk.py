@@ -353,7 +353,7 @@ class Walk:
             self.tell(event)
 
     def _wait(self, calls: Sequence[Call]) -> bool:
-        """Wait for all of them; tell whether they are done. Raises Died, Broken if QEMU does not come to rest.
+        """Wait for all of them; tell whether they are done. Raises Died, and Broken if QEMU never rests.
 
         Who is not done when a QEMU rests in which no timer is due waits for ever. That time has passed says
         nothing: others may have had the processor.

@@ -25,6 +25,7 @@ from cowpath.conformance.runs.workload import Run, Workload
 from cowpath.conformance.scheduler.kernel import Kernel
 from cowpath.conformance.scheduler.substrate import Greenlets, PooledThreads
 from cowpath.conformance.strategies.portfolio import Portfolio
+from cowpath.conformance.strategies.priorities import POS
 from cowpath.conformance.strategies.simple import Sequential
 from cowpath.impl.designs import MIRRORS as RUN
 from cowpath.impl.mirror.active import Filter
@@ -330,6 +331,34 @@ def test_what_the_disks_hold_at_the_end_is_judged_with_every_sight(monkeypatch: 
     assert finding is not None
     assert finding.refusal is not None
     assert finding.refusal.event.kind == "content"
+
+
+def test_a_write_after_the_mirror_s_end_fills_nothing_of_the_target() -> None:
+    """What is behind the target is opened then; drawn workloads met it."""
+    alone, other = find("backing-by-name"), find("completed-under-a-write")
+    complete = next(request for request in other.requests if request.kind == "complete")
+    scenario = dataclasses.replace(alone, requests=(*alone.requests, complete))
+    workload = Workload(find_pair("mirror-8.2"), scenario, Kernel(Greenlets()))
+    oracle, strategy, late = Oracle(MIRRORS["mirror-8.2"], scenario), Portfolio(1), 0
+    for _ in range(30):
+        run = workload.run(strategy)
+        assert examine(oracle, run) is None
+        late += any(event.label == "write.after" for event in run.events)
+    workload.close()
+    assert late
+
+
+def test_who_waits_for_a_new_cluster_waits_for_no_more_than_a_chunk_when_it_is_written() -> None:
+    """The repair claims whole clusters only where they are new; drawn workloads met one that was no more."""
+    text = 'name = "s"\nunit = "sectors"\nsectors = 4\ncluster = 2\n[mirror]\ncopy_mode = "background"\n'
+    text += 'dirty = [[0, 2]]\ntarget_cluster = 4\nbacking = "name-only"\n'
+    text += '[[request]]\nkind = "guest-write"\nat = [2, 2]\n[[request]]\nkind = "guest-write"\nat = [0, 1]\n'
+    scenario = loads(text + '[[request]]\nkind = "change-mode"\n', "claimed")
+    workload = Workload(find_pair("mirror-repaired"), scenario, Kernel(Greenlets()))
+    oracle, strategy = Oracle(MIRRORS["mirror-repaired"], scenario), POS(1)
+    for _ in range(60):
+        assert examine(oracle, workload.run(strategy)) is None
+    workload.close()
 
 
 def test_more_operations_may_be_short_of_buffers_than_there_are_buffers() -> None:
