@@ -37,16 +37,18 @@ TRANSFERS: Mapping[str, tuple[str, ...]] = {
     "data-write": NBD_WRITES,
     "rmw-read": NBD_WRITES,
     "protocol-rmw-read": NBD_WRITES,
-    "active-read": ("guest-read",),
-    "hidden-read": _GUESTS,
+    "active-read": ("guest-read", "failover"),
+    "hidden-read": (*_GUESTS, "failover"),
     "secondary-read": _GUESTS,
     "active-write": ("guest-write",),
+    "secondary-write": ("guest-write", "failover"),
 }
 """The transfers that a fault may strike, and the kinds of request that make them.
 
 An NBD write: both halves of its copy, its data, and the reads of head and tail of its blocks, in the
 secondary's node and in the protocol node below. A guest's request: its reads of the three disks (a guest
-write reads what it fills its cluster with), and the write to the active disk.
+write reads what it fills its cluster with), and the write to the active disk, or after a failover to the
+secondary disk. A failover: what its commit reads of both overlays, and writes to the secondary disk.
 """
 FAULTS = ("none", *TRANSFERS, HANGS, *map(hanging, TRANSFERS))
 """What may strike a request: the transfer that fails, or that hangs."""

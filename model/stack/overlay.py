@@ -234,12 +234,11 @@ class Overlay(Part):
                 s.copied[r, x] = nobody(Request)
             s.in_active[k] = True
             s.allocating[r] = False
-            if commit is not None:
-                commit.written(s, r, k)
+            again = "allocate" if commit is None else commit.written(s, r, k)
             last = k + 1 == s.end[r]
             s.at[r] = If(last, s.first[r], k + 1)
             s.until[r] = s.end[r]
-            s.go(r, If(last, s.place(r, "finishing"), "allocate"))
+            s.go(r, If(last, s.place(r, "finishing"), again))
 
         @system.action("guest.write-fails", r=Request)
         def write_fails(s: State, r: Expr) -> None:
