@@ -199,9 +199,9 @@ class MirrorRig(Rig):
 
         Of the target without what a guest has written when that was its disk already.
         """
-        told = {"ready": design.job.ready, "over": design.job.state == "over"}
-        shown = tuple((name, 1) for name, value in told.items() if value)
-        events = [Event("shows", facts=shown)] if shown else []
+        job = design.job
+        told = {"ready": job.ready, "over": job.state == "over", "actively_synced": job.synced}
+        events = [Event("shows", facts=tuple((name, int(value)) for name, value in told.items()))]
         late = {event.request for event in log if event.label == "write.after"}
         after = [n for n, request in enumerate(self.scenario.requests) if request.label in late]
         for disk, file in zip(self.disks, self.files, strict=True):
