@@ -23,6 +23,7 @@ _NEEDED: Mapping[str, Sequence[str]] = {
     "cbw_timeout": ("nbd-write",),
     "scarce_copies": ("nbd-write",),
     "copy_offload": ("nbd-write",),
+    "bitmap": ("nbd-write", "guest-read"),
     "discard_source": ("guest-read",),
     "job_requests_queue": ("job-read", "drain"),
 }
