@@ -53,7 +53,7 @@ def draw_wide(chance: random.Random, kinds: Sequence[str], name: str, fault: str
         guest.append({"kind": kind, "at": _extent(chance, sectors, inside=inside)})
     if fault != "none":
         chance.choice(guest)["fault"] = fault
-    said = list(chance.choice(([], [], ["pause"], ["pause", "resume"])))
+    said = list(chance.choice(([], ["pause"], ["pause", "resume"])))
     said += [kind for kind in ("complete", "change-mode") if chance.randrange(2)]
     changes = "change-mode" in said and "change-mode" in kinds
     return from_document(
@@ -63,8 +63,8 @@ def draw_wide(chance: random.Random, kinds: Sequence[str], name: str, fault: str
             "sectors": sectors,
             "cluster": _UNIT,
             "mirror": {
-                "copy_mode": COPY_MODES[1] if changes else chance.choice(COPY_MODES),
-                "dirty": [[_UNIT * k, 1] for k in range(chunks) if chance.randrange(3)],
+                "copy_mode": chance.choice((*COPY_MODES, *(COPY_MODES[1:] * 2 if changes else ()))),
+                "dirty": [[_UNIT * k, 1] for k in range(chunks) if chance.randrange(2)],
                 **({"buffers": chance.randint(1, 2)} if chance.randrange(2) else {}),
                 **(_target(chance) if chance.randrange(2) else {}),
             },

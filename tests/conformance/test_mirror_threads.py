@@ -317,6 +317,23 @@ def test_what_is_drawn_has_all_that_a_mirror_has() -> None:
     assert struck == [set(), {MIRROR_FAULTS[0]}, set(), {MIRROR_FAULTS[1]}] * 20
 
 
+@pytest.mark.parametrize("slug", ["failing-source-write", "failing-target-write"])
+def test_a_guest_is_told_of_an_error_if_its_own_write_has_failed(slug: str) -> None:
+    workload, oracle = _workload("mirror-8.2", slug), Oracle(MIRRORS["mirror-8.2"], find(slug))
+    log = list(workload.run(Sequential()).log)
+    workload.close()
+    at = next(i for i, event in enumerate(log) if event.kind == "return" and event.request == "guest-write 0")
+    fails = log[at].fact("error") is not None
+    assert fails == (slug == "failing-source-write")
+    assert judge(oracle, log) is None
+    log[at] = log[at]._replace(facts=() if fails else (("error", "Input/output error"),))
+    refusal = judge(oracle, log)
+    assert refusal is not None
+    assert f"in the model its transfer {'has failed' if fails else 'has not failed'}" in reason(
+        oracle, refusal
+    )
+
+
 def test_what_the_disks_hold_at_the_end_is_judged_with_every_sight(monkeypatch: pytest.MonkeyPatch) -> None:
     """A write that fills also what of its cluster is not new: no step tells of that."""
     alone = find("backing-by-name")
