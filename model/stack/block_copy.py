@@ -21,12 +21,15 @@ from cowpath.model.language.system import List, State, System
 from cowpath.model.stack import copying
 from cowpath.model.stack.part import Part, Parts
 from cowpath.model.stack.world import (
+    BUFFERED,
     COPYING,
     UNWRITTEN,
     WRITES,
     Cluster,
     Request,
     Sector,
+    has_bitmap,
+    in_bitmap,
     is_write,
     own,
     running,
@@ -100,8 +103,8 @@ class BlockCopy50(FilterEngine):
 
     @property
     def options(self) -> tuple[str, ...]:
-        """What a failed copy breaks."""
-        return ("on_cbw_error",) if self.breaks_snapshot else ()
+        """Whether the source says what is zeroes, and what a failed copy breaks."""
+        return ("zeroes", *(("on_cbw_error",) if self.breaks_snapshot else ()))
 
     def declare(self, system: System, parts: Parts) -> None:
         """Declare where a write is in the filter."""
@@ -115,7 +118,7 @@ class BlockCopy50(FilterEngine):
     def act(self, system: System, parts: Parts) -> None:
         """Add the filter's write path up to where it returns."""
         source = "block/block-copy.c block_copy, 5.0"
-        copying.act(system, parts, source=source)
+        copying.act(system, parts, source=source, asks_status=True)
         add_gone(system)
 
         def meets(s: State, r: Expr, q: Expr) -> Expr:
@@ -224,6 +227,9 @@ class BlockCopy50(FilterEngine):
             lambda s, r: s.copying[r] == s.within(r, UNWRITTEN, COPYING)
         )
         yield from self.looking()
+        yield claim("who is past the first of its pieces has left the filter", Request)(
+            lambda s, r: (s.piece[r] == 0) | s.within(r, LEFT_FILTER)
+        )
         yield claim("who is waited for copies", Request, Request)(
             lambda s, r, q: (s.copy_waits_for[r] == q).implies(s.is_at(r, "copy-conflict") & s.copying[q])
         )
@@ -245,18 +251,31 @@ class BlockCopy50(FilterEngine):
             "a copy's extent is in the hidden disk when it is written and not before", Request, Cluster
         )(lambda s, r, k: (running(s) & in_flight(s, r, k)).implies(s.in_hidden[k] == s.is_at(r, "copied")))
         yield claim("what is not dirty is in the hidden disk or being copied", Cluster)(
-            lambda s, k: (running(s) & s.done[k] & ~s.in_hidden[k]).implies(
+            lambda s, k: in_bitmap(parts, s, k, running(s) & s.done[k] & ~s.in_hidden[k]).implies(
                 exists(Request, lambda q: in_flight(s, q, k))
             )
         )
         yield claim("a cluster not in the hidden disk is as it was at the checkpoint", Sector)(
-            lambda s, x: (running(s) & ~s.in_hidden[s.cluster_of[x]]).implies(s.secondary[x] == s.epoch[x])
+            lambda s, x: in_bitmap(
+                parts, s, s.cluster_of[x], running(s) & ~s.in_hidden[s.cluster_of[x]]
+            ).implies(s.secondary[x] == s.epoch[x])
         )
         yield claim(
             "a write leaves the filter when all its clusters are in the hidden disk", Request, Cluster
         )(
-            lambda s, r, k: (running(s) & s.within(r, COPIED, LEFT_FILTER) & own(s, r, k)).implies(
-                s.in_hidden[k]
+            lambda s, r, k: in_bitmap(
+                parts, s, k, running(s) & s.within(r, COPIED, LEFT_FILTER) & own(s, r, k)
+            ).implies(s.in_hidden[k])
+        )
+        if has_bitmap(parts):
+            yield claim("what is dirty, and what is being copied, is in the bitmap", Cluster)(
+                lambda s, k: (~s.done[k] | exists(Request, lambda q: in_flight(s, q, k))).implies(
+                    s.in_bitmap[k]
+                )
+            )
+        yield claim("a write has data in its buffer from a copy's read to its write", Request, Sector)(
+            lambda s, r, x: (is_write(s, r) & ~s.within(r, BUFFERED)).implies(
+                s.copied[r, x] == nobody(Request)
             )
         )
         yield from copying.snapshot()
