@@ -10,6 +10,7 @@ from cowpath.impl import overlay, secondary
 from cowpath.impl.backup import BackupJob, Job
 from cowpath.impl.design import Design
 from cowpath.impl.extent import Extent
+from cowpath.impl.reqlist import ReqList
 from cowpath.impl.secondary import Secondary
 from cowpath.impl.tracked import TrackedRequest, TrackedRequests
 
@@ -46,6 +47,12 @@ def only_the_contained_overlap(overlaps: Any) -> Any:
 def a_length_for_an_end(wait: Any) -> Any:
     """The wait for CowRequests is given a length where it expects an end, as block-copy's was in 4.2."""
     return lambda job, request, extent, label: wait(job, request, Extent(extent.start, extent.length), label)
+
+
+@OVERLAP.stack(ReqList, "next_start", "rfc-2016", "guest-writes-overlap")
+def a_run_goes_on_over_allocations(next_start: Any) -> Any:
+    """A guest write takes clusters into its run that another is allocating, behind a first that nobody is."""
+    return lambda requests, extent: extent.end
 
 
 @OVERLAP.stack(overlay, "inside", "fleecing-4.0", "staggered")

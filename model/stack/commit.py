@@ -94,10 +94,11 @@ class Commit(Part):
             lambda s: (s.committing | s.committed).implies(s.job == "freed")
         )
 
-    def written(self, s: State, r: Expr, k: Expr) -> None:
-        """Note that guest write r has written cluster k of the active disk: it is dirty if a commit runs."""
-        s.to_commit[k] = s.to_commit[k] | s.committing
-        self._keep(s, lambda x: s.committing & s.covers[r, x] & (s.cluster_of[x] == k), r)
+    def written(self, s: State, r: Expr, where: Callable[[Expr], Expr]) -> None:
+        """Note which clusters of the active disk guest write r has written: dirty if a commit runs."""
+        for k in s.each(Cluster):
+            s.to_commit[k] = s.to_commit[k] | (s.committing & where(k))
+        self._keep(s, lambda x: s.committing & s.covers[r, x] & where(s.cluster_of[x]), r)
 
     def _failover(self, system: System, drain: Drain, replication: Replication) -> None:
         @system.action("failover.start", r=Request, source=_STOP)
