@@ -30,9 +30,8 @@ class Known:
 
 D6 = Known(
     "D6",
-    "a guest write takes clusters that are mapped and new ones together where they follow one another in the "
-    "file, and from 4.2 on several such runs at the same time; in the model one run of either sort comes after "
-    "the other",
+    "a guest write takes mapped and new clusters together where they follow one another in the file, and its "
+    "runs at the same time, as tasks; in the model one run comes after the other",
     "block/qcow2-cluster.c qcow2_alloc_host_offset, block/qcow2.c qcow2_co_pwritev_part",
 )
 S1 = Known(

@@ -69,7 +69,7 @@ class Geometry:
       outwards to that node's alignment;
     - `reads`: what the request reads: the extent of a guest read; for a guest write the rest of the clusters
       that it covers in part, since qcow2 copies their head and tail;
-    - `tail`: of that what lies behind the extent; `wide_tail`: rounded likewise where the node copies on read;
+    - `tail`: of that what lies behind the extent, `wide_tail` rounded where the node copies on read;
     - `part`: the piece of a ragged zero-write, done one after another, in which the cell lies; 0 elsewhere.
 
     Per request: `parts` counts these pieces (1 for all others); `unaligned` and `proto_unaligned` tell that
