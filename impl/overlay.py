@@ -185,9 +185,11 @@ class Active(Overlay):
         clusters = run.widened(self.cluster, self.size)
         head, tail = Extent(clusters.start, run.start), Extent(run.end, clusters.end)
         if self.merges and run.start % self.cluster and run.end % self.cluster and run.length <= _FEW:
-            (old,) = self.backing.read(request, [clusters])
+            old = b"".join(self.backing.read(request, [clusters]))
             return old[: head.length] + data + old[head.length + run.length :]
-        before, behind = (self.backing.read(request, [end])[0] if end.length else b"" for end in (head, tail))
+        before, behind = (
+            b"".join(self.backing.read(request, [end])) if end.length else b"" for end in (head, tail)
+        )
         return before + data + behind
 
     def _write(self, request: Request, extent: Extent, data: bytes) -> None:
