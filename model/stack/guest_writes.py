@@ -146,7 +146,9 @@ class GuestWrites(Part):
         """Say why what a guest's request has looked up stays true, and who has an allocation in flight."""
         yield claim("a guest write stays in its run", Request)(
             lambda s, r: (is_kind(s, r, "guest-write") & s.within(r, IN_RANGE)).implies(
-                (s.run[r] <= s.at[r]) & (s.within(r, BELOW_ACTIVE) | (s.run[r] == s.at[r]))
+                (s.first[r] <= s.run[r])
+                & (s.run[r] <= s.at[r])
+                & (s.within(r, BELOW_ACTIVE) | (s.run[r] == s.at[r]))
             )
         )
         yield claim("who is in no run has none", Request)(
@@ -193,19 +195,17 @@ class GuestWrites(Part):
         )
 
     def measures(self, parts: Parts) -> Iterator[Measure]:
-        """Yield what a guest write has read of what its run lacks."""
+        """Yield whether a guest write reads for its run, or has, and how far: the tail is behind the head."""
+        none, reads, has = (coerce(n, Int(2)) for n in range(3))
         yield Measure(
-            "what it has of what its run lacks",
+            "whether it has all of its run",
             (Request,),
-            lambda s, r: If(
-                s.within(r, IN_RUN),
-                coerce(3, Int(3)),
-                If(
-                    s.filling[r] == "nothing",
-                    coerce(0, Int(3)),
-                    If(s.filling[r] == "tail", coerce(2, Int(3)), 1),
-                ),
-            ),
+            lambda s, r: If(s.within(r, IN_RUN), has, If(s.filling[r] == "nothing", none, reads)),
+        )
+        yield Measure(
+            "how far it has come",
+            (Request,),
+            lambda s, r: If(s.filling[r] == "tail", s.at[r] + 1, s.at[r]),
         )
 
 
