@@ -84,15 +84,14 @@ class GuestWrites(Part):
             require_run(s, r, e, s.end[r], lambda k: s.in_active[k], cut=lambda k: _others_allocate(s, r, k))
             new = ~s.in_active[e]
             head, tail = (_lacks(s, r, e, behind) for behind in (False, True))
-            reads, only_tail = new & (head | tail), new & tail & ~head
-            what = If(head, filling("head"), "tail")
+            reads, at_tail, what = new & (head | tail), new & tail & ~head, If(head, filling("head"), "tail")
             if self.merges:
-                whole = (s.at[r] == s.first[r]) & (e + 1 == s.end[r])
-                what = If(s.merged[r] & whole, filling("all"), what)
+                at_once = s.merged[r] & (s.at[r] == s.first[r]) & (e + 1 == s.end[r])
+                at_tail, what = at_tail & ~at_once, If(at_once, filling("all"), what)
             s.filling[r] = If(reads, what, "nothing")
             s.allocating[r] = new
             s.until[r] = e + 1
-            start = If(only_tail, s.last[r], s.at[r])
+            start = If(at_tail, s.last[r], s.at[r])
             s.at[r] = start
             if serialises:
                 s.asked[r] = If(reads, start, s.first[r])

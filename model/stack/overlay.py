@@ -331,7 +331,7 @@ def take(s: State, r: Expr, disk: str, keeper: Keeper | None = None) -> None:
         return asked_for(s, r, x) & in_extent(s, r, x)
 
     def differs(x: Expr) -> Expr:
-        return judged & wanted(x) & (source(x) != s.epoch[x])
+        return judged & s.reads[r, x] & in_extent(s, r, x) & (source(x) != s.epoch[x])
 
     s.wrong_value[r] = s.wrong_value[r] | exists(Sector, differs)
     keeps = is_kind(s, r, "guest-write")

@@ -280,6 +280,9 @@ class PooledReads(Overlay):
                 is_piece(s, r) | (s.merged[r] & (s.run[r] == s.first[r]) & (s.until[r] == s.end[r]))
             )
         )
+        yield claim("no piece has an allocation in flight", Request)(
+            lambda s, r: s.allocating[r].implies(~is_piece(s, r))
+        )
         yield claim("who joins what a guest write has read at once is such a write", Request)(
             lambda s, r: (is_kind(s, r, "guest-write") & s.is_at(r, "joining-hidden")).implies(
                 s.filling[r] == "all"
@@ -332,8 +335,9 @@ def _leaves_hidden(s: State, r: Expr) -> None:
 
 def _ends(s: State, r: Expr) -> None:
     """End the range: a piece is over and as if never begun, a read finishes, a guest write goes on."""
-    piece, then_tail = is_piece(s, r), overlay.reads_tail_next(s, r)
+    piece = is_piece(s, r)
     writes = is_kind(s, r, "guest-write") & ~piece
+    then_tail = writes & overlay.reads_tail_next(s, r)
     filled = If(then_tail, s.place(r, "to-hidden"), "active-write")
     s.go(r, If(writes, filled, If(piece, s.place(r, "unborn"), "finishing")))
     s.at[r] = If(then_tail, s.last[r], If(writes, s.run[r], s.first[r]))
