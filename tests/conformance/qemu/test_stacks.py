@@ -190,6 +190,33 @@ def test_what_the_models_simplify_is_known_by_its_letter(qemu: Qemu) -> None:
         assert not any(examine(what, on.run(what, strategy)) for _ in range(40))
 
 
+READ_AT_ONCE = """
+name = "a small write over two clusters, and one inside a third"
+sectors = "384KiB"
+cluster = "64KiB"
+[[request]]
+kind = "guest-write"
+at = ["60KiB", "8KiB"]
+[[request]]
+kind = "guest-write"
+at = ["136KiB", "8KiB"]
+[[request]]
+kind = "nbd-write"
+at = ["64KiB", "128KiB"]
+"""
+
+
+@pytest.mark.parametrize(
+    "scenario",
+    [find("wide-guest-write"), find("guest-write-inside-a-cluster"), loads(READ_AT_ONCE, "at-once")],
+    ids=lambda scenario: scenario.slug,
+)
+def test_a_guest_write_fills_its_clusters_as_the_model_says(qemu: Qemu, scenario: Scenario) -> None:
+    with bench(qemu, STACKS["replication"], GREY) as on:
+        what, strategy = subject(on, scenario), RandomWalk(1)
+        assert not any(examine(what, on.run(what, strategy)) for _ in range(25))
+
+
 @pytest.mark.parametrize(
     ("stack", "scenario"), [("fleecing", find("two-readers")), ("replication", loads(WIDE_WRITE, "wide"))]
 )
