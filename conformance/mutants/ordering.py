@@ -102,7 +102,7 @@ def mapped_before_the_guest_write(write: Any) -> Any:
     return writes
 
 
-@ORDERING.stack(Active, "_write", "rfc-repaired", "wide-guest-write")
+@ORDERING.stack(Active, "_write", "rfc-2016", "wide-guest-write")
 def mapped_before_it_is_written(write: Any) -> Any:
     """A guest write maps what it has filled before the data are there."""
 

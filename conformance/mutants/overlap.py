@@ -71,19 +71,6 @@ def only_own_bytes_serialise(mark: Any) -> Any:
     return lambda node, entry, claims: mark(node, entry, entry.claims)
 
 
-@OVERLAP.stack(
-    TrackedRequests,
-    "begin",
-    "merged-2.8",
-    "hole",
-    survives=("black",),
-    why="in this design what fills a guest write races with writes anyway",
-)
-def only_the_first_piece_is_claimed(begin: Any) -> Any:
-    """Who reads several pieces claims the first one only."""
-    return lambda node, owner, claims, **flags: begin(node, owner, claims[:1], **flags)
-
-
 @OVERLAP.stack(TrackedRequests, "find_conflict", "rfc-repaired", "aligned-meets-unaligned")
 def only_who_serialises_waits(find_conflict: Any) -> Any:
     """An ordinary request does not look whether another one is serialising."""
