@@ -81,7 +81,10 @@ class GuestWrites(Part):
             """
             s.require_at(r, "allocate")
             s.wait_on(_ALLOCATIONS, Request, lambda q: (q != r) & _allocates(s, q, s.at[r]))
-            require_run(s, r, e, s.end[r], lambda k: s.in_active[k], cut=lambda k: _others_allocate(s, r, k))
+            one = None if commit is None else s.by_extent[r]
+            require_run(
+                s, r, e, s.end[r], lambda k: s.in_active[k], one=one, cut=lambda k: _others_allocate(s, r, k)
+            )
             new = ~s.in_active[e]
             head, tail = (_lacks(s, r, e, behind) for behind in (False, True))
             reads, at_tail, what = new & (head | tail), new & tail & ~head, If(head, filling("head"), "tail")
@@ -121,7 +124,7 @@ class GuestWrites(Part):
                 s.copied[r, x] = nobody(Request)
             if commit is not None:
                 commit.written(s, r, lambda k: ~new & in_run(s, r, k))
-            _next_run(s, r, but=(new, "linking"))
+            _next_run(s, r, commit, but=(new, "linking"))
 
         @system.action("guest.link", r=Request)
         def link(s: State, r: Expr) -> None:
@@ -132,7 +135,7 @@ class GuestWrites(Part):
             s.allocating[r] = False
             if commit is not None:
                 commit.written(s, r, lambda k: in_run(s, r, k))
-            _next_run(s, r)
+            _next_run(s, r, commit)
 
         @system.action("guest.write-fails", r=Request)
         def write_fails(s: State, r: Expr) -> None:
@@ -184,13 +187,13 @@ class GuestWrites(Part):
 
     def landmarks(self, parts: Parts) -> Iterator[Landmark]:
         """Yield where a run ends."""
+
+        def ends(s: State, r: Expr, k: Expr) -> Expr:
+            other = (k == s.end[r]) | (s.in_active[k] != s.in_active[s.at[r]]) | _others_allocate(s, r, k)
+            return other | s.by_extent[r] if parts.has(Commit) else other
+
         yield Landmark(
-            "where a guest write's run ends",
-            Cluster,
-            lambda s, r, k: (
-                (s.at[r] < k)
-                & ((k == s.end[r]) | (s.in_active[k] != s.in_active[s.at[r]]) | _others_allocate(s, r, k))
-            ),
+            "where a guest write's run ends", Cluster, lambda s, r, k: (s.at[r] < k) & ends(s, r, k)
         )
 
     def measures(self, parts: Parts) -> Iterator[Measure]:
@@ -230,14 +233,11 @@ def _lacks(s: State, r: Expr, e: Expr, behind: bool) -> Expr:
     )
 
 
-def _next_run(s: State, r: Expr, but: tuple[Expr, str] | None = None) -> None:
+def _next_run(s: State, r: Expr, commit: Commit | None, but: tuple[Expr, str] | None = None) -> None:
     """Go on with the next run, or finish; but if so, go to the place with this one."""
-    last = s.until[r] == s.end[r]
-    follows, start, end = (
-        If(last, s.place(r, "finishing"), "allocate"),
-        If(last, s.first[r], s.until[r]),
-        s.end[r],
-    )
+    last, end = s.until[r] == s.end[r], s.end[r]
+    start = If(last, s.first[r], s.until[r])
+    follows = If(last, s.place(r, "finishing"), "allocate" if commit is None else commit.next_run(s, r))
     if but is not None:
         stays, place = but
         follows = If(stays, s.place(r, place), follows)

@@ -315,10 +315,11 @@ def reads_tail_next(s: State, r: Expr) -> Expr:
     return (s.filling[r] == "head") & lacks
 
 
-def take(s: State, r: Expr, disk: str, keeper: Keeper | None = None) -> None:
+def take(s: State, r: Expr, disk: str, keeper: Keeper | None = None, lacks: Expr | None = None) -> None:
     """Transfer the extent's data: a read is judged now, a guest write keeps them for its run.
 
-    `keeper(s, r, q)`: it is q that keeps what r reads, if that may be another.
+    `keeper(s, r, q)`: it is q that keeps what r reads, if that may be another. `lacks`: the disk has not all
+    of the extent, and nothing behind it, so that what is read is no data.
     """
 
     def source(x: Expr) -> Expr:
@@ -333,7 +334,8 @@ def take(s: State, r: Expr, disk: str, keeper: Keeper | None = None) -> None:
     def differs(x: Expr) -> Expr:
         return judged & s.reads[r, x] & in_extent(s, r, x) & (source(x) != s.epoch[x])
 
-    s.wrong_value[r] = s.wrong_value[r] | exists(Sector, differs)
+    wrong = exists(Sector, differs)
+    s.wrong_value[r] = s.wrong_value[r] | (wrong if lacks is None else wrong | (judged & lacks))
     keeps = is_kind(s, r, "guest-write")
 
     def kept(x: Expr) -> Expr:
