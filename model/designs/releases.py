@@ -257,7 +257,7 @@ _SNAPSHOT_ACCESS = Role(
 )
 
 _NO_RANGES = "ranges that end inside a chunk, as the walk over dirty areas takes them"
-_NO_ZEROES = "the bitmap of zeroes"
+_NO_ZEROING = "the zeroes that a new target of sync=full is filled with first"
 _NO_PARKED_LOCK = "the graph lock"
 
 _MIRROR = Role(
@@ -321,9 +321,9 @@ _MIRROR = Role(
         ),
         Era(
             (10, 1),
-            "mirror-8.2",
-            ("a bitmap says which chunks of the target read as zeroes [10.1]",),
-            (_NO_ZEROES,),
+            "mirror-10.1",
+            ('7e277545b9 "mirror: Skip writing zeroes when target is already zero" [10.1]',),
+            (_NO_ZEROING,),
         ),
     ),
     until=(10, 2),
