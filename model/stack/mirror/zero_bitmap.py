@@ -30,8 +30,8 @@ class ZeroBitmap(Part):
     """Which chunks of the target read as zeroes, as the job knows.
 
     Of the repair: `checks_range`: zeroes that touch no end of a chunk set no bit, where QEMU dies of a range
-    that ends before it begins; `heeds_backing`: where what is behind the target is not open, no bit is set at the
-    start.
+    that ends before it begins; `heeds_backing`: where what is behind the target is not open, no bit is set at
+    the start.
     """
 
     checks_range: bool = False
