@@ -23,6 +23,7 @@ _NEEDED: Mapping[str, Sequence[str]] = {
     "cbw_timeout": ("nbd-write",),
     "scarce_copies": ("nbd-write",),
     "copy_offload": ("nbd-write",),
+    "bitmap": ("nbd-write", "guest-read"),
     "discard_source": ("guest-read",),
     "job_requests_queue": ("job-read", "drain"),
 }
@@ -164,7 +165,7 @@ def _document(chance: random.Random, bounds: Bounds, name: str) -> dict[str, obj
         return {"kind": kind, "at": at}
 
     ending = [kind for kind in bounds.kinds if kind in _WITHOUT_EXTENT]
-    options = {option: _other(option) for option in bounds.options if chance.randrange(3) == 2}
+    options = {o: _other(o, chance, sectors) for o in bounds.options if chance.randrange(3) == 2}
     wanted = [kind for option in options for kind in _NEEDED.get(option, ()) if kind in bounds.kinds]
     if ends and ending and not {*ending} & {*wanted}:
         wanted.append(chance.choice(ending))
@@ -197,7 +198,10 @@ def _document(chance: random.Random, bounds: Bounds, name: str) -> dict[str, obj
     }
 
 
-def _other(name: str) -> bool | str:
+def _other(name: str, chance: random.Random, sectors: int) -> object:
     """Return what an option is set to that is not as it is by default."""
     option = OPTIONS[name]
+    if option.extents:
+        start = chance.randrange(sectors)
+        return [[start, chance.randint(1, sectors - start)]]
     return next(word for word in option.accepted or (True, False) if word != option.default)

@@ -147,3 +147,9 @@ def a_failed_commit_forgets_the_hidden_disk(above: Any) -> Any:
 def a_failed_commit_is_forgotten(flag: Any) -> Any:
     """That the commit has failed is not noted."""
     return property(lambda stack: False, lambda stack, value: None)
+
+
+@ERRORS.stack(CopyBeforeWrite, "_is_refused", "copy-before-write-9.2", "bitmap")
+def readers_do_not_ask_the_access_bitmap(is_refused: Any) -> Any:
+    """A reader is refused only if the snapshot is broken, not where it may not read."""
+    return lambda filter_, rest: filter_.snapshot_error

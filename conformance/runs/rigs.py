@@ -17,6 +17,7 @@ from cowpath.impl.extent import Extent
 from cowpath.impl.mirror.job import MirrorDisks, MirrorGeometry
 from cowpath.impl.mirror.mirror import Mirror
 from cowpath.model.designs import Case
+from cowpath.model.scenarios.geometry import in_bitmap
 from cowpath.model.scenarios.scenario import Request as Submitted
 
 Bodies = list[tuple[str, Callable[[], None]]]
@@ -128,6 +129,7 @@ class SecondaryRig(Rig):
             scenario.option("source_outside_chain"),
             SHORTLY if scenario.option("cbw_timeout") else 0.0,
             scenario.option("discard_source"),
+            [Extent(*each) for each in self.reduced.clusters if not in_bitmap(scenario, each)],
         )
         made: Callable[..., Any] = self.pair.threads
         return made(context, disks, geometry)

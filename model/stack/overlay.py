@@ -370,8 +370,11 @@ def require_run(s: State, r: Expr, e: Expr, end: Expr, mapped: Callable[[Expr], 
     s.observe("mapped", Cluster, lambda k: (s.at[r] <= k) & (k <= e), mapped, unset="")
 
 
-def take(s: State, r: Expr, disk: str) -> None:
-    """Transfer the extent's data: a read is judged now, a guest write keeps them for its cluster."""
+def take(s: State, r: Expr, disk: str, lacks: Expr | None = None) -> None:
+    """Transfer the extent's data: a read is judged now, a guest write keeps them for its cluster.
+
+    `lacks`: the disk has not all of the extent, and nothing behind it, so that what is read is no data.
+    """
 
     def source(x: Expr) -> Expr:
         found: Expr = s[disk][x]
@@ -385,7 +388,8 @@ def take(s: State, r: Expr, disk: str) -> None:
     def differs(x: Expr) -> Expr:
         return judged & wanted(x) & (source(x) != s.epoch[x])
 
-    s.wrong_value[r] = s.wrong_value[r] | exists(Sector, differs)
+    wrong = exists(Sector, differs)
+    s.wrong_value[r] = s.wrong_value[r] | (wrong if lacks is None else wrong | (judged & lacks))
     keeps = is_kind(s, r, "guest-write")
     for x in s.each(Sector):
         s.copied[r, x] = If(keeps & wanted(x), source(x), s.copied[r, x])
