@@ -192,7 +192,7 @@ def test_the_jobs_bitmap_is_gone_with_the_end_of_the_job() -> None:
 
 def test_tours_that_miss_a_step_are_refused_and_say_which(monkeypatch: pytest.MonkeyPatch) -> None:
     """A secondary disk of which all is always of one status never shrinks a copy."""
-    monkeypatch.setattr(rigs._FickleDisk, "same_status", lambda disk, extent: extent)
+    monkeypatch.setattr(rigs._FickleDisk, "same_status", lambda disk, extent: (extent, False))
     pair, scenario = PAIRS["block-copy-5.0"], find("copied-in-part")
     work, oracle = Workload(pair, scenario, Kernel(Greenlets())), Oracle(pair.model, scenario)
     found = cover(work, oracle, most=400)
