@@ -110,7 +110,11 @@ class GuestWrites(Part):
             new = s.allocating[r]
             fills = exists(
                 Sector,
-                lambda x: in_run(s, r, s.cluster_of[x]) & ~s.covers[r, x] & (s.copied[r, x] != s.epoch[x]),
+                lambda x: (
+                    in_run(s, r, s.cluster_of[x])
+                    & ~s.covers[r, x]
+                    & (s.copied[r, x] != If(s.in_active[s.cluster_of[x]], s.active[x], s.epoch[x]))
+                ),
             )
             s.wrong_fill[r] = s.wrong_fill[r] | ((s.job == "running") & new & fills)
             s.write_to(
