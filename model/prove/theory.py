@@ -19,7 +19,7 @@ import z3
 
 from cowpath.model.language.action import Wait
 from cowpath.model.language.claim import Landmark, ProofOutline
-from cowpath.model.language.expression import Expr, Local, Quantified, index_of, local
+from cowpath.model.language.expression import Expr, Local, Quantified, index_of, local, parts
 from cowpath.model.language.sorts import Maybe, Position
 from cowpath.model.language.system import Action, State, System
 from cowpath.model.prove.templates import assigned_values, reads_of
@@ -52,9 +52,21 @@ class Obligation:
         return f"{'initially' if self.initial else self.step or 'in every state'}: {self.about}"
 
 
-def _inside(formula: Expr | None) -> Expr | None:
-    """Return the formula without its quantifier, if it has one."""
-    return formula.body if isinstance(formula, Quantified) else formula
+def _alternates(formula: Expr | None) -> bool:
+    """Tell whether the formula is of several elements, or of others for each: such beget new elements."""
+    if not isinstance(formula, Quantified):
+        return False
+    return _quantifies(formula.body)
+
+
+def _quantifies(expr: Expr) -> bool:
+    return isinstance(expr, Quantified) or any(map(_quantifies, parts(expr)))
+
+
+def _asked(action: Action) -> set[str]:
+    """Return the variables that decide whether the action can happen."""
+    conditions = [each.condition for each in (*action.guards, *action.waits)]
+    return set().union(*map(reads_of, conditions))
 
 
 def descends(on: str) -> str:
@@ -130,6 +142,25 @@ class Theory:
         """The conjuncts in the state before a step."""
         return self.conjuncts(self.universe.now)
 
+    def cases(self, look: Look) -> dict[str, z3.BoolRef]:
+        """What is claimed of every reachable state, of elements that are given names: to be shown, not used."""
+        found = self.conjuncts(look)
+        if self.universe.sizes is not None:
+            return found
+        for name, formula in self.formulas.items():
+            bound, inside, body = {}, [], formula
+            while isinstance(body, Quantified) and body.kind == "forall":
+                index = index_of(body.bound)
+                element = bound[body.bound.number] = self.universe.element(index, body.bound.name)
+                inside.append(self.universe.is_element(element, index))
+                body = body.body
+            found[name] = z3.Implies(z3.And(inside), self._in(look, body, bound))
+        return found
+
+    @cached_property
+    def _cases(self) -> dict[str, z3.BoolRef]:
+        return self.cases(self.universe.now)
+
     def bind(self, action: Action) -> dict[int, z3.ExprRef]:
         """Return fresh constants for the action's parameters."""
         return {p.number: self.universe.element(p.sort, p.name) for p in action.params}
@@ -160,7 +191,7 @@ class Theory:
     def initiation(self) -> Iterator[Obligation]:
         """Yield that every conjunct holds initially."""
         nothing: dict[str, z3.BoolRef] = {}
-        for name, goal in self.conjuncts(self.universe.initial).items():
+        for name, goal in self.cases(self.universe.initial).items():
             yield Obligation(name, None, nothing, goal, initial=True)
 
     def kept_by(self, action: Action) -> Iterator[Obligation]:
@@ -169,7 +200,7 @@ class Theory:
         own = {f"{action.label}: {name}": f for name, f in self.enabling(action, bound).items()}
         after = self.universe.after(action, bound)
         written = {update.variable for update in action.updates}
-        for name, claimed in self.state.items():
+        for name, claimed in self._cases.items():
             if not self._reads[name].isdisjoint(written):
                 yield Obligation(name, action.label, own, after(claimed), near=frozenset({name, *own}))
 
@@ -201,7 +232,9 @@ class Theory:
         own = self._waits(action, wait, bound, other)
         me = bound[action.params[0].number]
         goal = z3.And(z3.Not(self.finished(other)), self.level(other) < self.level(me))
-        return Obligation(descends(wait.on), action.label, own, goal, theorem=DEADLOCK)
+        read = reads_of(wait.condition) | set(self.system.programs)
+        near = frozenset(own) | {name for name, reads in self._reads.items() if reads <= read}
+        return Obligation(descends(wait.on), action.label, own, goal, theorem=DEADLOCK, near=near)
 
     def _waits(self, action: Action, wait: Wait, bound: Bindings, other: z3.ExprRef) -> dict[str, z3.BoolRef]:
         """What makes a wait-for edge, by name: program order alone, as for the explorer."""
@@ -221,6 +254,7 @@ class Theory:
         own = {
             "it exists": universe.is_element(me, self.owner),
             "it is unfinished": z3.Not(self.finished(me)),
+            "in question is whoever is in the way": universe.all_of_it(),
             "whom it waits for exists": z3.And(
                 [
                     universe.landing(universe.now(v.name, (me,)), v.sort)
@@ -233,7 +267,12 @@ class Theory:
             **{mark.name: fact for mark, fact in self._landmarks(me)},
         }
         always = frozenset(own)
-        simple = {name for name in self.state if not isinstance(_inside(self.formulas.get(name)), Quantified)}
+        asked = set(self.system.programs).union(*map(_asked, self.system.actions))
+        simple = {
+            name
+            for name, reads in self._reads.items()
+            if reads <= asked and not _alternates(self.formulas.get(name))
+        }
         program = self.system.program_of(self.owner)
         places = program.sort.values if program is not None else ("some place",)
         values = [z3.IntVal(0)]
@@ -285,7 +324,8 @@ class Theory:
     def _landmarks(self, me: z3.ExprRef) -> Iterator[tuple[Landmark, z3.BoolRef]]:
         """Yield for each landmark that there is a first place where its condition holds, if there is any.
 
-        The condition is tried at every position that the state or the instance has for the owner.
+        The condition is tried at every position that the state or the instance has for the owner, and at the
+        end of the order.
         """
         universe = self.universe
         for mark in self.argument.landmarks:
@@ -316,5 +356,6 @@ class Theory:
                     universe.landing(first - 1, place.sort),
                     universe.forall([(anywhere, mark.index)], least(anywhere)),
                     *(least(universe.now(name, (me,))) for name in positions),
+                    least(universe.size(mark.index)),
                 ),
             )

@@ -306,11 +306,11 @@ class Background(Part):
             lambda s, c, d: (s.lowest[c] == s.lowest[d]).implies(s.written[c] == s.written[d])
         )
         yield claim(
-            "what the background copies of a cluster that is not written is all of it", Request, Chunk, Chunk
+            "what the background copies of a cluster that is not written is all of it", Request, Chunk
         )(
-            lambda s, q, c, d: (
-                ~WRITES.holds(s, q) & holds(s, q, c) & s.rounds & ~s.written[c] & (s.lowest[c] == s.lowest[d])
-            ).implies(holds(s, q, d))
+            lambda s, q, c: (~WRITES.holds(s, q) & holds(s, q, c) & s.rounds & ~s.written[c]).implies(
+                holds(s, q, s.lowest[c]) & holds(s, q, s.highest[c])
+            )
         )
         if not self.looks_again:
             yield claim("the background is not paused", Request)(
