@@ -65,7 +65,7 @@ def _quantifies(expr: Expr) -> bool:
 
 def _asked(action: Action) -> set[str]:
     """Return the variables that decide whether the action can happen."""
-    conditions = [each.condition for each in (*action.guards, *action.waits)]
+    conditions = [*(guard.condition for guard in action.guards), *(wait.condition for wait in action.waits)]
     return set().union(*map(reads_of, conditions))
 
 
@@ -143,7 +143,7 @@ class Theory:
         return self.conjuncts(self.universe.now)
 
     def cases(self, look: Look) -> dict[str, z3.BoolRef]:
-        """What is claimed of every reachable state, of elements that are given names: to be shown, not used."""
+        """What is claimed of every reachable state, of elements with names: to be shown, not to be used."""
         found = self.conjuncts(look)
         if self.universe.sizes is not None:
             return found
