@@ -30,9 +30,9 @@ class Pair:
         return self.model.name
 
     @property
-    def draws(self) -> bool:
-        """Whether workloads can be drawn for it: they are a secondary's."""
-        return issubclass(self.threads, Secondary)
+    def mirrors(self) -> bool:
+        """Whether it is a mirror, whose job does not end, and not a secondary."""
+        return issubclass(self.threads, Mirror)
 
     def runs(self, kind: str) -> bool:
         """Tell whether the threads have a method for requests of the kind."""
@@ -52,6 +52,11 @@ PAIRS: Mapping[str, Pair] = MappingProxyType(
 
 
 _THREADS: Mapping[str, type[Threads]] = {**threads.ALL, **threads.MIRRORS}
+
+
+def every_pair() -> tuple[Pair, ...]:
+    """Return all bundled designs that have threads: those of `PAIRS` first, then variants, then mirrors."""
+    return tuple(find_pair(name) for name in dict.fromkeys((*PAIRS, *_THREADS)))
 
 
 def method_of(kind: str) -> str:

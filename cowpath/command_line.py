@@ -50,7 +50,7 @@ COMMANDS = {
 }
 
 
-SHARED = ("check", "trace", "report", "survey")
+SHARED = ("check", "trace", "report", "survey", "conform", "mutants", "qemu")
 """Commands whose work several processes of an `mpiexec` share."""
 
 

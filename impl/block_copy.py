@@ -31,11 +31,19 @@ class BlockCopy(Job):
 
         A failed copy makes its clusters dirty again: the step is the caller's. Raises CopyFailed.
         """
-        whole = self.clusters(request)
         self.context.step("copy.begin", request)
-        while self.copy_dirty(request, whole) or self._wait(request, whole):
-            pass
+        self.copy_all(request)
         self.context.step("copy.return", request)
+
+    def copy_all(self, request: Request) -> None:
+        """Copy until nothing is dirty, and nobody copies there. Raises CopyFailed."""
+        whole = self.clusters(request)
+        while self.is_wanted(request) and (self.copy_dirty(request, whole) or self._wait(request, whole)):
+            pass
+
+    def is_wanted(self, request: Request) -> bool:
+        """Tell whether the request still wants its copies: it does."""
+        return True
 
     def copy_dirty(self, request: Request, whole: Extent) -> bool:
         """Copy the first extent that is dirty, and return whether there was one. Raises CopyFailed."""

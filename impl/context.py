@@ -24,6 +24,7 @@ class Request:
     """A request from outside; `name` says whose a step is. `data` is what it writes, None for zeroes.
 
     `reads`: it is a guest's read. `parent`: whose piece it is, if it is one: a part that runs by itself.
+    `calls`: that piece is all that its parent copies, and goes on after a transfer.
     """
 
     name: str
@@ -31,6 +32,7 @@ class Request:
     data: bytes | None = None
     reads: bool = False
     parent: Request | None = None
+    calls: bool = False
 
     @property
     def root(self) -> Request:
@@ -41,9 +43,13 @@ class Request:
         """Return its piece of that extent, named after its first cluster."""
         return Request(f"{self.name}.{extent.start // cluster}", extent, None, self.reads, self)
 
+    def call(self) -> Request:
+        """Return its piece that copies all of it, for as long as it waits for that."""
+        return Request(f"{self.name}.copy", self.extent, None, self.reads, self, calls=True)
+
     def ends(self, context: AioContext, label: str) -> None:
         """End a transfer with this step: a piece is over with it, others go on."""
-        if self.parent is None:
+        if self.parent is None or self.calls:
             context.step(label, self)
         else:
             context.trace(label, self)

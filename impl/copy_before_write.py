@@ -13,18 +13,21 @@ import errno
 
 from cowpath.impl.bitmap import Bitmap
 from cowpath.impl.context import AioContext, Request
-from cowpath.impl.copy_pool import PooledCopies
+from cowpath.impl.copy_timeout import TimedCopies
 from cowpath.impl.errors import AssertionFailed, CopyFailed
 from cowpath.impl.extent import Extent
 from cowpath.impl.overlay import Hidden
-from cowpath.impl.reqlist import ReqList
+from cowpath.impl.reqlist import Entry, ReqList
 from cowpath.impl.secondary import Secondary
 
 
-class CopyBeforeWrite(PooledCopies):
+class CopyBeforeWrite(TimedCopies):
     """The filter. `break_snapshot` is on-cbw-error: a failed copy breaks the snapshot, not the write.
 
+    `timeout`: seconds that a write waits for its copy at most, 0 for ever.
+
     `frozen_may_overlap`: if not, two frozen reads that overlap are an error of QEMU's own (before 9.2).
+    `discard_source`: a reader is a backup, which discards there what it has read (9.1).
     `discards_round`: if not, so is a client's discard that ends inside a cluster (before 9.1).
     """
 
@@ -36,11 +39,14 @@ class CopyBeforeWrite(PooledCopies):
         cluster: int,
         *,
         break_snapshot: bool,
+        timeout: float,
+        discard_source: bool,
         frozen_may_overlap: bool,
         discards_round: bool,
     ) -> None:
-        super().__init__(context, source, target, cluster)
+        super().__init__(context, source, target, cluster, timeout)
         self.break_snapshot = break_snapshot
+        self.discard_source = discard_source
         self.frozen_may_overlap = frozen_may_overlap
         self.discards_round = discards_round
         self.snapshot_error = False
@@ -80,15 +86,33 @@ class CopyBeforeWrite(PooledCopies):
         """
         rest, found = request.extent, []
         while rest.start < rest.end:
-            self.context.touch("the snapshot", None, False)
-            if self.snapshot_error or self.given_up.run(rest) != (False, rest):
+            if self._is_refused(rest):
                 self.context.trace("snapshot.refuse", request)
                 raise OSError(errno.EACCES, "the snapshot is broken or given up")
             copied, run = self.transferred.run(rest)
             found.append(self._read_target(request, run) if copied else self._read_source(request, run, rest))
             rest = Extent(run.end, rest.end)
-        self.context.trace("snapshot.end", request)
+        if self.discard_source:
+            self._discard(request, request.extent.narrowed(self.cluster), "source.give-up", "source.discard")
+        else:
+            self.context.trace("snapshot.end", request)
         return b"".join(found)
+
+    def status(self, request: Request) -> None:
+        """Ask for the block status of the first run of the snapshot (cbw_co_snapshot_block_status).
+
+        Raises OSError if the snapshot is broken or given up (EACCES).
+        """
+        if self._is_refused(request.extent):
+            self.context.trace("status.refuse", request)
+            raise OSError(errno.EACCES, "the snapshot is broken or given up")
+        copied, run = self.transferred.run(request.extent)
+        if copied:
+            self.context.step("status.look", request, extent=run, mapped=True)
+        else:
+            frozen = self._freeze("status.look", request, run, request.extent)
+            self.frozen.remove(frozen)
+        self.context.trace("status.answer", request)
 
     def discard(self, request: Request) -> None:
         """Give up what the client needs no more, and discard it in the target (cbw_co_pdiscard_snapshot).
@@ -98,17 +122,7 @@ class CopyBeforeWrite(PooledCopies):
         given = self.clusters(request)
         if self.discards_round:
             given = request.extent.narrowed(self.cluster)
-        if given.start < given.end:
-            self.given_up.set(given)
-            self.done.set(given)
-        if not self.discards_round and given != request.extent:
-            self.context.trace("discard.give-up", request)
-            raise AssertionFailed(f"{request.extent} is not of whole clusters")
-        self.context.step("discard.give-up", request)
-        if given.start < given.end:
-            self.target.disk.write("discard.target", request, given, bytes(given.length))
-            self.target.allocated.reset(given)
-        self.context.trace("discard.target", request)
+        self._discard(request, given, "discard.give-up", "discard.target")
 
     def _read_target(self, request: Request, run: Extent) -> bytes:
         self.context.step("snapshot.look", request, extent=run, mapped=True)
@@ -121,13 +135,8 @@ class CopyBeforeWrite(PooledCopies):
         return data
 
     def _read_source(self, request: Request, run: Extent, rest: Extent) -> bytes:
-        overlapping = None if self.frozen_may_overlap else self.frozen.find_conflict(rest)
-        frozen = self.frozen.add(request, rest)
+        frozen = self._freeze("snapshot.look", request, run, rest)
         try:
-            if overlapping is not None:
-                self.context.trace("snapshot.look", request, extent=run, mapped=False)
-                raise AssertionFailed(f"a part of {rest} is read frozen already")
-            self.context.step("snapshot.look", request, extent=run, mapped=False)
             (data,) = self.source.read(request, [run], enter="snapshot.enter", transfer="snapshot.source")
             self.context.step("snapshot.source", request)
         except OSError:
@@ -138,3 +147,32 @@ class CopyBeforeWrite(PooledCopies):
         self.frozen.remove(frozen)
         self.context.step("snapshot.thaw", request)
         return data
+
+    def _is_refused(self, rest: Extent) -> bool:
+        """Tell whether a reader is told that the snapshot is broken or given up there."""
+        self.context.touch("the snapshot", None, False)
+        return self.snapshot_error or self.given_up.run(rest) != (False, rest)
+
+    def _freeze(self, label: str, request: Request, run: Extent, rest: Extent) -> Entry:
+        """Keep writers off what is left to read, of which `run` is next."""
+        overlapping = None if self.frozen_may_overlap else self.frozen.find_conflict(rest)
+        frozen = self.frozen.add(request, rest)
+        if overlapping is not None:
+            self.context.trace(label, request, extent=run, mapped=False)
+            raise AssertionFailed(f"a part of {rest} is read frozen already")
+        self.context.step(label, request, extent=run, mapped=False)
+        return frozen
+
+    def _discard(self, request: Request, given: Extent, begins: str, ends: str) -> None:
+        """Give clusters up, and discard them in the target. Raises OSError."""
+        if given.start < given.end:
+            self.given_up.set(given)
+            self.done.set(given)
+        if not self.discards_round and given != request.extent:
+            self.context.trace(begins, request)
+            raise AssertionFailed(f"{request.extent} is not of whole clusters")
+        self.context.step(begins, request)
+        if given.start < given.end:
+            self.target.disk.write(ends, request, given, bytes(given.length))
+            self.target.allocated.reset(given)
+        self.context.trace(ends, request)

@@ -22,7 +22,7 @@ class PooledCopies(BlockCopy):
         """Copy what is dirty, and return whether anything was. Raises CopyFailed."""
         rest, pool = whole, Pool(self.context, request)
         handed_out = False
-        while rest.start < rest.end and pool.error is None:
+        while rest.start < rest.end and pool.error is None and self.is_wanted(request):
             extent = self.done.next_clear(rest)
             if extent is None:
                 break

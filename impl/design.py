@@ -36,6 +36,8 @@ class Geometry:
     `break_snapshot` is on-cbw-error of the designs that have it: a failed copy breaks the snapshot, not the
     write. `job_requests_queue`: in a drained section a job's own requests are queued as anybody's are.
     `copy_offload`: the job has a run of clusters copied at once, in the designs that do.
+    `cbw_timeout`: seconds that a write waits for its copy at most, in the designs that do; 0 is for ever.
+    `discard_source`: a reader discards what it has read, in the designs that know that.
     `source_outside_chain`: QEMU does not find the job's source in the chain of its target.
     """
 
@@ -48,6 +50,8 @@ class Geometry:
     job_requests_queue: bool = False
     copy_offload: bool = False
     source_outside_chain: bool = False
+    cbw_timeout: float = 0.0
+    discard_source: bool = False
 
     def check(self) -> None:
         """Raise ValueError for sizes that no disk has."""
@@ -72,7 +76,7 @@ class Design(ABC):
     guest's read has looked up is transferred while it looks up the rest. `guest_reads_wait`: if not, a
     guest's read of the secondary disk carries NO_SERIALISING. `lists_unserialised`: such reads, and the
     job's own, are on the tracked list for others to see. `stop_begins_drained`: nothing is done to the job
-    before nothing is in flight. `breaks_snapshot`: it knows on-cbw-error.
+    before nothing is in flight. `breaks_snapshot`: it knows on-cbw-error, `times_out`: cbw-timeout.
     """
 
     name = ""
@@ -83,6 +87,7 @@ class Design(ABC):
     checkpoint_drains = False
     stop_begins_drained = False
     breaks_snapshot = False
+    times_out = False
 
     def __init__(self, context: AioContext, disks: Disks, geometry: Geometry) -> None:
         self.context = context
@@ -152,22 +157,18 @@ class Design(ABC):
         """
         with self.context:
             quiesced = quiesced or self.checkpoint_drains
-            self._wait_for(request, *self._before(quiesced))
-            if self.freed:
-                self._checkpoint_without_job(request)
-                return
-            if quiesced:
+            with self.drained(request, quiesced, stays=True):
+                if self.freed:
+                    self._checkpoint_without_job(request)
+                    return
                 self.job.done.clear()
+                if not quiesced:
+                    self.context.step("checkpoint.clear-done", request)
                 self.active.empty()
+                if not quiesced:
+                    self.context.step("checkpoint.empty-active", request)
                 self.hidden.empty()
-                self.context.trace("checkpoint", request)
-                return
-            self.job.done.clear()
-            self.context.step("checkpoint.clear-done", request)
-            self.active.empty()
-            self.context.step("checkpoint.empty-active", request)
-            self.hidden.empty()
-            self.context.trace("checkpoint.empty-hidden", request)
+                self.context.trace("checkpoint" if quiesced else "checkpoint.empty-hidden", request)
 
     def stop(self, request: Request, *, drained: bool = True) -> None:
         """End the job. `drained`: teardown drains before the job is freed.
@@ -175,21 +176,29 @@ class Design(ABC):
         Raises OSError if there is no job.
         """
         with self.context:
-            if self.job.state in ("ending", "ended"):
+            if self.job.state != "running":
                 self._stop_again(request)
                 return
-            self._wait_for(request, self.endings)
-            if not self.freed:
-                self._wait_for(request, *self._before(self.stop_begins_drained))
-            if self.freed:
-                self._stop_again(request)
-                return
-            ending = self.endings.add(request, self.whole)
-            try:
-                self.replicating = False
-                self._stop(request, drained)
-            finally:
-                self.endings.remove(ending)
+            with self.drained(request, self.stop_begins_drained):
+                if self.freed:  # by another stop meanwhile
+                    self._stop_again(request)
+                    return
+                ending = self.endings.add(request, self.whole)
+                try:
+                    self.replicating = False
+                    self._stop(request, drained)
+                finally:
+                    self.endings.remove(ending)
+
+    @contextmanager
+    def drained(self, request: Request, really: bool = True, *, stays: bool = False) -> Iterator[None]:
+        """Wait until nothing is in flight, if `really`; what follows is then one step with that.
+
+        It waits for the end of the job, too, if another has begun that. `stays`: it is a checkpoint's.
+        """
+        own = any(ending.owner is request for ending in self.endings.entries)
+        self._wait_for(request, *([] if own else [self.endings]), *([self.in_flight] if really else []))
+        yield
 
     # -- what a design says
 
@@ -237,10 +246,6 @@ class Design(ABC):
             self.context.trace(f"{verb}.fail", request)
             raise
         self.context.trace(f"{verb}.end", request)
-
-    def _before(self, drained: bool) -> list[ReqList]:
-        """Return what must be empty before the job is touched."""
-        return [self.endings, self.in_flight] if drained else [self.endings]
 
     def _wait_for(self, request: Request, *lists: ReqList) -> None:
         """Wait until all the lists are empty at once."""

@@ -6,6 +6,8 @@ job_pause_point (10.2).
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from cowpath.impl.context import AioContext, Request
@@ -37,12 +39,17 @@ class Drains(Design):
         super().__init__(context, disks, geometry)
         self.sections = ReqList(context, "drained sections", "a drained section")
         self.busy_jobs = ReqList(context, "busy jobs", "a job that is busy")
+        self.stopped_machines = ReqList(context, "checkpoints", "both machines stopped")
         self.queue: list[_Queued] = []
 
     # -- requests
 
     def arrive(self, request: Request) -> Entry:
-        """Count the request, which may be kept out first (blk_wait_while_drained)."""
+        """Count the request, which may be kept out first (blk_wait_while_drained).
+
+        While a quiesced checkpoint lasts nobody is there to make it.
+        """
+        self.stopped_machines.wait_all(request, self.whole)
         if self.gate and self.sections.entries:
             queued = _Queued(request)
             if self.parks_counted:
@@ -57,18 +64,6 @@ class Drains(Design):
             self.context.step("drain.arrive", request)
         return entry
 
-    def checkpoint(self, request: Request, *, quiesced: bool = True) -> None:
-        """Make a checkpoint; nothing keeps it out. Raises OSError."""
-        with self.context:
-            self.context.step("drain.arrive", request)
-        super().checkpoint(request, quiesced=quiesced)
-
-    def stop(self, request: Request, *, drained: bool = True) -> None:
-        """End the job; nothing keeps it out. Raises OSError."""
-        with self.context:
-            self.context.step("drain.arrive", request)
-        super().stop(request, drained=drained)
-
     def _wait_in(self, queued: _Queued) -> None:
         self.queue.append(queued)
         while not queued.woken:
@@ -79,14 +74,39 @@ class Drains(Design):
     def drain(self, request: Request) -> None:
         """Make one drained section, from begin to end (bdrv_drained_begin, bdrv_drained_end)."""
         with self.context:
-            section = self.sections.add(request, self.whole)
-            self.context.step("drain.begin", request)
-            self._wait_for(request, self.in_flight, self.busy_jobs)
-            self.context.step("drain.drained", request)
+            with self._section(request):
+                self.context.step("drain.drained", request)
+            self.context.trace("drain.end", request)
+
+    @contextmanager
+    def drained(self, request: Request, really: bool = True, *, stays: bool = False) -> Iterator[None]:
+        """Do what follows in a drained section, if `really`; `stays`: of a checkpoint, which yields in it."""
+        if not really:
+            with super().drained(request, False, stays=stays):
+                yield
+            return
+        stopped = self.stopped_machines.add(request, self.whole) if stays else None
+        try:
+            with self._section(request):
+                if stays:
+                    self.context.step("drain.drained", request)
+                    self._wait_for(request, self.endings)
+                yield
+        finally:
+            if stopped is not None:
+                self.stopped_machines.remove(stopped)
+
+    @contextmanager
+    def _section(self, request: Request, label: str = "drain.begin") -> Iterator[None]:
+        section = self.sections.add(request, self.whole)
+        self.context.step(label, request)
+        self._wait_for(request, self.in_flight, self.busy_jobs)
+        try:
+            yield
+        finally:
             if len(self.sections.entries) == 1:
                 self._wake()
             self.sections.remove(section)
-            self.context.trace("drain.end", request)
 
     def _wake(self) -> None:
         for queued in self.queue:

@@ -8,7 +8,7 @@ Source: block/qcow2.c qcow2_co_preadv, qcow2_co_pwritev; qcow2-cluster.c handle_
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from cowpath.impl.bitmap import Bitmap
 from cowpath.impl.context import AioContext, Request
@@ -115,6 +115,7 @@ class Active(Overlay):
     def __init__(self, context: AioContext, disk: Disk, cluster: int, backing: Hidden) -> None:
         super().__init__(context, disk, cluster)
         self.backing = backing
+        self.hears: Callable[[Extent], None] = lambda cluster: None  # told of a write, in the same step
         self.in_flight = ReqList(
             context, "the active disk's in-flight allocations", "an allocation in the active disk"
         )
@@ -162,6 +163,7 @@ class Active(Overlay):
                     extent = cluster
                 self._write(request, extent, part)
                 self.allocated.set(cluster)
+                self.hears(cluster)
             finally:
                 if allocation is not None:
                     self.in_flight.remove(allocation)

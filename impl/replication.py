@@ -11,15 +11,18 @@ from cowpath.impl.errors import LifetimeError
 
 
 class Replication(Design):
-    """To be put before a design whose job is a filter. `forgets_job`: when that has ended."""
+    """To be put before a design. `forgets_job`: when that has ended; `ignores`: what comes after the end."""
 
     forgets_job = True
+    ignores = True
+    committing = False  # a failover has a commit under way
 
     def exit(self, request: Request) -> None:
         """End QEMU: cancel all jobs, then close replication (job_cancel_sync_all, replication_close)."""
         with self.context:
-            self._wait_for(request, self.endings, self.in_flight)
-            self.job.become("freed")
+            with self.drained(request):
+                self.job.become("freed")
+                self.committing = False
             self.context.step("exit.cancel", request)
             if self.replicating:
                 self._cancel_again()
@@ -31,12 +34,15 @@ class Replication(Design):
             self._cancel_again()
             self.replicating = False
             self.context.trace("stop.late", request)
-        else:
+        elif self.ignores:
             self.context.trace("stop.ignored", request)
+        else:
+            super()._stop_again(request)
 
     def _checkpoint_without_job(self, request: Request) -> None:
         if self.replicating:
             self._cancel_again()
+        if self.replicating or not self.ignores:
             super()._checkpoint_without_job(request)
         self.context.trace("checkpoint.ignored", request)
 

@@ -26,8 +26,11 @@ class Lock(Protocol):
 class Condition(Protocol):
     """A queue of waiters who have given up the lock that the condition belongs to."""
 
-    def wait_for(self, predicate: Callable[[], bool]) -> object:
-        """Wait, without the lock, until the predicate holds; it is evaluated with the lock held."""
+    def wait_for(self, predicate: Callable[[], bool], timeout: float | None = None) -> object:
+        """Wait, without the lock, until the predicate holds; it is evaluated with the lock held.
+
+        `timeout`: seconds after which it waits no more.
+        """
 
     def notify_all(self) -> None:
         """Make every waiter evaluate its predicate again."""

@@ -52,10 +52,10 @@ class _WatchedCondition:
         self.threads = threads
         self.condition = threading.Condition(cast(threading.Lock, lock))
 
-    def wait_for(self, predicate: Callable[[], bool]) -> object:
+    def wait_for(self, predicate: Callable[[], bool], timeout: float | None = None) -> object:
         parked = self.threads.parked
         if not isinstance(predicate, Wait) or predicate():
-            return self.condition.wait_for(predicate)
+            return self.condition.wait_for(predicate, timeout)
         name = predicate.waiter.name
         parked[name] = predicate
         cycle = wait_cycle(parked, name)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import tempfile
 from io import StringIO
 from pathlib import Path
 
@@ -12,12 +13,12 @@ import pytest
 
 from cowpath.command_line import run
 from tests.draws import draw_everything
-from tests.in_process import Command, Ran
+from tests.in_process import SHARED, Command, Ran
 
 # A shell starts what it runs in the background with interrupts ignored, and a process hands that on to
 # those it starts: then no test of Ctrl-C could end. A handler is not handed on: they start with the default.
 signal.signal(signal.SIGINT, signal.default_int_handler)
-# No test is answered by what an earlier run kept, nor any command that one starts.
+# No test is answered by what an earlier run kept, nor any command that one starts; some share (`SHARED`).
 os.environ["COWPATH_CACHE"] = ""
 
 
@@ -28,6 +29,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     if config.getoption("--everything"):
         draw_everything()
+    if not hasattr(config, "workerinput"):  # the workers of xdist have it from the process that starts them
+        folder = tempfile.TemporaryDirectory(prefix="cowpath-tests-")
+        os.environ[SHARED] = folder.name
+        config.add_cleanup(folder.cleanup)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -38,7 +43,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 @pytest.fixture
-def cowpath(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
+def cowpath(in_process: Command) -> Command:
+    return in_process
+
+
+@pytest.fixture
+def in_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Command:
     """Run a command in an empty folder, with what is typed coming from a pipe."""
     monkeypatch.chdir(tmp_path)
 

@@ -13,7 +13,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from cowpath.model.bench.check import Result, check
+from cowpath.model.bench.check import Result
+from cowpath.model.bench.kept import checked
 from cowpath.model.designs import ALL, Case
 from cowpath.model.scenarios import bundled
 from cowpath.model.scenarios.vocabulary import STALL
@@ -44,7 +45,7 @@ def expected(design: str) -> Mapping[str, Mapping[str, Any]]:
 def found(design: str) -> dict[str, dict[str, Any]]:
     """Check the design on all that it has scenarios for."""
     fitting = [s for s in bundled() if ALL[design].unsupported(s) is None]
-    return {s.slug: outcome(check(Case(ALL[design], s))) for s in fitting}
+    return {s.slug: outcome(checked(Case(ALL[design], s))) for s in fitting}
 
 
 def dumps(outcomes: Mapping[str, Mapping[str, Any]]) -> str:

@@ -1,9 +1,13 @@
-"""Commands run in this process: much sooner than in one of their own."""
+"""What makes tests quick: commands run in this process, and answers that the tests of one run share."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+
+from cowpath.model.kept.answers import keeping, of_user
 
 
 @dataclass(frozen=True)
@@ -16,3 +20,18 @@ class Ran:
 
 
 Command = Callable[..., Ran]
+
+SHARED = "COWPATH_TESTS_KEPT"
+"""The variable that names the folder of the answers that the tests of one run share; it begins empty."""
+
+
+def shared() -> dict[str, str]:
+    """Return the environment of a command that may be answered by what another test of this run asked."""
+    return {"COWPATH_CACHE": os.environ.get(SHARED, "")}
+
+
+@contextmanager
+def sharing() -> Iterator[None]:
+    """Look up what another test of this run asked. Not for tests of answers, nor of what finds them."""
+    with keeping(of_user(False, shared())):
+        yield

@@ -68,7 +68,6 @@ def module_name(path: Path) -> str:
 
 
 MODULES = {module_name(path): path for path in FILES}
-each_module = pytest.mark.parametrize("module", list(MODULES))
 
 
 @cache
@@ -76,8 +75,13 @@ def tree(module: str) -> ast.Module:
     return ast.parse(MODULES[module].read_text())
 
 
-def imports(module: str) -> Iterator[str]:
-    """Yield the project's modules that the module imports, wherever in its text that happens."""
+@cache
+def imports(module: str) -> tuple[str, ...]:
+    """Return the project's modules that the module imports, wherever in its text that happens."""
+    return tuple(imported(module))
+
+
+def imported(module: str) -> Iterator[str]:
     for node in ast.walk(tree(module)):
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
@@ -117,15 +121,14 @@ def test_the_parser_of_imports_sees_them() -> None:
     assert "cowpath.model.stack.admission" in set(imports("cowpath.model.designs.rfc_2016"))
 
 
-@each_module
-def test_every_import_is_of_a_module_that_is_there(module: str) -> None:
-    assert set(imports(module)) <= MODULES.keys()
+def test_every_import_is_of_a_module_that_is_there() -> None:
+    assert [module for module in MODULES if not set(imports(module)) <= MODULES.keys()] == []
 
 
-@each_module
-def test_packages_import_each_other_along_the_arrows_only(module: str) -> None:
-    here = package(module)
-    assert {package(name) for name in imports(module)} - {here} <= ARROWS[here]
+def test_packages_import_each_other_along_the_arrows_only() -> None:
+    for module in MODULES:
+        here = package(module)
+        assert {package(name) for name in imports(module)} - {here} <= ARROWS[here], module
 
 
 def test_every_room_of_the_model_is_in_the_table() -> None:
@@ -154,22 +157,22 @@ def test_every_file_that_a_page_for_developers_names_is_there(page: str) -> None
     assert {name for name in paths if not (ROOT / name).exists()} == set()
 
 
-@pytest.mark.parametrize("module", in_model())
-def test_rooms_of_the_model_import_downward_only(module: str) -> None:
-    here = room(module)
-    assert {room(name) for name in imports(module)} - {here} <= ROOMS[here]
+def test_rooms_of_the_model_import_downward_only() -> None:
+    for module in in_model():
+        here = room(module)
+        assert {room(name) for name in imports(module)} - {here} <= ROOMS[here], module
 
 
-@pytest.mark.parametrize("module", [m for m in MODULES if ".commands." in m])
-def test_only_commands_import_the_commands(module: str) -> None:
-    assert [m for m in MODULES if ".commands" not in m and module in imports(m)] == []
+def test_only_commands_import_the_commands() -> None:
+    others = [module for module in MODULES if ".commands" not in module]
+    assert [module for module in others if any(".commands." in name for name in imports(module))] == []
 
 
-@pytest.mark.parametrize("module", [m for m in MODULES if package(m) in LAYERS])
-def test_the_other_packages_import_downward_only(module: str) -> None:
-    here = room(module)
-    own = {room(name) for name in imports(module) if package(name) == package(module)}
-    assert own - {here} <= LAYERS[package(module)][here]
+def test_the_other_packages_import_downward_only() -> None:
+    for module in (m for m in MODULES if package(m) in LAYERS):
+        here = room(module)
+        own = {room(name) for name in imports(module) if package(name) == package(module)}
+        assert own - {here} <= LAYERS[package(module)][here], module
 
 
 def test_the_stack_needs_nothing_but_python() -> None:
@@ -212,9 +215,8 @@ def test_every_command_of_the_table_is_there(name: str) -> None:
 # -- what every file and rule must say
 
 
-@each_module
-def test_every_module_says_what_it_is(module: str) -> None:
-    assert ast.get_docstring(tree(module)) or not tree(module).body, "no docstring"
+def test_every_module_says_what_it_is() -> None:
+    assert [m for m in MODULES if tree(m).body and not ast.get_docstring(tree(m))] == [], "no docstring"
 
 
 def undocumented(node: ast.AST, path: str) -> Iterator[str]:
@@ -249,14 +251,14 @@ def outer():
     assert list(undocumented(ast.parse(text), "")) == ["bare", "Documented.method", "Hidden"]
 
 
-@each_module
-def test_everything_public_says_what_it_is(module: str) -> None:
-    assert list(undocumented(tree(module), "")) == []
+def test_everything_public_says_what_it_is() -> None:
+    found = {module: list(undocumented(tree(module), "")) for module in MODULES}
+    assert {module: names for module, names in found.items() if names} == {}
 
 
-@each_module
-def test_a_file_can_be_read_in_a_sitting(module: str) -> None:
-    assert len(MODULES[module].read_text().splitlines()) <= LONGEST_FILE
+def test_a_file_can_be_read_in_a_sitting() -> None:
+    lengths = {module: len(path.read_text().splitlines()) for module, path in MODULES.items()}
+    assert {module: lines for module, lines in lengths.items() if lines > LONGEST_FILE} == {}
 
 
 @pytest.mark.parametrize("design", list(DESIGNS))

@@ -318,6 +318,31 @@ def overflow(initial: int) -> tuple[System, Instance]:
     return system, instance({"Owner": 1})
 
 
+def own_way(n: int) -> Toy:
+    """Each of n owners takes a lock, and then waits for whoever has it: itself, at the second step.
+
+    Each is idle or has it, so 2^n states and n * 2^(n-1) steps. The first to take it is a deadlock while all
+    others can move.
+    """
+    system = System("own way")
+    system.program(Owner, places=("has",), ends=("done",))
+
+    @system.action("take", r=Owner)
+    def take(s: State, r: Expr) -> None:
+        s.require(s.pc[r] == "idle", "at idle", location=True)
+        s.pc[r] = "has"
+
+    @system.action("again", r=Owner)
+    def again(s: State, r: Expr) -> None:
+        s.require(s.pc[r] == "has", "at has", location=True)
+        s.wait_while(Owner, lambda q: (q == r) & (s.pc[q] == "has"), on="the lock", held="it")
+        s.pc[r] = "done"
+
+    system.terminal(Owner, lambda s, r: s.pc[r] == "done")
+    states = 2**n
+    return Toy(f"own-way-{n}", system, instance({"Owner": n}), states, n * states // 2, n, {DEADLOCK: 1})
+
+
 TOYS = (
     mutex(1),
     mutex(3),
@@ -335,4 +360,6 @@ TOYS = (
     march(4),
     march(8),
     awkward(),
+    own_way(1),
+    own_way(3),
 )

@@ -27,7 +27,7 @@ class Bounds:
     and their like are drawn for a workload as `endings` says. Of ten workloads so many have one of the
     `faults` strike a request that makes such a transfer (`struck`), extents of which an end is inside a
     sector (`bytes_`), extents that all begin in one cluster (`crowded`), and a checkpoint or stop for certain
-    (`ends`).
+    (`ends`). Of ten requests with an extent so many come again and again (`streams`), which threads do not.
     """
 
     kinds: Sequence[str]
@@ -44,6 +44,7 @@ class Bounds:
     bytes_: int = 0
     crowded: int = 0
     ends: int = 0
+    streams: int = 0
 
 
 def wide(kinds: Sequence[str], faults: Iterable[str] = FAULTS, options: Iterable[str] = ()) -> Bounds:
@@ -153,6 +154,8 @@ def _document(chance: random.Random, bounds: Bounds, name: str) -> dict[str, obj
     for _ in range(chance.randint(*bounds.requests) - len(requests)):
         enough = sum("at" not in each for each in requests) >= bounds.endings
         requests.append(request([k for k in bounds.kinds if not (enough and k in _WITHOUT_EXTENT)]))
+    for each in requests if bounds.streams else ():
+        each["stream"] = "at" in each and chance.randrange(10) >= 10 - bounds.streams
     fine = _FINE if inside else ()
     return {
         "name": name,

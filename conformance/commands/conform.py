@@ -15,6 +15,7 @@ from cowpath.conformance.campaign.alarm import CanaryError
 from cowpath.conformance.campaign.columns import draw, refused
 from cowpath.conformance.campaign.conform import DRAWN, FREE, TOURS, Failure, Outcome, Plan, Progress, conform
 from cowpath.conformance.campaign.drawing import is_drawn
+from cowpath.conformance.campaign.kept import refuse_parts, resumed
 from cowpath.conformance.commands.own_conform import Wanted, conform_tests
 from cowpath.conformance.commands.validate import SIGHT
 from cowpath.conformance.monitor import explain
@@ -25,8 +26,10 @@ from cowpath.conformance.runs.log import Sight
 from cowpath.conformance.runs.log_file import Header
 from cowpath.conformance.strategies.portfolio import STRATEGIES
 from cowpath.model.commands import files
+from cowpath.model.commands.answering import RESUME_CAMPAIGN
 from cowpath.model.commands.by_release import for_release
 from cowpath.model.commands.inputs import WIDTH, find_designs, open_console, status_line
+from cowpath.model.designs import ALL
 from cowpath.model.language.errors import InputError
 from cowpath.model.language.verdict import Verdict, worst
 from cowpath.model.render.text import wrap
@@ -74,6 +77,7 @@ from cowpath.model.scenarios.writing import dumps
     help="Write each failing run, else the last, to DIR/DESIGN.ndjson, a drawn workload to DIR/DESIGN.toml.",
 )
 @click.option("--token", metavar="TOKEN", help="Of FILE.py::TEST: run it once, as the token says.")
+@RESUME_CAMPAIGN
 @click.pass_context
 def conform_command(
     context: click.Context,
@@ -100,6 +104,7 @@ def conform_command(
     """
     if any(map(is_test_file, designs)):
         _refuse(context, designs)
+        refuse_parts("tests under @schedules are run in one go")
         given = {name: context.params[name] for name in ("schedules", "seed") if _said(context, name)}
         wanted = Wanted(given.get("schedules"), strategies, given.get("seed"), sight, token)
         raise SystemExit(conform_tests(designs, wanted, json_path).exit_status)
@@ -122,7 +127,8 @@ def conform_command(
             seed,
             (0 if scenarios or TOURS in strategies else DRAWN) if drawn is None else drawn,
         )
-        _refuse_of_mirrors(plan, drawn)
+        _refuse_of_mirrors(plan)
+        _refuse_of_parts(plan, [*designs, *([judge] if judge else [])])
         outcomes = _run(plan)
         if files.write_json(json_path, [as_json(outcome) for outcome in outcomes]):
             _show(outcomes)
@@ -155,16 +161,25 @@ def _refuse(context: click.Context, names: Sequence[str]) -> None:
             raise InputError(f"{option} is of designs; a test under @schedules says by itself what it runs")
 
 
-def _refuse_of_mirrors(plan: Plan, drawn: int | None) -> None:
+def _refuse_of_mirrors(plan: Plan) -> None:
     """Refuse what is of designs that copy before writes alone."""
     for pair in plan.pairs:
-        if not pair.draws and FREE in plan.strategies:
+        if pair.mirrors and FREE in plan.strategies:
             raise InputError(
                 f"--strategy {FREE}: {pair.name} has a job that does not end, and nobody sees when free "
                 "threads have nothing more to do; accepted: the others"
             )
-        if not pair.draws and drawn:
-            raise InputError(f"--drawn: no workloads are drawn for {pair.name}; accepted: 0")
+
+
+def _refuse_of_parts(plan: Plan, names: Sequence[str]) -> None:
+    """Refuse to keep or share what cannot be made again, or of which it is not known what it depends on."""
+    if FREE in plan.strategies:
+        refuse_parts(f"--strategy {FREE}: nobody can make a run of free threads again")
+    own = [name for name in names if name not in ALL]
+    if own and resumed():
+        raise InputError(
+            f"--resume: what {own[0]} loads beside itself is not known; accepted: bundled designs"
+        )
 
 
 def _said(context: click.Context, name: str) -> bool:

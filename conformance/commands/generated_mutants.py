@@ -17,7 +17,7 @@ from rich.text import Text
 
 from cowpath.conformance.campaign.conform import DRAWN, Plan
 from cowpath.conformance.mutants.generated import NEVER_RUN, Hunt, Outcome, known_equivalents, stack_modules
-from cowpath.conformance.pairs import PAIRS, find_pair
+from cowpath.conformance.pairs import every_pair, find_pair
 from cowpath.conformance.runs.log import Sight
 from cowpath.model.commands import files
 from cowpath.model.commands.inputs import open_console, status_line
@@ -38,7 +38,7 @@ def hunt_generated(
     """
     began = time.perf_counter()
     files.check_json(path)
-    pairs = tuple(find_pair(name) for name in dict.fromkeys(names)) or tuple(PAIRS.values())
+    pairs = tuple(find_pair(name) for name in dict.fromkeys(names)) or every_pair()
     plan = Plan(pairs, bundled(), None, ("portfolio",), schedules, Sight(sight), 0, DRAWN)
     for pair in pairs:
         if not plan.fitting(pair):

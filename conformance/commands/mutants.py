@@ -10,6 +10,7 @@ from click.core import ParameterSource
 from rich.console import Console
 
 from cowpath.conformance.campaign.alarm import CanaryError
+from cowpath.conformance.campaign.kept import refuse_parts
 from cowpath.conformance.commands import mutants_text
 from cowpath.conformance.commands.generated_mutants import SCHEDULES, hunt_generated
 from cowpath.conformance.commands.own_mutants import hunt_own
@@ -20,6 +21,7 @@ from cowpath.conformance.own.testfile import is_test_file
 from cowpath.conformance.runs.log import Sight
 from cowpath.conformance.strategies.portfolio import STRATEGIES
 from cowpath.model.commands import files
+from cowpath.model.commands.answering import RESUME_CAMPAIGN
 from cowpath.model.commands.inputs import open_console, status_line
 from cowpath.model.language.errors import InputError, hint
 from cowpath.model.language.verdict import Verdict, worst
@@ -71,6 +73,7 @@ _MATRIX = ("portfolio", "random", "pct", "pos", "urw")
     metavar="N",
     help="Of so many generated mutants take one.",
 )
+@RESUME_CAMPAIGN
 @click.pass_context
 def mutants(
     context: click.Context,
@@ -103,10 +106,13 @@ def mutants(
                 raise InputError(
                     f"{shown} is of the stack's mutants; a test under @schedules says it by itself"
                 )
+        refuse_parts("mutants of your own functions are hunted in one go")
         raise SystemExit(hunt_own(names, functions, budget, path).exit_status)
     designs = [name for name in names if name.endswith(".py")]
     if generated or designs:
         _refuse_generated(context, names, designs, generated)
+        if designs:
+            refuse_parts(f"mutants of {designs[0]} are hunted in one go")
         given = context.get_parameter_source("budget") is ParameterSource.COMMANDLINE
         schedules = budget if given else SCHEDULES
         raise SystemExit(hunt_generated(designs, functions, one_of, schedules, sight, path).exit_status)

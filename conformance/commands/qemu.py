@@ -13,11 +13,13 @@ from rich.console import Console
 from rich.text import Text
 
 from cowpath.conformance.campaign.alarm import CanaryError
+from cowpath.conformance.campaign.kept import refuse_parts, resumed
 from cowpath.conformance.commands import qemu_text
 from cowpath.conformance.qemu.binaries import Qemu, at_prefix, from_binary, installed
-from cowpath.conformance.qemu.campaign import EXPLAINED, UNFIT, Outcome, Plan, Progress, campaign
+from cowpath.conformance.qemu.campaign import campaign
 from cowpath.conformance.qemu.faults import CRASHED, REFUSED
 from cowpath.conformance.qemu.nodes import UNIT, Options
+from cowpath.conformance.qemu.plan import EXPLAINED, UNFIT, Outcome, Plan, Progress
 from cowpath.conformance.qemu.report import Report, reported
 from cowpath.conformance.qemu.stacks import FILTERS, STACKS, VARIANTS
 from cowpath.conformance.qemu.walk import Scheduled
@@ -27,7 +29,9 @@ from cowpath.conformance.runs.log_file import Header
 from cowpath.conformance.scheduler.schedule import Schedule
 from cowpath.conformance.strategies.portfolio import STRATEGIES
 from cowpath.model.commands import files
+from cowpath.model.commands.answering import RESUME_CAMPAIGN
 from cowpath.model.commands.inputs import find_designs
+from cowpath.model.designs import ALL
 from cowpath.model.designs.release import parse_release
 from cowpath.model.language.errors import InputError
 from cowpath.model.language.verdict import Verdict
@@ -95,7 +99,7 @@ _SIGHTS = ("black", "grey")
 @click.option("--iothread", is_flag=True, help="The exports are served by a thread of their own.")
 @click.option("--cbw-timeout", type=click.IntRange(min=0), default=0, metavar="SECONDS", help="Of cbw; 7.1.")
 @click.option(
-    "--granularity", type=click.Choice(["4", "16", "64", "256", "1024"]), default="64", show_default=True,
+    "--granularity", type=click.Choice([str(4 << n) for n in range(10)]), default="64", show_default=True,
     help="KiB; a mirror's unit of copying.",
 )  # fmt: skip
 @click.option("--copy-mode", type=click.Choice(COPY_MODES), help="Of a mirror. Default: the scenario's.")
@@ -112,6 +116,7 @@ _SIGHTS = ("black", "grey")
 @click.option("--log", "folder", metavar="DIR", help="Write each failing run, else the last, as a log there.")
 @click.option("--report", "report", metavar="DIR", help="Write all about each fault there: what to file.")
 @click.option("--json", "json_path", metavar="OUT", help="Write the outcomes there ('-': to stdout).")
+@RESUME_CAMPAIGN
 def qemu_command(**given: Any) -> None:
     """Put QEMU's block layer together as users do, hold its transfers, and judge what it does.
 
@@ -121,6 +126,10 @@ def qemu_command(**given: Any) -> None:
     input.
     """
     wanted = _Wanted(**given)
+    if wanted.folder is not None:
+        refuse_parts("--log writes runs, of which only those with a fault are made again")
+    if resumed() and wanted.design is not None and wanted.design not in ALL:
+        raise InputError(f"--resume: what {wanted.design} loads beside itself is not known; accepted: names")
     outcomes: list[Outcome] = []
     interrupted = False
     files.check_json(wanted.json_path)

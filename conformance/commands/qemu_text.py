@@ -9,8 +9,8 @@ from rich import box
 from rich.table import Table
 
 from cowpath.conformance.campaign.columns import draw, refused
-from cowpath.conformance.qemu.campaign import EVERYTHING, EXPLAINED, UNFIT, Outcome
 from cowpath.conformance.qemu.faults import CRASHED
+from cowpath.conformance.qemu.plan import EVERYTHING, EXPLAINED, UNFIT, Outcome
 from cowpath.conformance.qemu.report import Report
 from cowpath.model.commands.inputs import WIDTH, open_console
 from cowpath.model.designs.release import written

@@ -54,8 +54,10 @@ class Cells:
             return self.writers[byte[0]] if same else set()
         return self.nobody if all(is_original(start, part) for start, part in parts) else set()
 
-    def span(self, extent: Span) -> tuple[int, int] | None:
-        """Return the first and the last cluster of an extent, None if it cuts a cell in two."""
+    def span(self, extent: Span | None) -> tuple[int, int] | None:
+        """Return the first and last cluster of an extent, None if it cuts a cell in two or there is none."""
+        if extent is None:
+            return None
         low, high = extent
         if low not in self.edges or high not in self.edges:
             return None

@@ -62,8 +62,8 @@ def _state(oracle: Oracle, state: bytes, open_: frozenset[int]) -> Iterator[str]
 def _reasons(oracle: Oracle, each: Explaining, refusal: Refusal) -> Iterator[_Reason]:
     event = refusal.event
     owner = oracle.number.get(event.request, -1)
-    root = oracle.roots[owner] if owner >= 0 else owner
-    if event.kind in ("step", "return", "crash") and event.request and root not in refusal.before.open:
+    known = owner >= 0 and oracle.may_move(owner, refusal.before.open)
+    if event.kind in ("step", "return", "crash") and event.request and not known:
         yield _OTHER, f"{event.request} is not under way"
     elif event.kind == "step":
         yield from _of_step(oracle, each, event, owner)
@@ -159,7 +159,7 @@ def _of_rest(oracle: Oracle, each: Explaining, event: Event, open_: frozenset[in
     owners, amiss = set[int](), False
     for step in (Event("step", facts=(("transfer", held),)) for held in event.fact("held")):
         moves = oracle.moves(each.state)
-        movers = [m for m in moves if oracle.roots[m.owner] in open_ and oracle.told(m, step)]
+        movers = [m for m in moves if oracle.may_move(m.owner, open_) and oracle.told(m, step)]
         fitting = {m.owner for m in movers if oracle.fits(each.state, m, step)}
         owners |= fitting
         amiss |= not fitting

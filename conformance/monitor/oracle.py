@@ -136,7 +136,7 @@ class Oracle(View):
                 yield None, each._replace(early=each.early - {made})
         for move in () if early else self.moves(each.state):
             if (
-                self.roots[move.owner] in node.open
+                self.may_move(move.owner, node.open)
                 and self.told(move, event)
                 and self.fits(each.state, move, event)
             ):
@@ -151,7 +151,7 @@ class Oracle(View):
         if self.sees_all and not begun:
             return
         for move in self.moves(each.state):
-            if self.roots[move.owner] in open_ and not self._seen(each.state, move):
+            if self.may_move(move.owner, open_) and not self._seen(each.state, move):
                 yield move, self._moved(each, move)
             elif move.owner in begun and self.transfer(each.state, move):
                 if any(made.owner == move.owner for _, made in each.early):
@@ -267,7 +267,7 @@ class Oracle(View):
         is said of the others: in the model a transfer lets go of what its owner held, and others may wait for
         that.
         """
-        movers = [move for move in self.moves(each.state) if self.roots[move.owner] in open_]
+        movers = [move for move in self.moves(each.state) if self.may_move(move.owner, open_)]
         free = {move.owner for move in movers} | {r for r in open_ if self.is_over(each.state, r)}
         if len(held) > len(free) or (len(held) < len(free) and not out):
             return False
@@ -281,10 +281,14 @@ class Oracle(View):
         return len(nx.bipartite.maximum_matching(graph, wanted)) == 2 * len(held)
 
     def under_way(self, state: bytes, open_: Iterable[int]) -> Iterator[int]:
-        """Yield the requests under way, and those of their pieces that are."""
+        """Yield the requests under way, and the pieces that are."""
         for owner, root in enumerate(self.roots):
-            if root in open_ and (owner == root or not self.is_finished(state, owner)):
+            if owner in open_ or (owner != root and not self.is_finished(state, owner)):
                 yield owner
+
+    def may_move(self, owner: int, open_: Iterable[int]) -> bool:
+        """Tell whether the owner is under way, if it can move: a piece may outlive its request."""
+        return owner in open_ or owner != self.roots[owner]
 
     def fallen(self, each: Explaining) -> set[str]:
         """Return the properties that a run would have crashed of on the way there."""

@@ -11,13 +11,15 @@ from cowpath.conformance.monitor.monitor import Refusal
 from cowpath.conformance.monitor.oracle import Explaining, Node, Oracle
 from cowpath.conformance.monitor.view import Move
 from cowpath.conformance.runs.log import Event
-from cowpath.model.trace.trace import REFINEMENT, Trace, replay
+from cowpath.model.finite.reference import Reference
+from cowpath.model.trace.trace import REFINEMENT, Path, Trace, decided_by, follow, replay
 
 
 def trace(oracle: Oracle, events: Sequence[Event], refusal: Refusal | None) -> Trace:
     """Return a path of the model that explains the events, up to the one that is refused if one is.
 
-    Of all that explain them it ends where the model comes nearest to explaining that one, too.
+    Of all that explain them it ends where the model comes nearest to explaining that one, too; where none is
+    refused, it is the shortest, and its property one that falls at its end, if one does.
     """
     if refusal is None:
         paths = _paths(oracle, events)
@@ -29,8 +31,14 @@ def trace(oracle: Oracle, events: Sequence[Event], refusal: Refusal | None) -> T
     commands = [oracle.model.commands[move.command] for move in paths[end]]
     path = [(command.action, command.arguments) for command in commands]
     system, instance = oracle.design.system, oracle.model.instance
-    made = replay(system, instance, oracle.scenario.name, "", path, shortest=False)
-    return replace(made, property=REFINEMENT, refused=refused)
+    falls = "" if refused else _falls(Reference(system, instance), path)
+    made = replay(system, instance, oracle.scenario.name, falls, path, shortest=False)
+    return made if falls else replace(made, property=REFINEMENT, refused=refused)
+
+
+def _falls(reference: Reference, path: Path) -> str:
+    _, states = follow(reference, path)
+    return decided_by(reference, states[-1], [p.name for p in reference.system.properties])
 
 
 def _paths(oracle: Oracle, events: Sequence[Event]) -> dict[Explaining, tuple[Move, ...]]:

@@ -18,10 +18,12 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FunctionType, ModuleType
+from typing import Any
 
 from cowpath import impl
 from cowpath.conformance.campaign.alarm import Finding, examine
 from cowpath.conformance.campaign.conform import Plan, share
+from cowpath.conformance.campaign.kept import question
 from cowpath.conformance.monitor.explain import reason
 from cowpath.conformance.monitor.oracle import Oracle
 from cowpath.conformance.own.exchange import Exchange, functions
@@ -31,6 +33,7 @@ from cowpath.conformance.runs.workload import Run, Workload
 from cowpath.conformance.scheduler.kernel import Kernel, Strategy
 from cowpath.conformance.scheduler.substrate import Greenlets
 from cowpath.conformance.strategies.portfolio import STRATEGIES
+from cowpath.model.bench.tasks import Tasks, Written
 from cowpath.model.language.errors import InputError
 from cowpath.model.scenarios import Scenario
 
@@ -41,8 +44,8 @@ _NO_POINTS = Wanted(statements=False)
 _LOOKED = 8  # schedules of every case, to see which lines its runs come to
 _FIRST = 4  # schedules of every case before any has more
 _STEPS = 2_000  # of one run: none that ends takes a tenth of it, and a mutant's fills no memory
-_NOT_RUN = tuple(f"{impl.__name__}.{name}" for name in ("plugin", "mirror", "designs.mirrors"))
-"""nbdkit loads the first into its own Python; the others have mutants made by hand only."""
+_NOT_RUN = f"{impl.__name__}.plugin"
+"""nbdkit loads it into its own Python."""
 _EQUIVALENTS = Path(__file__).with_name("equivalents.toml")
 
 
@@ -151,9 +154,26 @@ class Hunt:
             case.workload.close()
 
     def run(self, why: Mapping[Key, str]) -> Iterator[Outcome]:
-        """Yield what becomes of each mutant; `why` some are known to be equivalent."""
-        for mutant in self.mutants:
-            yield self._hunt(mutant, why.get(key(mutant), ""))
+        """Yield what becomes of each mutant; `why` some are known to be equivalent.
+
+        Each outcome is kept where answers are, and the mutants are dealt to the processes of an `mpiexec`.
+        """
+        plan, made = self.plan, self.mutants
+        how = (plan.strategies, plan.schedules, plan.sight.value, plan.seed, plan.drawn)
+        pairs = [pair.name for pair in plan.pairs]
+
+        def about(mutant: Mutant) -> str:
+            file, *rest = key(mutant)
+            return question("generated", Path(file).name, *rest, why.get(key(mutant), ""), pairs, how)
+
+        tasks = Tasks(
+            [about(mutant) for mutant in made],
+            lambda number: self._hunt(made[number], why.get(key(made[number]), "")),
+            Written(_written, lambda number, data: Outcome(made[number], **data)),
+        )
+        tasks.deal()
+        for number in range(len(made)):
+            yield tasks.result(number)
 
     def _hunt(self, mutant: Mutant, why: str) -> Outcome:
         exchange = [self._exchange(mutant.module, mutant.apply)]
@@ -194,8 +214,12 @@ class Hunt:
         return run
 
 
+def _written(outcome: Outcome) -> dict[str, Any]:
+    return {name: value for name, value in vars(outcome).items() if name != "mutant"}
+
+
 def stack_modules() -> list[ModuleType]:
-    """Return the modules of the designs that copy before writes, of which the campaign is."""
+    """Return the modules that runs come to."""
     names = [found.name for found in pkgutil.walk_packages(impl.__path__, f"{impl.__name__}.")]
     return [importlib.import_module(name) for name in names if not name.startswith(_NOT_RUN)]
 

@@ -11,8 +11,10 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from math import inf
+from typing import Any
 
 from cowpath.conformance.campaign.alarm import CanaryError, Finding, examine, minimal
+from cowpath.conformance.campaign.kept import question
 from cowpath.conformance.monitor.explain import reason
 from cowpath.conformance.monitor.oracle import Oracle
 from cowpath.conformance.mutants.catalogue import CANARY, scenario_of
@@ -22,10 +24,13 @@ from cowpath.conformance.runs.epilogue import epilogue
 from cowpath.conformance.runs.log import Sight
 from cowpath.conformance.runs.workload import Run, Workload
 from cowpath.conformance.scheduler.kernel import Kernel, Strategy
+from cowpath.conformance.scheduler.schedule import Replay, ReplayError, Schedule
 from cowpath.conformance.scheduler.substrate import Greenlets
 from cowpath.conformance.strategies.portfolio import STRATEGIES
 from cowpath.model.bench.check import check
+from cowpath.model.bench.tasks import Tasks, Written
 from cowpath.model.designs import ALL, Case, Design
+from cowpath.model.explore import ranks
 from cowpath.model.finite.reference import OutOfRange
 from cowpath.model.language.verdict import Verdict
 from cowpath.model.scenarios import Scenario
@@ -100,15 +105,8 @@ class Bench:
 
     def hunt(self, mutant: Mutant) -> Outcome:
         """Hunt one mutant."""
-        scenario, plan = scenario_of(mutant), self.plan
-        workload = self._workload(mutant.design, scenario)
-        oracle = self._oracle(mutant, workload.scenario)
-
-        def run(strategy: Strategy) -> Run:
-            # Only here is the fault in the stack: the judge has its arithmetic from there.
-            with mutant.applied() if isinstance(mutant, StackMutant) else nullcontext():
-                return workload.run(strategy)
-
+        plan = self.plan
+        run, oracle = self._subject(mutant)
         hunts: list[Hunt] = []
         kill: Finding | None = None
         for name in plan.strategies:
@@ -123,8 +121,33 @@ class Bench:
             kill = minimal(run, oracle, kill)
             why = reason(oracle, kill.refusal) if kill.refusal else kill.run.reason
         elif isinstance(mutant, ModelMutant):
-            why = _other_verdicts(mutant, scenario)
+            why = _other_verdicts(mutant, scenario_of(mutant))
         return Outcome(mutant, plan.sight, tuple(hunts), kill, why)
+
+    def recall(self, mutant: Mutant, data: Any) -> Outcome:
+        """Return the outcome that `written` wrote, its kill made again. Raises ValueError if it is none."""
+        hunts = tuple(Hunt(strategy, tuple(schedules)) for strategy, schedules in data["hunts"])
+        kill: Finding | None = None
+        if (token := data["kill"]) is not None:
+            run, oracle = self._subject(mutant)
+            try:
+                kill = examine(oracle, run(Replay(Schedule.parse(token))))
+            except ReplayError as error:
+                raise ValueError from error
+            if kill is None:
+                raise ValueError("no kill")
+        return Outcome(mutant, self.plan.sight, hunts, kill, data["reason"])
+
+    def _subject(self, mutant: Mutant) -> tuple[Callable[[Strategy], Run], Oracle]:
+        """Return what makes a run with the mutant's fault, and what judges it."""
+        workload = self._workload(mutant.design, scenario_of(mutant))
+
+        def run(strategy: Strategy) -> Run:
+            # Only here is the fault in the stack: the judge has its arithmetic from there.
+            with mutant.applied() if isinstance(mutant, StackMutant) else nullcontext():
+                return workload.run(strategy)
+
+        return run, self._oracle(mutant, workload.scenario)
 
     def _workload(self, design: str, scenario: Scenario) -> Workload:
         key = (design, scenario)
@@ -146,17 +169,36 @@ class Bench:
 def hunt_all(
     mutants: Sequence[Mutant], plan: Plan, watch: Callable[[Mutant], None] = lambda mutant: None
 ) -> Iterator[Outcome]:
-    """Yield what becomes of each mutant. Raises CanaryError, before that, if the canary survives."""
+    """Yield what becomes of each mutant. Raises CanaryError, before that, if the canary survives.
+
+    Each outcome is kept where answers are, and the mutants are dealt to the processes of an `mpiexec`.
+    """
     bench = Bench(plan)
+    how = (plan.strategies, plan.seeds, plan.budget, plan.sight.value)
+    tasks = Tasks(
+        [question("mutant", mutant.name, how) for mutant in mutants],
+        lambda number: bench.hunt(mutants[number]),
+        Written(written, lambda number, data: bench.recall(mutants[number], data)),
+    )
     try:
-        if bench.hunt(CANARY).by is None:
+        if ranks.agreed(not ranks.rank() and bench.hunt(CANARY).by is None):
             raise CanaryError("the canary survives: with this plan the bench sees nothing")
-        for mutant in mutants:
+        tasks.deal()
+        for number, mutant in enumerate(mutants):
             watch(mutant)
-            yield bench.hunt(mutant)
+            yield tasks.result(number)
     finally:
         for workload in bench.workloads.values():
             workload.close()
+
+
+def written(outcome: Outcome) -> dict[str, Any]:
+    """Return an outcome as plain data: its kill by what replays it."""
+    return {
+        "hunts": [(hunt.strategy, hunt.schedules) for hunt in outcome.hunts],
+        "kill": outcome.kill and str(outcome.kill.run.schedule),
+        "reason": outcome.reason,
+    }
 
 
 def mutated(mutant: ModelMutant) -> Design:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from cowpath.conformance.mutants.mutant import SIGHTS, Faults
+from cowpath.impl.copy_timeout import TimedCopies
 from cowpath.impl.design import Design
 from cowpath.impl.pool import Pool
 from cowpath.impl.reqlist import Entry, ReqList
@@ -146,6 +147,19 @@ def a_drain_looks_once(wait_for: Any) -> Any:
 def a_checkpoint_does_not_wait(wait_for: Any) -> Any:
     """A checkpoint does not wait until nothing is in flight."""
     return lambda design, request, *lists: None
+
+
+@WAITING.stack(
+    TimedCopies,
+    "is_wanted",
+    "copy-before-write-9.2",
+    "timed-wide-write",
+    survives=("grey", "black"),
+    why="what it takes it may have taken before: that is no transfer",
+)
+def a_cancelled_call_goes_on(is_wanted: Any) -> Any:
+    """A call whose write waits no more copies on as if it did."""
+    return lambda engine, request: True
 
 
 def _but_on(called: str, wait_all: Any) -> Any:

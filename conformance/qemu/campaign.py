@@ -4,33 +4,48 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from itertools import count
+from typing import Any
 
 from cowpath.conformance.campaign.alarm import CanaryError
 from cowpath.conformance.campaign.drawing import Bounds, draw
+from cowpath.conformance.campaign.kept import question
 from cowpath.conformance.campaign.mirror_drawing import draw_mirror
 from cowpath.conformance.qemu.bench import Bench, Subject
 from cowpath.conformance.qemu.binaries import SYSTEM, Qemu
 from cowpath.conformance.qemu.errors import Broken
 from cowpath.conformance.qemu.faults import CRASHED, REFUSED, Fault, confirmed, examine, minimal, smaller
+from cowpath.conformance.qemu.kept import build_of, outcome_read, outcome_written
 from cowpath.conformance.qemu.known import Known
 from cowpath.conformance.qemu.nodes import Options
-from cowpath.conformance.qemu.run import QemuRun
+from cowpath.conformance.qemu.plan import (
+    EVERYTHING,
+    EXPLAINED,
+    UNDETERMINED,
+    UNFIT,
+    Outcome,
+    Plan,
+    Progress,
+    Watch,
+    built,
+)
 from cowpath.conformance.qemu.stacks import FAULTS, Stack
-from cowpath.conformance.qemu.walk import Scheduled
+from cowpath.conformance.runs.log import Sight
 from cowpath.conformance.scheduler.kernel import Strategy
-from cowpath.conformance.scheduler.schedule import Replay, Schedule
+from cowpath.conformance.scheduler.schedule import Replay
 from cowpath.conformance.strategies.exhaustive import SleepSets
 from cowpath.conformance.strategies.portfolio import STRATEGIES
-from cowpath.model.designs import ALL, Design
-from cowpath.model.designs.release import NoSuchRelease, Version
+from cowpath.model.bench.kept import design_text
+from cowpath.model.bench.tasks import Tasks, Written
+from cowpath.model.designs import Design
+from cowpath.model.designs.release import NoSuchRelease
 from cowpath.model.scenarios import Scenario, find
 from cowpath.model.scenarios.vocabulary import IO_KINDS
+from cowpath.model.scenarios.writing import dumps
 
-EXPLAINED, UNFIT, UNDETERMINED = "explained", "unfit", "undetermined"
-DRAWN, EVERYTHING = "drawn workloads", "everything"
+DRAWN = "drawn workloads"
 _WORSE = (EXPLAINED, UNDETERMINED, REFUSED, CRASHED)
 _PATIENCE = 400
 _LEAST = 10  # runs of a scenario, at least
@@ -38,103 +53,80 @@ _TRIES = 40  # workloads drawn for each that fits
 _ON_A_DRAWN_ONE = 12  # runs
 
 
-@dataclass(frozen=True)
-class Plan:
-    """What to run: each stack of each QEMU, built with each of the options, on each scenario that fits.
-
-    The first of the options gets all of `schedules` and `drawn`, each other one a quarter.
-
-    `schedules`: so many runs in all for each stack, shared by its scenarios; `exhaustive`: all interleavings
-    of transfers instead. `drawn`: so many drawn workloads for each stack. `design` judges all stacks; None:
-    that of the `release` does, in the stack's role, or of each QEMU's own. `token`: just that run.
-    """
-
-    qemus: Sequence[Qemu]
-    stacks: Sequence[Stack]
-    scenarios: Sequence[Scenario]
-    options: Sequence[Options]
-    design: Design | None
-    how: Scheduled
-    schedules: int
-    drawn: int
-    strategy: str = "portfolio"
-    exhaustive: bool = False
-    seed: int = 0
-    token: Schedule | None = None
-    release: Version | None = None
-
-    def judge(self, stack: Stack, qemu: Qemu) -> Design:
-        """Return the design whose model judges the stack in this QEMU: of one that is unknown, the newest.
-
-        Raises NoSuchRelease if the release that was asked for has no such stack.
-        """
-        if self.design is not None:
-            return self.design
-        if self.release is not None:
-            return ALL[stack.judged_by(self.release)]
-        try:
-            return ALL[stack.judged_by(qemu.release)]
-        except NoSuchRelease:
-            return ALL[stack.judged_by(stack.newest)]
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What became of a scenario on a stack of a QEMU. `runs` were made; `all`: they are all that there are.
-
-    `repeats`: runs of an exhaustive search that were given up, as they would have repeated others. `known`
-    has how many runs were refused for each simplification of the model. `last` is a run to write down, and
-    `told` its scenario as it was run; `subject` is kept with a fault only.
-    """
-
-    qemu: Qemu
-    stack: Stack
-    options: Options
-    design: str
-    scenario: str
-    verdict: str
-    reason: str = ""
-    runs: int = 0
-    seconds: float = 0.0
-    all: bool = False
-    repeats: int = 0
-    known: tuple[tuple[Known, int], ...] = ()
-    fault: Fault | None = None
-    subject: Subject | None = field(default=None, repr=False)
-    told: Scenario | None = field(default=None, repr=False)
-    last: QemuRun | None = field(default=None, repr=False)
-
-    @property
-    def built(self) -> str:
-        """The stack and how it was built otherwise than by default."""
-        return _built(self.stack, self.options)
-
-
-@dataclass(frozen=True)
-class Progress:
-    """How far a campaign is: the row under way, and what was run for its stack so far."""
-
-    qemu: str
-    stack: str
-    scenario: str
-    runs: int
-    seconds: float
-
-
-Watch = Callable[[Progress], None]
-
-
 def campaign(plan: Plan, watch: Watch = lambda progress: None) -> Iterator[Outcome]:
     """Yield an outcome for each scenario on each stack of each QEMU, and those of what was drawn.
 
     Raises CanaryError if a stack is not refused where it must be; KeyboardInterrupt comes through.
     """
+    parts = list(_parts(plan))
+
+    def work(number: int) -> list[Outcome]:
+        return list(parts[number].outcomes(watch))
+
+    def write(outcomes: list[Outcome]) -> list[Any]:
+        return [outcome_written(outcome) for outcome in outcomes]
+
+    def read(number: int, data: Any) -> list[Outcome]:
+        with parts[number].bench() as bench:
+            return [outcome_read(each, bench) for each in data]
+
+    tasks = Tasks([part.question for part in parts], work, Written(write, read))
+    tasks.deal()
+    for number, part in enumerate(parts):
+        if part.unfit is not None:
+            yield part.unfit
+        elif tasks.dealt:
+            yield from tasks.result(number)
+        else:
+            yield from part.outcomes(watch)  # one by one, for who interrupts
+
+
+@dataclass(frozen=True)
+class _Part:
+    """A stack of a QEMU, built in one way; `unfit` if the release that was asked for has none."""
+
+    plan: Plan
+    qemu: Qemu
+    stack: Stack
+    options: Options
+    judge: Design | None
+    unfit: Outcome | None = None
+
+    @property
+    def question(self) -> str:
+        """All that its outcomes depend on, the workloads of scenarios excepted."""
+        plan = self.plan
+        scenarios = [dumps(scenario) for scenario in plan.scenarios]
+        how = (plan.schedules, plan.drawn, plan.strategy, plan.exhaustive, plan.seed, scenarios)
+        return question("part", self.about, how, plan.token and str(plan.token))
+
+    @property
+    def about(self) -> list[object]:
+        """What is run, and who judges."""
+        judge = "" if self.judge is None else design_text(self.judge)
+        return [build_of(self.qemu), self.stack.name, repr(self.options), judge, repr(self.plan.how)]
+
+    def bench(self) -> Bench:
+        """Return what runs it."""
+        assert self.judge is not None
+        return Bench(self.qemu, self.stack, self.options, self.judge, self.plan.how)
+
+    def outcomes(self, watch: Watch) -> Iterator[Outcome]:
+        """Run it."""
+        if self.unfit is not None:
+            return
+        with self.bench() as bench:
+            yield from _Stage(self.plan, bench, watch, self.about).outcomes()
+
+
+def _parts(plan: Plan) -> Iterator[_Part]:
     for qemu in plan.qemus:
         for stack in plan.stacks:
             try:
                 judge = plan.judge(stack, qemu)
             except NoSuchRelease as error:
-                yield Outcome(qemu, stack, plan.options[0], "", EVERYTHING, UNFIT, str(error))
+                unfit = Outcome(qemu, stack, plan.options[0], "", EVERYTHING, UNFIT, str(error))
+                yield _Part(plan, qemu, stack, plan.options[0], None, unfit)
                 continue
             for number, options in enumerate(plan.options):
                 if number and options.target != "raw" and len(stack.targets) == 1:
@@ -142,19 +134,14 @@ def campaign(plan: Plan, watch: Watch = lambda progress: None) -> Iterator[Outco
                 if number and stack.lacks(options):
                     continue
                 less = replace(plan, schedules=plan.schedules // 4, drawn=plan.drawn // 4)
-                part = less if number else plan
-                with Bench(qemu, stack, options, judge, plan.how) as bench:
-                    yield from _Stage(part, bench, watch).outcomes()
-
-
-def _built(stack: Stack, options: Options) -> str:
-    return ", ".join(filter(None, (stack.name, str(options))))
+                yield _Part(less if number else plan, qemu, stack, options, judge)
 
 
 class _Stage:
     """One stack of one QEMU."""
 
-    def __init__(self, plan: Plan, bench: Bench, watch: Watch) -> None:
+    def __init__(self, plan: Plan, bench: Bench, watch: Watch, about: list[object]) -> None:
+        self.about = about
         self.plan = plan
         self.bench = bench
         self.watch = watch
@@ -177,13 +164,27 @@ class _Stage:
             if isinstance(subject, str):
                 yield self._outcome(scenario.name, UNFIT, subject)
             else:
-                yield self._row(scenario.name, subject, share, self._strategy())
+                yield self._row(scenario.name, subject, share)
         if self.plan.drawn and self.plan.token is None:
             yield from self._drawn()
 
     # -- a row of the table
 
-    def _row(self, name: str, subject: Subject, share: int, strategy: Strategy) -> Outcome:
+    def _row(self, name: str, subject: Subject, share: int, number: int = 0) -> Outcome:
+        """Return what is kept of a row that is run so, or run it; keep it where answers are."""
+        plan = self.plan
+        how = (share, plan.strategy, plan.seed + number, plan.exhaustive, plan.token and str(plan.token))
+        task = Tasks(
+            [question("row", self.about, dumps(subject.source), how)],
+            lambda _: self._run(name, subject, share, self._strategy(number)),
+            Written(
+                lambda row: None if row.verdict == UNDETERMINED else outcome_written(row),
+                lambda _, data: outcome_read(data, self.bench),
+            ),
+        )
+        return task.result(0)
+
+    def _run(self, name: str, subject: Subject, share: int, strategy: Strategy) -> Outcome:
         """Run the subject so many times, until a fault is found that is not known."""
         began = time.perf_counter()
         row = replace(self._outcome(name, EXPLAINED), told=subject.scenario)
@@ -252,8 +253,7 @@ class _Stage:
             subject = self.bench.prepare(scenario)
             if isinstance(subject, str):
                 continue
-            strategy = self._strategy(len(rows) + 1)
-            row = self._row(scenario.name, subject, _ON_A_DRAWN_ONE, strategy)
+            row = self._row(scenario.name, subject, _ON_A_DRAWN_ONE, len(rows) + 1)
             rows.append(replace(row, fault=None, subject=None))
             for each, number in row.known:
                 known[each] = known.get(each, 0) + number
@@ -304,6 +304,8 @@ class _Stage:
         lacks = ", ".join(name.replace("_", "-") for name in stack.lacks(self.bench.options))
         if lacks:
             raise Broken(f"the stack has no {lacks}")
+        if stack.black_only and self.plan.how.sight is not Sight.BLACK:
+            raise Broken(stack.black_only)
         if stack.program == SYSTEM and qemu.system is None:
             raise Broken(f"needs {SYSTEM}")
         self.bench.machine(self.bench.options)
@@ -340,8 +342,8 @@ class _Stage:
 
     def _say(self, name: str) -> None:
         seconds = time.perf_counter() - self.began
-        built = _built(self.bench.stack, self.bench.options)
-        self.watch(Progress(self.bench.qemu.version, built, name, self.runs, seconds))
+        told = built(self.bench.stack, self.bench.options)
+        self.watch(Progress(self.bench.qemu.version, told, name, self.runs, seconds))
 
 
 class _Once(Replay):

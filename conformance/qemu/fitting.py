@@ -34,6 +34,8 @@ def fit(scenario: Scenario, stack: Stack, design: Design, options: Options) -> F
         return unfit
     unit = options.cluster if scenario.mirror is None else options.granularity
     factor, rest = divmod(unit, scenario.cluster)
+    if rest and scenario.mirror is not None:
+        return f"its chunk of {scenario.cluster} bytes does not divide the granularity of {unit}"
     if rest:
         return f"its cluster of {scenario.cluster} bytes does not divide QEMU's of {unit}"
 
@@ -136,11 +138,12 @@ def _amiss(scenario: Scenario, stack: Stack, design: Design, options: Options) -
         yield "copy-on-read moves data in QEMU's own time, not in requests of the scenario"
     if scenario.option("on_cbw_error") and stack.name != "cbw":
         yield "the stack has no on-cbw-error"
+    if scenario.option("discard_source"):
+        yield "the stack reads the snapshot itself, and no job of its own does"
+    if scenario.option("cbw_timeout"):
+        yield "no gate can tell when the time of its cbw_timeout is up; --cbw-timeout gives any scenario one"
     if scenario.size % scenario.cluster:
         yield "its last cluster is cut short, and a window in a long disk has none such"
-    kinds = {request.kind for request in scenario.requests}
-    if {"checkpoint", "stop"} <= kinds:
-        yield f"a checkpoint may come after the stop, which {design.name} lacks; QEMU ignores it from 5.0 on"
     yield from _indistinct(scenario)
 
 

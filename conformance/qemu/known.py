@@ -35,18 +35,14 @@ D3 = Known(
 )
 D4 = Known(
     "D4",
-    "a guest write reads what it lacks of its first and of its last cluster apart; in the model in one read",
-    "block/qcow2-cluster.c perform_cow",
+    "a guest write over several clusters reads what it lacks of the first and the last, then writes all at "
+    "once; in the model it goes cluster by cluster",
+    "block/qcow2-cluster.c qcow2_alloc_host_offset, perform_cow",
 )
 S1 = Known(
     "S1",
     "while a stop waits for what is under way, newcomers are queued; in the model they go on",
     "block/io.c bdrv_drained_begin, block/block-backend.c blk_wait_while_drained",
-)
-S2 = Known(
-    "S2",
-    "the job of a backup ends while a read through its overlay is under way; in the model it waits for that",
-    "block/copy-before-write.c bdrv_cbw_drop drains the filter, not who reads through the target",
 )
 Z1 = Known(
     "Z1",
@@ -54,7 +50,7 @@ Z1 = Known(
     "up to three pieces; in the model each is one step",
     "block/io.c bdrv_padding_rmw_read, bdrv_co_do_zero_pwritev",
 )
-ALL = (D3, D4, S1, S2, Z1)
+ALL = (D3, D4, S1, Z1)
 
 
 def recognise(oracle: Oracle, log: Sequence[Event], refusal: Refusal) -> Known | None:
@@ -65,8 +61,6 @@ def recognise(oracle: Oracle, log: Sequence[Event], refusal: Refusal) -> Known |
     if oracle.sight is Sight.BLACK:
         return None
     case = _Case(oracle, log[: refusal.position], refusal)
-    if refusal.event.kind == "return":
-        return S2 if _ends_under_a_read(case) else None
     if refusal.event.kind not in ("rest", "step"):
         return None
     return next((found for found, fits in _SIGNS if fits(case)), None)
@@ -136,25 +130,15 @@ def _data_before_mapping(case: _Case) -> bool:
     )
 
 
-def _head_and_tail(case: _Case) -> bool:
-    """A guest write that is not whole clusters, at both of its ends, or in several clusters, is under way."""
-    ragged = [
-        r
-        for r in case.of_kind("guest-write")
-        if case.wide(r)
-        and ((r.offset or 0) % case.cluster or ((r.offset or 0) + (r.length or 0)) % case.cluster)
-    ]
-    return any(case.within(t, r) for r in ragged for t in case.seen)
+def _several_clusters(case: _Case) -> bool:
+    """A guest write in several clusters is under way."""
+    wide = [r for r in case.of_kind("guest-write") if case.wide(r)]
+    return any(case.within(t, r) for r in wide for t in case.seen)
 
 
 def _stop_queues(case: _Case) -> bool:
     """Somebody waits though the model lets it go on, while a stop is under way."""
     return case.event.kind == "rest" and any(case.of_kind("stop"))
-
-
-def _ends_under_a_read(case: _Case) -> bool:
-    """A stop has returned while a guest read is under way."""
-    return case.event.request.startswith("stop") and any(case.of_kind("guest-read"))
 
 
 def _ragged(case: _Case) -> bool:
@@ -175,7 +159,7 @@ def _ragged(case: _Case) -> bool:
 
 _SIGNS: Sequence[tuple[Known, Callable[[_Case], bool]]] = (
     (S1, _stop_queues),
-    (D4, _head_and_tail),
+    (D4, _several_clusters),
     (D3, _data_before_mapping),
     (Z1, _ragged),
 )

@@ -19,11 +19,11 @@ from cowpath.conformance.monitor.monitor import Refusal
 from cowpath.conformance.qemu import replay_case, replay_wires
 from cowpath.conformance.qemu.asking import client_command, control
 from cowpath.conformance.qemu.bench import Subject
-from cowpath.conformance.qemu.campaign import Outcome
 from cowpath.conformance.qemu.faults import CRASHED, UNEQUAL, Fault
 from cowpath.conformance.qemu.job import EVENTS
 from cowpath.conformance.qemu.machine import disks_of
 from cowpath.conformance.qemu.nodes import Graph, QmpCommand
+from cowpath.conformance.qemu.plan import Outcome
 from cowpath.conformance.qemu.qcow2 import Image
 from cowpath.conformance.qemu.replay_wires import SIZE
 from cowpath.conformance.qemu.run import QemuRun
@@ -97,9 +97,8 @@ def _files(
         "workload.toml": dumps(subject.source),
         "commands.qmp": "".join(json.dumps(command) + "\n" for command in commands),
         "reproduce.py": script(case(outcome, subject, fault, graph, title)),
+        "page.html": _page(subject, fault.run, fault.refusal, outcome.design),
     }
-    if fault.refusal is not None:
-        files["page.html"] = _page(subject, fault.run, fault.refusal, outcome.design)
     return files
 
 
@@ -112,7 +111,7 @@ def _headline(subject: Subject, fault: Fault) -> str:
     return fault.reason
 
 
-def _page(subject: Subject, run: QemuRun, refusal: Refusal, design: str) -> str:
+def _page(subject: Subject, run: QemuRun, refusal: Refusal | None, design: str) -> str:
     oracle = subject.oracle
     trace = witness.trace(oracle, list(run.log), refusal)
     told = Page(trace, oracle.case, design)
@@ -313,7 +312,7 @@ def accepted(subject: Subject, refusal: Refusal) -> list[list[list[int]]]:
         for reader, cell, value in each.read:
             if reader != owner:
                 continue
-            everyone = len(subject.scenario.requests)
+            everyone = oracle.model.instance.sizes["Request"]  # parts of requests have numbers, too
             byte = ORIGINAL if value == everyone else written_by(subject.scenario, value)
             for start, end in oracle.cells.ranges[cell]:
                 first, last = max(start - request.offset, 0), min(end - request.offset, request.length)

@@ -42,7 +42,7 @@ class Stack:
     `role`: what it does, to the table of releases, which says whose model judges it in which. `since`: the
     first release that has it. `kinds`: requests that it takes. `targets`: formats that the target can have,
     the default first. `canary`: a scenario on which it must be refused where there is no snapshot, or nothing
-    is copied.
+    is copied. `black_only`: why grey sight cannot judge it, empty if it can.
     """
 
     name: str
@@ -53,6 +53,7 @@ class Stack:
     kinds: tuple[str, ...]
     targets: tuple[str, ...]
     canary: str = "race"
+    black_only: str = ""
 
     def judged_by(self, release: Version) -> str:
         """Return the design whose model judges it in this release. Raises NoSuchRelease."""
@@ -117,7 +118,7 @@ STACKS: Mapping[str, Stack] = {
             "replication",
             "a COLO secondary: the replication driver over active, hidden and secondary disk",
             SYSTEM,
-            "fleecing",  # it copies as that does; what follows its end is no part of a run
+            "replication",
             (5, 0),
             (*WRITES, "guest-read", "guest-write", "checkpoint", "stop"),
             ("qcow2",),
@@ -131,6 +132,8 @@ STACKS: Mapping[str, Stack] = {
             ("guest-write", "pause", "resume", "complete", "change-mode"),
             ("raw", "qcow2"),
             "job-alone",
+            "grey sight does not judge a mirror: QEMU's NBD client may sit on a reply, and nobody else reads "
+            "the target, which would wake it",
         ),
     )
 }

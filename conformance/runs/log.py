@@ -39,7 +39,9 @@ ZEROES = ("nbd-zero", "client-discard", "source-discard", "guest-discard")
 
 def written_by(scenario: Scenario, number: int) -> int:
     """Return the byte that a request of the scenario writes everywhere: it tells whose data is read."""
-    return 0 if scenario.requests[number].kind in ZEROES else number + 1
+    kind = scenario.requests[number].kind
+    zeroes = kind in ZEROES or (kind == "guest-read" and scenario.option("discard_source"))
+    return 0 if zeroes else number + 1
 
 
 class Event(NamedTuple):

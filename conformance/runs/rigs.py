@@ -21,6 +21,8 @@ from cowpath.model.scenarios.scenario import Request as Submitted
 
 Bodies = list[tuple[str, Callable[[], None]]]
 """Requests by name, and what makes each."""
+SHORTLY = 0.001
+"""Seconds of a timeout, of threads that run freely; where they are scheduled the time is up at any moment."""
 BLOCK_STATUS = "block status"
 """The label of the choice of how far an extent of one block status goes."""
 
@@ -124,6 +126,8 @@ class SecondaryRig(Rig):
             scenario.option("job_requests_queue"),
             scenario.option("copy_offload"),
             scenario.option("source_outside_chain"),
+            SHORTLY if scenario.option("cbw_timeout") else 0.0,
+            scenario.option("discard_source"),
         )
         made: Callable[..., Any] = self.pair.threads
         return made(context, disks, geometry)

@@ -63,10 +63,13 @@ def _run(bodies: Bodies, threads: _Free, recorder: Recorder) -> None:
     limit = time.monotonic() + _PATIENCE
     for thread in started:
         thread.join(max(limit - time.monotonic(), 0))
+    for other in threads.spawned:  # which may outlive whoever has started it
+        other.join(max(limit - time.monotonic(), 0))
     stuck = [name for name, _ in bodies if name not in recorder.results]
+    stuck += [other.name for other in threads.spawned if other.is_alive()]
     if stuck:
         threads.fail(Failure("stuck", stuck[0], f"nobody moves, unfinished are {', '.join(stuck)}"))
-    for thread in started:
+    for thread in (*started, *threads.spawned):
         thread.join()
 
 
@@ -76,6 +79,7 @@ class _Free(Threads):
     def __init__(self) -> None:
         super().__init__(DELAY)
         self.parked: dict[str, Callable[[], bool]] = {}
+        self.spawned: list[threading.Thread] = []
         self.failure: Failure | None = None
         self.fail: Callable[[Failure], None] = lambda failure: None
 
@@ -85,7 +89,10 @@ class _Free(Threads):
 
     def spawn(self, target: Callable[[], None], name: str) -> Thread:
         """Start a thread, whose error ends the run."""
-        return super().spawn(self.guarded(target, name), name)
+        thread = threading.Thread(target=self.guarded(target, name), name=name, daemon=True)
+        self.spawned.append(thread)
+        thread.start()
+        return thread
 
     def end(self, failure: Failure) -> bool:
         """End the run, and return whether it had not ended before."""
@@ -113,8 +120,11 @@ class _Condition:
         self.threads = threads
         self.condition = threading.Condition(cast(threading.Lock, lock))
 
-    def wait_for(self, predicate: Callable[[], bool]) -> None:
+    def wait_for(self, predicate: Callable[[], bool], timeout: float | None = None) -> None:
         threads = self.threads
+        if timeout is not None:
+            self.condition.wait_for(predicate, timeout)
+            return
         name = predicate.waiter.name if isinstance(predicate, Wait) else ""
         threads.parked[name] = predicate
         cycle = wait_cycle(threads.parked, name)

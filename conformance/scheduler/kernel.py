@@ -219,6 +219,11 @@ class Kernel:
         self._stepped(self.running())
         self._switch(self._next())
 
+    def give_way(self) -> None:
+        """End a step, and be ready again after all others who are."""
+        self.ready.append(self.running())
+        self.block()
+
     def unblock(self, task: Task) -> None:
         """Make a blocked task ready."""
         self.ready.append(task)

@@ -54,11 +54,16 @@ class ScheduledCondition:
         self.lock = lock
         self.waiters: list[Task] = []
 
-    def wait_for(self, predicate: Callable[[], bool]) -> None:
-        """Wait until the predicate holds."""
+    def wait_for(self, predicate: Callable[[], bool], timeout: float | None = None) -> None:
+        """Wait until the predicate holds. With a `timeout` the time is up when the task is chosen again."""
         kernel = self.lock.kernel
         if kernel.ending:
             raise Abandoned
+        if timeout is not None:
+            self.lock.release()
+            kernel.give_way()
+            self.lock.acquire()
+            return
         while not predicate():
             self.lock.release()
             self.waiters.append(kernel.running())

@@ -19,6 +19,7 @@ from cowpath.impl.designs.copy_before_write_9_2 import CopyBeforeWrite92
 from cowpath.impl.designs.drain_4_1 import Drain41
 from cowpath.impl.designs.drain_4_2 import Drain42
 from cowpath.impl.designs.drain_5_0 import Drain50
+from cowpath.impl.designs.drain_5_1 import Drain51
 from cowpath.impl.designs.drain_10_2 import Drain102
 from cowpath.impl.designs.fleecing_4_0 import Fleecing40
 from cowpath.impl.designs.fleecing_4_1 import Fleecing41
@@ -35,6 +36,8 @@ from cowpath.impl.designs.mirrors import (
     Mirror82,
     MirrorRepaired,
 )
+from cowpath.impl.designs.replication_4_1 import Replication41
+from cowpath.impl.designs.replication_4_2 import Replication42
 from cowpath.impl.designs.replication_5_0 import Replication50
 from cowpath.impl.designs.replication_5_1 import Replication51
 from cowpath.impl.designs.rfc_2016 import Rfc2016
@@ -75,7 +78,18 @@ VARIANTS: dict[str, type[Design]] = {
 }
 """What single releases made of one of these."""
 EXTENDED: dict[str, type[Design]] = {
-    design.name: design for design in (Replication50, Replication51, Drain41, Drain42, Drain50, Drain102)
+    design.name: design
+    for design in (
+        Replication41,
+        Replication42,
+        Replication50,
+        Replication51,
+        Drain41,
+        Drain42,
+        Drain50,
+        Drain51,
+        Drain102,
+    )
 }
 """One of these with a part of QEMU around it."""
 MIRRORS: dict[str, type[Mirror]] = {

@@ -20,5 +20,5 @@ class BlockCopy42Design(BlockCopy50):
     def _stop(self, request: Request, drained: bool) -> None:
         self.job.become("ended")
         self.context.step("stop.free", request)
-        self.in_flight.wait_all(request, self.whole)
-        super()._stop(request, drained)
+        with self.drained(request):
+            super()._stop(request, drained)

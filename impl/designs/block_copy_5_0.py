@@ -5,6 +5,9 @@ Source: block/backup-top.c backup_top_cbw, bdrv_backup_top_drop; block/backup.c 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from cowpath.impl.block_copy import BlockCopy
 from cowpath.impl.context import AioContext, Request
 from cowpath.impl.design import Design, Disks, Geometry
@@ -39,6 +42,16 @@ class BlockCopy50(Design):
         """Fail the write, too. Raises CopyFailed."""
         self.context.trace(error.step, request)
         raise error
+
+    @contextmanager
+    def drained(self, request: Request, really: bool = True, *, stays: bool = False) -> Iterator[None]:
+        """Drain all that is in flight; at the end the filter alone, which no guest's read passes."""
+        if really and not stays and self.stop_begins_drained:
+            self.in_flight.wait_all(request, self.whole, lambda entry: not entry.owner.reads)
+            yield
+        else:
+            with super().drained(request, really, stays=stays):
+                yield
 
     def _stop(self, request: Request, drained: bool) -> None:
         self.job.become("freed")

@@ -14,6 +14,8 @@ class CopyBeforeWrite92(Design):
 
     name = "copy-before-write-9.2"
     breaks_snapshot = True
+    times_out = True
+    discards_source = True
     frozen_may_overlap = True
     discards_round = True
     job: CopyBeforeWrite
@@ -26,6 +28,8 @@ class CopyBeforeWrite92(Design):
             self.hidden,
             geometry.cluster,
             break_snapshot=geometry.break_snapshot and self.breaks_snapshot,
+            timeout=geometry.cbw_timeout if self.times_out else 0.0,
+            discard_source=geometry.discard_source and self.discards_source,
             frozen_may_overlap=self.frozen_may_overlap,
             discards_round=self.discards_round,
         )
@@ -34,6 +38,11 @@ class CopyBeforeWrite92(Design):
         """Give up what the snapshot's client needs no more. Raises OSError."""
         with Flight(self, request):
             self.job.discard(request)
+
+    def status_query(self, request: Request) -> None:
+        """Ask for the block status of the snapshot. Raises OSError."""
+        with Flight(self, request):
+            self.job.status(request)
 
     def _write(self, request: Request) -> None:
         self.job.before_write(request)

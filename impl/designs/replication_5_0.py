@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from cowpath.impl.commit import Commits
 from cowpath.impl.designs.block_copy_5_0 import BlockCopy50
-from cowpath.impl.replication import Replication
 
 
-class Replication50(Replication, BlockCopy50):
+class Replication50(Commits, BlockCopy50):
     """The job that has ended is cancelled once more."""
 
     name = "replication-5.0"

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from cowpath.impl.commit import Commits
 from cowpath.impl.designs.block_copy_5_1 import BlockCopy51
-from cowpath.impl.replication import Replication
 
 
-class Replication51(Replication, BlockCopy51):
+class Replication51(Commits, BlockCopy51):
     """The job that has ended is forgotten."""
 
     name = "replication-5.1"

@@ -37,7 +37,6 @@ class Unserialised(Design):
         self.job.copies.wait_all(request, self.whole)  # flush_rwlock, for writing
         self.job.become("ended")
         self.context.step("stop.lock", request)
-        if drained or self.stop_drains:
-            self.in_flight.wait_all(request, self.whole)
-        self.job.become("freed")
-        self.context.trace("stop.free", request)
+        with self.drained(request, drained or self.stop_drains):
+            self.job.become("freed")
+            self.context.trace("stop.free", request)

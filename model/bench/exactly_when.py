@@ -161,7 +161,7 @@ def _truth(bound: Bound, fact: Fact) -> npt.NDArray[np.bool_]:
 
 @cache
 def _facts(bound: Bound) -> tuple[Fact, ...]:
-    return tuple(facts(tuple(dict.fromkeys(bound.kinds))))
+    return tuple(facts(bound))
 
 
 def _literals(bound: Bound, requests: int) -> Iterator[Literal]:

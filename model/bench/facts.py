@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from cowpath.model.bench.workloads import Bound, Type
+from cowpath.model.scenarios.sizes import SECTOR
 from cowpath.model.scenarios.vocabulary import NBD_WRITES
 
 Extent = tuple[int, int]
@@ -21,8 +22,18 @@ NOUN = {
     "guest-write": "guest write",
     "client-discard": "client's discard",
     "source-discard": "discard on the source",
+    "status-query": "block-status query",
     "checkpoint": "checkpoint",
     "stop": "stop",
+    "exit": "exit",
+    "failover": "failover",
+    "drain": "drained section",
+    "job-read": "read of the job's",
+    "guest-discard": "guest's discard",
+    "pause": "pause",
+    "resume": "resumption",
+    "complete": "completion",
+    "change-mode": "change of mode",
 }
 
 
@@ -44,10 +55,14 @@ class Fact:
     opposite: str = ""
 
 
-def facts(kinds: Sequence[str]) -> Iterator[Fact]:
-    """Yield the facts of requests of these kinds, the plainer first."""
+def facts(bound: Bound) -> Iterator[Fact]:
+    """Yield the facts of requests of the bound's kinds, the plainer first."""
+    kinds = tuple(dict.fromkeys(bound.kinds))
     for kind in kinds:
         yield Fact("", partial(_is_one_of, kinds=(kind,)), two=False, noun=NOUN[kind])
+    if bound.job is not None:
+        yield from _BESIDE_A_MIRROR
+        return
     writes = [kind for kind in kinds if kind in NBD_WRITES]
     if 1 < len(writes) < len(kinds):
         yield Fact("", partial(_is_one_of, kinds=NBD_WRITES), two=False, noun="NBD write or zero")
@@ -176,6 +191,66 @@ _OF_TWO = (
     _two(
         "{r} begins in an earlier cluster than {q}",
         "{r} begins in no earlier cluster than {q}",
+        lambda b, r, q: _clusters(b, r)[0] < _clusters(b, q)[0],
+    ),
+)
+
+
+def _chunks(bound: Bound, r: Type) -> Iterator[tuple[bool, bool]]:
+    """Yield of each chunk that the request meets whether the job has it to copy, and whether r covers it."""
+    assert bound.job is not None
+    start, end = _clusters(bound, r)
+    for at in range(start, end, bound.cluster):
+        chunk = at, min(at + bound.cluster, bound.sectors)
+        in_bytes = chunk[0] * SECTOR, chunk[1] * SECTOR
+        yield any(_meet(in_bytes, dirty) for dirty in bound.job.dirty), _inside(chunk, _own(r))
+
+
+def _target(bound: Bound, r: Type) -> Extent:
+    """Return the clusters of the target that the request meets."""
+    assert bound.job is not None
+    return _wide(bound, r, max(bound.job.target_cluster // SECTOR, bound.cluster))
+
+
+_BESIDE_A_MIRROR = (
+    _one("chunk-aligned", "part-chunk", lambda b, r: _clusters(b, r) == _own(r)),
+    _one("target-aligned", "part-cluster", lambda b, r: _target(b, r) == _own(r)),
+    _said(
+        "{r} meets a dirty chunk",
+        "{r} meets no dirty chunk",
+        lambda b, r: any(dirty for dirty, _ in _chunks(b, r)),
+    ),
+    _said(
+        "{r} meets a clean chunk",
+        "{r} meets no clean chunk",
+        lambda b, r: any(not dirty for dirty, _ in _chunks(b, r)),
+    ),
+    _said(
+        "{r} covers a dirty chunk",
+        "{r} covers no dirty chunk",
+        lambda b, r: any(dirty and whole for dirty, whole in _chunks(b, r)),
+    ),
+    _said(
+        "{r} covers a part of a clean chunk",
+        "{r} covers clean chunks as a whole",
+        lambda b, r: any(not dirty and not whole for dirty, whole in _chunks(b, r)),
+    ),
+    _said(
+        "{r} lies in one chunk",
+        "{r} takes several chunks",
+        lambda b, r: r.end - _clusters(b, r)[0] <= b.cluster,
+    ),
+    _two("{r} and {q} overlap", "{r} and {q} do not overlap", lambda b, r, q: _meet(_own(r), _own(q)), True),
+    _two(
+        "{r} and {q} share a chunk",
+        "{r} and {q} share no chunk",
+        lambda b, r, q: _meet(_clusters(b, r), _clusters(b, q)),
+        True,
+    ),
+    _two("{r} lies within {q}", "{r} does not lie within {q}", lambda b, r, q: _inside(_own(r), _own(q))),
+    _two(
+        "{r} begins in an earlier chunk than {q}",
+        "{r} begins in no earlier chunk than {q}",
         lambda b, r, q: _clusters(b, r)[0] < _clusters(b, q)[0],
     ),
 )

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from cowpath.model.bench.exactly_when import exactly_when
 from cowpath.model.bench.formula import Formula
 from cowpath.model.bench.kept import checked
-from cowpath.model.bench.survey import Survey
+from cowpath.model.bench.surveyed import Survey
 from cowpath.model.bench.workloads import Bound, Workload, case
 from cowpath.model.language.verdict import Verdict
 from cowpath.model.scenarios import Scenario

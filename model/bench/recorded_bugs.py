@@ -81,7 +81,7 @@ _BACKUP = (
         "two reads of the snapshot, or block-status queries, that meet on a part not copied yet abort QEMU",
         '6475155d51 "block/reqlist: allow adding overlapping requests" [9.2; 7.2.15]',
         "7.0 - 9.1",
-        Said("two-readers", "assertion", "9.1", "9.2", "snapshot-access"),
+        Said("two-queries", "assertion", "9.1", "9.2", "snapshot-access"),
     ),
     Report(
         "frozen reads overlap, stable",
@@ -98,7 +98,7 @@ _BACKUP = (
         Said("ragged-discard", "assertion", "9.0", "9.1", "snapshot-access"),
     ),
     Report("timeout overflows", "a cbw-timeout of more than 4 seconds overflows 32 bits", "10b1e09ed3 [9.1]",
-           "7.1 - 9.0", unsaid="is arithmetic; cbw-timeout is not modelled"),
+           "7.1 - 9.0", unsaid="is arithmetic: the time may be up at any moment"),
 )  # fmt: skip
 
 _MIRRORS = (
@@ -137,7 +137,7 @@ _DRAINS = (
            Said("drained-twice", "deadlock", "drain-4.2", "drain-5.0")),
     Report("Q-c", "who is woken at the end of a drain is not counted when the next one looks",
            "8eeaa706ba [10.2]", "4.2 - 10.1",
-           Said("drained-twice", "quiet", "drain-5.0", "drain-10.2")),
+           Said("drained-twice", "quiet", "drain-5.1", "drain-10.2")),
     Report("Q-d", "a request waits for a reconnection that the drain has paused", "8c517de24a [5.2]",
            "up to 5.1", unsaid="needs the NBD client's reconnection"),
     Report("Q-e", "an export is not waited for", "fd6afc501a, 095cc4d0f6 [6.1]; 9c707525cb [9.0]",

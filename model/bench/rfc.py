@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from cowpath.model.bench import survey
 from cowpath.model.bench.check import Result
 from cowpath.model.bench.failing import Failing, judge
-from cowpath.model.bench.survey import Plan, Survey
+from cowpath.model.bench.survey import Plan
+from cowpath.model.bench.surveyed import Survey
 from cowpath.model.bench.workloads import Bound
 from cowpath.model.scenarios.vocabulary import DEADLOCK
 

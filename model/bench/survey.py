@@ -13,6 +13,7 @@ from cowpath.model.bench.alarm import alarm
 from cowpath.model.bench.check import INTERRUPTED, check, plain_questions
 from cowpath.model.bench.classes import Classes, Marks
 from cowpath.model.bench.kept import design_text
+from cowpath.model.bench.surveyed import Found, Size, Survey
 from cowpath.model.bench.workers import Send, Workers, cores
 from cowpath.model.bench.workloads import Bound, Workload, case
 from cowpath.model.designs import Design
@@ -31,92 +32,12 @@ from cowpath.model.explore.result import (
 )
 from cowpath.model.finite.domains import Narrowed, narrow
 from cowpath.model.finite.instances import ByType
+from cowpath.model.finite.reference import Reference
 from cowpath.model.kept import answers
-from cowpath.model.language.verdict import Verdict
 from cowpath.model.liveness.starvation import PROGRESS, Starvation, starve
 
 Watch = Callable[[str], None]
 _WORTH = 2_000  # workloads of a size that are worth more than one process
-
-
-@dataclass(frozen=True)
-class Found:
-    """What was found of one workload: `depths` has the least depth of what answers a property's question.
-
-    For `progress` it is the length of the lasso's stem. `complete`: every state was seen; `judged`: and every
-    run, if progress was asked for.
-    """
-
-    states: int
-    depth: int
-    depths: Mapping[str, int]
-    complete: bool
-    judged: bool
-
-
-@dataclass(frozen=True)
-class Size:
-    """All workloads of so many requests. `found[c]`: of class c, None where nothing is known of it."""
-
-    requests: int
-    workloads: tuple[Workload, ...]
-    classes: Classes
-    found: tuple[Found | None, ...]
-
-    @property
-    def states(self) -> int:
-        """States of all the workloads together, as if each had been explored."""
-        return sum(found.states for c in self.classes.of if (found := self.found[c]) is not None)
-
-    @property
-    def explored(self) -> int:
-        """States that were explored: of one workload of each class."""
-        return sum(found.states for found in self.found if found is not None)
-
-
-@dataclass(frozen=True)
-class Survey:
-    """A design on every workload up to a bound; `sizes` by number of requests, from 1 up to the bound's.
-
-    `kinds`: "always" or "sometimes" by property. `seconds`: of processor time, all searches together.
-    `stopped`: why not everything was explored, if so. `kept`: some of it was explored earlier.
-    """
-
-    design: Design
-    bound: Bound
-    kinds: Mapping[str, str]
-    sizes: Mapping[int, Size]
-    seconds: float
-    engine: str
-    stopped: str | None
-    remarks: tuple[str, ...] = ()
-    kept: bool = False
-
-    @property
-    def size(self) -> Size:
-        """The workloads of as many requests as the bound says."""
-        return self.sizes[self.bound.requests]
-
-    @property
-    def properties(self) -> tuple[str, ...]:
-        """The properties asked."""
-        return tuple(self.kinds)
-
-    def verdicts(self, name: str, requests: int | None = None) -> list[Verdict]:
-        """Return the verdict on a property for each workload of a size, the bound's unless one is given."""
-        size = self.sizes[self.bound.requests if requests is None else requests]
-        by_class = [self._verdict(name, found) for found in size.found]
-        return [by_class[c] for c in size.classes.of]
-
-    def _verdict(self, name: str, found: Found | None) -> Verdict:
-        if found is None:
-            return Verdict.UNDETERMINED
-        always = self.kinds[name] == "always"
-        if name in found.depths:
-            return Verdict.VIOLATED if always else Verdict.HOLDS
-        if not (found.judged if name == PROGRESS else found.complete):
-            return Verdict.UNDETERMINED
-        return Verdict.HOLDS if always else Verdict.VIOLATED
 
 
 @dataclass(frozen=True)
@@ -192,7 +113,9 @@ class _Work:
         self._watched = watched
         self._began = time.perf_counter()
         for design, bound in plan.designs:
-            bound.types_of(design)  # which says whether it fits
+            bound.check(design)
+            if bound.job is None:
+                bound.types_of(design)  # which says whether a survey is possible
         alone = len(plan.designs) < processes
         self.tasks = [
             _Task(number, requests, part, parts)
@@ -219,9 +142,10 @@ class _Work:
         try:
             with alarm(self.left().max_seconds, f"--max-seconds {limits.max_seconds or 0:g} was reached"):
                 say("classes")
-                types, workloads = bound.types_of(design), list(bound.workloads(task.requests))
+                workloads = list(bound.workloads(task.requests))
+                types = bound.types_of(design) if bound.job is None else None
                 alike = [workload for workload in workloads if not bound.is_cut(design, workload)]
-                marks = Marks(types, narrow(types.instances(alike).ground())) if alike else None
+                marks = Marks(types, narrow(types.instances(alike).ground())) if types and alike else None
 
                 def key(workload: Workload) -> object:
                     """Return its class; one that is cut is of its own."""
@@ -296,7 +220,8 @@ class _Work:
         all_parts = [parts[n] for n, _ in mine if n in parts]
         reasons = [part.stopped for part in all_parts if part.stopped]
         missing = "a process was ended from outside" if len(all_parts) < len(mine) else None
-        kinds = {**{p.name: p.kind for p in design.system.properties}, DEADLOCK: "always", PROGRESS: "always"}
+        kinds = {**{p.name: p.kind for p in design.system.properties}, DEADLOCK: "always"}
+        kinds |= dict.fromkeys(design.system.live, "always")
         return Survey(
             design,
             bound,
@@ -318,13 +243,13 @@ class _Search:
         work: _Work,
         design: Design,
         bound: Bound,
-        types: ByType,
+        types: ByType | None,
         workloads: Sequence[Workload],
         say: Callable[[str], None],
     ) -> None:
         self.work, self.design, self.bound = work, design, bound
         self.workloads, self.say = workloads, say
-        # Those that are cut have pieces, each workload its own: they are explored one by one.
+        # Those that are cut have pieces or operations, each workload its own: they are explored one by one.
         self.cut = [i for i, each in enumerate(workloads) if bound.is_cut(design, each)]
         self.whole = [i for i, each in enumerate(workloads) if not bound.is_cut(design, each)]
         self.types = types
@@ -340,7 +265,7 @@ class _Search:
             self._whole()
         states = sum(one.states for one in self.found.values())
         for number, place in enumerate(self.cut if self.stopped is None else ()):
-            self.say(f"{number:,} of {len(self.cut):,} with pieces, {states:,} states")
+            self.say(f"{number:,} of {len(self.cut):,} explored by themselves, {states:,} states")
             exploration, runs = self._alone(place, self.work.left(states))
             self.engine = self.engine or exploration.engine
             states += exploration.states
@@ -350,6 +275,7 @@ class _Search:
     @cached_property
     def narrowed(self) -> Narrowed:
         """The model of all that are not cut."""
+        assert self.types is not None
         return narrow(self.types.instances([self.workloads[i] for i in self.whole]).ground())
 
     def _whole(self) -> None:
@@ -411,7 +337,7 @@ class _Search:
 
     def _takes(self, place: int, exploration: Exploration, runs: Starvation | None, states: int) -> bool:
         """Take note of what is found, and tell whether that stopped at a limit."""
-        self.found[place] = self._found(exploration, runs)
+        self.found[place] = self._found(place, exploration, runs)
         stopped = exploration.stopped or (runs.stopped if runs is not None else None)
         if stopped is not None:
             self.stopped = INTERRUPTED if stopped == INTERRUPTED else self._limit(states)
@@ -424,12 +350,21 @@ class _Search:
         )
         return result.exploration, result.starvation
 
-    def _found(self, exploration: Exploration, runs: Starvation | None) -> Found:
+    def _found(self, place: int, exploration: Exploration, runs: Starvation | None) -> Found:
         depths = {name: depth for name, depth in exploration.depths.items() if name in self.properties}
         judged = runs is not None and runs.stopped is None
-        if runs is not None and runs.lasso is not None:
-            depths[PROGRESS] = len(runs.lasso.stem)
+        for name in self.design.system.live.keys() & {*self.properties}:
+            lasso = None if runs is None else self._of(place, name, runs).lasso
+            if lasso is not None:
+                depths[name] = len(lasso.stem)
         return Found(exploration.states, exploration.depth, depths, exploration.complete, judged)
+
+    def _of(self, place: int, name: str, runs: Starvation) -> Starvation:
+        """Return what was found of those of whom the property speaks: in a secondary, of everybody."""
+        if self.bound.job is None:
+            return runs
+        alone = case(self.design, self.bound, self.workloads[place])
+        return runs.of(Reference(self.design.system, alone.instance).live(name))
 
     def _limit(self, states: int) -> str:
         """Return which of the limits is hit, as it was given."""

@@ -14,10 +14,13 @@ from cowpath.model.finite.instances import ByType
 from cowpath.model.language.errors import InputError
 from cowpath.model.scenarios import Request, Scenario
 from cowpath.model.scenarios.geometry import unreduced
+from cowpath.model.scenarios.mirror import Mirror
 from cowpath.model.scenarios.sizes import SECTOR, show_extent
-from cowpath.model.scenarios.vocabulary import IO_KINDS, KINDS
+from cowpath.model.scenarios.vocabulary import IO_KINDS, KINDS, MIRROR_KINDS
 from cowpath.model.stack.binding import bind
 from cowpath.model.stack.machine import SECONDARY
+from cowpath.model.stack.mirror.machine import MIRROR
+from cowpath.model.stack.mirror.world import WRITE_KINDS
 from cowpath.model.stack.world import Request as RequestSort
 
 Workload = tuple[int, ...]
@@ -57,6 +60,7 @@ class Type:
 class Bound:
     """Sizes are in sectors; `alignment` is the secondary node's request alignment.
 
+    With a `job` the workloads are a mirror's, each beside this job; `cluster` is its granularity.
     Raises `BoundError` if there is no such disk or kind.
     """
 
@@ -65,6 +69,7 @@ class Bound:
     alignment: int
     requests: int
     kinds: tuple[str, ...]
+    job: Mirror | None = None
 
     def __post_init__(self) -> None:
         for name, value in (
@@ -76,11 +81,12 @@ class Bound:
                 raise BoundError(f"--{name} {value}: accepted: a whole number from 1")
         if self.alignment < 1 or self.alignment.bit_count() != 1:
             raise BoundError(f"--alignment {self.alignment}: accepted: 1, 2, 4, 8 ... sectors")
+        known = KINDS if self.job is None else MIRROR_KINDS
         for kind in self.kinds:
-            if kind not in KINDS:
-                raise BoundError(f"--kinds {kind}: accepted: {', '.join(KINDS)}")
+            if kind not in known:
+                raise BoundError(f"--kinds {kind}: accepted: {', '.join(known)}")
         if not self.kinds:
-            raise BoundError(f"--kinds names none; accepted: {', '.join(KINDS)}")
+            raise BoundError(f"--kinds names none; accepted: {', '.join(known)}")
 
     @cached_property
     def types(self) -> tuple[Type, ...]:
@@ -89,18 +95,19 @@ class Bound:
         return tuple(
             Type(kind, at, length)
             for kind in self.kinds
-            for at, length in (extents if kind in IO_KINDS else [(0, 0)])
+            for at, length in (extents if kind in (*IO_KINDS, *WRITE_KINDS) else [(0, 0)])
         )
 
     def count(self, requests: int) -> int:
-        """Return how many workloads of so many requests there are, but for those with two stops."""
+        """Return how many workloads of so many requests there are, also those that give a command twice."""
         return math.comb(len(self.types) + requests - 1, requests)
 
     def workloads(self, requests: int) -> Iterator[Workload]:
-        """Yield every multiset of so many types; a job stops once at most."""
-        stops = {number for number, type_ in enumerate(self.types) if type_.kind == "stop"}
+        """Yield every multiset of so many types; a stop or a command to a mirror comes once at most."""
+        once = ("stop",) if self.job is None else MIRROR_KINDS
+        numbers = [n for n, type_ in enumerate(self.types) if type_.kind in once and not type_.length]
         for workload in itertools.combinations_with_replacement(range(len(self.types)), requests):
-            if not stops or sum(number in stops for number in workload) < 2:
+            if all(workload.count(number) < 2 for number in numbers):
                 yield workload
 
     def named(self, workload: Workload) -> str:
@@ -116,7 +123,8 @@ class Bound:
     def _disk(self) -> Scenario:
         size = self.sectors * SECTOR
         alignment, cluster = self.alignment * SECTOR, self.cluster * SECTOR
-        return Scenario(name="", size=size, cluster=cluster, request_alignment=alignment, requests=())
+        disk = Scenario(name="", size=size, cluster=cluster, request_alignment=alignment, requests=())
+        return replace(disk, mirror=self.job)
 
     def _request(self, number: int, place: int) -> Request:
         type_ = self.types[number]
@@ -124,12 +132,25 @@ class Bound:
         return Request(type_.kind, at, length, False, "none", f"{type_.kind} {place}", place)
 
     def is_cut(self, design: Design, workload: Workload) -> bool:
-        """Tell whether the design may have several parts of one of its requests in flight at once."""
-        return any(
+        """Tell whether it has a shape of its own: parts of a request, or a mirror's operations, in flight."""
+        return self.job is not None or any(
             self.types[number].kind in design.splits
             and self.types[number].at // self.cluster != (self.types[number].end - 1) // self.cluster
             for number in workload
         )
+
+    def check(self, design: Design) -> None:
+        """Raise `BoundError` if the design has no such workloads."""
+        machine = SECONDARY if self.job is None else MIRROR
+        if not design.has_disks or design.machine is not machine:
+            raise BoundError(
+                f"{design.name} is not of a {machine.name}'s block stack, so it has no such workloads; "
+                "accepted: designs that are"
+            )
+        missing = [kind for kind in self.kinds if kind not in design.kinds]
+        if missing:
+            accepted = ", ".join(kinds_of(design, machine.kinds))
+            raise BoundError(f"--kinds {missing[0]}: {design.name} has no such request; accepted: {accepted}")
 
     def types_of(self, design: Design) -> ByType:
         """Return what each type of request means to the design, on the plain disk, sector by sector.
@@ -137,15 +158,7 @@ class Bound:
         No piece of a request is among them: for workloads that are not cut.
         Raises `BoundError` if a table depends on the workload as a whole, or the disk is too long.
         """
-        if not design.has_disks or design.machine is not SECONDARY:
-            raise BoundError(
-                f"{design.name} is not of a secondary's block stack, so it has no such workloads; "
-                "accepted: designs that are"
-            )
-        missing = [kind for kind in self.kinds if kind not in design.kinds]
-        if missing:
-            accepted = ", ".join(kinds_of(design, KINDS))
-            raise BoundError(f"--kinds {missing[0]}: {design.name} has no such request; accepted: {accepted}")
+        self.check(design)
         scenario = self.scenario(tuple(range(len(self.types))))
         whole = fit(design.system, bind(scenario, unreduced(scenario, SECTOR), design.vocabulary))
         for number in range(len(self.types)):

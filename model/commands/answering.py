@@ -24,6 +24,11 @@ def _keep_answers(context: click.Context, _: click.Parameter, fresh: bool) -> No
     context.with_resource(keeping(of_user(fresh) if resumed is None else resumed))
 
 
+def _keep_parts(context: click.Context, _: click.Parameter, folder: str | None) -> None:
+    if folder is not None:
+        context.with_resource(keeping(resuming(Path(folder))))
+
+
 RESUME = click.option(
     "--resume",
     metavar="FOLDER",
@@ -40,3 +45,11 @@ FRESH = click.option(
     help="Pass over the answers that are kept from earlier runs; find them again.",
 )
 """Lets a command keep answers, and look up what is kept, until it ends."""
+RESUME_CAMPAIGN = click.option(
+    "--resume",
+    metavar="FOLDER",
+    expose_value=False,
+    callback=_keep_parts,
+    help="Keep there what came of each part as soon as it is done; what is there is not done again.",
+)
+"""Lets a command that keeps no answers go on after a kill."""

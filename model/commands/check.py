@@ -33,7 +33,7 @@ from cowpath.model.scenarios import Scenario
 
 if TYPE_CHECKING:
     from cowpath.model.bench.failing import Failing
-    from cowpath.model.bench.survey import Survey
+    from cowpath.model.bench.surveyed import Survey
 
 
 @click.command(short_help="Explore designs on scenarios and print the verdicts.")

@@ -32,14 +32,18 @@ def export(
 ) -> None:
     """Write a design on a scenario, with its properties, as a model for another checker.
 
-    What is written is the finite model that `check` explores, with the same steps and states.
+    What is written is the finite model that `check` explores, with the same steps and states, and those of
+    its properties that a state decides: `progress` and `convergence`, of runs without end, are not exported.
     """
     (design,) = find_designs([name])
     (scenario,) = find_scenarios([wanted], [design])
     check_expectations([design], [scenario])
     check_properties([design], properties)
     case = Case(design, scenario, reduce)
-    asked = case.asked(properties)
+    live = design.system.live
+    if unsaid := [name for name in properties if name in live]:
+        raise InputError(f"--property: {unsaid[0]} is of runs without end, and not exported")
+    asked = [name for name in case.asked(properties) if name not in live]
     narrowed = case.narrowed
     sought, deadlock = questions(narrowed.model, asked), DEADLOCK in asked
     heading = [case.title, *(f"{each}: {design.meanings[each]}" for each in asked)]

@@ -15,6 +15,7 @@ from cowpath.model.designs import ALL, Case, Design
 from cowpath.model.explore import ranks
 from cowpath.model.explore.engines import ENGINES
 from cowpath.model.explore.result import Limits, Progress
+from cowpath.model.kept import answers
 from cowpath.model.language.errors import InputError, hint, shown
 from cowpath.model.reductions.choice import NAMES
 from cowpath.model.scenarios import Scenario
@@ -77,12 +78,22 @@ def make_plan(
     reduced: bool,
 ) -> batch.Plan:
     """Return the plan. Raises `InputError` if it cannot be carried out."""
+    check_engine(engine)
     check_expectations(chosen, on)
     check_properties(chosen, properties)
     plan = batch.Plan(chosen, on, properties, engine, limits, tuple(reductions), reduced)
     for case in plan.cases or [Case(chosen[0], on[0], reduced)]:
         case.instance  # noqa: B018, worked out here
     return plan
+
+
+def check_engine(engine: str) -> None:
+    """Raise `InputError` where a search is to go on from what this engine does not save."""
+    known = answers.current()
+    if known is not None and known.resumed and engine in ("numpy", "python"):
+        raise InputError(
+            f"--engine {engine} and --resume: this engine saves nothing on its way; accepted: auto, native"
+        )
 
 
 def check_properties(chosen: Sequence[Design], named: Sequence[str]) -> None:

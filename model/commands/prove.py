@@ -33,12 +33,13 @@ from cowpath.model.bench.theorems import (
     uses,
 )
 from cowpath.model.commands import files
-from cowpath.model.commands.answering import FRESH
+from cowpath.model.commands.answering import FRESH, RESUME
 from cowpath.model.commands.by_release import for_release
 from cowpath.model.commands.inputs import find_designs, status_line
 from cowpath.model.commands.prove_text import as_json, show_found, show_theorems, show_uses
 from cowpath.model.designs import DESIGNS, Design
 from cowpath.model.explore.interrupts import SIGNALS, interrupts
+from cowpath.model.kept import answers
 from cowpath.model.language.errors import InputError, hint, shown
 from cowpath.model.language.verdict import Verdict, worst
 from cowpath.model.prove.prover import RLIMIT, Poll
@@ -83,6 +84,7 @@ _T = TypeVar("_T")
     help="z3's units of work for one obligation; where they do not suffice, the theorem is undetermined.",
 )
 @FRESH
+@RESUME
 def prove_command(
     names: tuple[str, ...],
     theorems: tuple[str, ...],
@@ -106,6 +108,8 @@ def prove_command(
     ]
     if len(given) > 1:
         raise InputError(f"{' and '.join(given)}: give one of them, each is about other proofs")
+    if given and (known := answers.current()) is not None and known.resumed:
+        raise InputError(f"{given[0]} and --resume: nothing of what that finds is kept; give one of them")
     files.check_json(json_path)
     scripts = None if folder is None else files.make_folder(folder, "--smt2")
     try:
@@ -139,10 +143,14 @@ def _prove(
         if (known := kept_theorems.recall(design, wanted[design.name], rlimit, bundled())) is not None:
             kept[design.name] = known
     left = {name: path for name, path in paths.items() if name not in kept}
-    made = _run(left, partial(_theorems_of, theorems=theorems, rlimit=rlimit, keep=keep))
-    for design in chosen:
-        if design.name in made and not made[design.name][1]:
-            kept_theorems.keep(design, wanted[design.name], rlimit, made[design.name][0])
+    designs = {design.name: design for design in chosen}
+
+    def done(name: str, work: Work[Theorem]) -> None:
+        proved, cut = work
+        if not cut:
+            kept_theorems.keep(designs[name], wanted[name], rlimit, proved)
+
+    made = _run(left, partial(_theorems_of, theorems=theorems, rlimit=rlimit, keep=keep), done)
     found = {name: (kept[name], "") if name in kept else made[name] for name in paths}
     results = [
         each
@@ -267,17 +275,22 @@ def _collect(path: str, work: Callable[[Design, Poll], Iterator[_T]]) -> Work[_T
     return found, ""
 
 
-def _run(paths: Mapping[str, str], work: Callable[[Design, Poll], Iterator[_T]]) -> dict[str, Work[_T]]:
+def _run(
+    paths: Mapping[str, str],
+    work: Callable[[Design, Poll], Iterator[_T]],
+    done: Callable[[str, Work[_T]], None] = lambda name, work: None,
+) -> dict[str, Work[_T]]:
     """Do the work for each design, on all cores; the results are in order, whoever is first.
 
-    Each in a new process: what z3 answers may depend on what it was asked before. On Ctrl-C, or where one
-    fails, those at work end with what they know: they are told, not struck, wherever they are. What was not
-    known of a design whose process is killed is left open.
+    `done` is told of each as soon as it is. Each in a new process: what z3 answers may depend on what it was
+    asked before. On Ctrl-C, or where one fails, those at work end with what they know: they are told, not
+    struck, wherever they are. What was not known of a design whose process is killed is left open.
     """
     context = multiprocessing.get_context("spawn")
     interrupt, proofs = context.RawValue(c_bool, False), list[c_ulong]()
     console = Console(stderr=True)
     queue, futures = list(paths), dict[str, Future[Work[_T]]]()
+    told: set[str] = set()
 
     def stop() -> None:
         interrupt.value = True
@@ -287,6 +300,10 @@ def _run(paths: Mapping[str, str], work: Callable[[Design, Poll], Iterator[_T]])
             at_work = [name for name, future in futures.items() if not future.done()]
             if any(future.done() and _failed(future) for future in futures.values()):
                 stop()
+            for name in futures.keys() - told - {*at_work}:
+                told.add(name)
+                if not _failed(futures[name]):
+                    done(name, _result(futures[name]))
             while queue and len(at_work) < (os.cpu_count() or 1) and not interrupt.value:
                 at_work.append(name := queue.pop(0))
                 proofs.append(context.RawValue(c_ulong, 0))
@@ -298,8 +315,8 @@ def _run(paths: Mapping[str, str], work: Callable[[Design, Poll], Iterator[_T]])
                 return {name: _result(futures.get(name)) for name in paths}
             if status is not None:
                 tried = sum(each.value for each in proofs)
-                done = f"{len(futures) - len(at_work)} of {len(paths)} designs, {tried:,} proofs"
-                status.update(status_line(f"{done}; {', '.join(at_work)}"))
+                words = f"{len(futures) - len(at_work)} of {len(paths)} designs, {tried:,} proofs"
+                status.update(status_line(f"{words}; {', '.join(at_work)}"))
             wait([futures[name] for name in at_work], timeout=0.2, return_when=FIRST_COMPLETED)
 
 

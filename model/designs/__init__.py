@@ -61,11 +61,14 @@ _VARIANTS = {
     "copy-before-write-9.1": "copy_before_write_9_1",
 }
 _EXTENDED = {
+    "replication-4.1": "replication_4_1",
+    "replication-4.2": "replication_4_2",
     "replication-5.0": "replication_5_0",
     "replication-5.1": "replication_5_1",
     "drain-4.1": "drain_4_1",
     "drain-4.2": "drain_4_2",
     "drain-5.0": "drain_5_0",
+    "drain-5.1": "drain_5_1",
     "drain-10.2": "drain_10_2",
 }
 _MIRRORS = {

@@ -153,4 +153,5 @@ class Design:
                 missing.append(name)
         struck = {request.fault.removesuffix(f"-{HANGS}") for request in scenario.requests}
         missing += [f"transfer '{fault}'" for fault in TRANSFERS if fault in struck - self.faults]
+        missing += [what for part in self.parts for what in part.unmet(scenario)]
         return ", ".join(missing) or None

@@ -40,8 +40,11 @@ _NOT_FIRST = "a bit that is changed before the copy, which only a checkpoint in 
 _NO_BUDGET = "waits for block-copy's memory and for a free task"
 _NO_TRIM = "discards on the source"
 _NO_THREADS = "the graph lock and iothreads"
-_NO_STATUS = "a reader's block-status queries"
-_NO_TIMEOUT = "cbw-timeout"
+_NO_COMMIT = "the commit at a failover"
+_ONE_THREAD = (
+    "requests in a thread of their own, which up to 10.1 the drained section after the one that woke them "
+    "may miss (drain-5.0, drain-5.1)"
+)
 
 _REPLICATION = Role(
     "replication",
@@ -63,21 +66,21 @@ _REPLICATION = Role(
                 'a8bbee0edf "Backup: export interfaces for extra serialization" [2.8]',
                 '29ff789060 "replication: Implement new driver for block replication" [2.8]',
             ),
-            (_NO_TRIM,),
+            (_NO_TRIM, _NO_COMMIT),
         ),
-        Era((2, 9), "merged-2.8", (_FAIR,), (_NO_TRIM,)),
-        Era((2, 10), "merged-2.8", (_BYTES,), (_NO_TRIM,)),
+        Era((2, 9), "merged-2.8", (_FAIR,), (_NO_TRIM, _NO_COMMIT)),
+        Era((2, 10), "merged-2.8", (_BYTES,), (_NO_TRIM, _NO_COMMIT)),
         Era(
             (2, 12),
             "merged-2.8",
             (_BITS_FIRST, "1a63a90750 [2.12]: the reopening at the job's end drains, whatever flags change"),
-            (_NOT_FIRST, _NO_TRIM),
+            (_NOT_FIRST, _NO_TRIM, _NO_COMMIT),
         ),
         Era(
             (3, 0),
             "merged-3.0",
             (_SERIALISED, _FLAG, "beside the CowRequests, which replication still takes"),
-            (_NOT_FIRST, _NO_TRIM),
+            (_NOT_FIRST, _NO_TRIM, _NO_COMMIT),
         ),
         Era(
             (4, 0),
@@ -86,10 +89,20 @@ _REPLICATION = Role(
                 'e4f9752c4a "block/replication: drop extra synchronization" [4.0]',
                 '3a75187fd8 "block/backup: drop unused synchronization interface" [4.0]',
             ),
-            (_NOT_FIRST, _NO_TRIM),
+            (_NOT_FIRST, _NO_TRIM, _NO_COMMIT),
         ),
-        Era((4, 1), "fleecing-4.1", (_OFFLOAD_CLIPPED,), (_NOT_FIRST,)),
-        Era((4, 2), "block-copy-4.2", (_FILTER,), (_NO_BUDGET, _NO_TRIM)),
+        Era(
+            (4, 1),
+            "replication-4.1",
+            (_OFFLOAD_CLIPPED, "replication keeps a pointer to its job [4.1]"),
+            (_NOT_FIRST, _NO_COMMIT),
+        ),
+        Era(
+            (4, 2),
+            "replication-4.2",
+            (_FILTER,),
+            (_NO_BUDGET, _NO_TRIM, _NO_COMMIT, "drained sections (drain-4.2)"),
+        ),
         Era(
             (5, 0),
             "replication-5.0",
@@ -98,13 +111,13 @@ _REPLICATION = Role(
                 _DRAINED_END,
                 "08ddb4eb6d [5.0]: a second stop, or a checkpoint after a failover, is ignored",
             ),
-            (_NO_BUDGET, _NO_TRIM),
+            (_NO_BUDGET, _NO_TRIM, _ONE_THREAD),
         ),
         Era(
             (5, 1),
             "replication-5.1",
             (_PARALLEL, "e140f4b7b8 [5.1]: closing does not cancel the job twice"),
-            (_NO_BUDGET, _NO_TRIM),
+            (_NO_BUDGET, _NO_TRIM, _ONE_THREAD),
         ),
         Era(
             (6, 0),
@@ -123,19 +136,25 @@ _REPLICATION = Role(
                 _LAST_LOOK,
                 "3b78420bb1 [6.1]: replication has child links of its own to hidden and secondary disk",
             ),
-            (_NO_BUDGET, _NO_TRIM),
+            (_NO_BUDGET, _NO_TRIM, _ONE_THREAD),
         ),
-        Era((6, 2), "replication-5.1", (_PUBLIC,), (_NO_BUDGET, _NO_TRIM)),
+        Era((6, 2), "replication-5.1", (_PUBLIC,), (_NO_BUDGET, _NO_TRIM, _ONE_THREAD)),
         Era(
             (8, 0),
             "replication-5.1",
             ("d22933acd2 [8.0]: the completion callback drains each node",),
-            (_NO_BUDGET, _NO_TRIM, _NO_THREADS),
+            (_NO_BUDGET, _NO_TRIM, _NO_THREADS, _ONE_THREAD),
         ),
         Era(
             (10, 1),
             "replication-5.1",
             ("starting replication is one drained section that changes the graph [10.1]",),
+            (_NO_BUDGET, _NO_TRIM, _NO_THREADS, _ONE_THREAD),
+        ),
+        Era(
+            (10, 2),
+            "replication-5.1",
+            ("8eeaa706ba [10.2]: who ends a drained section counts those whom it wakes, of any thread",),
             (_NO_BUDGET, _NO_TRIM, _NO_THREADS),
         ),
     ),
@@ -189,28 +208,28 @@ _SNAPSHOT_ACCESS = Role(
                 'af5bcd775f "block: copy-before-write: realize snapshot-access API" [7.0]',
                 "5f3a3cd7f0 [7.0]: the option bitmap narrows what is copied and may be read",
             ),
-            ("the option bitmap", _NO_STATUS, _NO_BUDGET, _NO_TRIM),
+            ("the option bitmap", _NO_BUDGET, _NO_TRIM),
         ),
         Era(
             (7, 1),
             "copy-before-write-7.1",
             (
                 "f1bb39a8a5 [7.1]: on-cbw-error, break-guest-write or break-snapshot",
-                "6db7fd1ca9, 15df6e6987 [7.1]: cbw-timeout",
+                "6db7fd1ca9, 15df6e6987 [7.1]: cbw-timeout, after which a write waits for its copy no longer",
             ),
-            ("the option bitmap", _NO_STATUS, _NO_TIMEOUT, _NO_BUDGET, _NO_TRIM),
+            ("the option bitmap", _NO_BUDGET, _NO_TRIM),
         ),
         Era(
             (7, 2, 15),
             "copy-before-write-7.2.15",
             ("6475155d51 as backported: frozen reads may overlap; Debian's 7.2.22 has it",),
-            ("the option bitmap", _NO_STATUS, _NO_TIMEOUT, _NO_BUDGET, _NO_TRIM),
+            ("the option bitmap", _NO_BUDGET, _NO_TRIM),
         ),
         Era(
             (8, 0),
             "copy-before-write-7.1",
             ("the iothread and graph-lock work of 8.x, which one thread does not see",),
-            ("the option bitmap", _NO_STATUS, _NO_TIMEOUT, _NO_BUDGET, _NO_TRIM, "backports to 8.x"),
+            ("the option bitmap", _NO_BUDGET, _NO_TRIM, "backports to 8.x"),
         ),
         Era(
             (9, 1),
@@ -218,9 +237,10 @@ _SNAPSHOT_ACCESS = Role(
             (
                 "507175197b [9.1]: a client's discard is rounded inwards, to whole clusters",
                 "0fd05c8d80 [9.1]: discard-source of a backup that reads the snapshot",
-                "10b1e09ed3 [9.1]: a cbw-timeout above 4 s no longer overflows",
+                "10b1e09ed3 [9.1]: a cbw-timeout above 4 s is no longer cut short, nor to none if it is a "
+                "multiple of 2^23 s; how long it is, no verdict depends on",
             ),
-            ("the option bitmap", _NO_STATUS, _NO_TIMEOUT, _NO_BUDGET, _NO_TRIM, "discard-source"),
+            ("the option bitmap", _NO_BUDGET, _NO_TRIM),
         ),
         Era(
             (9, 2),
@@ -229,7 +249,7 @@ _SNAPSHOT_ACCESS = Role(
                 '6475155d51 "block/reqlist: allow adding overlapping requests" [9.2]',
                 _LARGE_CLUSTERS,
             ),
-            ("the option bitmap", _NO_STATUS, _NO_TIMEOUT, _NO_BUDGET, _NO_TRIM, "discard-source"),
+            ("the option bitmap", _NO_BUDGET, _NO_TRIM),
         ),
     ),
 )

@@ -1,17 +1,27 @@
 """QEMU 5.1 on: replication with its ends; it forgets its job when that has ended."""
 
 from cowpath.model.designs.block_copy_5_1 import DESIGN as BLOCK_COPY_5_1
-from cowpath.model.stack.replication import Replication
+from cowpath.model.designs.drain_4_1 import LEVELS
+from cowpath.model.designs.drain_5_0 import UNQUEUED
+from cowpath.model.stack.commit import NO_FAILOVER, Commit
+from cowpath.model.stack.drain import Drain
+from cowpath.model.stack.replication import FilterReplication
 
 DESIGN = BLOCK_COPY_5_1.changed(
     "replication-5.1",
-    Replication(),
+    Drain(),
+    FilterReplication(),
+    Commit(),
+    order=(*LEVELS, *BLOCK_COPY_5_1.order),
+    scope=(*BLOCK_COPY_5_1.scope, UNQUEUED, NO_FAILOVER),
+    theorems=("snapshot", "quiet"),
     era="QEMU 5.1 - today, replication and its ends",
     explanation=(
         "Replication's own state above the filter of 5.1, which copies all that is dirty of a write at once. "
-        "It forgets its job when that completes, so nothing is cancelled twice. Left out: the active commit "
-        "at a failover and what follows if it fails; that a checkpoint looks at no requests in flight is "
-        "block-copy's scenario of a checkpoint that nobody quiesced. "
+        "It forgets its job when that completes, so nothing is cancelled twice. Checkpoint, stop and exit "
+        "are drained sections, in one thread, as in 5.0; a failover commits what the guest has. Left out: a "
+        "commit that fails, and what the guest writes after that; that a checkpoint looks at no requests in "
+        "flight is the scenario of a checkpoint that nobody quiesced. "
         "Undetermined: whether runs end where checkpoints are not quiesced."
     ),
     sources=(

@@ -30,13 +30,13 @@ REPAIR = (
         "`guest-write` falls: it fills its cluster by the same look-up and transfer as a read",
     ),
     Change(
-        (Checkpoint(drains=True),),
+        (Checkpoint(drained=True),),
         "the checkpoint runs in a drained section (secondary_do_checkpoint)",
         "`snapshot` falls where nobody else quiesces: a write between its copy and its data write "
         "lands in the next epoch uncopied",
     ),
     Change(
-        (JobEnd(drains=True),),
+        (JobEnd(drained=True),),
         "the job is freed in a drained section (backup_complete)",
         "`lifetime` falls: a reader drops its CowRequest from the list of a job that is gone",
     ),

@@ -10,6 +10,7 @@ from cowpath.model.explore.python_engine import PythonEngine
 from cowpath.model.explore.reductions import UNREDUCED, Reductions
 from cowpath.model.explore.result import Engine, Exploration, Limits, Question, Report
 from cowpath.model.finite.domains import Narrowed
+from cowpath.model.kept import answers
 
 if TYPE_CHECKING:
     from cowpath.model.explore.each import Each
@@ -143,12 +144,18 @@ def _left(limits: Limits, seconds: float) -> Limits:
 def _missing(called: str) -> str | None:
     """Return what to say where there is no llvmlite."""
     if importlib.util.find_spec("llvmlite") is None:
-        return f"llvmlite is not installed, so {called} ran instead of the native engine"
+        return f"llvmlite is not installed, so {called} ran instead of the native engine{_unsaved()}"
     return None
 
 
 def _unsupported(called: str, why: Exception) -> str:
-    return f"{called} ran instead of the native engine: {why}"
+    return f"{called} ran instead of the native engine{_unsaved()}: {why}"
+
+
+def _unsaved() -> str:
+    """Return what to say where a search was to be saved: only that in machine code is."""
+    known = answers.current()
+    return ", and saved nothing on its way" if known is not None and known.resumed else ""
 
 
 ENGINES: dict[str, Engine] = {engine.name: engine for engine in (Auto(), Native(), Numpy(), PythonEngine())}

@@ -120,6 +120,10 @@ class Program:
         return made
 
     @cached_property
+    def _own_waits(self) -> int:
+        return own_waits(self.model)
+
+    @cached_property
     def _needed(self) -> Callable[[bytes, set[int]], list[int]]:
         lines = [f" out = [0] * {len(self.model.finished)}"]
         for number, needs in enumerate(self.reductions.needs):
@@ -166,7 +170,7 @@ class Program:
             return False
         if not successors and (not self.model.can_hang or unfinished & ~self.at_rest(state)):
             return True
-        if not unfinished & (unfinished - 1):
+        if not (unfinished & (unfinished - 1) or unfinished & self._own_waits):
             return False
         edges = self.edges(state)
         waiting = {r for r in range(unfinished.bit_length()) if unfinished >> r & 1}
@@ -220,6 +224,11 @@ def wait_matrix(model: GroundModel) -> Iterator[tuple[int, int, Term]]:
             edge = model.waits_for(owner, other)
             if isinstance(edge, Node) or edge:
                 yield owner, other, edge
+
+
+def own_waits(model: GroundModel) -> int:
+    """Return who may wait for itself, as bits: an operation that is on the list it goes through, say."""
+    return sum(1 << owner for owner in range(len(model.finished)) if model.waits_for(owner, owner) != 0)
 
 
 class _Emitter:

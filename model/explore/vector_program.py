@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from cowpath.model.explore import codes, packing
 from cowpath.model.explore.codes import Coding, Columns, Indices, Packed
-from cowpath.model.explore.program import wait_matrix
+from cowpath.model.explore.program import own_waits, wait_matrix
 from cowpath.model.explore.result import Question
 from cowpath.model.explore.semantics import Semantics, Values, joined
 from cowpath.model.finite.domains import Narrowed
@@ -101,7 +101,8 @@ class VectorProgram:
         if self.model.can_hang:
             owed = blocked & np.array([np.broadcast_to(m, size) for m in self.restless(*states)])
         result = np.asarray(owed.any(axis=0) & ~movable.any(axis=0))
-        candidates = np.flatnonzero((blocked.sum(axis=0) >= 2) & ~result)
+        least = 1 if own_waits(self.model) else 2  # so many are on a cycle
+        candidates = np.flatnonzero((blocked.sum(axis=0) >= least) & ~result)
         if not len(candidates) or not self.edge_ends:
             return result
         here = tuple(column[candidates] for column in states)

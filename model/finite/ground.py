@@ -222,9 +222,9 @@ def _check_arrivals(model: GroundModel) -> None:
     for command in model.commands:
         by_owner.setdefault(command.owner, []).append(command)
     for owner, commands in by_owner.items():
-        if model.pending[owner] == 0:
-            continue
         beginning = _Beginning(model, owner, commands)
+        if beginning.left(model.pending[owner]) == 0:  # also where cases that are grounded together agree
+            continue
         waiting = [command for command in commands if beginning.waits(command)]
         if waiting and not any(map(beginning.arrives, commands)):
             wait = waiting[0].action.waits[waiting[0].waits[0].number]

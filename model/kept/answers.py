@@ -43,6 +43,11 @@ class Answers:
         self._fresh = fresh
         self._ours = _sources() + _versions()
 
+    @property
+    def resumed(self) -> bool:
+        """Whether a command goes on from what is kept there, and from how far its searches were."""
+        return self._every is not None
+
     def recall(self, question: str) -> Any:
         """Return the answer as plain data; None if there is none."""
         written = self.recall_bytes(question)
@@ -128,13 +133,17 @@ def _usual(environment: Mapping[str, str]) -> Path:
 
 
 def _sources() -> bytes:
-    """Return a digest of every file that an answer may come from."""
-    digest = hashlib.blake2b(digest_size=20)
-    for path in sorted(_PROGRAM.rglob("*")):
+    return digest(_PROGRAM)
+
+
+def digest(package: Path) -> bytes:
+    """Return a digest of every file of a package's that an answer may come from."""
+    found = hashlib.blake2b(digest_size=20)
+    for path in sorted(package.rglob("*")):
         if path.suffix in (".py", ".toml"):
             text = path.read_bytes()
-            digest.update(f"{path.relative_to(_PROGRAM)} {len(text)} ".encode() + text)
-    return digest.digest()
+            found.update(f"{path.relative_to(package)} {len(text)} ".encode() + text)
+    return found.digest()
 
 
 def _versions() -> bytes:

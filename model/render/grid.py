@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from xml.etree.ElementTree import Element, SubElement, tostring
 
-from cowpath.model.bench.survey import Survey
+from cowpath.model.bench.surveyed import Survey
 from cowpath.model.bench.workloads import Type
 from cowpath.model.language.verdict import Verdict
 

@@ -16,7 +16,7 @@ from cowpath.model.trace.trace import Trace
 
 if TYPE_CHECKING:
     from cowpath.model.bench.failing import Failing
-    from cowpath.model.bench.survey import Survey
+    from cowpath.model.bench.surveyed import Survey
 
 
 def telling(results: Sequence[Result]) -> list[Trace]:

@@ -9,9 +9,10 @@ from typing import Any
 from cowpath.model.bench.enough import is_enough
 from cowpath.model.bench.failing import Change, Failing, Smallest, first_few
 from cowpath.model.bench.formula import in_words
-from cowpath.model.bench.survey import Survey
+from cowpath.model.bench.surveyed import Survey
 from cowpath.model.bench.workloads import Bound
 from cowpath.model.language.verdict import Verdict, worst
+from cowpath.model.scenarios.sizes import SECTOR, show_extent
 from cowpath.model.scenarios.writing import document
 
 INDENT = "    "
@@ -20,6 +21,7 @@ CLASSES = (
     "in what no rule reads of such a request, or if the same combinations of marks occur in each cluster: "
     "then their states, steps and verdicts are the same."
 )
+BESIDE_A_MIRROR = "Every workload is explored; requests that change places make one."
 ENOUGH = (
     "The disk shows every class of {} within one cluster, whatever its size and that of its blocks: so this "
     "is said of all of them."
@@ -46,10 +48,22 @@ def counted(number: int, noun: str) -> str:
 
 def about(bound: Bound) -> str:
     """Return in words what the workloads are."""
+    requests = f"every workload of {counted(bound.requests, 'request')} ({', '.join(bound.kinds)})"
+    disk = f"on a disk of {counted(bound.sectors, 'sector')}"
+    if bound.job is None:
+        return f"{requests} {disk}, in clusters of {bound.cluster} and blocks of {bound.alignment}"
+    job = bound.job
+    copies = "; ".join(show_extent(*each, False) for each in job.dirty) or "nothing"
+    behind = f", a target in clusters of {job.target_cluster // SECTOR}, its backing {job.backing}"
     return (
-        f"every workload of {counted(bound.requests, 'request')} ({', '.join(bound.kinds)}) on a disk of "
-        f"{counted(bound.sectors, 'sector')}, in clusters of {bound.cluster} and blocks of {bound.alignment}"
+        f"{requests} {disk}, in chunks of {bound.cluster}, beside a mirror that has {copies} to copy, "
+        f"{job.copy_mode}{behind * (job.backing != 'none')}"
     )
+
+
+def classes(bound: Bound) -> str:
+    """Return which workloads are explored."""
+    return CLASSES if bound.job is None else BESIDE_A_MIRROR
 
 
 def lines(told: Told) -> Iterator[str]:
@@ -135,6 +149,7 @@ def as_json(told: Told) -> dict[str, Any]:
             "alignment": bound.alignment,
             "requests": bound.requests,
             "kinds": list(bound.kinds),
+            **({} if bound.job is None else {"mirror": document(bound.scenario(()))["mirror"]}),
             "every_cluster": is_enough(bound),
         },
         "properties": {

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from cowpath.model.bench.failing import Change
 from cowpath.model.render import html
 from cowpath.model.render.grid import grids
-from cowpath.model.render.survey import CLASSES, Told, about, changed, enough, headline, shown
+from cowpath.model.render.survey import Told, about, changed, classes, enough, headline, shown
 
 
 def page(told: Sequence[Told], changes: Sequence[Change]) -> str:
@@ -21,7 +21,7 @@ def page(told: Sequence[Told], changes: Sequence[Change]) -> str:
             changes=list(changed(changes)),
             abouts=[about(bound) for bound in bounds],
             enough=[line for bound in bounds if (line := enough(bound)) is not None],
-            classes=CLASSES,
+            classes=" ".join(dict.fromkeys(map(classes, bounds))),
             meaning={name: words for each in told for name, words in each.survey.design.meanings.items()},
             headline=headline,
             shown=shown,

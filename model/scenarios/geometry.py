@@ -291,7 +291,7 @@ def _run_bounds(scenario: Scenario, reaches: Sequence[_Reach], cuts: Iterable[in
             bounds.add(min(cut + -cut % cluster, size))
     for request, reach in zip(scenario.requests, reaches, strict=True):
         start, end = reach.covers
-        if request.kind == "guest-read" or start == end:
+        if request.kind in ("guest-read", "status-query") or start == end:
             continue
         start -= start % cluster
         spanned = -(-(end - start) // cluster)

@@ -22,8 +22,9 @@ _KEYS = ("copy_mode", "dirty", "buffers", "target_cluster", "backing")
 class Mirror:
     """A mirror job; sizes are bytes.
 
-    `dirty`: half-open ranges that the job has still to copy. `buffers`: chunks of buffer in all, None where
-    there are always enough. `target_cluster`: the unit in which the target is allocated; it matters
+    `dirty`: half-open ranges that the job has still to copy. `buffers`: chunks of buffer in all, None
+    where there are always enough; never less than a cluster of the target to which copies are rounded
+    (block/mirror.c mirror_run). `target_cluster`: the unit in which the target is allocated; it matters
     where the target has a backing name that is not opened (block/mirror.c mirror_run).
     """
 
@@ -62,10 +63,13 @@ def read(
             f"{cluster} bytes, less than a chunk, behind a backing that is only named: no model has it; "
             f"accepted: {chunk} bytes, or a multiple of it"
         )
+    buffers = _buffers(table, where.key("buffers"))
+    if buffers is not None and backing == "name-only":
+        buffers = max(buffers, cluster // chunk)
     return Mirror(
         choice(table.get("copy_mode", COPY_MODES[0]), COPY_MODES, where.key("copy_mode")),
         _ranges(table, where.key("dirty"), read_size, size),
-        _buffers(table, where.key("buffers")),
+        buffers,
         cluster,
         backing,
     )

@@ -352,7 +352,7 @@ class _Reader:
         offset, length = self._extent(table, kind, where.key("at"))
         count = _count(table.get("count", 1), where.key("count"))
         stream = flag(table, "stream", where, default=False)
-        if stream and kind in ("stop", "exit"):
+        if stream and kind in ("stop", "exit", "failover"):
             raise where.key("stream").error("true: the job ends once; accepted: false")
         fault = choice(table.get("fault", "none"), self._words.faults, where.key("fault"))
         made = faults_of(kind, self._mirror is not None)

@@ -15,11 +15,12 @@ IO_KINDS = (
     "client-discard",
     "job-read",
     "source-discard",
+    "status-query",
 )
 """Kinds of request that have an extent (`at`)."""
 NBD_WRITES = ("nbd-write", "nbd-zero")
 """Kinds of request that enter the secondary disk from the NBD server and write there."""
-KINDS = (*IO_KINDS, "checkpoint", "stop", "exit", "drain")
+KINDS = (*IO_KINDS, "checkpoint", "stop", "exit", "failover", "drain")
 """Every kind of request to a secondary's block stack."""
 MIRROR_KINDS = ("guest-write", "guest-discard", "pause", "resume", "complete", "change-mode")
 """Every kind of request where there is a mirror: the guest's, and the user's to the job."""
@@ -90,6 +91,18 @@ OPTIONS: Mapping[str, Option] = {
         "break_snapshot",
         accepted=("break-guest-write", "break-snapshot"),
         true="break-snapshot",
+        must_be_known=True,
+    ),
+    "cbw_timeout": Option(
+        "a write waits for its copy so long and no longer; the time may be up at any moment",
+        False,
+        "cbw_timeout",
+        must_be_known=True,
+    ),
+    "discard_source": Option(
+        "a reader of the snapshot is a backup that discards there what it has copied",
+        False,
+        "discard_source",
         must_be_known=True,
     ),
     "copy_offload": Option(
@@ -172,6 +185,7 @@ PROPERTIES = {
     CONVERGENCE: "the mirror becomes ready, whatever keeps arriving",
     "lifetime": "the job is not used after it is freed, nor looked for when it is gone",
     "assertion": "QEMU's own assertions hold",
+    "failover": "after a failover the guest finds what it had and what it has written",
     "quiet": "while a drained section lasts no request is in the block layer",
     "concurrency": "two overlapping guest reads can be inside together (reachability)",
     "concurrency-done": "a guest read of copied clusters is kept out by nobody",

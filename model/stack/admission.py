@@ -12,6 +12,7 @@ from cowpath.model.language.claim import Claim, claim
 from cowpath.model.language.expression import Expr, If, exists
 from cowpath.model.language.system import State, System
 from cowpath.model.stack import overlay
+from cowpath.model.stack.commit import Commit
 from cowpath.model.stack.cow_requests import CowRequestHolder, CowRequests
 from cowpath.model.stack.part import Part, Parts
 from cowpath.model.stack.world import (
@@ -55,6 +56,8 @@ class Admission(Part):
             Source: block/replication.c replication_co_readv, replication_co_writev
             """
             _come(s, r, self.kind, "idle")
+            if self.kind == "guest-write" and parts.has(Commit):
+                s.require(~s.committed, "the active disk is in the chain")
             s.go(r, inside)
 
         @system.action(f"{label}.end", r=Request)

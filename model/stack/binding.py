@@ -9,7 +9,7 @@ from types import MappingProxyType
 from cowpath.model.finite.instance import Instance, Table
 from cowpath.model.scenarios.geometry import Geometry, show_range
 from cowpath.model.scenarios.scenario import Request, Scenario
-from cowpath.model.scenarios.vocabulary import BUNDLED, Vocabulary
+from cowpath.model.scenarios.vocabulary import BUNDLED, NBD_WRITES, Vocabulary
 
 MEMORY = 128 << 20
 """Bytes that all copies of block-copy have together (BLOCK_COPY_MAX_MEM)."""
@@ -22,6 +22,7 @@ class Element:
     """A request, or a piece of one: of request number `request`, from cluster `first` on.
 
     `parent`: whose piece it is, by its number among all elements; `depth`: 2 is a piece of a piece.
+    `calls`: it is the one piece by which its request copies, with all its clusters, where there is a timeout.
     """
 
     request: int
@@ -29,18 +30,22 @@ class Element:
     end: int
     parent: int | None = None
     depth: int = 0
+    calls: bool = False
 
 
 def elements_of(scenario: Scenario, geometry: Geometry, splits: Mapping[str, int]) -> list[Element]:
     """Return the requests and then their pieces, one for each cluster at which one may begin.
 
-    `splits`: the kinds of request that are cut, and how deep.
+    `splits`: the kinds of request that are cut, and how deep; a call, which has all clusters, is not counted.
     """
     spans = zip(geometry.first, geometry.end, strict=True)
     found = [Element(number, *span) for number, span in enumerate(spans)]
     for number, whole in enumerate(found):  # which grows
         kind = scenario.requests[whole.request].kind
-        if whole.depth < splits.get(kind, 0) and whole.end - whole.first > 1:
+        calls = scenario.option("cbw_timeout") and kind in NBD_WRITES
+        if calls and not whole.depth:
+            found.append(Element(whole.request, whole.first, whole.end, number, 1, calls=True))
+        elif whole.depth < splits.get(kind, 0) + calls and whole.end - whole.first > 1:
             found += [
                 Element(whole.request, k, whole.end, number, whole.depth + 1)
                 for k in range(whole.first, whole.end)
@@ -81,7 +86,7 @@ def bind(
     def sectors(rows: Sequence[Sequence[int]]) -> Table:
         return cut(rows, [cell.cluster for cell in geometry.cells])
 
-    pieces = {(each.parent, each.first): number for number, each in enumerate(elements)}
+    pieces = {(each.parent, each.first): n for n, each in enumerate(elements) if not each.calls}
     tables: dict[str, Table] = {
         "kind": _column([words.kinds.index(request.kind) for request in requests]),
         "fault": _column([words.faults.index(request.fault) for request in requests]),
@@ -103,6 +108,7 @@ def bind(
             [[one is not other and one.request == other.request for other in elements] for one in elements]
         ),
         "deep": _column([each.depth > 1 for each in elements]),
+        "is_call": _column([each.calls for each in elements]),
         "notices": {
             (i, j): int(_notices(scenario, one, other))
             for i, one in enumerate(requests)
@@ -126,8 +132,8 @@ def bind(
     spans = tuple(f"cluster {show_range(scenario, *span)}" for span in geometry.clusters)
     names: list[str] = []
     for request, each in zip(requests, elements, strict=True):
-        number = geometry.clusters[each.first][0] // scenario.cluster
-        names.append(request.label if each.parent is None else piece_name(names[each.parent], number))
+        number = "copy" if each.calls else str(geometry.clusters[each.first][0] // scenario.cluster)
+        names.append(request.label if each.parent is None else f"{names[each.parent]}.{number}")
     return Instance(
         {"Request": count, "Sector": len(cells), "Cluster": len(spans)},
         tables,
@@ -137,11 +143,6 @@ def bind(
             "clusters": tuple(_clusters(scenario, geometry, each) for each in elements),
         },
     )
-
-
-def piece_name(parent: str, cluster: int) -> str:
-    """Return what a piece is called that begins at the cluster of that number on the disk."""
-    return f"{parent}.{cluster}"
 
 
 def _range(scenario: Scenario, geometry: Geometry, each: Element) -> str:
@@ -179,11 +180,13 @@ def _notices(scenario: Scenario, one: Request, other: Request) -> bool:
 
 
 def _gives_up(scenario: Scenario, request: Request, start: int, end: int) -> bool:
-    """Tell whether the request is a client's discard that contains the cluster, a full one.
+    """Tell whether the request, a client's discard or what it reads, contains the cluster, a full one.
 
     Source: block/copy-before-write.c cbw_co_pdiscard_snapshot, which rounds inwards (9.1).
     """
-    if request.kind != "client-discard" or request.offset is None or request.length is None:
+    discards = request.kind == "client-discard"
+    discards = discards or (request.kind == "guest-read" and scenario.option("discard_source"))
+    if not discards or request.offset is None or request.length is None:
         return False
     inside = request.offset <= start and end <= request.offset + request.length
     return inside and end - start == scenario.cluster

@@ -129,7 +129,7 @@ class BlockCopy50(FilterEngine):
             s.require(s.job != "freed", "there is a filter")
             if self.breaks_snapshot:
                 s.require(~s.snapshot_error, "the snapshot is whole")
-            s.go(r, "copy-loop")
+            self.begin_copying(s, r)
 
         self.act_copies(system, source)
 
@@ -138,9 +138,10 @@ class BlockCopy50(FilterEngine):
             """Finds nothing dirty and no copy in flight."""
             look(s, r)
             self.require_alone(s, r)
+            self.require_wanted(s, r)
             s.require(~is_dirty(s, r), "nothing is dirty")
             s.require(~exists(Request, lambda q: meets(s, r, q)), "no copy in flight")
-            s.go(r, self.returns)
+            s.go(r, self.returned(s, r))
 
         @system.action("copy.park", r=Request, q=Request, source=source)
         def park(s: State, r: Expr, q: Expr) -> None:
@@ -148,6 +149,7 @@ class BlockCopy50(FilterEngine):
             s.require_at(r, "copy-loop", "copy-conflict")
             s.require(s.copy_waits_for[r] == nobody(Request), "does not wait yet", location=True)
             self.require_alone(s, r)
+            self.require_wanted(s, r)
             s.require(~is_dirty(s, r), "nothing is dirty")
             s.require(meets(s, r, q), "copy in flight")
             s.parks_on(q)
@@ -186,8 +188,19 @@ class BlockCopy50(FilterEngine):
             wake(s, r)
             s.go(r, self.after_failure(s, r))
 
+    def begin_copying(self, s: State, r: Expr) -> None:
+        """Let r look for what is dirty."""
+        s.go(r, "copy-loop")
+
     def require_alone(self, s: State, r: Expr) -> None:
         """Require, where copies are handed out, that none is."""
+
+    def require_wanted(self, s: State, r: Expr) -> None:
+        """Require, where copying may be cancelled, that r's is not."""
+
+    def returned(self, s: State, r: Expr) -> Operand:
+        """Return where r is whose clusters are copied."""
+        return self.returns
 
     def after_failure(self, s: State, r: Expr) -> Operand:
         """Return where a write goes whose copy has failed."""

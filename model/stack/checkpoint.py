@@ -1,6 +1,7 @@
 """The checkpoint: the secondary's content becomes the snapshot, both overlays are emptied.
 
-COLO quiesces first (vm_stop on both sides; migration/colo.c, 4.0); nothing in block/ checks it.
+COLO quiesces first (vm_stop on both sides; migration/colo.c, 4.0): it is made in a drained section, in which
+nobody comes. Nothing in block/ checks that.
 Source: block/replication.c secondary_do_checkpoint; block/backup.c backup_do_checkpoint (2.8).
 """
 
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 from cowpath.model.language.claim import Claim, Level, claim
 from cowpath.model.language.expression import Expr, nobody
 from cowpath.model.language.system import State, System
+from cowpath.model.stack.drain import Drain
 from cowpath.model.stack.part import Part, Parts
 from cowpath.model.stack.replication import Replication
 from cowpath.model.stack.world import (
@@ -31,13 +33,13 @@ _IGNORED = "block/replication.c replication_do_checkpoint, 5.0 (08ddb4eb6d)"
 
 @dataclass(frozen=True)
 class Checkpoint(Part):
-    """The checkpoint. With `drains` it runs in a drained section of its own.
+    """The checkpoint. With `drained` it runs in a drained section of its own.
 
     Drained, or quiesced by COLO, it is one step: nobody else can move. Otherwise each of its metadata updates
-    lets others run in between.
+    lets others run in between. Where the design has no drained sections, it waits where it begins.
     """
 
-    drains: bool = False
+    drained: bool = False
 
     @property
     def kinds(self) -> tuple[str, ...]:
@@ -49,6 +51,13 @@ class Checkpoint(Part):
         """Whether somebody quiesces."""
         return ("quiesced_checkpoint",)
 
+    def drains(self, s: State, r: Expr) -> Iterator[tuple[str, Expr]]:
+        """Yield that one which is quiesced begins with a drained section."""
+        yield "outside", is_kind(s, r, "checkpoint") & self._quiesced(s)
+
+    def _quiesced(self, s: State) -> Expr:
+        return s.quiesced_checkpoint | self.drained
+
     def declare(self, system: System, parts: Parts) -> None:
         """Declare where a checkpoint that nobody quiesced is."""
         pc = system.programs["pc"]
@@ -57,34 +66,41 @@ class Checkpoint(Part):
 
     def act(self, system: System, parts: Parts) -> None:
         """Add the checkpoint, whole and in steps."""
-        replication = parts.find(Replication)
+        replication, drain = parts.find(Replication), parts.find(Drain)
+        start = system.programs["pc"].start
 
         def come(s: State, r: Expr) -> None:
-            s.require_at(r, "idle")
+            """Require a checkpoint that begins, or is in its drained section if it is quiesced."""
+            s.require_at(r, start, *(("drained",) if drain else ()))
             s.require(is_kind(s, r, "checkpoint"), "is a checkpoint", location=True)
+            if drain is not None:
+                s.require(s.is_at(r, "drained") == self._quiesced(s), "drained if quiesced", location=True)
+                drain.leave(s, r)
 
-        def quiesced(s: State) -> Expr:
-            return s.quiesced_checkpoint | self.drains
+        def quiesce(s: State) -> None:
+            if drain is None:
+                wait_for_in_flight(s, when=self._quiesced(s))
 
         @system.action("checkpoint.refused", r=Request, source=_SOURCE)
         def refused(s: State, r: Expr) -> None:
             """Finds no job: an error."""
             come(s, r)
             s.require(s.job == "freed", "there is no job")
-            wait_for_in_flight(s, when=quiesced(s))  # COLO quiesces before it asks
+            quiesce(s)  # COLO quiesces before it asks
             if replication is not None:
-                s.require(s.replicating, "replication has not ended")
-                replication.touch(s, r)
+                if replication.ignores:
+                    s.require(s.replicating, "replication has not ended")
+                replication.touch(s, r, when=s.replicating)
             s.go(r, "failed")
 
-        if replication is not None:
+        if replication is not None and replication.ignores:
 
             @system.action("checkpoint.ignored", r=Request, source=_IGNORED)
             def ignored(s: State, r: Expr) -> None:
                 """Is ignored: replication has ended."""
                 come(s, r)
                 s.require(~s.replicating, "replication has ended")
-                wait_for_in_flight(s, when=quiesced(s))
+                quiesce(s)
                 s.go(r, "done")
 
         @system.action("checkpoint", r=Request, source=_SOURCE)
@@ -92,8 +108,10 @@ class Checkpoint(Part):
             """Makes a checkpoint while nothing is in flight."""
             come(s, r)
             s.require(s.job == "running", "there is a job")
-            s.require(quiesced(s), "quiesced", location=True)
-            wait_for_in_flight(s)
+            s.require(self._quiesced(s), "quiesced", location=True)
+            quiesce(s)
+            if drain is not None:  # whom it has not seen, if it wakes without counting, is in flight still
+                _overtake(s)
             _clear_done(s)
             _empty_active(s)
             _empty_hidden(s)
@@ -102,12 +120,12 @@ class Checkpoint(Part):
         @system.action("checkpoint.clear-done", r=Request, source=_SOURCE)
         def clear_done(s: State, r: Expr) -> None:
             """Clears the done bits: a new epoch."""
-            come(s, r)
+            s.require_at(r, start)
+            s.require(is_kind(s, r, "checkpoint"), "is a checkpoint", location=True)
             s.require(s.job == "running", "there is a job")
-            s.require(~quiesced(s), "not quiesced", location=True)
+            s.require(~self._quiesced(s), "not quiesced", location=True)
             _clear_done(s)
-            for q in s.each(Request):
-                s.overtaken[q] = s.overtaken[q] | (in_flight(s, q) & is_kind(s, q, "guest-read"))
+            _overtake(s)
             s.go(r, "done-cleared")
 
         @system.action("checkpoint.empty-active", r=Request, source=_SOURCE)
@@ -131,13 +149,20 @@ class Checkpoint(Part):
         )
 
     def levels(self, parts: Parts) -> Iterator[Level]:
-        """Say whom it waits for."""
+        """Say whom it waits for, if not in a drained section."""
+        if parts.has(Drain):
+            return
         yield Level(
             "checkpoints",
             "a checkpoint waits for requests in flight, and for the end of the job if that has begun; nobody "
             "waits for a checkpoint",
             lambda s, r: is_kind(s, r, "checkpoint"),
         )
+
+
+def _overtake(s: State) -> None:
+    for q in s.each(Request):
+        s.overtaken[q] = s.overtaken[q] | (in_flight(s, q) & is_kind(s, q, "guest-read"))
 
 
 def _clear_done(s: State) -> None:

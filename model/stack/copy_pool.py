@@ -67,6 +67,7 @@ class PooledCopies(BlockCopy50):
         def take(s: State, r: Expr, k: Expr, e: Expr) -> None:
             """Takes the next dirty extent: clears its bits, enters it in the in-flight list."""
             look(s, r)
+            self.require_wanted(s, r)
             s.require(~_has_lost(s, r), "no copy of its has failed")
             take_dirty(s, r, k, e)
             s.copying[r] = True
@@ -105,7 +106,7 @@ class PooledCopies(BlockCopy50):
             """Takes no more: the rest is not dirty, or a copy has failed."""
             s.require_at(r, "copy-loop")
             s.require(s.pooled[r], "has handed copies out", location=True)
-            s.require(~is_dirty(s, r) | _has_lost(s, r), "nothing is dirty, or a copy has failed")
+            s.require(~is_dirty(s, r) | self.takes_no_more(s, r), "nothing is dirty, or a copy has failed")
             s.at[r] = s.first[r]
             s.go(r, "copy-joining")
 
@@ -124,18 +125,34 @@ class PooledCopies(BlockCopy50):
         def end(s: State, r: Expr) -> None:
             """Has copied the extent: leaves the in-flight list."""
             end_copy(s, r, "copied")
-            s.go(r, If(is_piece(s, r), s.place(r, "unborn"), "copy-loop"))
+            s.go(r, If(self.is_task(s, r), s.place(r, "unborn"), "copy-loop"))
 
         @system.action("copy.fail", r=Request, source=source)
         def fail(s: State, r: Expr) -> None:
             """Fails: its clusters are dirty again."""
             fail_copy(s, r)
             wake(s, r)
-            s.go(r, If(is_piece(s, r), s.place(r, "lost"), self.after_failure(s, r)))
+            s.go(r, If(self.is_task(s, r), s.place(r, "lost"), self.after_failure(s, r)))
 
     def require_alone(self, s: State, r: Expr) -> None:
         """Require that r has handed nothing out."""
         s.require(~s.pooled[r], "has handed nothing out", location=True)
+
+    def takes_no_more(self, s: State, r: Expr) -> Expr:
+        """Tell whether r leaves what is dirty, for a copy of its has failed."""
+        return _has_lost(s, r)
+
+    def is_task(self, s: State, r: Expr) -> Expr:
+        """Tell whether r is a piece that makes one copy."""
+        return is_piece(s, r)
+
+    def is_out(self, s: State, r: Expr) -> Expr:
+        """Tell whether r is a task that has been handed out."""
+        return self.is_task(s, r) & ~s.is_at(r, "unborn")
+
+    def copies_itself(self, s: State, r: Expr) -> Expr:
+        """Tell whether r is a write that looks for what is dirty itself."""
+        return is_write(s, r) & ~is_piece(s, r)
 
     def looking(self) -> Iterator[Claim]:
         """Say where a write is that looks for what is dirty, and what its pieces do."""
@@ -151,14 +168,14 @@ class PooledCopies(BlockCopy50):
         )
         yield claim("who has handed copies out has several clusters, and looks for more or joins", Request)(
             lambda s, r: s.pooled[r].implies(
-                s.is_at(r, "copy-loop", "copy-status", "copy-joining") & ~is_whole(s, r) & ~is_piece(s, r)
+                s.is_at(r, "copy-loop", "copy-status", "copy-joining") & ~is_whole(s, r) & ~self.is_task(s, r)
             )
         )
         yield claim("who joins copies has handed them out", Request)(
             lambda s, r: s.is_at(r, "copy-joining").implies(s.pooled[r])
         )
         yield claim("a write's piece only copies", Request)(
-            lambda s, r: (is_piece(s, r) & is_write(s, r)).implies(
+            lambda s, r: (self.is_task(s, r) & is_write(s, r)).implies(
                 s.is_at(r, "unborn", "lost") | (s.within(r, UNWRITTEN, COPYING) & ~s.is_at(r, "copy-status"))
             )
         )
@@ -166,12 +183,12 @@ class PooledCopies(BlockCopy50):
             lambda s, r: s.is_at(r, "lost").implies(is_piece(s, r))
         )
         yield claim("whose piece copies has handed it out, and looks on behind it", Request, Request)(
-            lambda s, c, r: ((s.parent[c] == r) & is_write(s, c) & ~s.is_at(c, "unborn")).implies(
+            lambda s, c, r: ((s.parent[c] == r) & is_write(s, c) & self.is_out(s, c)).implies(
                 s.pooled[r] & (s.is_at(r, "copy-joining") | (s.first[c] < s.at[r]))
             )
         )
         yield claim("a copy's piece begins at its first cluster", Request)(
-            lambda s, r: (is_piece(s, r) & is_write(s, r)).implies(s.at[r] == s.first[r])
+            lambda s, r: (self.is_task(s, r) & is_write(s, r)).implies(s.at[r] == s.first[r])
         )
 
     def levels(self, parts: Parts) -> Iterator[Level]:
@@ -195,7 +212,7 @@ class PooledCopies(BlockCopy50):
     def given(self, parts: Parts) -> Iterator[Claim]:
         """Say that a write of several clusters has a piece at each."""
         yield claim("a write of several clusters has a piece at each", Request, Cluster)(
-            lambda s, r, k: (is_write(s, r) & ~is_piece(s, r) & own(s, r, k) & ~is_whole(s, r)).implies(
+            lambda s, r, k: (self.copies_itself(s, r) & own(s, r, k) & ~is_whole(s, r)).implies(
                 s.piece_at[r, k] != nobody(Request)
             )
         )

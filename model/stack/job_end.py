@@ -12,9 +12,11 @@ from dataclasses import dataclass
 
 from cowpath.model.language.claim import Claim, Level, claim
 from cowpath.model.language.expression import Expr, constant, exists
+from cowpath.model.language.program import Region
 from cowpath.model.language.system import List, State, System
+from cowpath.model.stack.drain import Drain, drain_at
 from cowpath.model.stack.part import Part, Parts
-from cowpath.model.stack.world import STOPS, WHOLE, Job, Request, is_kind, wait_for_in_flight
+from cowpath.model.stack.world import DRAIN, OWED, STOPS, WHOLE, Job, Request, in_flight, is_kind
 
 _SOURCE = "block/backup.c backup_run; blockjob.c block_job_cancel_sync; replication.c replication_stop, 2.8"
 _RWLOCK = List("the job's flush_rwlock", "the flush_rwlock for reading", lambda s, q: s.rwlock_read[q])
@@ -33,10 +35,10 @@ class JobEnd(Part):
     """The end of a job with a notifier: notifier removed, flush_rwlock taken, memory freed.
 
     `drain_on_stop` says whether teardown drains between the last two, as the reopening of the hidden disk in
-    the completion callback normally does. With `drains` the design itself always does.
+    the completion callback normally does. With `drained` the design itself always does.
     """
 
-    drains: bool = False
+    drained: bool = False
 
     @property
     def slot(self) -> str:
@@ -53,24 +55,29 @@ class JobEnd(Part):
         """Whether teardown drains."""
         return ("drain_on_stop",)
 
+    def drains(self, s: State, r: Expr) -> Iterator[tuple[str, Expr]]:
+        """Yield that teardown does before the job is freed."""
+        yield "stopped", is_kind(s, r, "stop") & (s.drain_on_stop | self.drained)
+
     def declare(self, system: System, parts: Parts) -> None:
         """Declare where a stop is."""
         pc = system.programs["pc"]
-        pc.place("stopping", "about to take the flush_rwlock", of=STOPS, within=(WHOLE,))
-        pc.place("stopped", "about to free the job", of=STOPS, within=(WHOLE,))
+        pc.place("stopping", "about to take the flush_rwlock", of=STOPS, within=_within(parts))
+        pc.place("stopped", "about to free the job", of=STOPS, within=_within(parts))
 
     def act(self, system: System, parts: Parts) -> None:
         """Add the three steps."""
+        drain, start = parts.find(Drain), system.programs["pc"].start
 
         @system.action("stop.cancel", r=Request, source=_SOURCE)
         def cancel(s: State, r: Expr) -> None:
             """Cancels the job, removes its notifier."""
-            _come(s, r)
+            _come(s, r, start)
             s.require(s.job == "running", "there is a job")
             s.job = "ending"
             s.go(r, "stopping")
 
-        _refused(system)
+        self.again(system, parts)
 
         @system.action("stop.lock", r=Request, source=_SOURCE)
         def lock(s: State, r: Expr) -> None:
@@ -83,10 +90,19 @@ class JobEnd(Part):
         @system.action("stop.free", r=Request, source=_SOURCE)
         def free(s: State, r: Expr) -> None:
             """Frees the job."""
-            s.require_at(r, "stopped")
-            wait_for_in_flight(s, when=None if self.drains else s.drain_on_stop)
+            drain_at(s, r, drain, "stopped", None if self.drained else s.drain_on_stop)
+            if drain is not None:
+                s.require(is_kind(s, r, "stop"), "is a stop", location=True)
+            self.removed(s)
             s.job = constant(Job, "freed")
             s.go(r, "done")
+
+    def removed(self, s: State) -> None:
+        """Assign what else changes when a stop has freed the job."""
+
+    def again(self, system: System, parts: Parts) -> None:
+        """Add what comes of a stop that finds no job."""
+        _refused(system, None)
 
     def claims(self, parts: Parts) -> Iterator[Claim]:
         """Say who ends the job."""
@@ -101,7 +117,9 @@ class JobEnd(Part):
 class FilterEnd(Part):
     """The end of a job with a filter, which is removed inside a drained section.
 
-    `frees_first`: in 4.2 block-copy's state was freed before that (503ca1262b repaired it in 5.0).
+    `frees_first`: in 4.2 block-copy's state was freed before that (503ca1262b repaired it in 5.0). From 5.0
+    on replication drains by itself (`Drain`); here a backup ends, and what is drained is the filter: who
+    reads the overlay of its source does not pass that.
     """
 
     frees_first: bool = False
@@ -124,17 +142,28 @@ class FilterEnd(Part):
     def declare(self, system: System, parts: Parts) -> None:
         """Declare where a stop is."""
         if self.frees_first:
-            system.programs["pc"].place("stopped", "about to remove the filter", of=STOPS, within=(WHOLE,))
+            pc = system.programs["pc"]
+            pc.place("stopped", "about to remove the filter", of=STOPS, within=_within(parts))
+
+    def drains(self, s: State, r: Expr) -> Iterator[tuple[str, Expr]]:
+        """Yield that the filter goes in one."""
+        if self.frees_first:
+            yield "stopped", is_kind(s, r, "stop")
+        else:
+            yield "outside", is_kind(s, r, "stop") & (s.job == "running")
 
     def act(self, system: System, parts: Parts) -> None:
         """Add the steps."""
-        source = "block/backup.c backup_clean, " + ("4.2" if self.frees_first else "5.0 (503ca1262b)")
+        drain, start = parts.find(Drain), system.programs["pc"].start
+        source = "block/backup.c backup_clean, bdrv_backup_top_drop, " + (
+            "4.2" if self.frees_first else "5.0 (503ca1262b)"
+        )
         if self.frees_first:
 
             @system.action("stop.free", r=Request, source=source)
             def free(s: State, r: Expr) -> None:
                 """Frees block-copy's state."""
-                _come(s, r)
+                _come(s, r, start)
                 s.require(s.job == "running", "there is a job")
                 s.job = "ended"
                 s.go(r, "stopped")
@@ -142,23 +171,26 @@ class FilterEnd(Part):
         @system.action("stop.remove", r=Request, source=source)
         def remove(s: State, r: Expr) -> None:
             """Removes the filter in a drained section."""
-            s.require_at(r, "stopped" if self.frees_first else "idle")
+            if self.frees_first or drain is not None:
+                drain_at(s, r, drain, "stopped" if self.frees_first else start)
+            else:
+                s.require_at(r, start)
+                s.wait_on(DRAIN, Request, lambda q: in_flight(s, q) & ~is_kind(s, q, "guest-read"))
             s.require(is_kind(s, r, "stop"), "is a stop", location=True)
             if not self.frees_first:
                 s.require(s.job == "running", "there is a job")
-            wait_for_in_flight(s)
             self.removed(s)
             s.job = "freed"
             s.go(r, "done")
 
-        self.again(system)
+        self.again(system, parts)
 
     def removed(self, s: State) -> None:
         """Assign what else changes when a stop has removed the filter."""
 
-    def again(self, system: System) -> None:
+    def again(self, system: System, parts: Parts) -> None:
         """Add what comes of a stop that finds no job."""
-        _refused(system)
+        _refused(system, None if self.frees_first else parts.find(Drain))
 
     def claims(self, parts: Parts) -> Iterator[Claim]:
         """Say who ends the job."""
@@ -166,22 +198,36 @@ class FilterEnd(Part):
             yield _ending("stopped")
 
     def levels(self, parts: Parts) -> Iterator[Level]:
-        """Say whom a stop waits for."""
-        yield _level(*self.kinds)
+        """Say whom a stop waits for, if not in a drained section."""
+        if not parts.has(Drain):
+            yield _level(*self.kinds)
 
 
-def _come(s: State, r: Expr) -> None:
-    s.require_at(r, "idle")
+def come_again(s: State, r: Expr, start: str, drain: Drain | None) -> None:
+    """Require a stop that begins, or that is to end its drained section because others ended the job."""
+    s.require_at(r, start, *(("draining",) if drain else ()))
+    s.require(is_kind(s, r, "stop"), "is a stop", location=True)
+    if drain is not None:
+        drain.settle(s, r)
+
+
+def _come(s: State, r: Expr, start: str) -> None:
+    s.require_at(r, start)
     s.require(is_kind(s, r, "stop"), "is a stop", location=True)
 
 
-def _refused(system: System) -> None:
+def _refused(system: System, drain: Drain | None) -> None:
     @system.action("stop.refused", r=Request, source="block/replication.c replication_stop, 2.8")
     def refused(s: State, r: Expr) -> None:
         """Finds no job, or one that is ending: an error."""
-        _come(s, r)
+        come_again(s, r, system.programs["pc"].start, drain)
         s.require(s.job != "running", "there is no job")
         s.go(r, "failed")
+
+
+def _within(parts: Parts) -> tuple[Region, ...]:
+    """Return where a stop is that goes on: owed to a checkpoint, which may be in its section until then."""
+    return (WHOLE, OWED) if parts.has(Drain) else (WHOLE,)
 
 
 def _ending(*places: str) -> Claim:

@@ -16,6 +16,7 @@ from cowpath.model.language.expression import Expr, If, exists, forall, nobody
 from cowpath.model.language.program import Region
 from cowpath.model.language.system import List, State, System
 from cowpath.model.stack import hidden, protocol
+from cowpath.model.stack.commit import Commit
 from cowpath.model.stack.cow_requests import ADMITTED
 from cowpath.model.stack.hidden import SerialisingTarget
 from cowpath.model.stack.part import Part, Parts
@@ -186,7 +187,7 @@ class Overlay(Part):
     def act_writes(self, system: System, parts: Parts) -> None:
         """Add the allocation and the write of a guest's write."""
         serialises = parts.has(SerialisingTarget)
-        below = "to-hidden" if serialises else "lookup-hidden"
+        below, commit = "to-hidden" if serialises else "lookup-hidden", parts.find(Commit)
 
         @system.action("guest.allocate", r=Request, k=Cluster)
         def allocate(s: State, r: Expr, k: Expr) -> None:
@@ -233,6 +234,8 @@ class Overlay(Part):
                 s.copied[r, x] = nobody(Request)
             s.in_active[k] = True
             s.allocating[r] = False
+            if commit is not None:
+                commit.written(s, r, k)
             last = k + 1 == s.end[r]
             s.at[r] = If(last, s.first[r], k + 1)
             s.until[r] = s.end[r]

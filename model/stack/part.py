@@ -13,6 +13,7 @@ from typing import TypeVar
 from cowpath.model.language.claim import Claim, Landmark, Level, Measure, Tier
 from cowpath.model.language.expression import Expr
 from cowpath.model.language.system import List, State, System
+from cowpath.model.scenarios.scenario import Scenario
 
 P = TypeVar("P", bound="Part")
 
@@ -55,11 +56,27 @@ class Part:
         """Kinds of request that have pieces, and how deep: 2 is a piece of a piece."""
         return {}
 
+    @property
+    def calls(self) -> tuple[str, ...]:
+        """Kinds of request that may have a call: a piece of all their clusters, to be cut instead."""
+        return ()
+
+    def unmet(self, scenario: Scenario) -> Iterator[str]:
+        """Yield what of a scenario the part does not have, in words, beside kinds, faults and options."""
+        yield from ()
+
     def declare(self, system: System, parts: Parts) -> None:
         """Declare state, places and lists."""
 
     def act(self, system: System, parts: Parts) -> None:
         """Add the actions; all parts have declared by now."""
+
+    def drains(self, s: State, r: Expr) -> Iterator[tuple[str, Expr]]:
+        """Yield the places at which this part begins drained sections, and whether r then begins one.
+
+        Read where a design has sections; elsewhere whoever drains waits where it is.
+        """
+        yield from ()
 
     def given(self, parts: Parts) -> Iterator[Claim]:
         """Yield what the tables of every scenario satisfy."""
@@ -88,6 +105,10 @@ class Part:
     def asserts(self, s: State) -> Iterator[Expr]:
         """Yield what QEMU asserts of this part."""
         yield from ()
+
+    def goes_on_without(self, s: State, r: Expr) -> Expr | None:
+        """Tell whether nobody is kept waiting by r's waits: whom it works for goes on. None: nobody is so."""
+        return None
 
     def keeps_apart(self, parts: Parts) -> Iterator[List]:
         """Yield the lists by which the design keeps readers and copies apart."""

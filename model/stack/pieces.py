@@ -67,7 +67,9 @@ class Pieces(Part):
         yield claim(f"pieces are of kind {', '.join(kinds)}, of no stream", Request)(
             lambda s, c: is_piece(s, c).implies(is_kind(s, c, *kinds) & ~s.stream[c])
         )
-        deep = sorted({kind for part in parts for kind, depth in part.splits.items() if depth > 1})
+        called = {kind for part in parts for kind in part.calls}
+        cut = (item for part in parts for item in part.splits.items())
+        deep = sorted({kind for kind, depth in cut if depth + (kind in called) > 1})
         yield claim("who is a piece's piece", Request, Request)(
             lambda s, c, r: (s.parent[c] == r).implies((s.deep[c] == is_piece(s, r)) & ~s.deep[r] & (c != r))
         )

@@ -10,6 +10,7 @@ from cowpath.model.language.expression import Expr, coerce, exists, forall
 from cowpath.model.language.sorts import BOOL
 from cowpath.model.language.system import List, State, System
 from cowpath.model.scenarios.vocabulary import PROPERTIES, STALL
+from cowpath.model.stack.commit import Commit
 from cowpath.model.stack.part import Parts
 from cowpath.model.stack.pieces import Pieces
 from cowpath.model.stack.world import (
@@ -58,7 +59,7 @@ def declare(system: System, parts: Parts) -> None:
 
     always("snapshot", lambda s: forall(Request, lambda r: ~s.wrong_value[r]))
     always("guest-write", lambda s: forall(Request, lambda r: ~s.wrong_fill[r]))
-    always("write-through", _write_through)
+    always("write-through", lambda s: _write_through(parts, s))
     always("lifetime", lambda s: forall(Request, lambda r: ~s.use_after_free[r]), fatal=True)
     asserts = [part.asserts for part in parts]
     always(
@@ -80,7 +81,10 @@ def declare(system: System, parts: Parts) -> None:
 
 
 def _stalled(system: System, parts: Parts, s: State, r: Expr) -> Expr:
-    """Tell whether r waits for another request whose transfer, or a piece's of it, never completes."""
+    """Tell whether r waits for another request whose transfer, or a piece's of it, never completes.
+
+    What a request need not wait for is no request of its own.
+    """
 
     def hangs(q: Expr) -> Expr:
         found = system.hangs(q)
@@ -93,7 +97,11 @@ def _stalled(system: System, parts: Parts, s: State, r: Expr) -> Expr:
             other = exists(Request, lambda c: ((c == q) | s.of_one[q, c]) & hangs(c)) & ~s.of_one[r, q]
         return other & (system.waits_for(r, q) | (drains & system.waits_for(r, q, DRAIN, arrived=False)))
 
-    return exists(Request, waits)
+    stalled = exists(Request, waits)
+    for part in parts:
+        if (without := part.goes_on_without(s, r)) is not None:
+            stalled = stalled & ~without
+    return stalled
 
 
 def _of_one(parts: Parts, s: State, r: Expr, q: Expr) -> Expr:
@@ -131,12 +139,20 @@ def _kept_out(system: System, parts: Parts, s: State, r: Expr) -> Expr:
     return is_kind(s, r, "guest-read") & forall(Cluster, copied) & waits
 
 
-def _write_through(s: State) -> Expr:
-    """No write-back was stale; what a completed write covers holds its data or another writer's."""
+def _write_through(parts: Parts, s: State) -> Expr:
+    """No write-back was stale; what a completed write covers holds its data or another writer's.
+
+    After a failover not where the guest has data of its own, which are committed over the others'.
+    """
+    commits = parts.has(Commit)
+
+    def guests(x: Expr) -> Expr:
+        return exists(Sector, lambda y: (s.cluster_of[y] == s.cluster_of[x]) & s.kept[y])
 
     def written(r: Expr, x: Expr) -> Expr:
         by_another = exists(Request, lambda q: (s.secondary[x] == q) & s.covers[q, x] & is_write(s, q))
-        return by_another | ~(is_write(s, r) & s.is_at(r, "done") & s.covers[r, x])
+        found = by_another | ~(is_write(s, r) & s.is_at(r, "done") & s.covers[r, x])
+        return found | guests(x) if commits else found
 
     stale = exists(Request, lambda r: s.stale_write_back[r])
     return ~stale & forall(Request, lambda r: forall(Sector, lambda x: written(r, x)))

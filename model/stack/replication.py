@@ -10,20 +10,27 @@ Source: block/replication.c replication_stop, replication_do_checkpoint, replica
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from cowpath.model.language.expression import Expr
 from cowpath.model.language.system import State, System
-from cowpath.model.stack.job_end import FilterEnd
-from cowpath.model.stack.part import Parts
-from cowpath.model.stack.world import EXITS, OUT, WHOLE, Request, is_kind, touch_job, wait_for_in_flight
+from cowpath.model.stack.drain import Drain, drain_at
+from cowpath.model.stack.job_end import FilterEnd, JobEnd, come_again
+from cowpath.model.stack.part import Part, Parts
+from cowpath.model.stack.world import EXITS, OUT, WHOLE, Request, is_kind, touch_job
 
 
 @dataclass(frozen=True)
-class Replication(FilterEnd):
-    """The end of replication. `forgets_job`: it forgets its job when that has ended (5.1)."""
+class Replication(Part):
+    """Replication's own state, to be put before the part that ends its job.
+
+    `forgets_job`: it forgets its job when that has ended (5.1). `ignores`: what comes after its end is
+    ignored (5.0); before, it is an error.
+    """
 
     forgets_job: bool = True
+    ignores: bool = True
 
     @property
     def kinds(self) -> tuple[str, ...]:
@@ -37,26 +44,41 @@ class Replication(FilterEnd):
         pc = system.programs["pc"]
         pc.place("exiting", "with its jobs cancelled, about to close", of=EXITS, within=(WHOLE, OUT))
 
+    def drains(self, s: State, r: Expr) -> Iterator[tuple[str, Expr]]:
+        """Yield, too, that an exit drains."""
+        yield from super().drains(s, r)
+        yield "outside", is_kind(s, r, "exit")
+
     def removed(self, s: State) -> None:
         """Replicate no more."""
         s.replicating = False
 
-    def again(self, system: System) -> None:
+    def again(self, system: System, parts: Parts) -> None:
         """Add the stop after the end, and the exit."""
+        drain, start = parts.find(Drain), system.programs["pc"].start
+        commits = "committing" in system.variables
 
-        @system.action("stop.ignored", r=Request, source="block/replication.c replication_stop, 5.0")
-        def ignored(s: State, r: Expr) -> None:
-            """Is ignored: replication has ended."""
-            s.require_at(r, "idle")
-            s.require(is_kind(s, r, "stop"), "is a stop", location=True)
-            s.require(~s.replicating, "it has ended")
-            s.go(r, "done")
+        if self.ignores:
+
+            @system.action("stop.ignored", r=Request, source="block/replication.c replication_stop, 5.0")
+            def ignored(s: State, r: Expr) -> None:
+                """Is ignored: replication has ended."""
+                come_again(s, r, start, drain)
+                s.require(~s.replicating, "it has ended")
+                s.go(r, "done")
+        else:
+
+            @system.action("stop.refused", r=Request, source="block/replication.c replication_stop, 4.1")
+            def refused(s: State, r: Expr) -> None:
+                """Finds that replication has ended, or that its job is ending: an error."""
+                come_again(s, r, start, drain)
+                s.require(~s.replicating | _is_ending(s), "it has ended")
+                s.go(r, "failed")
 
         @system.action("stop.late", r=Request, source="block/replication.c replication_stop, 5.0")
         def late(s: State, r: Expr) -> None:
             """Finds its job cancelled by others, and cancels it once more."""
-            s.require_at(r, "idle")
-            s.require(is_kind(s, r, "stop"), "is a stop", location=True)
+            come_again(s, r, start, drain)
             s.require(s.replicating & (s.job == "freed"), "its job has ended")
             self.touch(s, r)
             s.replicating = False
@@ -64,11 +86,14 @@ class Replication(FilterEnd):
 
         @system.action("exit.cancel", r=Request, source="job.c job_cancel_sync_all")
         def cancel(s: State, r: Expr) -> None:
-            """Cancels all jobs; the filter goes in a drained section."""
-            s.require_at(r, "idle")
+            """Cancels all jobs, in a drained section."""
+            drain_at(s, r, drain, start)
             s.require(is_kind(s, r, "exit"), "is an exit", location=True)
-            wait_for_in_flight(s)
+            if not self.ignores:
+                s.require(~_is_ending(s), "nobody ends it")
             s.job = "freed"
+            if commits:
+                s.committing = False
             s.go(r, "exiting")
 
         @system.action("exit.close", r=Request, source="block/replication.c replication_close, 5.0")
@@ -84,3 +109,17 @@ class Replication(FilterEnd):
         if not self.forgets_job:
             gone = s.job == "freed"
             touch_job(s, r, gone if when is None else gone & when)
+
+
+@dataclass(frozen=True)
+class FilterReplication(Replication, FilterEnd):
+    """Replication whose job is a filter (4.2 on)."""
+
+
+@dataclass(frozen=True)
+class NotifierReplication(Replication, JobEnd):
+    """Replication whose job has a notifier (up to 4.1)."""
+
+
+def _is_ending(s: State) -> Expr:
+    return (s.job == "ending") | (s.job == "ended")

@@ -5,12 +5,12 @@ write that has copied its clusters waits for the frozen reads there before it to
 of a copied cluster reads the target, registering nothing. All of that is under one mutex, never held
 across I/O. The target needs no backing link, so writes to it need not serialise.
 Source: block/copy-before-write.c cbw_do_copy_before_write, cbw_snapshot_read_lock, cbw_co_preadv_snapshot
-(7.0 - 10.2). Left out: cbw-timeout, and the option `bitmap`, which narrows access from the start.
+(7.0 - 10.2). Left out: the option `bitmap`, which narrows access from the start.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from cowpath.model.language.claim import Claim, Landmark, Level, claim
@@ -45,6 +45,7 @@ _WRITE = "block/copy-before-write.c cbw_do_copy_before_write, 10.1"
 _READ = "block/copy-before-write.c cbw_co_preadv_snapshot, 10.1"
 _DISCARD = "block/copy-before-write.c cbw_co_pdiscard_snapshot, 10.1"
 _FROZEN = List("the frozen reads", "a frozen read of {range}", lambda s, q: s.frozen[q])
+FREEZES = Region("reading the source, frozen, or asking about it")
 
 
 @dataclass(frozen=True)
@@ -91,7 +92,7 @@ class SnapshotFilter(Part):
         """Say why what a frozen read reads from the source is not overwritten meanwhile."""
         yield from unbroken(_breaks(parts))
         yield claim("who reads the source has frozen it", Request)(
-            lambda s, r: s.frozen[r] == (s.within(r, TO_SECONDARY) | s.is_at(r, "thaw", "thaw-failed"))
+            lambda s, r: s.frozen[r] == s.within(r, TO_SECONDARY, FREEZES)
         )
         yield claim("what readers find copied is in the target", Cluster)(
             lambda s, k: s.transferred[k].implies(s.in_hidden[k])
@@ -158,8 +159,8 @@ class SnapshotReads(Part):
             pc.place(name, says, of=GUESTS, within=(IN_RANGE, *within))
 
         place("snapshot-loop", "about to look up the filter's bitmap", BEFORE_LOOK_UP)
-        place("thaw", "about to unfreeze what it has read", LOOKED_UP)
-        place("thaw-failed", "about to unfreeze what it could not read", LOOKED_UP)
+        place("thaw", "about to unfreeze what it has read", LOOKED_UP, FREEZES)
+        place("thaw-failed", "about to unfreeze what it could not read", LOOKED_UP, FREEZES)
         place("hidden-read", "reading from the target", LOOKED_UP, PAST_ADMISSION)
         overlay.declare_secondary_read(system, parts, IN_RANGE, LOOKED_UP, TO_SECONDARY)
         pc.place("finishing", "about to complete", of=GUESTS, within=(WHOLE,))
@@ -172,7 +173,7 @@ class SnapshotReads(Part):
         def refuse(s: State, r: Expr) -> None:
             """Finds the snapshot broken, or what is left to read given up: an error."""
             _come(s, r)
-            s.require(s.snapshot_error | ~_accessible(s, r), "the snapshot is broken or given up")
+            s.require(is_refused(s, r), "the snapshot is broken or given up")
             s.at[r] = s.first[r]
             s.go(r, "failed")
 
@@ -182,19 +183,7 @@ class SnapshotReads(Part):
             _come(s, r)
             s.require(~s.snapshot_error, "the snapshot is whole")
             s.require(_accessible(s, r), "what is left to read is accessible")
-            same = forall(
-                Cluster, lambda j: ((s.at[r] <= j) & (j < e)).implies(s.transferred[j] == s.transferred[e])
-            )
-            longest = forall(
-                Cluster,
-                lambda j: ((e + 1 == j) & (j < s.end[r])).implies(s.transferred[j] != s.transferred[e]),
-            )
-            s.require((s.at[r] <= e) & (e < s.end[r]) & same & longest, "longest run", location=True)
-            s.observe(
-                "copied", Cluster, lambda k: (s.at[r] <= k) & (k <= e), lambda k: s.transferred[k], unset=""
-            )
-            s.upto[r] = e + 1
-            s.frozen[r] = ~s.transferred[e]
+            look_up(s, r, e)
             s.go(r, If(s.transferred[e], s.place(r, "hidden-read"), "to-secondary"))
 
         @system.action("snapshot.target", r=Request, source=_READ)
@@ -259,6 +248,8 @@ class SnapshotReads(Part):
         def end(s: State, r: Expr) -> None:
             """Completes."""
             s.require_at(r, "finishing")
+            if any("discard_source" in part.options for part in parts):
+                s.require(~s.discard_source, "keeps what it has read", location=True)
             s.go(r, "done")
 
     def landmarks(self, parts: Parts) -> Iterator[Landmark]:
@@ -307,22 +298,18 @@ class ClientDiscards(Part):
             return s.gives_up[r, k] if self.rounds else own(s, r, k)
 
         @system.action("discard.give-up", r=Request, source=_DISCARD)
-        def give_up(s: State, r: Expr) -> None:
+        def begin(s: State, r: Expr) -> None:
             """Gives up its whole clusters: closed to reads, not to be copied."""
             s.require_at(r, "idle")
             s.require(is_kind(s, r, "client-discard"), "is a client-discard", location=True)
-            for k in s.each(Cluster):
-                s.accessible[k] = s.accessible[k] & ~given(s, r, k)
-                s.done[k] = s.done[k] | given(s, r, k)
+            give_up(s, lambda k: given(s, r, k))
             s.go(r, "discarding")
 
         @system.action("discard.target", r=Request, source=_DISCARD)
         def target(s: State, r: Expr) -> None:
             """Discards them in the target."""
             s.require_at(r, "discarding")
-            s.write_to("hidden", Sector, lambda x: given(s, r, s.cluster_of[x]), lambda x: r)
-            for k in s.each(Cluster):
-                s.in_hidden[k] = s.in_hidden[k] & ~given(s, r, k)
+            discard_in_target(s, r, lambda k: given(s, r, k))
             s.go(r, "done")
 
     def asserts(self, s: State) -> Iterator[Expr]:
@@ -334,9 +321,40 @@ class ClientDiscards(Part):
             yield ~exists(Request, lambda r: s.is_at(r, "discarding") & s.ragged[r])
 
 
+def give_up(s: State, given: Callable[[Expr], Expr]) -> None:
+    """Close the clusters that are given up to reads, and let nobody copy them."""
+    for k in s.each(Cluster):
+        s.accessible[k] = s.accessible[k] & ~given(k)
+        s.done[k] = s.done[k] | given(k)
+
+
+def discard_in_target(s: State, r: Expr, given: Callable[[Expr], Expr]) -> None:
+    """Let r discard the clusters that are given up in the target."""
+    s.write_to("hidden", Sector, lambda x: given(s.cluster_of[x]), lambda x: r)
+    for k in s.each(Cluster):
+        s.in_hidden[k] = s.in_hidden[k] & ~given(k)
+
+
 def _breaks(parts: Parts) -> bool:
     """Tell whether the design knows on-cbw-error."""
     return parts.the(BlockCopy50).breaks_snapshot
+
+
+def is_refused(s: State, r: Expr) -> Expr:
+    """Tell whether the snapshot is broken, or something given up of what r has still to read."""
+    return s.snapshot_error | ~_accessible(s, r)
+
+
+def look_up(s: State, r: Expr, e: Expr) -> None:
+    """Require that e ends the run at r's cursor, of what is copied or not; freeze r's range if it is not."""
+    same = forall(Cluster, lambda j: ((s.at[r] <= j) & (j < e)).implies(s.transferred[j] == s.transferred[e]))
+    longest = forall(
+        Cluster, lambda j: ((e + 1 == j) & (j < s.end[r])).implies(s.transferred[j] != s.transferred[e])
+    )
+    s.require((s.at[r] <= e) & (e < s.end[r]) & same & longest, "longest run", location=True)
+    s.observe("copied", Cluster, lambda k: (s.at[r] <= k) & (k <= e), lambda k: s.transferred[k], unset="")
+    s.upto[r] = e + 1
+    s.frozen[r] = ~s.transferred[e]
 
 
 def _overlap(s: State, r: Expr, q: Expr) -> Expr:
@@ -344,7 +362,7 @@ def _overlap(s: State, r: Expr, q: Expr) -> Expr:
 
     def both(x: Expr) -> Expr:
         k = s.cluster_of[x]
-        return s.reads[r, x] & s.reads[q, x] & (s.at[r] <= k) & (s.at[q] <= k)
+        return s.covers[r, x] & s.covers[q, x] & (s.at[r] <= k) & (s.at[q] <= k)
 
     return s.frozen[r] & s.frozen[q] & exists(Sector, both)
 
@@ -377,6 +395,6 @@ def _freezes(s: State, q: Expr, r: Expr) -> Expr:
 
     def both(x: Expr) -> Expr:
         k = s.cluster_of[x]
-        return s.reads[q, x] & (s.at[q] <= k) & (s.first[r] <= k) & (k < s.end[r])
+        return s.covers[q, x] & (s.at[q] <= k) & (s.first[r] <= k) & (k < s.end[r])
 
     return s.frozen[q] & exists(Sector, both)

@@ -10,11 +10,11 @@ from collections.abc import Collection
 
 from cowpath.model.language.claim import Claim, claim
 from cowpath.model.stack import protocol
-from cowpath.model.stack.world import Request, Sector, is_kind, is_write, own
+from cowpath.model.stack.world import ENDS, Request, Sector, is_kind, is_write, own
 
 GIVEN = (
     claim("a request of data touches a cluster", Request)(
-        lambda s, r: is_kind(s, r, "checkpoint", "stop", "exit", "drain") | (s.first[r] < s.end[r])
+        lambda s, r: is_kind(s, r, "checkpoint", *ENDS, "drain") | (s.first[r] < s.end[r])
     ),
     claim("what a request covers lies in its clusters", Request, Sector)(
         lambda s, r, x: s.covers[r, x].implies(own(s, r, s.cluster_of[x]))
@@ -62,6 +62,7 @@ NO_SOURCE_DISCARD = claim("nobody discards on the source", Request)(
     lambda s, r: ~is_kind(s, r, "source-discard")
 )
 NO_DISCARD = claim("no client discards", Request)(lambda s, r: ~is_kind(s, r, "client-discard"))
+KEEPS_SOURCE = claim("nobody discards what he has read")(lambda s: ~s.discard_source)
 
 BREAKS_THE_WRITE = claim("a copy that fails breaks the write, not the snapshot")(lambda s: ~s.break_snapshot)
 

@@ -85,7 +85,7 @@ class World(Part):
         system.parameter("first", Request, sort=Position(Cluster))  # the clusters it touches: first ...
         system.parameter("end", Request, sort=Position(Cluster))  # ... up to, not including, end
         system.parameter("cluster_of", Sector, sort=Cluster)
-        system.parameter("gives_up", Request, Cluster)  # a client's discard contains the whole cluster
+        system.parameter("gives_up", Request, Cluster)  # its discard contains the whole cluster
         system.parameter("notices", Request, Request)  # r's wait for copies in flight sees q, in 4.2
         system.parameter("copy_on_read")  # of the secondary disk's node
         for option in words.options.values():
@@ -185,6 +185,9 @@ def is_write(s: State, r: Expr) -> Expr:
     return is_kind(s, r, "nbd-write", "nbd-zero", "source-discard")
 
 
+ENDS = ("stop", "exit", "failover")
+"""Kinds of request that end the job."""
+
 WRITES = Group("writes", is_write)
 GUESTS = Group("a guest's requests", lambda s, r: is_kind(s, r, "guest-read", "guest-write"))
 GUEST_READS = Group("guest reads", lambda s, r: is_kind(s, r, "guest-read"))
@@ -192,14 +195,22 @@ GUEST_WRITES = Group("guest writes", lambda s, r: is_kind(s, r, "guest-write"))
 CHECKPOINTS = Group("checkpoints", lambda s, r: is_kind(s, r, "checkpoint"))
 STOPS = Group("stops", lambda s, r: is_kind(s, r, "stop"))
 EXITS = Group("exits", lambda s, r: is_kind(s, r, "exit"))
-DRAINS = Group("drained sections", lambda s, r: is_kind(s, r, "drain"))
+FAILOVERS = Group("failovers", lambda s, r: is_kind(s, r, "failover"))
+DRAINS = Group("who drains", lambda s, r: is_kind(s, r, "drain", "checkpoint", *ENDS))
+STAY_DRAINED = Group("drained sections and checkpoints", lambda s, r: is_kind(s, r, "drain", "checkpoint"))
+QUERIES = Group("block-status queries", lambda s, r: is_kind(s, r, "status-query"))
 JOB_READS = Group("jobs that read", lambda s, r: is_kind(s, r, "job-read"))
 DISCARDS = Group("a client's discards", lambda s, r: is_kind(s, r, "client-discard"))
 
 
+def is_request(s: State, r: Expr) -> Expr:
+    """Tell whether r is a request that enters the block layer, not a command and not a job's."""
+    return ~is_kind(s, r, "checkpoint", *ENDS, "drain", "job-read")
+
+
 def in_flight(s: State, r: Expr) -> Expr:
     """Tell whether request r is I/O that a drain of the whole chain would wait for."""
-    return ~is_kind(s, r, "checkpoint", "stop", "exit", "drain", "job-read") & ~s.within(r, OUT, UNBORN)
+    return is_request(s, r) & ~s.within(r, OUT, UNBORN)
 
 
 def wait_for_in_flight(s: State, when: Expr | None = None) -> None:

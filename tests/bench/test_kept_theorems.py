@@ -6,12 +6,14 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from cowpath.model.bench import kept_theorems
 from cowpath.model.bench.check import check
-from cowpath.model.bench.theorems import Explored, Theorem
+from cowpath.model.bench.theorems import INTERRUPTED, Explored, Theorem
+from cowpath.model.commands import prove
 from cowpath.model.designs import DESIGNS, Case
 from cowpath.model.kept.answers import Answers, current, keeping
 from cowpath.model.kept.store import Store
@@ -74,3 +76,37 @@ def test_the_command_says_what_is_kept(
     assert "Kept from an earlier run: unserialised" in second.out
     told = [re.sub(r"[\d.]+ s\b", "", ran.out.partition("Kept from")[0]) for ran in (first, second)]
     assert told[0] == told[1]
+
+
+class Killed(BaseException):
+    """What stands for a kill: nothing catches it."""
+
+
+def test_a_killed_command_has_kept_what_was_done(
+    tmp_path: Path, cowpath: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(paths: Any, work: Any, done: Any) -> Any:
+        done("rfc-2016", (theorems(), ""))
+        done("merged-2.8", (theorems(), INTERRUPTED))
+        raise Killed
+
+    monkeypatch.setattr(prove, "_run", killed)
+    asked = ["prove", "rfc-2016", "merged-2.8", "--theorem", "deadlock", "--resume", str(tmp_path / "kept")]
+    with pytest.raises(Killed):
+        cowpath(*asked)
+    left: list[str] = []
+
+    def the_rest(paths: Any, work: Any, done: Any) -> Any:
+        left.extend(paths)
+        return {name: ([], INTERRUPTED) for name in paths}
+
+    monkeypatch.setattr(prove, "_run", the_rest)
+    assert "Kept from an earlier run: rfc-2016" in cowpath(*asked).out
+    assert left == ["merged-2.8"]
+
+
+@pytest.mark.parametrize("option", [["--uses"], ["--find"], ["--smt2", "there"]])
+def test_what_is_not_kept_is_not_resumed(option: list[str], cowpath: Command) -> None:
+    done = cowpath("prove", "rfc-2016", *option, "--resume", "kept")
+    assert done.status == 2
+    assert f"{option[0]} and --resume: nothing of what that finds is kept" in done.err

@@ -15,7 +15,8 @@ from cowpath.model.bench.check import check
 from cowpath.model.bench.classes import Classes, Marks
 from cowpath.model.bench.enough import is_enough, shown
 from cowpath.model.bench.failing import changes, contains, judge
-from cowpath.model.bench.survey import Plan, Survey
+from cowpath.model.bench.survey import Plan
+from cowpath.model.bench.surveyed import Survey
 from cowpath.model.bench.workloads import Bound, BoundError, Workload, case, kinds_of
 from cowpath.model.designs import DESIGNS, Design
 from cowpath.model.explore.result import UNLIMITED, Limits, questions

@@ -10,6 +10,7 @@ from cowpath.model.designs import DESIGNS
 from cowpath.model.scenarios import bundled
 from cowpath.model.stack.properties import STANDARD
 from tests.commands.running import SMALL, run
+from tests.in_process import Command
 
 
 @pytest.fixture
@@ -112,9 +113,11 @@ BAD_INPUT = [
 
 
 @pytest.mark.parametrize(("command", "said"), BAD_INPUT, ids=[command for command, _ in BAD_INPUT])
-def test_bad_input_is_one_line_on_stderr(bad_files: Path, command: str, said: list[str]) -> None:
+def test_bad_input_is_one_line_on_stderr(
+    bad_files: Path, in_process: Command, command: str, said: list[str]
+) -> None:
     before = contents(bad_files)
-    ran = run(bad_files, *command.split())
+    ran = in_process(*command.split())
     assert (ran.status, ran.out) == (2, "")
     assert ran.err.startswith("cowpath: ")
     assert ran.err.endswith("\n")

@@ -12,6 +12,7 @@ from cowpath.model.designs import DESIGNS
 from cowpath.model.scenarios import Scenario, bundled
 from tests.commands.running import COLUMNS, SMALL, Ran, run, widest
 from tests.commands.tables import table
+from tests.in_process import shared
 
 MISFIT = "\N{EN DASH}"
 
@@ -26,7 +27,7 @@ shares_the_whole_run = pytest.mark.xdist_group("whole run")
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Ran:
-    return run(tmp_path_factory.mktemp("whole"), "check")
+    return run(tmp_path_factory.mktemp("whole"), "check", COWPATH_CACHE=shared()["COWPATH_CACHE"])
 
 
 @shares_the_whole_run

@@ -50,6 +50,56 @@ def test_everything_holds_is_status_0_and_a_limit_is_3(tmp_path: Path) -> None:
     assert "stopped: --max-states 500 was reached" in " ".join(ran.out.split())
 
 
+def test_every_write_beside_a_mirror(tmp_path: Path) -> None:
+    """A target in larger clusters, its backing file only named: 8.2 loses writes, and it is said which."""
+    disk = "--sectors 4 --cluster 2 --requests 1 --dirty 0 --target-cluster 4"
+    ran = run(tmp_path, *f"survey mirror-8.2 mirror-repaired {disk}".split())
+    assert ran.status == 1
+    said = " ".join(ran.out.split())
+    assert (
+        "beside a mirror that has [0, 2) to copy, write-blocking, a target in clusters of 4, its backing "
+        "name-only. Every workload is explored" in said
+    )
+    assert "mirror-8.2: 10 workloads, classes: 10; 1,106 states, of which 1,106 were explored" in said
+    assert (
+        "mirror-equal violated of 6 of 10, exactly when there is a request r: r covers a part of a clean "
+        "chunk, or there is a chunk-aligned part-cluster request guest-write [2, 3), 5 steps" in said
+    )
+    assert said.count("convergence holds of all") == 2
+    assert "mirror-8.2 to mirror-repaired, mirror-equal: mended 6 (" in said
+
+
+@pytest.mark.parametrize(("limit", "verdict"), [("", "holds"), ("--max-states 3", "undetermined")])
+def test_a_mirror_s_runs_are_judged_where_all_were_seen(tmp_path: Path, limit: str, verdict: str) -> None:
+    how = f"--sectors 1 --cluster 1 --requests 1 --kinds pause --property convergence --json - {limit}"
+    (told,) = json.loads(run(tmp_path, *f"survey mirror-8.2 {how}".split()).out)
+    assert told["properties"]["convergence"]["verdict"] == verdict
+    assert told["bounds"]["mirror"]["dirty"] == [[0, 1]]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ("mirror-8.2 rfc-2016", "rfc-2016 is not a mirror, mirror-8.2 is; accepted: designs of one kind"),
+        ("rfc-2016 --dirty all", "--dirty is of a mirror, which rfc-2016 is not"),
+        ("mirror-8.2 --alignment 1", "--alignment is of a secondary's node, which mirror-8.2 has not"),
+        (
+            "mirror-8.2 --dirty 0,0",
+            "--dirty '0,0'; accepted: all, none, or different numbers of chunks, 0 to 0",
+        ),
+        ("mirror-8.2 --dirty x", "--dirty 'x'; accepted: all, none, or"),
+        ("mirror-8.2 --target-cluster 6", "a multiple of the granularity"),
+        ("mirror-7.2 --kinds change-mode", "--kinds change-mode: mirror-7.2 has no such request"),
+        ("mirror-8.2 --kinds stop", "--kinds stop: accepted: guest-write, guest-discard, pause"),
+    ],
+)
+def test_bad_input_beside_a_mirror(tmp_path: Path, arguments: str, said: str) -> None:
+    ran = run(tmp_path, "survey", *arguments.split())
+    assert ran.status == 2
+    assert said in ran.err
+    assert len(ran.err.splitlines()) == 1
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [

@@ -17,6 +17,7 @@ from cowpath.conformance.scheduler.substrate import Greenlets, PooledThreads
 from cowpath.conformance.strategies.simple import RandomWalk
 from cowpath.impl.designs import DESIGNS as RUN
 from cowpath.model.bench.check import check
+from cowpath.model.bench.kept import checked
 from cowpath.model.designs import DESIGNS, Case
 from cowpath.model.finite.reference import Reference
 from cowpath.model.language.system import Action
@@ -24,6 +25,7 @@ from cowpath.model.scenarios import ScenarioError, bundled, find
 from cowpath.model.scenarios.geometry import reduce as smallest
 from cowpath.model.stack.binding import bind
 from cowpath.model.trace.trace import Trace, replay
+from tests.in_process import sharing
 
 each_design = pytest.mark.parametrize("design", list(DESIGNS))
 
@@ -84,7 +86,9 @@ def test_every_counterexample_happens_on_real_threads(design: str) -> None:
     followed = 0
     for slug in _fitting(design):
         scenario = find(slug)
-        for outcome in check(Case(DESIGNS[design], scenario)).properties.values():
+        with sharing():
+            result = checked(Case(DESIGNS[design], scenario))
+        for outcome in result.properties.values():
             if outcome.trace is not None:
                 for substrate in (Greenlets(), PooledThreads()):
                     workload = Workload(PAIRS[design], scenario, Kernel(substrate))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from cowpath.conformance.mutants.generated import Hunt, Outcome, known_equivalen
 from cowpath.conformance.own.mutate import Mutant, mutants
 from cowpath.conformance.pairs import PAIRS, Pair
 from cowpath.conformance.runs.log import Sight
+from cowpath.impl import reqlist, secondary, stack
 from cowpath.impl.reqlist import ReqList
 from cowpath.model.designs import DESIGNS
 from cowpath.model.language.errors import InputError
@@ -22,10 +24,12 @@ from cowpath.model.scenarios import find
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "rfc_shared_threads.py"
 SCORE = Path(__file__).parents[2] / "conformance" / "mutants" / "score.json"
+SOME = (reqlist, secondary, stack)  # modules: each is made anew for every run
 
 
-def every() -> list[Mutant]:
-    return [mutant for module in stack_modules() for mutant in mutants(module, lambda name: True)]
+@cache
+def every() -> tuple[Mutant, ...]:
+    return tuple(mutant for module in stack_modules() for mutant in mutants(module, lambda name: True))
 
 
 def run(*words: str) -> Result:
@@ -56,11 +60,11 @@ def test_an_entry_that_means_no_mutant_is_an_error(tmp_path: Path, entry: str) -
 def outcomes(*wanted: str) -> list[Outcome]:
     scenarios = (find("two-by-two"), find("unaligned-write"))
     plan = Plan((PAIRS["rfc-repaired"],), scenarios, None, ("portfolio",), 40, Sight.WHITE)
-    hunt = Hunt(plan, stack_modules(), wanted)
+    hunt = Hunt(plan, SOME, wanted)
     try:
         hunt.prepare()
         assert "Folder.flush" in hunt.idle
-        return list(hunt.run(known_equivalents(hunt.all)))
+        return list(hunt.run(known_equivalents(every())))
     finally:
         hunt.close()
 
@@ -89,7 +93,7 @@ def test_every_change_of_a_function_is_hunted_and_nothing_stays_changed() -> Non
 def test_a_run_that_is_refused_as_it_is_ends_the_hunt() -> None:
     pair = Pair(DESIGNS["rfc-repaired"], PAIRS["unserialised"].threads)
     plan = Plan((pair,), (find("race"),), None, ("portfolio",), 100, Sight.WHITE)
-    hunt = Hunt(plan, stack_modules())
+    hunt = Hunt(plan, SOME)
     with pytest.raises(InputError, match="rfc-repaired is refused as it is, on"):
         hunt.prepare()
     hunt.close()

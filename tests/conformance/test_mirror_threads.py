@@ -10,9 +10,12 @@ import pytest
 from click.testing import CliRunner
 
 from cowpath.conformance.campaign.alarm import examine
+from cowpath.conformance.campaign.conform import Plan, conform
+from cowpath.conformance.campaign.mirror_drawing import mirror_workloads
 from cowpath.conformance.campaign.replay import confirm
 from cowpath.conformance.campaign.tours import cover
 from cowpath.conformance.commands.conform import conform_command
+from cowpath.conformance.monitor.explain import reason
 from cowpath.conformance.monitor.monitor import judge
 from cowpath.conformance.monitor.oracle import Oracle
 from cowpath.conformance.pairs import find_pair
@@ -29,7 +32,10 @@ from cowpath.impl.mirror.background import Background
 from cowpath.model.bench.check import check
 from cowpath.model.designs import MIRRORS, Case
 from cowpath.model.language.errors import InputError
-from cowpath.model.scenarios import bundled, find
+from cowpath.model.language.verdict import Verdict
+from cowpath.model.scenarios import bundled, find, loads
+from cowpath.model.scenarios.mirror import BACKINGS, COPY_MODES
+from cowpath.model.scenarios.vocabulary import MIRROR_FAULTS
 from cowpath.model.trace.trace import Trace
 
 NEVER = {"stream.next", "iterate.slot.park"}
@@ -246,7 +252,6 @@ def test_a_run_ends_when_only_the_job_and_commands_that_are_refused_are_left() -
     ("words", "says"),
     [
         (("--strategy", "free"), "--strategy free: mirror-8.2 has a job that does not end"),
-        (("--drawn", "3"), "--drawn: no workloads are drawn for mirror-8.2; accepted: 0"),
         (("--scenario", "stream-in-background"), "mirror-8.2: no scenario given fits it"),
     ],
 )
@@ -273,3 +278,57 @@ def test_a_log_of_black_sight_says_what_the_disks_hold_and_is_judged_again() -> 
     assert [line for line in written.splitlines() if '"content"' in line][1].count('"at"') == 2
     header, again = log_file.read(written.splitlines(), "log")
     assert judge(Oracle(design, header.scenario, Sight.BLACK), again) is None
+
+
+@pytest.mark.parametrize("name", ["mirror-4.2", "mirror-repaired"])
+def test_drawn_workloads_are_explained(name: str) -> None:
+    plan = Plan((find_pair(name),), (), None, ("portfolio",), 24, Sight.WHITE, drawn=8)
+    drawn = plan.fitting(plan.pairs[0])
+    assert len(drawn) == 8
+    assert drawn == plan.fitting(plan.pairs[0])
+    (outcome,) = conform(plan)
+    assert outcome.verdict is Verdict.HOLDS
+    assert outcome.schedules == 24
+
+
+def test_what_is_drawn_has_all_that_a_mirror_has() -> None:
+    drawn = list(mirror_workloads("1", MIRRORS["mirror-8.2"].kinds, 80, lambda scenario: True))
+    jobs = [scenario.mirror for scenario in drawn if scenario.mirror is not None]
+    assert {job.copy_mode for job in jobs} == {*COPY_MODES}
+    assert {job.backing for job in jobs} == {*BACKINGS}
+    assert any(job.buffers is not None for job in jobs)
+    requests = [request for scenario in drawn for request in scenario.requests]
+    assert {request.kind for request in requests} == {*MIRRORS["mirror-8.2"].kinds}
+    assert {request.fault for request in requests} == {"none", *MIRROR_FAULTS}
+    assert {scenario.option("requests_at_start") for scenario in drawn} == {True, False}
+
+
+def test_more_operations_may_be_short_of_buffers_than_there_are_buffers() -> None:
+    dirty = '[["0B", "64KiB"], ["128KiB", "384KiB"]]'
+    text = f'name = "s"\nsectors = "512KiB"\ncluster = "64KiB"\n[mirror]\nbuffers = 2\ndirty = {dirty}\n'
+    scenario = loads(text, "short")
+    workload = Workload(find_pair("mirror-5.0"), scenario, Kernel(Greenlets()))
+    run = workload.run(Sequential())
+    workload.close()
+    assert sum(event.label == "iterate.start.short" for event in run.events) == 3
+    assert judge(Oracle(MIRRORS["mirror-5.0"], scenario), run.log) is None
+
+
+def test_a_job_has_buffers_for_a_cluster_of_its_target() -> None:
+    text = 'name = "s"\nsectors = "256KiB"\ncluster = "64KiB"\n[mirror]\nbuffers = 1\n'
+    text += 'target_cluster = "128KiB"\nbacking = "{}"\n'
+    found = [loads(text.format(backing), "s").mirror for backing in BACKINGS[1:]]
+    assert [job and job.buffers for job in found] == [1, 2]
+
+
+def test_a_step_that_tells_of_no_extent_is_refused() -> None:
+    workload, oracle = _workload("mirror-8.2", "job-alone"), Oracle(MIRRORS["mirror-8.2"], find("job-alone"))
+    run = workload.run(Sequential())
+    workload.close()
+    assert judge(oracle, run.log) is None
+    silent = [event.fact("extent") is not None for event in run.log].index(True)
+    log = list(run.log)
+    log[silent] = log[silent]._replace(facts=(("extent", None),))
+    refusal = judge(oracle, log)
+    assert refusal is not None
+    assert "the run's on None" in reason(oracle, refusal)

@@ -88,8 +88,8 @@ OUTCOMES = [
     ("unserialised", "race"),
     ("rfc-2016", "unaligned-write"),
     ("merged-2.8", "copy-on-read"),
-    ("fleecing-4.0", "unaligned-write"),
-    ("rfc-repaired", "neighbours"),
+    pytest.param("fleecing-4.0", "unaligned-write", marks=pytest.mark.lengthy),
+    pytest.param("rfc-repaired", "neighbours", marks=pytest.mark.lengthy),
     ("copy-before-write-9.2", "race"),
 ]
 

@@ -133,7 +133,7 @@ def shapes(design: str) -> Mapping[tuple[object, ...], list[Instance]]:
 
 
 @every
-@pytest.mark.parametrize("design", first(DESIGNS, "rfc-2016", "fleecing-4.0", "block-copy-5.1"))
+@pytest.mark.parametrize("design", first(DESIGNS, "rfc-2016", "block-copy-5.1"))
 def test_bundled_scenarios_of_one_shape(engine: Engine, design: str) -> None:
     system = DESIGNS[design].system
     for instances in shapes(design).values():

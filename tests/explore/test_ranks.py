@@ -82,7 +82,7 @@ def test_runs_are_dealt_to_them() -> None:
 
 def test_what_is_not_shared_is_refused_once() -> None:
     for asked, said in (
-        (("conform",), "conform is not shared"),
+        (("prove",), "prove is not shared"),
         (("check", "nonsense"), "unknown design 'nonsense'"),
         (("check", "--max-seconds", "5"), "who starts them bounds the time"),
     ):

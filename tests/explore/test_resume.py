@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import random
 import signal
@@ -17,6 +18,7 @@ import pytest
 from cowpath.model.bench.workloads import Bound
 from cowpath.model.designs import DESIGNS, Case
 from cowpath.model.explore.each import Each
+from cowpath.model.explore.engines import ENGINES
 from cowpath.model.explore.native import saved
 from cowpath.model.explore.native.engine import NativeEngine
 from cowpath.model.explore.native.search import Search
@@ -27,6 +29,7 @@ from cowpath.model.kept.answers import keeping, resuming
 from cowpath.model.reductions.choice import choose
 from cowpath.model.scenarios import find
 from tests.commands.running import environment
+from tests.in_process import Command
 
 ASKED = ("snapshot", "write-through", "deadlock", "concurrency")
 
@@ -169,6 +172,31 @@ def test_a_damaged_checkpoint_is_none(tmp_path: Path, monkeypatch: pytest.Monkey
             found = engine.explore(narrowed, asked, UNLIMITED, silent)
         assert not found.remarks
         assert essence(found) == essence(whole)
+
+
+@pytest.mark.parametrize("engine", ["numpy", "python"])
+def test_an_engine_that_saves_nothing_is_refused(engine: str, cowpath: Command) -> None:
+    one = ("rfc-2016", "--scenario", "race")
+    for asked in (
+        ("check", *one),
+        ("trace", *one, "--property", "snapshot"),
+        ("report", *one, "-o", "x"),
+        ("survey", "rfc-2016"),
+    ):
+        done = cowpath(*asked, "--engine", engine, "--resume", "kept")
+        assert done.status == 2, asked
+        assert f"--engine {engine} and --resume: this engine saves nothing" in done.err
+
+
+def test_where_there_is_no_machine_code_it_is_said_that_nothing_is_saved(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    narrowed = Case(DESIGNS["rfc-2016"], find("race")).narrowed
+    for answers, said in ((None, False), (resuming(tmp_path), True)):
+        with keeping(answers):
+            found = ENGINES["native"].explore(narrowed, (), UNLIMITED, silent)
+        assert ("saved nothing on its way" in found.remarks[-1]) == said
 
 
 KILLED = """

@@ -107,6 +107,13 @@ def test_only_the_properties_asked_for_are_exported(capsys: pytest.CaptureFixtur
     assert text.endswith("INVARIANTS TypeOK Never_concurrency Concurrency_done_holds NoDeadlock\n")
 
 
+def test_what_only_endless_runs_violate_is_not_exported(capsys: pytest.CaptureFixture[str]) -> None:
+    run = ("mirror-8.2", "--scenario", "stream-in-background", "--to")
+    assert not re.search("convergence|progress", exported(capsys, *run, "promela"))
+    assert command_line.run(["export", *run, "tla", "--property", "convergence"]) == 2
+    assert "convergence is of runs without end, and not exported" in capsys.readouterr().err
+
+
 def test_a_module_and_its_configuration_lie_side_by_side(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

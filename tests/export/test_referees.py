@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 import pytest
 from hypothesis import Phase, assume, given, settings
 
-from cowpath.model.designs import DESIGNS
+from cowpath.model.designs import ALL, MIRRORS
 from cowpath.model.designs import Case as OfDesign
 from cowpath.model.explore.program import Program
 from cowpath.model.explore.python_engine import PythonEngine
@@ -27,6 +27,7 @@ from cowpath.model.scenarios import find
 from tests import referees
 from tests.benchmarks.cow_request import TABLE, Row, build
 from tests.benchmarks.cow_request import instance as row_instance
+from tests.expectations import expected
 from tests.explore.test_semantics import random_cases
 from tests.random_systems import Case, cases
 from tests.toys import TOYS, Toy, overflow
@@ -47,7 +48,13 @@ RUNS = (
     ("rfc-repaired", "ragged-zero"),
     ("rfc-repaired", "failing-copies"),
     ("rfc-repaired", "hanging-copy"),
+    ("mirror-3.0", "active-writes-meet-background"),
+    ("mirror-8.2", "failing-target-write"),
+    ("mirror-8.2", "shared-target-cluster"),
 )
+MIRROR_RUNS = [
+    (design, slug) for design in MIRRORS for slug in expected(design) if (design, slug) not in RUNS
+]
 
 
 @pytest.fixture(scope="module")
@@ -131,12 +138,13 @@ def cow_request(row: Row) -> Narrowed:
 
 
 def real(design: str, scenario: str) -> Narrowed:
-    return OfDesign(DESIGNS[design], find(scenario)).narrowed
+    return OfDesign(ALL[design], find(scenario)).narrowed
 
 
 each_toy = pytest.mark.parametrize("which", TOYS, ids=lambda toy: toy.name)
 each_row = pytest.mark.parametrize("row", SMALL, ids=lambda row: row.name)
 each_run = pytest.mark.parametrize(("design", "scenario"), RUNS)
+each_mirror_run = pytest.mark.parametrize(("design", "scenario"), MIRROR_RUNS)
 
 
 def test_what_is_refereed_falls_somewhere() -> None:
@@ -155,6 +163,13 @@ def test_spin_on_toys(which: Toy) -> None:
 @pytest.mark.usefixtures("with_spin")
 @each_run
 def test_spin_on_designs(design: str, scenario: str) -> None:
+    assert_spin_agrees(real(design, scenario))
+
+
+@pytest.mark.lengthy
+@pytest.mark.usefixtures("with_spin")
+@each_mirror_run
+def test_spin_on_mirrors(design: str, scenario: str) -> None:
     assert_spin_agrees(real(design, scenario))
 
 
@@ -198,6 +213,13 @@ def test_tlc_on_toys(which: Toy) -> None:
 @pytest.mark.usefixtures("with_tlc")
 @each_run
 def test_tlc_on_designs(design: str, scenario: str) -> None:
+    assert_tlc_agrees(real(design, scenario))
+
+
+@pytest.mark.lengthy
+@pytest.mark.usefixtures("with_tlc")
+@each_mirror_run
+def test_tlc_on_mirrors(design: str, scenario: str) -> None:
     assert_tlc_agrees(real(design, scenario))
 
 

@@ -9,14 +9,15 @@ from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
-from hypothesis import strategies as st
 
+from cowpath.conformance import Bounds, scenarios
 from cowpath.impl.context import AioContext, Request
 from cowpath.impl.design import Geometry
 from cowpath.impl.designs import DESIGNS
 from cowpath.impl.errors import AssertionFailed
 from cowpath.impl.stack import Stack
 from cowpath.impl.sync import Threads
+from cowpath.model.scenarios import Scenario
 
 REPLICATION = [name for name in DESIGNS if name != "copy-before-write-9.2"]
 SIZE, CLUSTER = 7 * 512, 4 * 512  # the last cluster is partial
@@ -55,45 +56,44 @@ def test_without_a_job_nothing_is_copied_any_more(design: str, tmp_path: Path) -
                 call()
 
 
-@st.composite
-def _calls(draw: st.DrawFn) -> tuple[Geometry, list[tuple[str, int, int, int]]]:
-    size = draw(st.integers(1, 10)) * 512
-    geometry = Geometry(
-        size,
-        cluster=512 * draw(st.sampled_from([1, 2, 4])),
-        request_alignment=draw(st.sampled_from([1, 512, 1024, 4096])),
-        protocol_alignment=draw(st.sampled_from([1, 1024])),
-        copy_on_read=draw(st.booleans()),
-    )
-    calls = []
-    for _ in range(draw(st.integers(0, 12))):
-        kind = draw(st.sampled_from(["nbd_write", "nbd_zero", "guest_write", "guest_read", "checkpoint"]))
-        start = draw(st.integers(0, size // 512 - 1))
-        end = draw(st.integers(start + 1, size // 512))
-        calls.append((kind, start * 512, (end - start) * 512, draw(st.integers(1, 255))))
-    return geometry, calls
+# Requests that are made one after the other: so many, and so many checkpoints, are no workload for a model.
+ONE_AFTER_THE_OTHER = Bounds(
+    ("nbd-write", "nbd-zero", "guest-write", "guest-read", "checkpoint"),
+    requests=(0, 12),
+    sectors=(1, 10),
+    clusters=(1, 2, 4),
+    alignments=(1, 2, 8),
+    protocol_alignments=(1, 2),
+    copies_on_read=True,
+    endings=12,
+)
 
 
 @every_design
 @settings(max_examples=40, deadline=None, derandomize=True)
-@given(drawn=_calls())
-def test_one_call_after_the_other_is_as_on_two_plain_disks(
-    design: str, drawn: tuple[Geometry, list[tuple[str, int, int, int]]]
-) -> None:
-    geometry, calls = drawn
+@given(scenario=scenarios(ONE_AFTER_THE_OTHER))
+def test_one_call_after_the_other_is_as_on_two_plain_disks(design: str, scenario: Scenario) -> None:
+    geometry = Geometry(
+        scenario.size,
+        scenario.cluster,
+        scenario.request_alignment,
+        scenario.protocol_alignment,
+        scenario.copy_on_read,
+    )
     disk, guest = bytearray(geometry.size), bytearray(geometry.size)
     with tempfile.TemporaryDirectory() as folder, Stack(folder, design, geometry) as stack:
-        for kind, offset, length, byte in calls:
+        for byte, request in enumerate(scenario.requests, 1):
+            kind, offset, length = request.kind, request.offset or 0, request.length or 0
             here = slice(offset, offset + length)
-            if kind == "nbd_write":
+            if kind == "nbd-write":
                 disk[here] = bytes([byte]) * length
                 stack.nbd_write(offset, bytes([byte]) * length)
-            elif kind == "nbd_zero":
+            elif kind == "nbd-zero":
                 disk[here] = bytes(length)
                 stack.nbd_zero(offset, length)
-            elif kind == "guest_read":
+            elif kind == "guest-read":
                 assert stack.guest_read(offset, length) == guest[here]
-            elif design in REPLICATION and kind == "guest_write":
+            elif design in REPLICATION and kind == "guest-write":
                 guest[here] = bytes([byte]) * length
                 stack.guest_write(offset, bytes([byte]) * length)
             elif design in REPLICATION:

@@ -13,6 +13,7 @@ from cowpath.model.kept.answers import Answers, current, keeping, of_user
 from cowpath.model.kept.store import Store
 from cowpath.model.kept.text import argument_text, system_text
 from cowpath.model.language.errors import InputError
+from tests.draws import some
 
 
 def test_answers_are_kept_by_question(tmp_path: Path) -> None:
@@ -86,7 +87,10 @@ def test_only_within_keeping(tmp_path: Path) -> None:
 
 def test_texts_are_the_same_whenever_they_are_recorded_and_differ_with_what_they_say() -> None:
     texts = set()
-    for design in DESIGNS.values():
+    for number, design in enumerate(DESIGNS.values()):
+        if number % (3 // some(3, 3)):  # all of them with `--everything`
+            texts.add(system_text(design.system))
+            continue
         again = replace(design)
         assert again.system is not design.system
         text = system_text(design.system)

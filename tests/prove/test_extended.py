@@ -12,8 +12,8 @@ from cowpath.model.prove.theorem import Attempt
 from cowpath.model.stack.world import is_kind
 
 AT_IDLE = "in every state: who is at idle can move, or waits, or is not on the lowest level"
-EXIT = "exit.cancel: who waits on requests in flight (drain) waits for a lower level"
-NEVER_IDLE = "a drained section or a job is never about to begin a request"
+EXIT = "exit.cancel: who waits on requests in flight (drained section) waits for a lower level"
+NEVER_IDLE = "only requests are about to begin"
 
 
 def argument(name: str) -> ProofOutline:
@@ -39,14 +39,16 @@ def test_no_drained_section_and_no_job_waits_at_idle_for_ever() -> None:
 
 
 @pytest.mark.parametrize("name", ["replication-5.0", "replication-5.1"])
-def test_an_exit_has_its_level_as_a_stop_has(name: str) -> None:
+def test_an_exit_has_its_level_as_who_else_drains_has(name: str) -> None:
     assert is_open(name, argument(name), EXIT) == []
 
 
 def test_without_its_level_the_wait_of_an_exit_is_open() -> None:
     given = argument("replication-5.1")
     lower = tuple(
-        replace(each, here=lambda s, r: is_kind(s, r, "stop")) if each.name == "the end of the job" else each
+        replace(each, here=lambda s, r: s.is_at(r, "draining") & is_kind(s, r, "stop"))
+        if each.name == "drained sections"
+        else each
         for each in given.levels
     )
     assert is_open("replication-5.1", replace(given, levels=lower), EXIT) == [EXIT]

@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -55,7 +56,10 @@ def at_work(*options: str) -> Iterator[tuple[subprocess.Popen[str], list[int]]]:
     assert [each for each in found if alive(each)] == []
 
 
-@pytest.mark.parametrize("options", [(), ("--uses",), ("--find",)])
+later = partial(pytest.param, marks=pytest.mark.lengthy)
+
+
+@pytest.mark.parametrize("options", [later(()), ("--uses",), later(("--find",))])
 def test_ctrl_c_ends_with_what_is_known(options: tuple[str, ...]) -> None:
     with at_work(*options) as (process, _):
         os.killpg(process.pid, signal.SIGINT)  # as a terminal does: all of them
@@ -66,7 +70,7 @@ def test_ctrl_c_ends_with_what_is_known(options: tuple[str, ...]) -> None:
     assert not err
 
 
-@pytest.mark.parametrize("strike", [os.kill, os.killpg])
+@pytest.mark.parametrize("strike", [later(os.kill), os.killpg])
 def test_to_be_told_to_end_is_the_same(strike: object) -> None:
     """By `kill` or by `timeout`, which tells the whole group."""
     with at_work() as (process, _):
@@ -82,7 +86,7 @@ def test_who_cannot_be_told_leaves_no_process() -> None:
         process.kill()
 
 
-@pytest.mark.parametrize("options", [(), ("--uses",)])
+@pytest.mark.parametrize("options", [(), later(("--uses",))])
 def test_a_process_that_is_killed_leaves_its_design_undetermined(options: tuple[str, ...]) -> None:
     with at_work(*options) as (process, found):
         os.kill(found[0], signal.SIGKILL)

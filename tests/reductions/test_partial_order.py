@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, assume, event, given, settings
 from hypothesis import strategies as st
 
+from cowpath.conformance import scenarios
 from cowpath.model.designs import DESIGNS
 from cowpath.model.explore.native import search, visited
 from cowpath.model.explore.native.engine import NativeEngine
@@ -27,7 +28,7 @@ from cowpath.model.stack.binding import bind
 from tests.benchmarks import cow_request
 from tests.draws import some
 from tests.reductions.certified import each_toy, found, prepared, reductions, visit
-from tests.scenarios.test_reduction import scenarios
+from tests.scenarios.test_reduction import BOUNDS
 from tests.toys import Owner, Toy, column, instance, mutex, relay
 
 
@@ -105,7 +106,7 @@ def test_machine_code_agrees_on_designs(design: str, scenario: str) -> None:
 
 
 @settings(max_examples=some(8, 2), deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
-@given(scenarios(), st.sampled_from(sorted(DESIGNS)))
+@given(scenarios(BOUNDS), st.sampled_from(sorted(DESIGNS)))
 def test_machine_code_agrees_on_drawn_scenarios(scenario: Scenario, name: str) -> None:
     assume(DESIGNS[name].unsupported(scenario) is None)
     narrowed, asked, certified = prepared(DESIGNS[name].system, bind(scenario, reduce(scenario)))
@@ -127,7 +128,7 @@ def test_the_cow_request_model(row: cow_request.Row) -> None:
 
 
 @settings(max_examples=some(40), deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
-@given(scenarios(), st.sampled_from(sorted(DESIGNS)), st.data())
+@given(scenarios(BOUNDS), st.sampled_from(sorted(DESIGNS)), st.data())
 def test_drawn_scenarios_and_broken_designs(scenario: Scenario, name: str, data: st.DataObject) -> None:
     design = DESIGNS[name]
     assume(design.unsupported(scenario) is None)

@@ -50,6 +50,7 @@ count = {readers}
 """
 
 
+# Not drawn as the workloads of a campaign are, in which hardly any two requests are interchangeable.
 @st.composite
 def alike(draw: st.DrawFn) -> Scenario:
     values = {
@@ -57,8 +58,9 @@ def alike(draw: st.DrawFn) -> Scenario:
         "wide": draw(st.integers(1, 4)),
         "writers": draw(st.integers(1, 3)),
         "first": draw(st.integers(0, 1)),
-        "readers": draw(st.integers(0, 2)),
     }
+    # Three requests; five, where all their renamings are gone through, take half a minute.
+    values["readers"] = draw(st.integers(0, min(2, some(9, 3) - values["writers"])))
     text = ALIKE.format(**values)
     return loads(text if values["readers"] else text[: text.rindex("[[request]]")], "alike")
 

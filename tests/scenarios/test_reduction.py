@@ -3,10 +3,11 @@
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
+from cowpath.conformance import Bounds, scenarios
 from cowpath.model.bench.check import check
 from cowpath.model.designs import DESIGNS, Case
 from cowpath.model.explore.result import Limits
-from cowpath.model.scenarios import Scenario, loads
+from cowpath.model.scenarios import Scenario
 from cowpath.model.scenarios.geometry import reduce, unreduced
 from cowpath.model.stack.properties import STANDARD
 from tests.draws import some
@@ -14,33 +15,23 @@ from tests.draws import some
 PROPERTIES = (*STANDARD, "concurrency", "concurrency-done")
 
 
-@st.composite
-def scenarios(draw: st.DrawFn) -> Scenario:
-    """Draw a disk of up to nine sectors in up to three clusters, and two or three requests."""
-    cluster = draw(st.integers(1, 4))
-    sectors = draw(st.integers(1, min(9, 3 * cluster)))
-    text = f'name = "drawn"\nunit = "sectors"\nsectors = {sectors}\ncluster = {cluster}\n[secondary]\n'
-    alignment, protocol = draw(st.sampled_from([1, 2, 4])), draw(st.sampled_from([1, 1, 4]))
-    text += f"request_alignment = {alignment}\nprotocol_alignment = {protocol}\n"
-    copies = draw(st.integers(0, 4)) == 4 and cluster % alignment == 0
-    text += f"copy_on_read = {'true' if copies else 'false'}\n[options]\n"
-    for option in ("quiesced_checkpoint", "drain_on_stop"):
-        text += f"{option} = {'true' if draw(st.booleans()) else 'false'}\n"
-    # The pieces of a zero-write are not modelled above a larger alignment.
-    others = ["nbd-write", "nbd-zero", "guest-write", ""] if protocol <= alignment else ["guest-write", ""]
-    for kind in filter(None, ["nbd-write", "guest-read", draw(st.sampled_from(others))]):
-        first = draw(st.integers(0, sectors - 1))
-        length = draw(st.integers(1, min(4, sectors - first)))
-        stream = "true" if draw(st.integers(0, 3)) == 3 else "false"
-        text += f'[[request]]\nkind = "{kind}"\nat = [{first}, {length}]\nstream = {stream}\n'
-    last = draw(st.sampled_from(["", "", "checkpoint", "stop"]))
-    if last:
-        text += f'[[request]]\nkind = "{last}"\n'
-    return loads(text, "drawn")
+# Disks of up to nine sectors in clusters of up to four, and requests that mostly meet.
+BOUNDS = Bounds(
+    (*("nbd-write", "guest-read") * 5, "nbd-zero", "guest-write", "checkpoint", "stop"),
+    requests=(3, 4),
+    sectors=(1, 9),
+    clusters=(1, 2, 3, 4),
+    alignments=(1, 2, 4),
+    protocol_alignments=(1, 1, 4),
+    options=("quiesced_checkpoint", "drain_on_stop"),
+    copies_on_read=True,
+    crowded=7,
+    streams=2,
+)
 
 
 @settings(max_examples=some(60), deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
-@given(scenarios(), st.sampled_from(sorted(DESIGNS)))
+@given(scenarios(BOUNDS), st.sampled_from(sorted(DESIGNS)))
 def test_same_verdicts_and_depths(scenario: Scenario, name: str) -> None:
     if DESIGNS[name].unsupported(scenario) is not None:
         event("does not fit")

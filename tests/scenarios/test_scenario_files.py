@@ -295,6 +295,7 @@ def written(scenario: Scenario) -> str:
     return tomli_w.dumps({**document(scenario), "shows": scenario.shows, "expect": scenario.expect})
 
 
+# Not drawn as the workloads of a campaign are: a file may say more, and of larger disks, than is explored.
 @st.composite
 def valid(draw: Callable[..., object]) -> Scenario:
     def integer(low: int, high: int) -> int:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import pytest
 
-from cowpath.model.bench.check import check
+from cowpath.model.bench.kept import checked
 from cowpath.model.designs import DESIGNS, Case
 from cowpath.model.render.text import conclusion, describe_cycle, render
 from cowpath.model.scenarios import Scenario, bundled, find, loads
@@ -17,6 +18,7 @@ from cowpath.model.scenarios.vocabulary import PROPERTIES, STALL
 from cowpath.model.trace import record
 from cowpath.model.trace.trace import Trace
 from cowpath.model.trace.waiting import WaitEdge
+from tests.in_process import sharing
 
 RANGE = re.compile(r"\[(\d+), (\d+)\)")
 
@@ -28,7 +30,7 @@ class Found:
     scenario: Scenario
     trace: Trace
 
-    @property
+    @cached_property
     def text(self) -> str:
         return render(self.trace, PROPERTIES[self.trace.property], width=100)
 
@@ -38,7 +40,9 @@ class Found:
 
 def traces_of(design: str, scenario: Scenario, *properties: str) -> Iterator[Trace]:
     asked: dict[str, Any] = {"properties": properties} if properties else {}
-    for outcome in check(Case(DESIGNS[design], scenario), **asked).properties.values():
+    with sharing():
+        result = checked(Case(DESIGNS[design], scenario), **asked)
+    for outcome in result.properties.values():
         if outcome.trace is not None:
             yield outcome.trace
 

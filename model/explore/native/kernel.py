@@ -15,7 +15,7 @@ from cowpath.model.explore.native.moves import Moves, Unsupported
 from cowpath.model.explore.native.text import Constants, Writer
 from cowpath.model.explore.native.visited import Shape
 from cowpath.model.explore.native.visited import text as visited_text
-from cowpath.model.explore.program import wait_matrix
+from cowpath.model.explore.program import own_waits, wait_matrix
 from cowpath.model.explore.reductions import UNREDUCED, Reductions
 from cowpath.model.explore.result import Question
 from cowpath.model.explore.semantics import Semantics
@@ -305,7 +305,7 @@ def write(
         choice=_CHOICE + alone.arrays(owners) if reductions.needs else "",
         expansion=alone.expansion(owners, state, "%may") if reductions.needs else _expansion(owners, state),
         last="%kept" if reductions.needs else f"%h{owners}",
-        questions=_answer(owners, state, model.can_hang),
+        questions=_answer(owners, state, model.can_hang, own_waits(model)),
         waits=_rounds(owners, state),
         canonical=least,
         **parting.pieces(state, coding.words, 2 * _LAG + moves.most, ranks),
@@ -352,8 +352,11 @@ def _waits(model: GroundModel, semantics: Semantics, constants: Constants) -> li
     return [_mask(f"waits.{owner}", row, semantics, constants) for owner, row in enumerate(rows)]
 
 
-def _answer(owners: int, state: str, can_hang: bool) -> str:
-    """Return the instructions that put bit 0, deadlock, and the questions together."""
+def _answer(owners: int, state: str, can_hang: bool, own_waits: int) -> str:
+    """Return the instructions that put bit 0, deadlock, and the questions together.
+
+    `own_waits`: the owners that may wait for themselves; others need a second one for a cycle.
+    """
     lines = []
     for r in range(owners):
         lines += [
@@ -372,13 +375,15 @@ def _answer(owners: int, state: str, can_hang: bool) -> str:
             "  %look.for.cycle = icmp ne i64 %asks.deadlock, 0",
             "  %others = sub i64 %blocked, 1",
             "  %two = and i64 %blocked, %others",
+            f"  %own.waits = and i64 %blocked, {own_waits}",
+            "  %enough = or i64 %two, %own.waits",
             *(f"  %restless = call i64 @restless({state} %s)" for _ in range(can_hang)),
             f"  %owed = and i64 %blocked, {'%restless' if can_hang else -1}",
             "  %some.blocked = icmp ne i64 %owed, 0",
-            "  %two.blocked = icmp ne i64 %two, 0",
+            "  %enough.blocked = icmp ne i64 %enough, 0",
             f"  %none.moves = icmp eq i64 %movable.{owners - 1}, 0",
             "  %stuck = and i1 %some.blocked, %none.moves",
-            "  %cycle.possible = and i1 %two.blocked, %look.for.cycle",
+            "  %cycle.possible = and i1 %enough.blocked, %look.for.cycle",
             "  br i1 %cycle.possible, label %cycle, label %answered",
             "cycle:",
             f"  %in.cycle = call i64 @cyclic({state} %s, i64 %blocked)",

@@ -29,9 +29,8 @@ def bind(
     job = scenario.mirror
     assert job is not None
     requests, chunks, cells = scenario.requests, geometry.clusters, geometry.cells
+    # Few buffers do not make them fewer: while one is free, each that needs more is started, and is short.
     operations = 1 + sum(may_be_dirty(scenario, *chunk) for chunk in chunks)
-    if job.buffers is not None:  # each in flight has one; one may be short of them
-        operations = min(operations, job.buffers + 1)
     others = (JOB, *(OPERATION for _ in range(operations)))
     kinds = (*words.kinds, JOB, OPERATION)
     spans = [*zip(geometry.first, geometry.end, strict=True), *((0, 1) for _ in others)]

@@ -14,9 +14,10 @@ from cowpath.conformance.campaign.mirror_drawing import draw_mirror
 from cowpath.conformance.monitor.monitor import judge
 from cowpath.conformance.qemu.bench import Bench, Subject
 from cowpath.conformance.qemu.binaries import Qemu
-from cowpath.conformance.qemu.campaign import Outcome, Plan, campaign
+from cowpath.conformance.qemu.campaign import campaign
 from cowpath.conformance.qemu.faults import REFUSED, examine
 from cowpath.conformance.qemu.nodes import Options
+from cowpath.conformance.qemu.plan import Outcome, Plan
 from cowpath.conformance.qemu.report import reported
 from cowpath.conformance.qemu.stacks import STACKS
 from cowpath.conformance.qemu.walk import Scheduled
@@ -85,6 +86,9 @@ def test_a_lost_write_is_reported_and_its_reproducer_shows_it(qemu: Qemu, tmp_pa
         [sys.executable, str(script), *program], capture_output=True, text=True, timeout=60, check=False
     )
     assert (done.returncode, done.stdout.splitlines()[-1]) == (1, "the fault is there")
+    page = report.files["page.html"]
+    assert "breaks ‘mirror-equal’" in page
+    assert "So the model explains the run." not in page
 
 
 def test_with_an_opened_backing_nothing_is_lost(qemu: Qemu) -> None:
@@ -110,6 +114,12 @@ def test_a_mirror_that_copies_nothing_is_refused(qemu: Qemu) -> None:
 def test_options_that_do_not_fit_say_so(qemu: Qemu, options: Options, why: str) -> None:
     (outcome,) = outcomes(qemu, of("name-only"), options=options)
     assert (outcome.verdict, outcome.reason) == ("unfit", why)
+
+
+def test_grey_sight_says_why_it_does_not_judge_a_mirror(qemu: Qemu) -> None:
+    grey = Scheduled(Sight.GREY)
+    (outcome,) = campaign(Plan((qemu,), (MIRROR,), (of("open"),), (Options(),), None, grey, 5, 0))
+    assert (outcome.verdict, outcome.reason) == ("unfit", MIRROR.black_only)
 
 
 def test_what_is_drawn_fits(bench: Bench) -> None:

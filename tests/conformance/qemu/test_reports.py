@@ -13,14 +13,15 @@ from pathlib import Path
 import pytest
 
 from cowpath.conformance.qemu.binaries import Qemu
-from cowpath.conformance.qemu.campaign import Outcome, Plan, campaign
+from cowpath.conformance.qemu.campaign import campaign
 from cowpath.conformance.qemu.faults import REFUSED
 from cowpath.conformance.qemu.nodes import Options
-from cowpath.conformance.qemu.report import Report, reported
+from cowpath.conformance.qemu.plan import Outcome, Plan
+from cowpath.conformance.qemu.report import Report, accepted, reported
 from cowpath.conformance.qemu.stacks import STACKS
 from cowpath.conformance.qemu.walk import Scheduled
 from cowpath.conformance.runs import log_file
-from cowpath.conformance.runs.log import Sight
+from cowpath.conformance.runs.log import ORIGINAL, Sight
 from cowpath.model.scenarios import find, loads
 
 HOW = Scheduled(Sight.BLACK)
@@ -124,6 +125,14 @@ def test_a_report_says_what_a_maintainer_asks(qemu: Qemu) -> None:
     assert header.design == "block-copy-5.1"
     assert events[-1].kind in ("return", "quiescent")
     assert loads(report.files["workload.toml"], "workload").requests
+
+
+@pytest.mark.lengthy
+def test_a_model_with_parts_of_requests_says_what_a_read_may_return(qemu: Qemu) -> None:
+    _, report = found(qemu, "cbw", "two-by-two", no_snapshot=True)
+    assert report.fault.refusal is not None
+    may = accepted(report.subject, report.fault.refusal)
+    assert [run[0][1] for run in may] == [ORIGINAL]
 
 
 def test_the_same_fault_is_reported_once_on_its_smallest_example(qemu: Qemu) -> None:

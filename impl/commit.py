@@ -1,0 +1,122 @@
+"""The commit at a failover: what the guest has, in active and hidden disk, goes into the secondary disk.
+
+Source: block/replication.c replication_stop, replication_done; block/mirror.c commit_active_start,
+mirror_run, mirror_exit_common (5.0).
+"""
+
+from __future__ import annotations
+
+import errno
+
+from cowpath.impl.bitmap import Bitmap
+from cowpath.impl.context import AioContext, Request
+from cowpath.impl.design import Disks, Geometry
+from cowpath.impl.drain import Drains
+from cowpath.impl.extent import Extent
+from cowpath.impl.replication import Replication
+
+
+class Commits(Replication, Drains):
+    """Replication that may fail over, to be put before a design whose job is a filter."""
+
+    def __init__(self, context: AioContext, disks: Disks, geometry: Geometry) -> None:
+        super().__init__(context, disks, geometry)
+        self.disk = disks.secondary
+        self.to_commit = Bitmap(context, "what is to be committed", geometry.cluster)
+        self.all = Extent(0, geometry.size)
+        self.committed = False
+        self.active.hears = self._written
+
+    def failover(self, request: Request) -> None:
+        """End the job, and commit what the guest has. Raises OSError if the commit is cancelled."""
+        with self.context:
+            if self.freed:
+                self._failed_over(request)
+                return
+            with self.drained(request):
+                first = not self.freed
+                if first:
+                    self.job.become("freed")
+                    self.replicating, self.committing = False, True
+                    for k in self.active.allocated.within(self.all) + self.hidden.allocated.within(self.all):
+                        self.to_commit.set(self._cluster(k))
+            if first:
+                self._commit(request)
+            else:
+                self._failed_over(request)
+
+    def _failed_over(self, request: Request) -> None:
+        if self.replicating:
+            self._cancel_again()
+        self.replicating = False
+        self.context.trace("failover.ignored", request)
+
+    # -- the job
+
+    def _commit(self, request: Request) -> None:
+        """Copy until nothing is dirty in a drained section; busy, but for pauses and that section."""
+        self.context.step("failover.start", request)
+        again = True
+        while again:
+            self.sections.wait_all(request, self.whole)  # a pause point
+            busy = self.busy_jobs.add(request, self.whole)
+            self.context.step("commit.continue", request)
+            while self.committing and not self.sections.entries and not self.to_commit.empty:
+                self._copy(request)
+            self.busy_jobs.remove(busy)
+            if not self.committing:
+                self._cancelled(request)
+            if self.sections.entries:
+                self.context.trace("commit.pause", request)
+            else:
+                again = self._is_dirty_after_all(request)
+
+    def _copy(self, request: Request) -> None:
+        dirty = self.to_commit.within(self.all)
+        cluster = self._cluster(dirty[self.context.choose(len(dirty), "what is committed next")])
+        self.to_commit.reset(cluster)
+        self.context.step("commit.take", request, extent=cluster)
+        here = self.active.allocated.run(cluster)[0]
+        disk, label = (self.active.disk, "active") if here else (self.hidden.disk, "hidden")
+        (data,) = disk.read(f"commit.read-{label}", request, [cluster])
+        self.context.step(f"commit.read-{label}", request)
+        self.disk.write("commit.write", request, cluster, data)
+        self.context.step("commit.write", request)
+
+    def _is_dirty_after_all(self, request: Request) -> bool:
+        """Look again in a drained section, and take the overlays out of the chain if all is committed."""
+        with self._section(request, "commit.drain"):
+            if not self.committing:
+                self._cancelled(request)
+            again = not self.to_commit.empty
+            if not again:
+                self.committing, self.committed = False, True
+                self.active.empty()
+                self.hidden.empty()
+                self.context.trace("commit.end", request)
+        if again:
+            self.context.step("commit.again", request)
+        return again
+
+    def _cancelled(self, request: Request) -> None:
+        self.context.trace("commit.cancelled", request)
+        raise OSError(errno.ECANCELED, "the commit is cancelled")
+
+    def _cluster(self, k: int) -> Extent:
+        return Extent(k * self.geometry.cluster, min((k + 1) * self.geometry.cluster, self.geometry.size))
+
+    # -- the guest
+
+    def _guest_write(self, request: Request, data: bytes) -> None:
+        """Write to the secondary disk itself, once all is committed."""
+        if not self.committed:
+            super()._guest_write(request, data)
+            return
+        self.context.step("guest.direct", request)
+        self.disk.write("guest.direct-write", request, request.extent, data)
+        self.context.step("guest.direct-write", request)
+        self.context.trace("guest.end", request)
+
+    def _written(self, cluster: Extent) -> None:
+        if self.committing:
+            self.to_commit.set(cluster)

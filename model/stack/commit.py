@@ -1,0 +1,264 @@
+"""The commit at a failover: what the guest has, in active and hidden disk, goes into the secondary disk.
+
+A failover ends the backup job as a stop does, and starts a mirror of the active disk into the secondary
+disk, in background mode, that completes by itself. What is mapped above the secondary disk is dirty at its
+start, and what the guest writes meanwhile becomes so; a cluster's bit is cleared before it is copied. When
+nothing is dirty the job begins a drained section, looks again, and takes both overlays out of the guest's
+chain: from then on the guest reads and writes the secondary disk itself.
+It runs in who has failed over, which is busy meanwhile, pauses in the drained sections of others, and is
+cancelled by the exit of QEMU.
+Left out: a commit that fails; the tracked list of the secondary disk's node, on which its writes and the
+guest's after it are not; runs of several clusters.
+Source: block/replication.c replication_stop, replication_done (4.2, 5.0); block/mirror.c commit_active_start,
+mirror_dirty_init, mirror_run, mirror_exit_common (5.0).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from cowpath.model.language.claim import Claim, claim
+from cowpath.model.language.expression import Expr, If, exists, forall, nobody
+from cowpath.model.language.sorts import Maybe
+from cowpath.model.language.system import State, System
+from cowpath.model.scenarios.vocabulary import PROPERTIES
+from cowpath.model.stack.drain import BUSY, QUIESCES, SECTIONS, Drain, in_section, is_quiesced
+from cowpath.model.stack.part import Part, Parts
+from cowpath.model.stack.replication import Replication
+from cowpath.model.stack.world import (
+    FAILOVERS,
+    GUEST_WRITES,
+    OUT,
+    OWED,
+    WHOLE,
+    Cluster,
+    Request,
+    Sector,
+    is_kind,
+)
+
+_STOP = "block/replication.c replication_stop, 5.0"
+_JOB = "block/mirror.c mirror_run, mirror_iteration, 5.0"
+_EXIT = "block/mirror.c mirror_exit_common, 5.0"
+NO_FAILOVER = claim("there is no failover", Request)(lambda s, r: ~is_kind(s, r, "failover"))
+
+
+@dataclass(frozen=True)
+class Commit(Part):
+    """Failovers, their commit, and what the guest writes from then on. Needs `Drain` and `Replication`."""
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """Failovers."""
+        return ("failover",)
+
+    def declare(self, system: System, parts: Parts) -> None:
+        """Declare the job, what it has still to copy, and what the guest is to find."""
+        system.variable("committing", called="the commit runs")
+        system.variable("committed", called="the overlays are out of the chain")
+        system.variable("to_commit", Cluster)
+        system.variable("commit_at", Request, sort=Maybe(Cluster), internal=True)
+        # Ghosts: what the guest had at the failover or has written since, and in which sectors.
+        system.variable("kept", Sector, internal=True)
+        system.variable("view", Sector, sort=Maybe(Request), unset="original data", internal=True)
+        pc = system.programs["pc"]
+        job = (WHOLE, OUT, OWED)
+        pc.place("commit", "about to look for what is to be committed", of=FAILOVERS, within=(*job, BUSY))
+        pc.place("commit-read", "reading what is to be committed", of=FAILOVERS, within=(*job, BUSY))
+        pc.place("commit-write", "writing to the secondary disk", of=FAILOVERS, within=(*job, BUSY))
+        pc.place("commit-paused", "with its commit at a pause point", of=FAILOVERS, within=job)
+        pc.place("commit-drains", "with all committed, drains", of=FAILOVERS, within=(*job, QUIESCES))
+        pc.place("direct-write", "writing to the secondary disk", of=GUEST_WRITES, within=(WHOLE,))
+
+    def drains(self, s: State, r: Expr) -> Iterator[tuple[str, Expr]]:
+        """Yield that a failover begins with one, as a stop does."""
+        yield "outside", is_kind(s, r, "failover") & (s.job == "running")
+
+    def act(self, system: System, parts: Parts) -> None:
+        """Add the failover, the commit, its end, and the guest's writes after it."""
+        drain, replication = parts.the(Drain), parts.the(Replication)
+        self._failover(system, drain, replication)
+        self._job(system)
+        self._end(system, drain)
+        self._guest(system)
+        system.always(
+            "failover",
+            lambda s: forall(Sector, lambda x: s.kept[x].implies(_found(s, x) == s.view[x])),
+            means=PROPERTIES["failover"],
+        )
+
+    def claims(self, parts: Parts) -> Iterator[Claim]:
+        """Say that there is no snapshot any more by then."""
+        yield claim("what is committed is so after the end of the job")(
+            lambda s: (s.committing | s.committed).implies(s.job == "freed")
+        )
+
+    def written(self, s: State, r: Expr, k: Expr) -> None:
+        """Note that guest write r has written cluster k of the active disk: it is dirty if a commit runs."""
+        s.to_commit[k] = s.to_commit[k] | s.committing
+        self._keep(s, lambda x: s.committing & s.covers[r, x] & (s.cluster_of[x] == k), r)
+
+    def _failover(self, system: System, drain: Drain, replication: Replication) -> None:
+        @system.action("failover.start", r=Request, source=_STOP)
+        def start(s: State, r: Expr) -> None:
+            """Ends the job in a drained section, starts to commit what is above the secondary disk."""
+            s.require_at(r, "draining")
+            s.require(is_kind(s, r, "failover"), "is a failover", location=True)
+            s.require(s.job == "running", "there is a job")
+            drain.settle(s, r)
+            s.job = "freed"
+            s.replicating = False
+            s.committing = True
+            for k in s.each(Cluster):
+                s.to_commit[k] = s.in_active[k] | s.in_hidden[k]
+            for x in s.each(Sector):
+                s.view[x] = _found(s, x)
+                s.kept[x] = s.in_active[s.cluster_of[x]] | s.in_hidden[s.cluster_of[x]]
+            s.go(r, "commit-paused")
+
+        @system.action("failover.ignored", r=Request, source=_STOP)
+        def ignored(s: State, r: Expr) -> None:
+            """Finds the job ended by others: nothing is left to it but to forget that."""
+            s.require_at(r, system.programs["pc"].start, "draining")
+            s.require(is_kind(s, r, "failover"), "is a failover", location=True)
+            s.require(s.job == "freed", "its job has ended")
+            drain.settle(s, r)
+            replication.touch(s, r, when=s.replicating)
+            s.replicating = False
+            s.go(r, "done")
+
+    def _job(self, system: System) -> None:
+        @system.action("commit.pause", r=Request, source="job.c job_pause_point, 5.0")
+        def pause(s: State, r: Expr) -> None:
+            """Pauses in somebody's drained section."""
+            s.require_at(r, "commit")
+            s.require(s.committing, "is not cancelled")
+            s.require(is_quiesced(s), "a drained section")
+            s.go(r, "commit-paused")
+
+        @system.action("commit.continue", r=Request, source="job.c job_pause_point, 5.0")
+        def goes_on(s: State, r: Expr) -> None:
+            """Passes its pause point."""
+            s.require_at(r, "commit-paused")
+            s.wait_on(SECTIONS, Request, lambda d: in_section(s, d))
+            s.go(r, "commit")
+
+        @system.action("commit.take", r=Request, k=Cluster, source=_JOB)
+        def take(s: State, r: Expr, k: Expr) -> None:
+            """Takes a dirty cluster: clears its bit."""
+            s.require_at(r, "commit")
+            s.require(s.committing, "is not cancelled")
+            s.require(~is_quiesced(s), "nothing is drained")
+            s.require(s.to_commit[k], "dirty")
+            s.to_commit[k] = False
+            s.commit_at[r] = k
+            s.go(r, "commit-read")
+
+        def reads(s: State, r: Expr, k: Expr, disk: str) -> None:
+            s.read_from(disk, Sector, lambda x: s.cluster_of[x] == k)
+            for x in s.each(Sector):
+                s.copied[r, x] = If(s.cluster_of[x] == k, s[disk][x], s.copied[r, x])
+            s.go(r, "commit-write")
+
+        @system.action("commit.read-active", r=Request, k=Cluster, source=_JOB)
+        def read_active(s: State, r: Expr, k: Expr) -> None:
+            """Reads the cluster, from the active disk."""
+            s.require_at(r, "commit-read")
+            s.require(s.commit_at[r] == k, "at its cluster", location=True)
+            s.require(s.in_active[k], "mapped in the active disk")
+            reads(s, r, k, "active")
+
+        @system.action("commit.read-hidden", r=Request, k=Cluster, source=_JOB)
+        def read_hidden(s: State, r: Expr, k: Expr) -> None:
+            """Reads the cluster, from the hidden disk."""
+            s.require_at(r, "commit-read")
+            s.require(s.commit_at[r] == k, "at its cluster", location=True)
+            s.require(~s.in_active[k], "not mapped in the active disk")
+            reads(s, r, k, "hidden")
+
+        @system.action("commit.write", r=Request, k=Cluster, source=_JOB)
+        def write(s: State, r: Expr, k: Expr) -> None:
+            """Writes the cluster to the secondary disk, below the guest."""
+            s.require_at(r, "commit-write")
+            s.require(s.commit_at[r] == k, "at its cluster", location=True)
+            s.write_to("secondary", Sector, lambda x: s.cluster_of[x] == k, lambda x: s.copied[r, x])
+            for x in s.each(Sector):
+                s.copied[r, x] = nobody(Request)
+            s.commit_at[r] = nobody(Cluster)
+            s.go(r, "commit")
+
+    def _end(self, system: System, drain: Drain) -> None:
+        def all_copied(s: State) -> Expr:
+            return ~exists(Cluster, lambda k: s.to_commit[k])
+
+        @system.action("commit.drain", r=Request, source=_EXIT)
+        def drains(s: State, r: Expr) -> None:
+            """Finds nothing dirty, begins a drained section of its own."""
+            s.require_at(r, "commit")
+            s.require(s.committing, "is not cancelled")
+            s.require(~is_quiesced(s), "nothing is drained")
+            s.require(all_copied(s), "nothing is dirty")
+            s.go(r, "commit-drains")
+
+        @system.action("commit.again", r=Request, source=_EXIT)
+        def again(s: State, r: Expr) -> None:
+            """Finds what was written before nothing was in flight; ends its section, goes on."""
+            s.require_at(r, "commit-drains")
+            s.require(s.committing, "is not cancelled")
+            s.require(~all_copied(s), "something is dirty")
+            drain.settle(s, r)
+            s.go(r, "commit-paused")
+
+        @system.action("commit.end", r=Request, source=_EXIT)
+        def end(s: State, r: Expr) -> None:
+            """Finds nothing dirty and nothing in flight: takes both overlays out of the guest's chain."""
+            s.require_at(r, "commit-drains")
+            s.require(s.committing, "is not cancelled")
+            s.require(all_copied(s), "nothing is dirty")
+            drain.settle(s, r)
+            s.committing = False
+            s.committed = True
+            for k in s.each(Cluster):
+                s.in_active[k] = False
+                s.in_hidden[k] = False
+            for x in s.each(Sector):
+                s.active[x] = nobody(Request)
+                s.hidden[x] = nobody(Request)
+            s.go(r, "done")
+
+        @system.action("commit.cancelled", r=Request, source="job.c job_cancel_sync_all")
+        def cancelled(s: State, r: Expr) -> None:
+            """Is cancelled, by the exit of QEMU."""
+            s.require_at(r, "commit", "commit-drains")
+            s.require(~s.committing, "is cancelled")
+            drain.settle(s, r)
+            s.go(r, "failed")
+
+    def _guest(self, system: System) -> None:
+        @system.action("guest.direct", r=Request, source="block/replication.c replication_co_writev, 5.0")
+        def direct(s: State, r: Expr) -> None:
+            """Finds no overlay in its chain."""
+            s.require_at(r, "idle")
+            s.require(is_kind(s, r, "guest-write"), "is a guest-write", location=True)
+            s.require(s.committed, "the overlays are out of the chain")
+            s.go(r, "direct-write")
+
+        @system.action("guest.direct-write", r=Request, source="block/io.c bdrv_co_pwritev, 5.0")
+        def writes(s: State, r: Expr) -> None:
+            """Writes to the secondary disk."""
+            s.require_at(r, "direct-write")
+            s.write_to("secondary", Sector, lambda x: s.covers[r, x], lambda x: r)
+            self._keep(s, lambda x: s.covers[r, x], r)
+            s.go(r, "finishing")
+
+    def _keep(self, s: State, where: Callable[[Expr], Expr], r: Expr) -> None:
+        for x in s.each(Sector):
+            s.view[x] = If(where(x), r, s.view[x])
+            s.kept[x] = s.kept[x] | where(x)
+
+
+def _found(s: State, x: Expr) -> Expr:
+    """Return what the guest finds in sector x."""
+    k = s.cluster_of[x]
+    return If(s.in_active[k], s.active[x], If(s.in_hidden[k], s.hidden[x], s.secondary[x]))

@@ -1,0 +1,58 @@
+"""The commit at a failover: what the guest keeps, by release, and that threads make every step of it."""
+
+from dataclasses import replace
+
+import pytest
+
+from cowpath.conformance.campaign.tours import cover
+from cowpath.conformance.monitor.oracle import Oracle
+from cowpath.conformance.pairs import find_pair
+from cowpath.conformance.runs.workload import Workload
+from cowpath.conformance.scheduler.kernel import Kernel
+from cowpath.conformance.scheduler.substrate import Greenlets
+from cowpath.model.bench.check import Result, check
+from cowpath.model.designs import EXTENDED, Case
+from cowpath.model.designs.design import Design
+from cowpath.model.scenarios import find
+from tests.expectations import expected
+
+DESIGN = EXTENDED["replication-5.1"]
+ROWS = {
+    "commit": ([], []),
+    "commit-and-late-write": (["failover"], ["failover"]),
+    "ends-during-commit": (["lifetime"], []),
+}
+
+
+def checked(design: Design, slug: str) -> Result:
+    return check(Case(design, find(slug)), properties=["failover", "quiet", "finished"])
+
+
+@pytest.mark.parametrize("slug", ROWS)
+def test_what_comes_of_a_failover(slug: str) -> None:
+    first, later = ROWS[slug]
+    assert list(expected("replication-5.0")[slug]["violated"]) == first
+    assert list(expected("replication-5.1")[slug]["violated"]) == later
+
+
+@pytest.mark.parametrize("slug", ["commit", "commit-and-late-write"])
+def test_threads_make_every_step(slug: str) -> None:
+    workload = Workload(find_pair("replication-5.1"), find(slug), Kernel(Greenlets()))
+    found = cover(workload, Oracle(DESIGN, find(slug)))
+    workload.close()
+    assert (found.complete, found.alarm) == (True, None)
+
+
+def test_the_late_write_comes_after_the_copy_or_after_the_end() -> None:
+    trace = checked(DESIGN, "commit-and-late-write").properties["failover"].trace
+    assert trace is not None
+    steps = [step.action for step in trace.steps]
+    assert "failover.start" in steps
+    assert steps.index("failover.start") < steps.index("write.data")
+
+
+def test_the_end_of_a_commit_looks_once_more() -> None:
+    """Without that what the guest writes before nothing is in flight is lost with the active disk."""
+    less = replace(DESIGN, build=lambda: DESIGN.system.without("commit.end", "nothing is dirty"))
+    assert not checked(DESIGN, "commit").violated
+    assert list(checked(less, "commit").violated) == ["failover"]
