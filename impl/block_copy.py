@@ -78,9 +78,11 @@ class BlockCopy(Job):
             self.copy(request, extent, enter="cow.enter", serialises=True)
         except OSError as error:
             self.done.reset(extent)
+            self.give_memory_back()
             self.in_flight.remove(copying)
             raise CopyFailed(error, "copy.fail") from None
         self._touch()
+        self.give_memory_back()
         self.in_flight.remove(copying)
         request.ends(self.context, "copy.end")
 
@@ -111,6 +113,9 @@ class BlockCopy(Job):
         """
         if (asked := min(extent.length, self.cluster)) > MEMORY:
             raise AssertionFailed(f"a copy asks for {asked} bytes of {MEMORY}")
+
+    def give_memory_back(self) -> None:
+        """Give back the memory of a copy, where that is counted."""
 
     def _touch(self) -> None:
         self.alive("block-copy's state", "ended", "freed")

@@ -44,8 +44,12 @@ class Pool:
 
         self.context.sync.spawn(run, piece.name)
 
+    def wait_for_all(self) -> None:
+        """Wait until all tasks have ended; the step is the caller's."""
+        self.running.wait_all(self.owner, _WHOLE)
+
     def wait(self) -> None:
         """Wait until all tasks have ended; the step is the caller's. Raises what one has failed with."""
-        self.running.wait_all(self.owner, _WHOLE)
+        self.wait_for_all()
         if self.error is not None:
             raise self.error

@@ -17,11 +17,15 @@ JAR = "TLA2TOOLS_JAR"
 
 @dataclass(frozen=True)
 class Finished:
-    """A process that has ended: what it printed, how long it took, its peak of memory in bytes."""
+    """A process that has ended: what it printed, how long it took, its peak of memory in bytes.
+
+    `cpu`: processor time, in seconds, the system's for it included.
+    """
 
     text: str
     seconds: float
     peak: int
+    cpu: float
 
 
 @dataclass(frozen=True)
@@ -30,8 +34,8 @@ class Found:
 
     `transitions` are as the checker counts them: one leads to the initial state, and SPIN's include those
     of the process that watches. `errors` counts violations, where all were looked for. `seconds` is the
-    search, `whole` includes generating and compiling code; `peak` is memory in bytes. `stopped`: there would
-    have been more, but a limit came first.
+    search, `whole` includes generating and compiling code, `cpu` and `whole_cpu` are the same in processor
+    time; `peak` is memory in bytes. `stopped`: there would have been more, but a limit came first.
     """
 
     states: int
@@ -41,6 +45,8 @@ class Found:
     seconds: float
     whole: float
     peak: int
+    cpu: float
+    whole_cpu: float
     stopped: bool = False
 
 
@@ -64,7 +70,8 @@ def run(command: Sequence[str], folder: Path, *, where: Path | None = None) -> F
     with output.open("w") as file:
         process = subprocess.Popen(command, cwd=where or folder, stdout=file, stderr=subprocess.STDOUT)
         _, process.returncode, usage = os.wait4(process.pid, 0)
-    return Finished(output.read_text(), time.perf_counter() - began, usage.ru_maxrss * 1024)
+    cpu = usage.ru_utime + usage.ru_stime
+    return Finished(output.read_text(), time.perf_counter() - began, usage.ru_maxrss * 1024, cpu)
 
 
 def spin(
@@ -102,6 +109,8 @@ def spin(
         searched.seconds,
         generated.seconds + compiled.seconds + searched.seconds,
         searched.peak,
+        searched.cpu,
+        generated.cpu + compiled.cpu + searched.cpu,
         stopped,
     )
 
@@ -115,11 +124,12 @@ def tlc(module: str, configuration: str, folder: Path, *, workers: int = 1) -> F
     (folder / "M.tla").write_text(module)
     command = ["java", "-XX:+UseParallelGC", "-cp", os.environ[JAR], "tlc2.TLC", "-noGenerateSpecTE"]
     violated: set[str] = set()
-    whole = 0.0
+    whole = whole_cpu = 0.0
     while True:
         (folder / "M.cfg").write_text(configuration)
         searched = run([*command, "-workers", str(workers), "M.tla"], folder)
         whole += searched.seconds
+        whole_cpu += searched.cpu
         if "No error has been found" in searched.text:
             break
         fallen = re.search(r"[Ii]nvariant (?:of )?(\w+) is (?:violated|equal to FALSE)", searched.text)
@@ -127,7 +137,8 @@ def tlc(module: str, configuration: str, folder: Path, *, workers: int = 1) -> F
             raise ValueError(searched.text)
         violated.add(fallen[1])
         if fallen[1] == "TypeOK":
-            return Found(0, 0, frozenset(violated), 1, searched.seconds, whole, searched.peak)
+            took = searched.seconds, whole, searched.peak, searched.cpu, whole_cpu
+            return Found(0, 0, frozenset(violated), 1, *took)
         configuration = configuration.replace(f" {fallen[1]}", "")
     return Found(
         _number(r"(\S+) distinct states found, 0 states left", searched.text),
@@ -137,6 +148,8 @@ def tlc(module: str, configuration: str, folder: Path, *, workers: int = 1) -> F
         searched.seconds,
         whole,
         searched.peak,
+        searched.cpu,
+        whole_cpu,
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 from cowpath.conformance.campaign.alarm import CanaryError, Finding, examine, minimal
@@ -185,9 +186,14 @@ def conform(plan: Plan, watch: Watch = lambda progress: None) -> Iterator[Outcom
     for campaign in campaigns:
         first = next((n for n, (whose, _) in enumerate(parts) if whose is campaign), 0)
         if not interrupted:
-            campaign.collect(lambda number, first=first: tasks.result(first + number))  # type: ignore[misc]
+            campaign.collect(partial(_after, first, tasks.result))
         interrupted = interrupted or campaign.interrupted
         yield campaign.outcome()
+
+
+def _after(first: int, result: Callable[[int], Part], number: int) -> Part:
+    """Return the result of the task that is so many after the first."""
+    return result(first + number)
 
 
 def _words(design: Design) -> tuple[frozenset[str], frozenset[str]]:

@@ -127,9 +127,14 @@ class Guide(Guided):
     def _less(self, n: int, moves: Sequence[Move]) -> int:
         """Return how much less of an extent to take than the widest."""
         state, wanted = self.tour.states[self.at], self.tour.moves[self.at]
-        span = self.graph.oracle.span
-        ends = sorted(span(state, move)[1] for move in moves if move.owner == wanted.owner)
-        return min(len(ends) - 1 - ends.index(span(state, wanted)[1]), n - 1)
+
+        def end(move: Move) -> int:
+            span = self.graph.oracle.span(state, move)
+            assert span is not None, f"{move.action.label} is on no extent"
+            return span[1]
+
+        ends = sorted(end(move) for move in moves if move.owner == wanted.owner)
+        return min(len(ends) - 1 - ends.index(end(wanted)), n - 1)
 
 
 @dataclass(frozen=True)

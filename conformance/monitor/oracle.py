@@ -195,8 +195,12 @@ class Oracle(View):
             elif fact == "mapped":
                 if {*self.observed(state, move, "mapped", "copied").values()} != {int(told)}:
                     yield f"the model finds the clusters {'not ' * told}mapped"
-            elif fact == "extent" and self.cells.span(told) != (span := self.span(state, move)):
-                clusters = " to ".join(dict.fromkeys(names[self.clusters][k] for k in span))
+            elif fact == "extent" and (
+                (span := self.span(state, move)) is None or self.cells.span(told) != span
+            ):
+                clusters = (
+                    " to ".join(dict.fromkeys(names[self.clusters][k] for k in span or ())) or "nothing"
+                )
                 yield f"the model's step is on {clusters}, the run's on {told}"
         transfer = event.fact("transfer")
         expected_transfer = self.transfer(state, move)

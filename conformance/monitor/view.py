@@ -142,14 +142,16 @@ class View:
             )
         return self._written[key]
 
-    def span(self, state: bytes, move: Move) -> tuple[int, int]:
+    def span(self, state: bytes, move: Move) -> tuple[int, int] | None:
         """Return the first and the last cluster of the step: its parameters', else the request's extent.
 
-        A parameter `e` is the last of them.
+        A parameter `e` is the last of them. None where there is neither, as in many of a mirror's steps.
         """
         given = dict(self._named(move))
         last = given.pop("e", None)
         first = next(iter(given.values()), None)
+        if first is None and ("upto", (move.owner,)) not in self.model.layout.position:
+            return None
         if last is None:
             last = self.value(state, "upto", move.owner) - 1 if first is None else first
         return self.value(state, "at", move.owner) if first is None else first, last

@@ -10,6 +10,7 @@ from cowpath.impl.design import Design
 from cowpath.impl.designs.block_copy_4_2 import BlockCopy42Design
 from cowpath.impl.designs.block_copy_5_0 import BlockCopy50
 from cowpath.impl.designs.block_copy_5_1 import BlockCopy51
+from cowpath.impl.designs.block_copy_5_1_scarce import BlockCopy51Scarce
 from cowpath.impl.designs.block_copy_10_1 import BlockCopy101
 from cowpath.impl.designs.copy_before_write_7_0 import CopyBeforeWrite70
 from cowpath.impl.designs.copy_before_write_7_1 import CopyBeforeWrite71
@@ -89,6 +90,7 @@ EXTENDED: dict[str, type[Design]] = {
         Drain50,
         Drain51,
         Drain102,
+        BlockCopy51Scarce,
     )
 }
 """One of these with a part of QEMU around it."""

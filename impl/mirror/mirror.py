@@ -29,7 +29,6 @@ class Mirror:
 
     def __init__(self, context: AioContext, disks: MirrorDisks, geometry: MirrorGeometry) -> None:
         self.context = context
-        self.geometry = geometry
         self.disks = disks
         self.job = Job(context, disks, geometry, in_order=self.has.in_order)
         self.filter = Filter(self.job, self.has)

@@ -8,7 +8,7 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from cowpath.model.bench.kept import design_text, trace_read, trace_written
-from cowpath.model.bench.theorems import Explored, Theorem, argument_of
+from cowpath.model.bench.theorems import INTERRUPTED, Explored, Theorem, argument_of
 from cowpath.model.designs import ALL, Case, Design
 from cowpath.model.kept import answers
 from cowpath.model.kept.text import argument_text
@@ -19,7 +19,12 @@ from cowpath.model.trace.waiting import ReplayError
 
 
 def keep(design: Design, theorems: Sequence[str], rlimit: int, proved: Sequence[Theorem]) -> None:
-    """Keep what came of all the theorems asked of a design, where answers are kept."""
+    """Keep what came of all the theorems asked of a design, where answers are kept.
+
+    What an interrupt left open is no answer.
+    """
+    if any(INTERRUPTED in each.open for each in proved):
+        return
     if (known := answers.current()) is not None:
         known.keep(_question(design, theorems, rlimit), [_written(each) for each in proved])
 

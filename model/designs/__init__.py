@@ -70,6 +70,7 @@ _EXTENDED = {
     "drain-5.0": "drain_5_0",
     "drain-5.1": "drain_5_1",
     "drain-10.2": "drain_10_2",
+    "block-copy-5.1-scarce": "block_copy_5_1_scarce",
 }
 _MIRRORS = {
     "mirror-3.0": "mirror_3_0",

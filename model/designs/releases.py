@@ -37,7 +37,7 @@ _LARGE_CLUSTERS = (
 _PUBLIC = "d003e0aece, 751cec7a26 [6.2]: the filter is called copy-before-write, and is public"
 
 _NOT_FIRST = "a bit that is changed before the copy, which only a checkpoint in between would see"
-_NO_BUDGET = "waits for block-copy's memory and for a free task"
+_NO_BUDGET = "waits for block-copy's memory and for a free task (block-copy-5.1-scarce)"
 _NO_TRIM = "discards on the source"
 _NO_THREADS = "the graph lock and iothreads"
 _NO_COMMIT = "the commit at a failover"
@@ -237,8 +237,7 @@ _SNAPSHOT_ACCESS = Role(
             (
                 "507175197b [9.1]: a client's discard is rounded inwards, to whole clusters",
                 "0fd05c8d80 [9.1]: discard-source of a backup that reads the snapshot",
-                "10b1e09ed3 [9.1]: a cbw-timeout above 4 s is no longer cut short, nor to none if it is a "
-                "multiple of 2^23 s; how long it is, no verdict depends on",
+                "10b1e09ed3 [9.1]: a cbw-timeout above 4 s no longer overflows",
             ),
             ("the option bitmap", _NO_BUDGET, _NO_TRIM),
         ),

@@ -67,7 +67,10 @@ class Reference:
                 return bound[expr.number]
             case Param():
                 indices = tuple(self.value(i, state, bound) for i in expr.indices)
-                return self.instance.tables[expr.name][indices]
+                told = self.instance.tables[expr.name].get(indices)
+                if told is None:
+                    raise OutOfRange(f"{expr.name} is read at {indices}, where it has no value")
+                return told
             case Read():
                 indices = tuple(self.value(i, state, bound) for i in expr.indices)
                 position = self.layout.position.get((expr.name, indices))

@@ -99,6 +99,12 @@ OPTIONS: Mapping[str, Option] = {
         "cbw_timeout",
         must_be_known=True,
     ),
+    "scarce_copies": Option(
+        "memory for copies is for two of them, and a write has one task that copies",
+        False,
+        "scarce_copies",
+        must_be_known=True,
+    ),
     "discard_source": Option(
         "a reader of the snapshot is a backup that discards there what it has copied",
         False,

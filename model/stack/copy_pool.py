@@ -73,33 +73,7 @@ class PooledCopies(BlockCopy50):
             s.copying[r] = True
             s.go(r, "copy-status")
 
-        @system.action("copy.shrink", r=Request, e=Cluster, source=_POOL)
-        def shrink(s: State, r: Expr, e: Expr) -> None:
-            """Learns the block status of its only extent, copies it itself."""
-            require_status(s, r, e)
-            s.require(~s.pooled[r] & (e + 1 == s.end[r]), "its only one", location=True)
-            wake(s, r, e + 1 < s.upto[r])
-            s.upto[r] = e + 1
-            s.go(r, "copy-enter")
-
-        @system.action("copy.shrink.piece", r=Request, e=Cluster, c=Request, source=_POOL)
-        def shrink_piece(s: State, r: Expr, e: Expr, c: Expr) -> None:
-            """Learns the block status, shrinks the extent to it, hands its copy out."""
-            require_status(s, r, e)
-            s.require(s.pooled[r] | ~(e + 1 == s.end[r]), "one of several", location=True)
-            s.require(is_next_piece(s, r, c), "its piece", location=True)
-            last, shrunk = e + 1 == s.end[r], e + 1 < s.upto[r]
-            for q in s.each(Request):
-                mine, its = q == r, q == c
-                follows = If(last, s.place(r, "copy-joining"), "copy-loop")
-                s.go(q, If(mine, follows, If(its, s.place(c, "copy-enter"), s.pc[q])))
-                s.at[q] = If(mine, If(last, s.first[r], e + 1), s.at[q])
-                s.upto[q] = If(mine, s.end[r], If(its, e + 1, s.upto[q]))
-                s.copying[q] = If(mine, False, its | s.copying[q])
-                # Who waits for the extent in flight waits for the piece now, or looks again.
-                waits = s.copy_waits_for[q] == r
-                s.copy_waits_for[q] = If(waits, If(shrunk, nobody(Request), c), s.copy_waits_for[q])
-            s.pooled[r] = True
+        self.act_shrink(system)
 
         @system.action("copy.taken", r=Request, source=_POOL)
         def taken(s: State, r: Expr) -> None:
@@ -133,6 +107,42 @@ class PooledCopies(BlockCopy50):
             fail_copy(s, r)
             wake(s, r)
             s.go(r, If(self.is_task(s, r), s.place(r, "lost"), self.after_failure(s, r)))
+
+    def act_shrink(self, system: System) -> None:
+        """Add how an extent is shrunk, and handed out."""
+
+        @system.action("copy.shrink", r=Request, e=Cluster, source=_POOL)
+        def shrink(s: State, r: Expr, e: Expr) -> None:
+            """Learns the block status of its only extent, copies it itself."""
+            require_status(s, r, e)
+            s.require(~s.pooled[r] & (e + 1 == s.end[r]), "its only one", location=True)
+            wake(s, r, e + 1 < s.upto[r])
+            s.upto[r] = e + 1
+            s.go(r, "copy-enter")
+
+        @system.action("copy.shrink.piece", r=Request, e=Cluster, c=Request, source=_POOL)
+        def shrink_piece(s: State, r: Expr, e: Expr, c: Expr) -> None:
+            """Learns the block status, shrinks the extent to it, hands its copy out."""
+            require_status(s, r, e)
+            s.require(s.pooled[r] | ~(e + 1 == s.end[r]), "one of several", location=True)
+            s.require(is_next_piece(s, r, c), "its piece", location=True)
+            last, shrunk = e + 1 == s.end[r], e + 1 < s.upto[r]
+            for q in s.each(Request):
+                mine, its = q == r, q == c
+                follows = If(last, s.place(r, "copy-joining"), "copy-loop")
+                s.go(q, If(mine, follows, If(its, s.place(c, "copy-enter"), s.pc[q])))
+                s.at[q] = If(mine, If(last, s.first[r], e + 1), s.at[q])
+                s.upto[q] = If(mine, s.end[r], If(its, e + 1, s.upto[q]))
+                s.copying[q] = If(mine, False, its | s.copying[q])
+                # Who waits for the extent in flight waits for the piece now, or looks again.
+                waits = s.copy_waits_for[q] == r
+                s.copy_waits_for[q] = If(waits, If(shrunk, nobody(Request), c), s.copy_waits_for[q])
+            s.pooled[r] = True
+
+    @property
+    def handing_out(self) -> tuple[str, ...]:
+        """Where a write is that has handed copies out."""
+        return ("copy-loop", "copy-status", "copy-joining")
 
     def require_alone(self, s: State, r: Expr) -> None:
         """Require that r has handed nothing out."""
@@ -168,7 +178,7 @@ class PooledCopies(BlockCopy50):
         )
         yield claim("who has handed copies out has several clusters, and looks for more or joins", Request)(
             lambda s, r: s.pooled[r].implies(
-                s.is_at(r, "copy-loop", "copy-status", "copy-joining") & ~is_whole(s, r) & ~self.is_task(s, r)
+                s.is_at(r, *self.handing_out) & ~is_whole(s, r) & ~self.is_task(s, r)
             )
         )
         yield claim("who joins copies has handed them out", Request)(

@@ -10,8 +10,10 @@ cbw_co_pdiscard_snapshot.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
+from cowpath.model.language.claim import Claim, claim
 from cowpath.model.language.expression import Expr
 from cowpath.model.language.system import State, System
 from cowpath.model.stack.part import Part, Parts
@@ -53,3 +55,9 @@ class DiscardSource(Part):
             s.require_at(r, "source-discarding")
             discard_in_target(s, r, lambda k: s.gives_up[r, k])
             s.go(r, "done")
+
+    def claims(self, parts: Parts) -> Iterator[Claim]:
+        """Say that nobody discards where that is not asked for."""
+        yield claim("a reader discards what it has read where the option is set", Request)(
+            lambda s, r: s.is_at(r, "source-discarding").implies(s.discard_source)
+        )

@@ -57,6 +57,13 @@ def test_theorems_are_the_same_kept() -> None:
     assert kept_theorems.recall(other, asked, 100, bundled()) is None
 
 
+def test_what_an_interrupt_left_open_is_not_kept() -> None:
+    shown, _ = theorems()
+    open_ = replace(shown, theorem="deadlock", verdict=Verdict.UNDETERMINED, open=(INTERRUPTED,))
+    kept_theorems.keep(DESIGN, ("snapshot", "deadlock"), 100, [shown, open_])
+    assert kept_theorems.recall(DESIGN, ("snapshot", "deadlock"), 100, bundled()) is None
+
+
 def test_a_refutation_that_the_reference_does_not_follow_is_none() -> None:
     kept_theorems.keep(DESIGN, ("deadlock",), 100, theorems())
     known, question = current(), kept_theorems._question(DESIGN, ("deadlock",), 100)

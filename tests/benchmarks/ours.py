@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import os
 import sys
+import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from cowpath.command_line import collect_rarely
-from cowpath.model.designs import DESIGNS, Case
+from cowpath.model.designs import ALL, MIRRORS, Case
 from cowpath.model.explore.engines import ENGINES
-from cowpath.model.explore.result import UNLIMITED, Engine, questions
+from cowpath.model.explore.result import UNLIMITED, Engine, Limits, questions
 from cowpath.model.finite.domains import Narrowed, narrow
 from cowpath.model.finite.ground import ground
 from cowpath.model.reductions.choice import NAMES, choose
@@ -19,11 +20,13 @@ from cowpath.model.scenarios import find
 from tests.benchmarks import cow_request
 
 HERE = Path(__file__).parent
-CLAIMS = ("snapshot",)
+CLAIMS = {"cow-request": ("snapshot",), "merged-2.8": ("snapshot",), "mirror-8.2": ("mirror-equal",)}
+"""What is looked for."""
+MIRROR = "run-between-written-clusters"
 ROWS = {"small": 216_529, "medium": 11_066_980, "large": 70_424_216}
 """Rows of the CowRequest table, by their states."""
-MODELS = {"cow-request": tuple(ROWS), "merged-2.8": (*ROWS, "huge")}
-"""The models, each with its sizes; the last is for reductions alone."""
+MODELS = {"cow-request": tuple(ROWS), "merged-2.8": (*ROWS, "huge"), "mirror-8.2": ("small",)}
+"""The models, each with its sizes; the last of merged-2.8 is for reductions alone."""
 SIZES = MODELS["merged-2.8"]
 
 
@@ -58,8 +61,9 @@ WAYS = (
 class Measured:
     """One run. `seconds` is the search, `whole` the process from its beginning to its end.
 
-    One that was `stopped` would have found more states, in more time. `prepared` is what it took to generate
-    and compile code; `memory` the peak of the process, in bytes.
+    `cpu` and `whole_cpu` are both in processor time. One that was `stopped` would have found more states, in
+    more time. `prepared` is what it took to generate and compile code; `memory` the peak of the process, in
+    bytes.
     """
 
     tool: str
@@ -67,6 +71,8 @@ class Measured:
     seconds: float
     prepared: float
     whole: float = 0.0
+    cpu: float = 0.0
+    whole_cpu: float = 0.0
     memory: int | None = None
     stopped: bool = False
 
@@ -76,7 +82,8 @@ def model_of(name: str, size: str) -> Narrowed:
     if name == "cow-request":
         row = next(row for row in cow_request.TABLE if row.states == ROWS[size])
         return narrow(ground(cow_request.build(), cow_request.instance(row)))
-    return Case(DESIGNS[name], find(str(HERE / f"merged_{size}.toml"))).narrowed
+    scenario = MIRROR if name in MIRRORS else str(HERE / f"merged_{size}.toml")
+    return Case(ALL[name], find(scenario)).narrowed
 
 
 def engine_of(way: Way) -> Engine:
@@ -88,18 +95,29 @@ def engine_of(way: Way) -> Engine:
     return ENGINES[way.engine]
 
 
-def explore(name: str, size: str, way: Way) -> Measured:
-    """Explore in this process; `whole` and `memory` are left to who started it."""
+def explore(name: str, size: str, way: Way) -> tuple[Measured, float]:
+    """Explore in this process; `whole` and `memory` are left to who started it.
+
+    Return what was measured, and the seconds that went to measuring it.
+    """
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: way.cores])
     narrowed = model_of(name, size)
-    asked = questions(narrowed.model, CLAIMS)
+    asked = questions(narrowed.model, CLAIMS[name])
     chosen, _ = choose(narrowed, asked, way.reductions)
-    found = engine_of(way).explore(narrowed, asked, UNLIMITED, lambda progress: None, chosen)
+    engine, times, began = engine_of(way), [time.process_time()], time.perf_counter()
+    for limits in (Limits(max_states=1), UNLIMITED):  # the first does all that is done before the search
+        extra = time.perf_counter() - began if limits is UNLIMITED else 0.0
+        found = engine.explore(narrowed, asked, limits, lambda progress: None, chosen)
+        times.append(time.process_time())
+    before = times[1] - times[0]
     if found.engine != way.engine or found.stopped:
         raise SystemExit(f"{way.tool} on {name}: {found.engine} ran; {found.stopped}; {found.remarks}")
-    return Measured(way.tool, found.states, found.seconds, found.prepared)
+    cpu = times[2] - times[1] - before
+    took = found.seconds, found.prepared, 0.0, cpu, times[2] - before
+    return Measured(way.tool, found.states, *took), extra
 
 
 if __name__ == "__main__":
     collect_rarely()
-    print(json.dumps(asdict(explore(sys.argv[1], sys.argv[2], WAYS[int(sys.argv[3])]))))
+    measured, extra = explore(sys.argv[1], sys.argv[2], WAYS[int(sys.argv[3])])
+    print(json.dumps({"measured": asdict(measured), "extra": extra}))

@@ -54,7 +54,6 @@ BAD_INPUT = [
         ],
     ),
     ("scenarios nonsense", [f"unknown scenario 'nonsense'; accepted: {SCENARIOS}"]),
-    ("survey mirror-8.2", ["mirror-8.2 is not of a secondary's block stack"]),
     ("check mirror-8.2 --scenario mirror.toml", ["mirror.toml: options.quiesced_checkpoint: unknown key"]),
     ("survey rfc-2016 --html -", ["--html: '-' is not a file's path"]),
     ("check --property deadlok", ["--property", "deadlok", *STANDARD]),

@@ -42,7 +42,7 @@ def test_check_of_a_role_says_at_which_release_a_verdict_changes(cowpath: Callab
     assert "a8bbee0edf" in told
     assert "    the race: snapshot \N{RIGHTWARDS ARROW} holds\n" in told
     assert "    unaligned write: snapshot \N{RIGHTWARDS ARROW} deadlock\n" in told
-    at_4_2 = later.partition("4.2, fleecing-4.1 to block-copy-4.2:\n")[2].partition("5.0, ")[0]
+    at_4_2 = later.partition("4.2, replication-4.1 to replication-4.2:\n")[2].partition("5.0, ")[0]
     assert at_4_2.splitlines()[-1] == "    unaligned write: deadlock \N{RIGHTWARDS ARROW} holds"
 
 

@@ -332,3 +332,14 @@ def test_a_step_that_tells_of_no_extent_is_refused() -> None:
     refusal = judge(oracle, log)
     assert refusal is not None
     assert "the run's on None" in reason(oracle, refusal)
+
+
+def test_a_step_on_nothing_that_tells_of_an_extent_is_refused() -> None:
+    workload, oracle = _workload("mirror-8.2", "job-alone"), Oracle(MIRRORS["mirror-8.2"], find("job-alone"))
+    log = list(workload.run(Sequential()).log)
+    workload.close()
+    ready = [event.label for event in log].index("loop.ready")
+    log[ready] = log[ready]._replace(facts=(("extent", (0, 65536)), *log[ready].facts))
+    refusal = judge(oracle, log)
+    assert refusal is not None
+    assert "the model's step is on nothing, the run's on (0, 65536)" in reason(oracle, refusal)

@@ -10,14 +10,17 @@ import z3
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cowpath.model.designs import DESIGNS
+from cowpath.model.designs import DESIGNS, Case
 from cowpath.model.finite.ground import ground
 from cowpath.model.finite.in_z3 import FiniteState
-from cowpath.model.finite.reference import Reference
+from cowpath.model.finite.reference import OutOfRange, Reference
 from cowpath.model.finite.term import Node, Term, Terms
+from cowpath.model.language.expression import Const, Param, Read
+from cowpath.model.language.sorts import BOOL
 from cowpath.model.scenarios import find
 from cowpath.model.scenarios.geometry import reduce
 from cowpath.model.stack.binding import bind
+from cowpath.model.stack.world import Request
 from tests.draws import some
 
 SIZES = (2, 2, 3, 4, 7)
@@ -143,3 +146,15 @@ def test_the_commands_of_a_design_agree_with_the_reference(design: str) -> None:
                 assert new.as_long() == successor.after[cell]
         values, steps = successors[-1].after, steps + 1
     assert steps > 10
+
+
+@pytest.mark.parametrize("kind", [Param, Read])
+def test_what_is_read_where_there_is_none_is_named(kind: type[Param] | type[Read]) -> None:
+    """A state that nobody reaches may ask for it: who searches such states takes that for no answer."""
+    case = Case(DESIGNS["rfc-2016"], find("race"))
+    name = "stream" if kind is Param else "pc"
+    nobody = Const(Request, 9)
+    reference = Reference(case.design.system, case.instance)
+    expr, state = kind(BOOL, name, (nobody,)), reference.initial()
+    with pytest.raises(OutOfRange, match=rf"{name} is read at \(9,\), where it has no"):
+        reference.value(expr, state, {})

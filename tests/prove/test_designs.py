@@ -182,6 +182,7 @@ def test_the_explorer_finds_every_invariant_true(name: str) -> None:
     assert explored.scenarios >= 12
     # All that a design can do in its scope it does on some scenario; in 7.0 no snapshot breaks there.
     whole = {"cbw.pass", "cbw.break", "filter.gone", "snapshot.refuse", "discard.give-up", "discard.target"}
+    whole |= {"source.give-up", "source.discard", "status.refuse"}
     unaligned = {"write.rmw", "write.rmw-fails"}
     offload = {"cow.copy-range"}  # none is in scope
     assert set(explored.never) <= NEVER | unaligned | offload | (

@@ -107,10 +107,12 @@ class Real(RuleBasedStateMachine):
 
 
 @contextmanager
-def machine(qemu: Qemu, stack: str, slug: str, sight: Sight, **options: bool) -> Iterator[type[Real]]:
+def machine(
+    qemu: Qemu, stack: str, slug: str, sight: Sight, *, no_snapshot: bool = False
+) -> Iterator[type[Real]]:
     kind = STACKS[stack]
     how = Scheduled(sight, apart=True)
-    with Bench(qemu, kind, Options(**options), ALL[kind.judged_by(qemu.release)], how) as bench:  # type: ignore[arg-type]
+    with Bench(qemu, kind, Options(no_snapshot=no_snapshot), ALL[kind.judged_by(qemu.release)], how) as bench:
         subject = bench.prepare(find(slug))
         assert isinstance(subject, Subject)
         members = {"bench": bench, "subject": subject, "lengths": []}

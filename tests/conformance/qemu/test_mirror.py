@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -94,6 +95,10 @@ def mirror(qemu: Qemu, **options: Any) -> Iterator[Hands]:
         machine.close()
 
 
+def _before(end: int, transfer: Transfer) -> bool:
+    return transfer.offset < end
+
+
 def of(*disks: str, writes: bool | None = None) -> Callable[[Transfer], bool]:
     return lambda t: t.disk.name in disks and writes in (None, t.writes)
 
@@ -144,7 +149,7 @@ def test_a_guest_that_always_writes_keeps_it_from_copying_up_to_7_1(release: Qem
         hands.let(lambda t: t.offset < 64 * K)  # all that there is to copy
         for end in range(576, 896, 64):
             hands.write(end * K, 64 * K, 2)
-            hands.let(lambda t, end=end: t.offset < end * K)  # type: ignore[misc]
+            hands.let(partial(_before, end * K))
         assert hands.ready == (release.release >= (7, 2))
         hands.let()
         assert hands.ready

@@ -28,7 +28,7 @@ from cowpath.conformance.strategies.portfolio import Portfolio
 from cowpath.model.designs import ALL
 from cowpath.model.scenarios import Scenario, bundled, find, loads
 
-MIRROR, BLACK = STACKS["mirror"], Scheduled(Sight.BLACK)
+MIRROR, BLACK, PLAIN = STACKS["mirror"], Scheduled(Sight.BLACK), Options()
 BESIDE = """
 name = "beside a rounded copy"
 sectors = "128KiB"
@@ -53,9 +53,8 @@ def bench(qemu: Qemu) -> Iterator[Bench]:
         yield made
 
 
-def outcomes(qemu: Qemu, scenario: Scenario, **more: object) -> list[Outcome]:
-    options = more.pop("options", Options())
-    return [*campaign(Plan((qemu,), (MIRROR,), (scenario,), (options,), None, BLACK, 40, 0, **more))]  # type: ignore[arg-type]
+def outcomes(qemu: Qemu, scenario: Scenario, options: Options = PLAIN) -> list[Outcome]:
+    return [*campaign(Plan((qemu,), (MIRROR,), (scenario,), (options,), None, BLACK, 40, 0))]
 
 
 def test_all_bundled_scenarios_that_fit_are_explained(bench: Bench) -> None:

@@ -7,7 +7,6 @@ import json
 import subprocess
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -27,13 +26,13 @@ from cowpath.model.scenarios import find, loads
 HOW = Scheduled(Sight.BLACK)
 
 
-def plan(qemu: Qemu, stack: str, *slugs: str, **options: object) -> Plan:
-    built = replace(Options(), **options)  # type: ignore[arg-type]
+def plan(qemu: Qemu, stack: str, *slugs: str, no_snapshot: bool) -> Plan:
+    built = Options(no_snapshot=no_snapshot)
     return Plan((qemu,), (STACKS[stack],), [find(slug) for slug in slugs], (built,), None, HOW, 40, 0)
 
 
-def found(qemu: Qemu, stack: str, slug: str, **options: object) -> tuple[Outcome, Report]:
-    (outcome,) = campaign(plan(qemu, stack, slug, **options))
+def found(qemu: Qemu, stack: str, slug: str, *, no_snapshot: bool) -> tuple[Outcome, Report]:
+    (outcome,) = campaign(plan(qemu, stack, slug, no_snapshot=no_snapshot))
     (report,) = reported([outcome], HOW)
     return outcome, report
 
