@@ -64,18 +64,20 @@ class Prover:
             self._shared.push()
             self._shared.add(_assumed(obligation.own))
             self._own = obligation.own
+        nearest = [name for name in names if name in obligation.nearest]
         near = [name for name in names if name in obligation.near]
         # What others about this, or of this step, were shown by is likely to be what this one needs.
         seen = obligation.near.union(*(self._sufficed.get(of, ()) for of in _kin(obligation)))
         more = [name for name in names if name in seen]
-        tries = [each for each in (near, more if more != near else [], names) if each] or [names]
+        tries = [each for each in (nearest, near, more if more != near else [], names) if each] or [names]
         limits = sorted({min(limit, self.rlimit) for limit in SHORT})
         needs = self._ask(self._shared, obligation, tries, limits)
         if needs is None and tries and self.rlimit > max(SHORT):
             # What z3 has learnt from the obligations before may stand in its way.
             alone = self._solver()
             alone.add(_assumed(obligation.own))
-            needs = self._ask(alone, obligation, tries, [self.rlimit])
+            longer = [each for each in tries if each is not near or not nearest]  # which is less
+            needs = self._ask(alone, obligation, longer, [self.rlimit])
         for of in _kin(obligation):
             self._sufficed.setdefault(of, set()).update(needs or ())
         return Outcome(

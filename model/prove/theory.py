@@ -11,7 +11,8 @@ on the lowest level can move, or nobody has to.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+import itertools
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -20,12 +21,14 @@ import z3
 from cowpath.model.language.action import Wait
 from cowpath.model.language.claim import Landmark, ProofOutline
 from cowpath.model.language.expression import Expr, Local, Quantified, index_of, local, parts
-from cowpath.model.language.sorts import Maybe, Position
+from cowpath.model.language.sorts import Index, Maybe, Position
 from cowpath.model.language.system import Action, State, System
 from cowpath.model.prove.templates import assigned_values, reads_of
 from cowpath.model.prove.universe import Bindings, Look, Universe
 
 DEADLOCK = "deadlock"
+_OWN = "positions of its own"
+_EVERYBODY = "in question is whoever is in the way"
 _RANGE = "a value of its sort is in "
 
 
@@ -35,7 +38,7 @@ class Obligation:
 
     `about` is the conjunct, or the theorem, that needs it; `step` the action in question. `initial`: it
     is about the initial state, of which nothing else is known; `theorem`: it is about no conjunct but part of
-    this theorem's. `near`: hypotheses that will do, most likely; to be tried first.
+    this theorem's. `near`: hypotheses that will do, most likely; to be tried first, `nearest` before them.
     """
 
     about: str
@@ -45,6 +48,7 @@ class Obligation:
     initial: bool = False
     theorem: str | None = None
     near: frozenset[str] = frozenset()
+    nearest: frozenset[str] = frozenset()
 
     @property
     def name(self) -> str:
@@ -67,6 +71,11 @@ def _asked(action: Action) -> set[str]:
     """Return the variables that decide whether the action can happen."""
     conditions = [*(guard.condition for guard in action.guards), *(wait.condition for wait in action.waits)]
     return set().union(*map(reads_of, conditions))
+
+
+def _is_false(condition: z3.BoolRef, here: z3.ExprRef, value: z3.ExprRef) -> bool:
+    """Tell whether a condition cannot hold where somebody's place has the value."""
+    return bool(z3.is_false(z3.simplify(z3.substitute(condition, (here, value)))))
 
 
 def descends(on: str) -> str:
@@ -229,19 +238,24 @@ class Theory:
     def _descends(self, action: Action, wait: Wait) -> Obligation:
         bound = self.bind(action)
         other = self.universe.element(wait.bound.sort, wait.bound.name)
-        own = self._waits(action, wait, bound, other)
+        own = self._waits(action, wait, bound, other, self.universe.is_element)
         me = bound[action.params[0].number]
         goal = z3.And(z3.Not(self.finished(other)), self.level(other) < self.level(me))
         read = reads_of(wait.condition) | set(self.system.programs)
         near = frozenset(own) | {name for name, reads in self._reads.items() if reads <= read}
         return Obligation(descends(wait.on), action.label, own, goal, theorem=DEADLOCK, near=near)
 
-    def _waits(self, action: Action, wait: Wait, bound: Bindings, other: z3.ExprRef) -> dict[str, z3.BoolRef]:
+    def _waits(
+        self,
+        action: Action,
+        wait: Wait,
+        bound: Bindings,
+        other: z3.ExprRef,
+        exists: Callable[[z3.ExprRef, Index], z3.BoolRef],
+    ) -> dict[str, z3.BoolRef]:
         """What makes a wait-for edge, by name: program order alone, as for the explorer."""
-        found = {
-            f"{p.name} exists": self.universe.is_element(bound[p.number], index_of(p)) for p in action.params
-        }
-        found["the other exists"] = self.universe.is_element(other, index_of(wait.bound))
+        found = {f"{p.name} exists": exists(bound[p.number], index_of(p)) for p in action.params}
+        found["the other exists"] = exists(other, index_of(wait.bound))
         found |= {g.name: self._now(g.condition, bound) for g in action.guards if g.location}
         found[f"wait on {wait.on}"] = self._now(wait.condition, {**bound, wait.bound.number: other})
         return {f"{action.label}: {name}": f for name, f in found.items()}
@@ -254,7 +268,7 @@ class Theory:
         own = {
             "it exists": universe.is_element(me, self.owner),
             "it is unfinished": z3.Not(self.finished(me)),
-            "in question is whoever is in the way": universe.all_of_it(),
+            _EVERYBODY: universe.all_of_it(),
             "whom it waits for exists": z3.And(
                 [
                     universe.landing(universe.now(v.name, (me,)), v.sort)
@@ -264,9 +278,10 @@ class Theory:
             ),
             "whom its tables name exists": z3.And(list(self._named(me))),
             "nobody unfinished is lower": universe.forall([(other, self.owner)], lower),
-            **{mark.name: fact for mark, fact in self._landmarks(me)},
         }
         always = frozenset(own)
+        marks = list(self._landmarks(me))
+        own |= {mark.name: fact for mark, _, fact in marks}
         asked = set(self.system.programs).union(*map(_asked, self.system.actions))
         simple = {
             name
@@ -280,27 +295,41 @@ class Theory:
         if program is not None:
             values = [universe.value(program.sort, number) for number in range(len(places))]
             here = universe.now(program.variable, (me,))
-        near: list[set[str]] = [set() for _ in places]
+        near: list[set[str]] = [{mark.name for mark, _, _ in marks} for _ in places]
+        nearest: list[set[str]] = [set() for _ in places]
+        for mark, first, _ in marks:
+            holds = self._at_mark(mark, me, first)
+            for names, value in zip(nearest, values, strict=True):
+                if not _is_false(holds, here, value):
+                    names.add(mark.name)
         for action in self.system.actions:
             others = [(universe.element(p.sort, p.name), index_of(p)) for p in action.params[1:]]
             bound = {p.number: e for p, e in zip(action.params, (me, *(e for e, _ in others)), strict=True)}
-            happens = z3.And(list(self.enabling(action, bound).values()))
-            facts = {f"{action.label} is disabled": universe.forall(others, z3.Not(happens))}
+            there = {
+                f"{p.name} exists": universe.is_known(bound[p.number], index_of(p)) for p in action.params[1:]
+            }
+            never = z3.Not(z3.And(list({**self.enabling(action, bound), **there}.values())))
+            disabled = f"{action.label} is disabled"
+            facts = {disabled: universe.forall(others, never)}
             if action.hangs:
                 hangs = z3.And([self._now(condition, bound) for condition in action.hangs])
                 facts[f"{action.label} does not hang"] = universe.forall(others, z3.Not(hangs))
             for wait in action.waits:
                 holder = universe.element(wait.bound.sort, wait.bound.name)
-                edge = z3.And(list(self._waits(action, wait, bound, holder).values()))
+                waits = self._waits(action, wait, bound, holder, universe.is_known)
+                edge = z3.And(list(waits.values()))
                 facts[stays(action.label, wait.on)] = universe.forall(
                     [*others, (holder, index_of(wait.bound))], z3.Not(edge)
                 )
-            own |= facts
+            tried = dict(self._tried(others, never, me, marks))
+            own |= facts | {f"{disabled} at {where}": fact for where, fact in tried.items()}
             location = z3.And([self._now(g.condition, bound) for g in action.guards if g.location])
-            for names, value in zip(near, values, strict=True):
-                if not z3.is_false(z3.simplify(z3.substitute(location, (here, value)))):
+            for names, fewer, value in zip(near, nearest, values, strict=True):
+                if not _is_false(location, here, value):
                     names.update(facts)
-        for place, names, value in zip(places, near, values, strict=True):
+                    live = {f"{disabled} at {where}" for where in tried if where == _OWN or where in fewer}
+                    fewer.update(facts.keys() - ({disabled} if tried else set()) | live)
+        for place, names, fewer, value in zip(places, near, nearest, values, strict=True):
             yield Obligation(
                 f"who is at {place} can move, or waits, or is not on the lowest level",
                 None,
@@ -308,7 +337,48 @@ class Theory:
                 here != value,
                 theorem=DEADLOCK,
                 near=always | names | simple,
+                nearest=(always | fewer | simple | set(self.scope)) - {_EVERYBODY},
             )
+
+    def _tried(
+        self,
+        others: Sequence[tuple[z3.ExprRef, Index]],
+        fact: z3.BoolRef,
+        me: z3.ExprRef,
+        marks: Sequence[tuple[Landmark, z3.ExprRef, z3.BoolRef]],
+    ) -> Iterator[tuple[str, z3.BoolRef]]:
+        """Yield a fact about others at positions of the owner's own, and at these and a landmark's, by where.
+
+        That is all it is needed at, mostly; tried at every position it begets ever more of them.
+        """
+        universe = self.universe
+        positions = [(e, index) for e, index in others if index.ordered]
+        rest = [(e, index) for e, index in others if not index.ordered]
+        if not positions:
+            return
+
+        def at(*more: z3.ExprRef, of: Index | None = None) -> z3.BoolRef:
+            choices = [[*self._positions(me, i), *(more if i == of else ())] for _, i in positions]
+            names = [e for e, _ in positions]
+            found = [z3.substitute(fact, *zip(names, at, strict=True)) for at in itertools.product(*choices)]
+            return universe.forall(rest, z3.And(found))
+
+        yield _OWN, at()
+        for mark, first, _ in marks:
+            yield mark.name, at(first, first - 1, of=mark.index)
+
+    def _positions(self, me: z3.ExprRef, index: Index) -> Iterator[z3.ExprRef]:
+        """Yield the positions that the state has for the owner, or for all."""
+        for variable in self.system.variables.values():
+            if variable.sort in (index, Position(index)) and variable.indices in ((), (self.owner,)):
+                yield self.universe.now(variable.name, (me,) if variable.indices else ())
+
+    def _at_mark(self, mark: Landmark, me: z3.ExprRef, at: z3.ExprRef) -> z3.BoolRef:
+        """Return that the landmark's condition holds there."""
+        owner = local(self.owner, "owner")
+        place = Local(Position(mark.index), "place", -1)
+        here = mark.here(State(self.system, None), owner, place)
+        return self._now(here, {owner.number: me, place.number: at})
 
     def _named(self, me: z3.ExprRef) -> Iterator[z3.BoolRef]:
         """Yield that those are known whom a table has for the owner and a position that it has now."""
@@ -321,7 +391,7 @@ class Theory:
                         named = universe.now(table.name, (me, universe.now(declared.name, (me,))))
                         yield universe.landing(named, table.sort)
 
-    def _landmarks(self, me: z3.ExprRef) -> Iterator[tuple[Landmark, z3.BoolRef]]:
+    def _landmarks(self, me: z3.ExprRef) -> Iterator[tuple[Landmark, z3.ExprRef, z3.BoolRef]]:
         """Yield for each landmark that there is a first place where its condition holds, if there is any.
 
         The condition is tried at every position that the state or the instance has for the owner, and at the
@@ -329,31 +399,23 @@ class Theory:
         """
         universe = self.universe
         for mark in self.argument.landmarks:
-            owner = local(self.owner, "owner")
-            place = Local(Position(mark.index), "place", -1)
-            here = mark.here(State(self.system, None), owner, place)
             first = universe.element(mark.index, "first")
 
-            def least(
-                at: z3.ExprRef,
-                here: Expr = here,
-                first: z3.ExprRef = first,
-                numbers: tuple[int, int] = (owner.number, place.number),
-            ) -> z3.BoolRef:
-                holds, found = (
-                    self._now(here, dict(zip(numbers, (me, k), strict=True))) for k in (at, first)
-                )
+            def least(at: z3.ExprRef, mark: Landmark = mark, first: z3.ExprRef = first) -> z3.BoolRef:
+                holds, found = (self._at_mark(mark, me, k) for k in (at, first))
                 return z3.Implies(holds, z3.And(found, first <= at))
 
             anywhere = universe.element(mark.index, "place")
+            sort = Position(mark.index)
             declared = self.system.declarations
-            positions = (d.name for d in declared if (d.sort, d.indices) == (place.sort, (self.owner,)))
+            positions = (d.name for d in declared if (d.sort, d.indices) == (sort, (self.owner,)))
             yield (
                 mark,
+                first,
                 z3.And(
-                    universe.belongs(first, place.sort),
-                    universe.landing(first, place.sort),
-                    universe.landing(first - 1, place.sort),
+                    universe.belongs(first, sort),
+                    universe.landing(first, sort),
+                    universe.landing(first - 1, sort),
                     universe.forall([(anywhere, mark.index)], least(anywhere)),
                     *(least(universe.now(name, (me,))) for name in positions),
                     least(universe.size(mark.index)),

@@ -119,7 +119,11 @@ class Universe:
         has chunks, held by others, who have chunks, and so on. As both may well be true of every element,
         nothing is lost in a proof.
         """
-        return z3.And(self._known(index, term), self._of_it(index, term), self.belongs(term, index))
+        return z3.And(self.is_known(term, index), self._of_it(index, term))
+
+    def is_known(self, term: z3.ExprRef, index: Index) -> z3.BoolRef:
+        """Return that the term is an element, and known."""
+        return z3.And(self._known(index, term), self.belongs(term, index))
 
     def _known(self, index: Index, term: z3.ExprRef) -> z3.BoolRef:
         return z3.Function(f"known {index.name}", self.sort(index), z3.BoolSort())(term)
@@ -253,7 +257,7 @@ class Universe:
                 ]
             )
         triggers = [self._known(index, e) for e, index in elements]
-        inside = z3.And([z3.And(self._known(index, e), self.belongs(e, index)) for e, index in elements])
+        inside = z3.And([self.is_known(e, index) for e, index in elements])
         pattern = z3.MultiPattern(*triggers) if len(triggers) > 1 else triggers[0]
         if trigger is not None:
             pattern = trigger

@@ -274,6 +274,12 @@ class ActiveWrites(Part):
             yield claim("a write that is back from the source is the last there", Request, Sector)(
                 lambda s, r, x: (s.is_at(r, "wrote-source") & s.covers[r, x]).implies(s.source[x] == r)
             )
+        else:
+            yield claim("what a write has written of the source is its own there, or left", Request, Sector)(
+                lambda s, r, x: (s.is_at(r, "wrote-source", "cleaned") & s.covers[r, x]).implies(
+                    left(s, s.chunk_of[x]) | (s.source[x] == r)
+                )
+            )
         yield claim("what is clean and held by nobody is the same on both disks", Sector)(
             lambda s, x: (s.begun & ~held(s, s.chunk_of[x])).implies(left(s, s.chunk_of[x]) | same(s, x))
         )

@@ -104,7 +104,9 @@ class Start(Part):
 
     def landmarks(self, parts: Parts) -> Iterator[Landmark]:
         """Yield the chunk that it asks for next."""
-        yield Landmark("the next chunk not asked for", Chunk, lambda s, j, k: ~s.scanned[k])
+        yield Landmark(
+            "the next chunk not asked for", Chunk, lambda s, j, k: s.is_at(j, "created") & ~s.scanned[k]
+        )
 
     def seen(self, s: State) -> Expr:
         """Tell whether the filter sees the job."""
