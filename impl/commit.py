@@ -1,12 +1,13 @@
 """The commit at a failover: what the guest has, in active and hidden disk, goes into the secondary disk.
 
-Source: block/replication.c replication_stop, replication_done; block/mirror.c commit_active_start,
-mirror_run, mirror_exit_common (5.0).
+Source: block/replication.c replication_stop, replication_done, replication_co_writev; block/mirror.c
+commit_active_start, mirror_run, mirror_exit_common (5.0).
 """
 
 from __future__ import annotations
 
 import errno
+from dataclasses import replace
 
 from cowpath.impl.bitmap import Bitmap
 from cowpath.impl.context import AioContext, Request
@@ -14,6 +15,7 @@ from cowpath.impl.design import Disks, Geometry
 from cowpath.impl.drain import Drains
 from cowpath.impl.extent import Extent
 from cowpath.impl.replication import Replication
+from cowpath.impl.reqlist import Entry
 
 
 class Commits(Replication, Drains):
@@ -28,7 +30,7 @@ class Commits(Replication, Drains):
         self.active.hears = self._written
 
     def failover(self, request: Request) -> None:
-        """End the job, and commit what the guest has. Raises OSError if the commit is cancelled."""
+        """End the job, and commit what the guest has. Raises OSError if the commit fails or is cancelled."""
         with self.context:
             if self.freed:
                 self._failed_over(request)
@@ -46,6 +48,9 @@ class Commits(Replication, Drains):
                 self._failed_over(request)
 
     def _failed_over(self, request: Request) -> None:
+        if self.commit_failed:
+            self.context.trace("failover.refused", request)
+            raise OSError(errno.EINVAL, "a failover has failed")
         if self.replicating:
             self._cancel_again()
         self.replicating = False
@@ -62,7 +67,7 @@ class Commits(Replication, Drains):
             busy = self.busy_jobs.add(request, self.whole)
             self.context.step("commit.continue", request)
             while self.committing and not self.sections.entries and not self.to_commit.empty:
-                self._copy(request)
+                self._copy(request, busy)
             self.busy_jobs.remove(busy)
             if not self.committing:
                 self._cancelled(request)
@@ -71,17 +76,35 @@ class Commits(Replication, Drains):
             else:
                 again = self._is_dirty_after_all(request)
 
-    def _copy(self, request: Request) -> None:
-        dirty = self.to_commit.within(self.all)
-        cluster = self._cluster(dirty[self.context.choose(len(dirty), "what is committed next")])
+    def _copy(self, request: Request, busy: Entry) -> None:
+        first, *others = map(self._cluster, self.to_commit.within(self.all))
+        while others and self.context.choose(2, f"not from {first}"):
+            first, *others = others
+        cluster = first
         self.to_commit.reset(cluster)
         self.context.step("commit.take", request, extent=cluster)
         here = self.active.allocated.run(cluster)[0]
         disk, label = (self.active.disk, "active") if here else (self.hidden.disk, "hidden")
-        (data,) = disk.read(f"commit.read-{label}", request, [cluster])
-        self.context.step(f"commit.read-{label}", request)
-        self.disk.write("commit.write", request, cluster, data)
-        self.context.step("commit.write", request)
+        label = f"commit.read-{label}"
+        try:
+            (data,) = disk.read(label, request, [cluster])
+            self.context.step(label, request)
+            label = "commit.write"
+            self.disk.write(label, request, cluster, data)
+        except OSError:
+            self.to_commit.set(cluster)
+            self.busy_jobs.remove(busy)
+            self._give_up(request, f"{label}-fails")
+            raise
+        self.context.step(label, request)
+
+    def _give_up(self, request: Request, step: str) -> None:
+        """Leave the chain as it is, in a drained section; replication is told when that is over."""
+        with self._section(request, step):
+            pass
+        self.context.step("commit.give-up", request)
+        self.committing, self.commit_failed = False, True
+        self.context.trace("commit.failed", request)
 
     def _is_dirty_after_all(self, request: Request) -> bool:
         """Look again in a drained section, and take the overlays out of the chain if all is committed."""
@@ -108,14 +131,45 @@ class Commits(Replication, Drains):
     # -- the guest
 
     def _guest_write(self, request: Request, data: bytes) -> None:
-        """Write to the secondary disk itself, once all is committed."""
-        if not self.committed:
+        """Write to the secondary disk itself, once all is committed; by extent, if the commit has failed."""
+        if self.committed:
+            self.context.step("guest.direct", request)
+            with self._ending(request, "guest"):
+                self._write_below(request, request.extent, data, "guest.direct-write", "guest.direct-fails")
+        elif self.commit_failed:
+            with self._ending(request, "guest"):
+                self._write_by_extent(request, data)
+        else:
             super()._guest_write(request, data)
-            return
-        self.context.step("guest.direct", request)
-        self.disk.write("guest.direct-write", request, request.extent, data)
-        self.context.step("guest.direct-write", request)
-        self.context.trace("guest.end", request)
+
+    def _write_by_extent(self, request: Request, data: bytes) -> None:
+        """Write to the active disk what an overlay has, a cluster at a time, and the rest below."""
+        rest = request.extent
+        while rest.start < rest.end:
+            here, run = self._above(rest)
+            part = data[run.start - request.extent.start : run.end - request.extent.start]
+            self.context.step("guest.look-above", request, extent=run, mapped=here)
+            if here:
+                self.active.write(replace(request, extent=run), part)
+            else:
+                self._write_below(request, run, part, "guest.beside", "guest.beside-fails")
+            rest = Extent(run.end, rest.end)
+
+    def _above(self, rest: Extent) -> tuple[bool, Extent]:
+        """Return whether an overlay has the first cluster, and that one, or all up to one that is there."""
+        first = Extent(rest.start, self._cluster(rest.start // self.geometry.cluster).common(rest).end)
+        maps = (self.active.allocated, self.hidden.allocated)
+        if any(there.run(first)[0] for there in maps):
+            return True, first
+        return False, Extent(rest.start, min(there.run(rest)[1].end for there in maps))
+
+    def _write_below(self, request: Request, extent: Extent, data: bytes, label: str, fails: str) -> None:
+        try:
+            self.disk.write(label, request, extent, data)
+        except OSError:
+            self.context.step(fails, request)
+            raise
+        self.context.step(label, request)
 
     def _written(self, cluster: Extent) -> None:
         if self.committing:

@@ -10,6 +10,7 @@ Source: block/copy-before-write.c cbw_do_copy_before_write, cbw_snapshot_read_lo
 from __future__ import annotations
 
 import errno
+from collections.abc import Sequence
 
 from cowpath.impl.bitmap import Bitmap
 from cowpath.impl.context import AioContext, Request
@@ -29,6 +30,7 @@ class CopyBeforeWrite(TimedCopies):
     `frozen_may_overlap`: if not, two frozen reads that overlap are an error of QEMU's own (before 9.2).
     `discard_source`: a reader is a backup, which discards there what it has read (9.1).
     `discards_round`: if not, so is a client's discard that ends inside a cluster (before 9.1).
+    `outside_bitmap`: what the filter's bitmap, if it has one, lacks: as if given up from the start.
     """
 
     def __init__(
@@ -43,6 +45,7 @@ class CopyBeforeWrite(TimedCopies):
         discard_source: bool,
         frozen_may_overlap: bool,
         discards_round: bool,
+        outside_bitmap: Sequence[Extent],
     ) -> None:
         super().__init__(context, source, target, cluster, timeout)
         self.break_snapshot = break_snapshot
@@ -51,7 +54,10 @@ class CopyBeforeWrite(TimedCopies):
         self.discards_round = discards_round
         self.snapshot_error = False
         self.transferred = Bitmap(context, "the filter's bitmap", cluster)
-        self.given_up = Bitmap(context, "what the client has given up", cluster)
+        self.given_up = Bitmap(context, "what is not accessible", cluster)
+        for extent in outside_bitmap:
+            self.given_up.set(extent)
+            self.done.set(extent)
         self.frozen = ReqList(context, "the frozen reads", "a frozen read of {}")
 
     def before_write(self, request: Request) -> None:
@@ -82,13 +88,13 @@ class CopyBeforeWrite(TimedCopies):
     def read(self, request: Request) -> bytes:
         """Read the snapshot, run by run (cbw_co_preadv_snapshot).
 
-        Raises OSError if the snapshot is broken or given up (EACCES), or if a transfer fails.
+        Raises OSError if the snapshot is broken or not accessible (EACCES), or if a transfer fails.
         """
         rest, found = request.extent, []
         while rest.start < rest.end:
             if self._is_refused(rest):
                 self.context.trace("snapshot.refuse", request)
-                raise OSError(errno.EACCES, "the snapshot is broken or given up")
+                raise OSError(errno.EACCES, "the snapshot is broken or not accessible")
             copied, run = self.transferred.run(rest)
             found.append(self._read_target(request, run) if copied else self._read_source(request, run, rest))
             rest = Extent(run.end, rest.end)
@@ -101,11 +107,11 @@ class CopyBeforeWrite(TimedCopies):
     def status(self, request: Request) -> None:
         """Ask for the block status of the first run of the snapshot (cbw_co_snapshot_block_status).
 
-        Raises OSError if the snapshot is broken or given up (EACCES).
+        Raises OSError if the snapshot is broken or not accessible (EACCES).
         """
         if self._is_refused(request.extent):
             self.context.trace("status.refuse", request)
-            raise OSError(errno.EACCES, "the snapshot is broken or given up")
+            raise OSError(errno.EACCES, "the snapshot is broken or not accessible")
         copied, run = self.transferred.run(request.extent)
         if copied:
             self.context.step("status.look", request, extent=run, mapped=True)
@@ -149,7 +155,7 @@ class CopyBeforeWrite(TimedCopies):
         return data
 
     def _is_refused(self, rest: Extent) -> bool:
-        """Tell whether a reader is told that the snapshot is broken or given up there."""
+        """Tell whether a reader is told that the snapshot is broken or not accessible there."""
         self.context.touch("the snapshot", None, False)
         return self.snapshot_error or self.given_up.run(rest) != (False, rest)
 

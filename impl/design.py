@@ -14,7 +14,7 @@ import errno
 import itertools
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -39,6 +39,8 @@ class Geometry:
     `cbw_timeout`: seconds that a write waits for its copy at most, in the designs that do; 0 is for ever.
     `discard_source`: a reader discards what it has read, in the designs that know that.
     `source_outside_chain`: QEMU does not find the job's source in the chain of its target.
+    `outside_bitmap`: whole clusters that the filter's bitmap lacks, in the designs that know a bitmap: they
+    are not copied, and may not be read.
     """
 
     size: int
@@ -52,6 +54,7 @@ class Geometry:
     source_outside_chain: bool = False
     cbw_timeout: float = 0.0
     discard_source: bool = False
+    outside_bitmap: Sequence[Extent] = ()
 
     def check(self) -> None:
         """Raise ValueError for sizes that no disk has."""

@@ -87,9 +87,8 @@ class Plan:
     def prepare(self, pair: Pair, scenario: Scenario, kernel: Kernel) -> tuple[Workload, Oracle]:
         """Return what runs the scenario, with an epilogue for black sight, and what judges the runs."""
         judge = self.judge(pair)
-        blind = self.sight is Sight.BLACK
-        last = epilogue(scenario, pair.model, judge) if blind else ()
-        workload = Workload(pair, scenario, kernel, last, looks=blind)
+        last = epilogue(scenario, pair.model, judge) if self.sight is Sight.BLACK else ()
+        workload = Workload(pair, scenario, kernel, last)
         return workload, Oracle(judge, workload.scenario, self.sight)
 
 

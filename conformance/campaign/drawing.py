@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from cowpath.model.language.action import HANGS
@@ -16,6 +16,23 @@ _TRIES = 100
 _SECTOR = 512
 _FINE = ("1B", "2B", "64B")  # alignments of a node that takes parts of a sector
 _CALLED = "drawn "
+_NEEDED: Mapping[str, Sequence[str]] = {
+    "quiesced_checkpoint": ("checkpoint",),
+    "drain_on_stop": ("stop",),
+    "on_cbw_error": ("nbd-write",),
+    "cbw_timeout": ("nbd-write",),
+    "scarce_copies": ("nbd-write",),
+    "copy_offload": ("nbd-write",),
+    "bitmap": ("nbd-write", "guest-read"),
+    "discard_source": ("guest-read",),
+    "job_requests_queue": ("job-read", "drain"),
+}
+"""Requests without which an option says nothing."""
+_STRIKING: Mapping[str, Sequence[str]] = {
+    "on_cbw_error": ("cbw-read", "cbw-write"),
+    "cbw_timeout": ("cbw-read-hangs", "cbw-write-hangs"),
+}
+"""Faults without which an option says nothing, or little."""
 
 
 @dataclass(frozen=True)
@@ -23,8 +40,9 @@ class Bounds:
     """Of what is drawn: kinds of request, how many requests, how long the disk is (sectors), its clusters.
 
     `alignments` are those of the secondary's node, which may copy on read (`copies_on_read`). Each of the
-    `options` is set otherwise than by default in a third of the workloads. At most so many checkpoints, stops
-    and their like are drawn for a workload as `endings` says. Of ten workloads so many have one of the
+    `options` is set otherwise than by default in a third of the workloads, and brings the requests that it is
+    about, and with `provoked` a fault. At most so many checkpoints, stops and their like are drawn for a
+    workload as `endings` says. Of ten workloads so many have one of the
     `faults` strike a request that makes such a transfer (`struck`), extents of which an end is inside a
     sector (`bytes_`), extents that all begin in one cluster (`crowded`), and a checkpoint or stop for certain
     (`ends`). Of ten requests with an extent so many come again and again (`streams`), which threads do not.
@@ -39,6 +57,7 @@ class Bounds:
     faults: Sequence[str] = ()
     options: Sequence[str] = ()
     copies_on_read: bool = False
+    provoked: bool = False
     endings: int = 1
     struck: int = 5
     bytes_: int = 0
@@ -64,6 +83,7 @@ def wide(kinds: Sequence[str], faults: Iterable[str] = FAULTS, options: Iterable
         faults=[fault for fault in faults if any(fault in faults_of(kind)[1:] for kind in kinds)],
         options=[option for option in OPTIONS if option in options],
         copies_on_read=True,
+        provoked=True,
         endings=2,
         bytes_=2,
         crowded=5,
@@ -95,7 +115,8 @@ def workloads(
 ) -> Iterator[Scenario]:
     """Yield so many drawn workloads that fit, or fewer where there are hardly any; `drawn 0` is the first.
 
-    Two of three are struck, by each of the faults in turn, those that fail twice before those that hang.
+    Two of three are struck, by each of the faults in turn, those that fail twice before those that hang; of
+    the others only where an option is about faults.
     """
     faults = sorted(bounds.faults)
     random.Random(seed).shuffle(faults)
@@ -143,13 +164,18 @@ def _document(chance: random.Random, bounds: Bounds, name: str) -> dict[str, obj
             at = [f"{start * _SECTOR + less}B", f"{length * _SECTOR - less - more}B"]
         return {"kind": kind, "at": at}
 
-    requests: list[dict[str, object]] = []
     ending = [kind for kind in bounds.kinds if kind in _WITHOUT_EXTENT]
-    options = {option: _other(option) for option in bounds.options if chance.randrange(3) == 2}
-    if (ends or options) and ending:  # what most options are about
-        requests.append(request(ending))
-    if struck and bounds.faults:
-        fault = chance.choice(bounds.faults)
+    options = {o: _other(o, chance, sectors) for o in bounds.options if chance.randrange(3) == 2}
+    wanted = [kind for option in options for kind in _NEEDED.get(option, ()) if kind in bounds.kinds]
+    if ends and ending and not {*ending} & {*wanted}:
+        wanted.append(chance.choice(ending))
+    requests: list[dict[str, object]] = []
+    for kind in dict.fromkeys(wanted[: bounds.requests[1] - 1]):
+        if kind not in ending or sum("at" not in each for each in requests) < bounds.endings:
+            requests.append(request([kind]))
+    meant = [fault for option in options if bounds.provoked for fault in _STRIKING.get(option, ())]
+    if faults := [fault for fault in bounds.faults if struck or fault in meant]:
+        fault = chance.choice(faults)
         requests.append(request([k for k in bounds.kinds if fault in faults_of(k)]) | {"fault": fault})
     for _ in range(chance.randint(*bounds.requests) - len(requests)):
         enough = sum("at" not in each for each in requests) >= bounds.endings
@@ -172,7 +198,10 @@ def _document(chance: random.Random, bounds: Bounds, name: str) -> dict[str, obj
     }
 
 
-def _other(name: str) -> bool | str:
+def _other(name: str, chance: random.Random, sectors: int) -> object:
     """Return what an option is set to that is not as it is by default."""
     option = OPTIONS[name]
+    if option.extents:
+        start = chance.randrange(sectors)
+        return [[start, chance.randint(1, sectors - start)]]
     return next(word for word in option.accepted or (True, False) if word != option.default)

@@ -34,7 +34,8 @@ def hunt_generated(
 ) -> Verdict:
     """Hunt the mutants of the files' functions, or of the whole stack's, and print what became of them.
 
-    Return whether all were seen, or are known to be equivalent. Raises InputError.
+    `names`: files with a design, or bundled designs that see the stack's mutants; none: all of these. Return
+    whether all were seen, or are known to be equivalent. Raises InputError.
     """
     began = time.perf_counter()
     files.check_json(path)
@@ -43,10 +44,11 @@ def hunt_generated(
     for pair in pairs:
         if not plan.fitting(pair):
             raise InputError(f"{pair.name}: no bundled scenario fits it, so there is nothing to run")
-    modules = [_module(name) for name in dict.fromkeys(names)] or stack_modules()
+    own = [name for name in dict.fromkeys(names) if name.endswith(".py")]
+    modules = [_module(name) for name in own] or stack_modules()
     hunt = Hunt(plan, modules, functions, one_of)
     try:
-        outcomes, interrupted = _run(hunt, listed=not names)
+        outcomes, interrupted = _run(hunt, listed=not own)
     finally:
         hunt.close()
     if not interrupted and not hunt.mutants:

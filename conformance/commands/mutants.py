@@ -23,6 +23,7 @@ from cowpath.conformance.strategies.portfolio import STRATEGIES
 from cowpath.model.commands import files
 from cowpath.model.commands.answering import RESUME_CAMPAIGN
 from cowpath.model.commands.inputs import open_console, status_line
+from cowpath.model.designs import ALL
 from cowpath.model.language.errors import InputError, hint
 from cowpath.model.language.verdict import Verdict, worst
 
@@ -30,7 +31,7 @@ _MATRIX = ("portfolio", "random", "pct", "pos", "urw")
 
 
 @click.command(short_help="Seed faults, and count the schedules until each is found.")
-@click.argument("names", nargs=-1, metavar="[NAME|FILE.py[::TEST]]...")
+@click.argument("names", nargs=-1, metavar="[NAME|DESIGN|FILE.py[::TEST]]...")
 @click.option(
     "--strategy",
     "strategies",
@@ -94,7 +95,7 @@ def mutants(
     where it defines THREADS, in the functions of that design.
 
     Generated mutants have the schedules that conform has, so many for each design (--budget: other than
-    2,000), on bundled scenarios and drawn workloads.
+    2,000), on bundled scenarios and drawn workloads. DESIGN, beside --generated: by the runs of these alone.
 
     Exit status 0 if all die but those that are known to be equivalent, and these survive; 1 if not; 3 if
     interrupted; 2 for bad input.
@@ -108,14 +109,14 @@ def mutants(
                 )
         refuse_parts("mutants of your own functions are hunted in one go")
         raise SystemExit(hunt_own(names, functions, budget, path).exit_status)
-    designs = [name for name in names if name.endswith(".py")]
-    if generated or designs:
-        _refuse_generated(context, names, designs, generated)
-        if designs:
-            refuse_parts(f"mutants of {designs[0]} are hunted in one go")
+    own = [name for name in names if name.endswith(".py")]
+    if generated or own:
+        _refuse_generated(context, names, own, generated)
+        if own:
+            refuse_parts(f"mutants of {own[0]} are hunted in one go")
         given = context.get_parameter_source("budget") is ParameterSource.COMMANDLINE
         schedules = budget if given else SCHEDULES
-        raise SystemExit(hunt_generated(designs, functions, one_of, schedules, sight, path).exit_status)
+        raise SystemExit(hunt_generated(names, functions, one_of, schedules, sight, path).exit_status)
     for option, said in (("--function", functions), ("--one-of", one_of > 1)):
         if said:
             raise InputError(f"{option} is of generated mutants; accepted: FILE.py or --generated beside it")
@@ -138,16 +139,17 @@ def mutants(
 
 
 def _refuse_generated(
-    context: click.Context, names: Sequence[str], designs: Sequence[str], generated: bool
+    context: click.Context, names: Sequence[str], own: Sequence[str], generated: bool
 ) -> None:
     """Refuse what does not go with generated mutants."""
-    other = [name for name in names if name not in designs]
+    other = [name for name in names if name not in own and not (generated and name in ALL)]
     if other:
         raise InputError(
-            f"{other[0]}: generated mutants have no names; accepted: FILE.py with THREADS, or --generated"
+            f"{other[0]}: generated mutants have no names; accepted: FILE.py with THREADS, or --generated and"
+            " designs, by whose runs they are to be seen"
         )
-    if generated and designs:
-        raise InputError(f"--generated is of the bundled stack; accepted: {designs[0]} without it")
+    if generated and own:
+        raise InputError(f"--generated is of the bundled stack; accepted: {own[0]} without it")
     for option in ("strategies", "seeds"):
         if context.get_parameter_source(option) is ParameterSource.COMMANDLINE:
             shown = "--strategy" if option == "strategies" else f"--{option}"

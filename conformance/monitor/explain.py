@@ -131,6 +131,10 @@ def _of_return(oracle: Oracle, each: Explaining, event: Event, owner: int) -> It
     if place != oracle.end(owner, fails=error is not None):
         yield _OTHER, f"{event.request} {ending}, but in the model it is at {place}"
         return
+    if not oracle.tells(each, owner, fails=error is not None):
+        has = "has failed" if error is None else "has not failed"
+        yield _DATA, f"{event.request} {ending}, but in the model its transfer {has}"
+        return
     values = oracle.cells.values(event.fact("data"))
     read = {cell: value for r, cell, value in each.read if r == owner}
     names = oracle.model.instance.names["Sector"]

@@ -29,12 +29,14 @@ class Explaining(NamedTuple):
 
     `read` has (request, cell, value) for all that guest reads under way have read. `fallen`: assertions that
     were violated on the way. `early`: transfers that took effect before their steps were told, and where.
+    `failed`: requests under way that have made a step which they must come back from with an error.
     """
 
     state: bytes
     read: frozenset[tuple[int, int, int]] = frozenset()
     fallen: frozenset[str] = frozenset()
     early: frozenset[tuple[bytes, Move]] = frozenset()
+    failed: frozenset[int] = frozenset()
 
 
 @dataclass(eq=False)
@@ -227,6 +229,8 @@ class Oracle(View):
         owner, fails = self.number[event.request], event.fact("error") is not None
         if self.place(each.state, owner) != self.end(owner, fails=fails):
             return False
+        if not self.tells(each, owner, fails=fails):
+            return False
         data = event.fact("data")
         if data is None or self.kinds[owner] != "guest-read":
             return True
@@ -244,6 +248,10 @@ class Oracle(View):
         program = self.model.system.program_of(self.model.system.owners)
         apart = program is None or "failed" in program.places
         return "failed" if apart or self.scenario.requests[owner].fault == "none" else "done"
+
+    def tells(self, each: Explaining, owner: int, *, fails: bool) -> bool:
+        """Tell whether who asked is told of an error if there was one, as far as a place does not say so."""
+        return not self.design.machine.errors or fails == (owner in each.failed)
 
     def unlike(self, state: bytes, event: Event) -> Iterator[tuple[int, int]]:
         """Yield each cell in which a disk's content, as it is seen, is not the model's, with what that has.
@@ -364,10 +372,14 @@ class Oracle(View):
             }
         if "assertion" in self.program.answers(move.after):
             fallen |= {"assertion"}
-        return Explaining(move.after, read, fallen, each.early)
+        failed = each.failed
+        if move.action.label in self.design.machine.errors:
+            failed |= {self.roots[move.owner]}
+        return Explaining(move.after, read, fallen, each.early, failed)
 
     def _forget(self, each: Explaining, owner: int) -> Explaining:
-        return each._replace(read=frozenset(known for known in each.read if known[0] != owner))
+        read = frozenset(known for known in each.read if known[0] != owner)
+        return each._replace(read=read, failed=each.failed - {owner})
 
 
 def _says(transfer: tuple[object, ...] | None) -> str:

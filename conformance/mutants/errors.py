@@ -9,6 +9,7 @@ from typing import Any
 from cowpath.conformance.mutants.mutant import Faults
 from cowpath.impl.backup import BackupJob, Job
 from cowpath.impl.bitmap import Bitmap
+from cowpath.impl.commit import Commits
 from cowpath.impl.copy_before_write import CopyBeforeWrite
 from cowpath.impl.designs.unserialised import Unserialised
 from cowpath.impl.disk import Disk
@@ -130,3 +131,25 @@ def a_failed_copy_is_marked(block_copy: Any) -> Any:
             raise
 
     return copies
+
+
+@ERRORS.stack(Commits, "_above", "replication-5.1", "failing-commit")
+def a_failed_commit_forgets_the_hidden_disk(above: Any) -> Any:
+    """After a commit that failed a guest's write goes past what is in the hidden disk."""
+
+    def looks(stack: Commits, rest: Any) -> tuple[bool, Any]:
+        return stack.active.allocated.run(rest)
+
+    return looks
+
+
+@ERRORS.stack(Commits, "commit_failed", "replication-5.1", "failing-commit")
+def a_failed_commit_is_forgotten(flag: Any) -> Any:
+    """That the commit has failed is not noted."""
+    return property(lambda stack: False, lambda stack, value: None)
+
+
+@ERRORS.stack(CopyBeforeWrite, "_is_refused", "copy-before-write-9.2", "bitmap")
+def readers_do_not_ask_the_access_bitmap(is_refused: Any) -> Any:
+    """A reader is refused only if the snapshot is broken, not where it may not read."""
+    return lambda filter_, rest: filter_.snapshot_error

@@ -9,6 +9,7 @@ listed as equivalent has those few only, to see that it is no other.
 from __future__ import annotations
 
 import ast
+import gc
 import importlib
 import pkgutil
 import re
@@ -41,7 +42,6 @@ NEVER_RUN = "never run"
 """What is said of a mutant whose line no run comes to."""
 _REACHED = "__cowpath_reached__"
 _NO_POINTS = Wanted(statements=False)
-_LOOKED = 8  # schedules of every case, to see which lines its runs come to
 _FIRST = 4  # schedules of every case before any has more
 _STEPS = 2_000  # of one run: none that ends takes a tenth of it, and a mutant's fills no memory
 _NOT_RUN = f"{impl.__name__}.plugin"
@@ -129,7 +129,7 @@ class Hunt:
                 self.cases.append(case)
                 self._tell(case.lines)
                 run, strategy = self._running(case, looking), self._strategy()
-                for _ in range(min(part, _LOOKED)):
+                for _ in range(part):  # all: else a line that few of them come to would be left out
                     if (finding := examine(oracle, run(strategy))) is not None:
                         says = _why(case, finding)
                         raise BaselineError(f"{pair.name} is refused as it is, on '{scenario.name}': {says}")
@@ -141,6 +141,8 @@ class Hunt:
         if self.wanted:
             chosen = [m for m in chosen if meant(m.function, self.wanted)]
         self.mutants = chosen[:: self.one_of]
+        gc.collect()
+        gc.freeze()  # all that is kept to the end: to look through it again takes seconds
 
     def _tell(self, lines: set[tuple[str, int]]) -> None:
         """Have the lines that the marked code comes to told there."""
@@ -150,6 +152,7 @@ class Hunt:
 
     def close(self) -> None:
         """Give the cases' files back."""
+        gc.unfreeze()
         for case in self.cases:
             case.workload.close()
 

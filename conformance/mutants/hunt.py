@@ -152,9 +152,9 @@ class Bench:
     def _workload(self, design: str, scenario: Scenario) -> Workload:
         key = (design, scenario)
         if key not in self.workloads:
-            pair, blind = find_pair(design), self.plan.sight is Sight.BLACK
-            last = epilogue(scenario, pair.model) if blind else ()
-            self.workloads[key] = Workload(pair, scenario, self.kernel, last, looks=blind)
+            pair = find_pair(design)
+            last = epilogue(scenario, pair.model) if self.plan.sight is Sight.BLACK else ()
+            self.workloads[key] = Workload(pair, scenario, self.kernel, last)
         return self.workloads[key]
 
     def _oracle(self, mutant: Mutant, scenario: Scenario) -> Oracle:

@@ -126,14 +126,7 @@ def chunks_become_clean_after_the_write(has: Any) -> Any:
     return _switched(cleans_first=False)(has)
 
 
-@MIRROR.stack(
-    Target,
-    "is_new",
-    NEWEST,
-    "backing-by-name",
-    survives=("white", "grey"),
-    why="what fills a cluster is no transfer of the mirror's; black sight is told what the disks hold",
-)
+@MIRROR.stack(Target, "is_new", NEWEST, "backing-by-name")
 def new_clusters_are_not_filled(is_new: Any) -> Any:
     """The target finds nothing to fill in a new cluster."""
     return lambda target, extent: False

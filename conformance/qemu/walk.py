@@ -20,7 +20,7 @@ from cowpath.conformance.scheduler.kernel import Access, Task
 from cowpath.impl.extent import Extent
 from cowpath.model.scenarios import Scenario
 
-_PATIENCE, _SHORT = 5.0, 1.0  # seconds
+_TIMERS = 1.0  # seconds: no timer of QEMU's that matters here is longer
 _QEMU = ("qemu", None, True)
 """What each arrival and each answer accesses: all that QEMU knows, so that their order always counts."""
 
@@ -143,7 +143,7 @@ class Walk:
             if self._job is not None and not self._job.accepts(self.scenario.requests[number].kind):
                 continue
             self._submit(number)
-            self._wait([self._calls[number]], _PATIENCE)
+            self._wait([self._calls[number]])
             self._collect()
             if self._job is not None:
                 self._rest()
@@ -159,13 +159,13 @@ class Walk:
         self.open_up()
         hung: tuple[str, ...] = ()
         if self._calls:
-            ended = self._wait(list(self._calls.values()), _SHORT)
+            ended = self._wait(list(self._calls.values()))
             self.machine.spent |= not ended
             hung = () if ended else tuple(self.scenario.requests[i].label for i in self._calls)
         if self._job is not None:
             self._rest()
         # A copy under way at a run's end would meet the next run's checkpoint, which QEMU does not survive.
-        if self._settling and not self._wait(self._settling, _SHORT):
+        if self._settling and not self._wait(self._settling):
             self.machine.spent = True
         breaks = self.scenario.option("on_cbw_error")
         self.machine.spent |= breaks and any(doing.error for doing in self.doings)
@@ -352,13 +352,19 @@ class Walk:
         for event in job.contents(self.scenario.size):
             self.tell(event)
 
-    def _wait(self, calls: Sequence[Call], timeout: float) -> bool:
-        """Wait for all of them; tell whether they are done. Raises Died."""
+    def _wait(self, calls: Sequence[Call]) -> bool:
+        """Wait for all of them; tell whether they are done. Raises Died, and Broken if QEMU never rests.
+
+        Who is not done when a QEMU rests in which no timer is due waits for ever. That time has passed says
+        nothing: others may have had the processor.
+        """
         process = self.machine.process
-        ended = self.machine.loop.until(lambda: process.dead or all(call.done for call in calls), timeout)
+        ended = self.machine.loop.until(lambda: process.dead or all(call.done for call in calls), _TIMERS)
         if process.dead:
             raise process.death()
-        return ended
+        if not ended and not self.machine.rest():
+            raise Broken("QEMU does not come to rest")
+        return all(call.done for call in calls)
 
 
 def _nothing() -> None:

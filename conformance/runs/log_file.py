@@ -29,7 +29,7 @@ of guest-read 0 from its second cluster on may be "guest-read 0.1".
     rest         nobody can move by itself: whoever is under way waits, or has one of the transfers that are
                  `held` as its next step; `out` more have taken effect, but their owners do not know yet
                  (black sight: only where nothing is held or out, so that all who are under way wait)
-    shows        a mirror is told to be `ready`, or `over`: 1
+    shows        whether a mirror is told to be `ready`, `over`, `actively_synced`: 1, or 0 for not
     content      what the `disk` holds, in `pieces`, read when nobody wrote
     quiescent    nobody can move: who has not returned waits
     deadlock     `cycle`: [waiter, holder] pairs that close
@@ -60,6 +60,7 @@ _RUNS = re.compile(rb"(?s)(.)\1*")
 _PIECE = re.compile(r"(\.[0-9]+)+$", re.ASCII)
 _ORIGINAL = "original"
 _OF_MIRROR = ("shows", "content")
+_SHOWN = ("ready", "over", "actively_synced")
 _MIRROR_DISKS = ("source", "target")
 _DISKS = ("secondary", "hidden", "active", *_MIRROR_DISKS)
 _MOST_DATA = 1 << 28  # bytes of data in all: what is told in a few characters may fill the memory
@@ -238,7 +239,7 @@ _KINDS: Mapping[str, tuple[str, ...]] = {
     "begin": ("request",),
     "parked": ("who",),
     "rest": ("held", "out"),
-    "shows": ("ready", "over"),
+    "shows": _SHOWN,
     "content": ("disk", "pieces"),
     "quiescent": (),
     "deadlock": ("cycle",),
@@ -270,7 +271,7 @@ def _fact(key: str, value: Any, requests: Sequence[str], room: _Room) -> Fact:
             return key, value
         case "held" if isinstance(value, list):
             return key, tuple(_transfer(each, room) for each in value)
-        case "ready" | "over" if value == 1 and type(value) is int:
+        case _ if key in _SHOWN and type(value) is int and value in (0, 1):
             return key, value
         case "disk" if value in _MIRROR_DISKS:
             return key, value
@@ -288,8 +289,7 @@ _ACCEPTED = {
     "property": "assertion, lifetime",
     "held": "a list of transfers",
     "out": "how many, from 0",
-    "ready": "1",
-    "over": "1",
+    **dict.fromkeys(_SHOWN, "0, 1"),
     "disk": "source, target",
     "error": "a text",
     "text": "a text",

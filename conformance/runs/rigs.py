@@ -17,6 +17,7 @@ from cowpath.impl.extent import Extent
 from cowpath.impl.mirror.job import MirrorDisks, MirrorGeometry
 from cowpath.impl.mirror.mirror import Mirror
 from cowpath.model.designs import Case
+from cowpath.model.scenarios.geometry import in_bitmap
 from cowpath.model.scenarios.scenario import Request as Submitted
 
 Bodies = list[tuple[str, Callable[[], None]]]
@@ -128,6 +129,7 @@ class SecondaryRig(Rig):
             scenario.option("source_outside_chain"),
             SHORTLY if scenario.option("cbw_timeout") else 0.0,
             scenario.option("discard_source"),
+            [Extent(*each) for each in self.reduced.clusters if not in_bitmap(scenario, each)],
         )
         made: Callable[..., Any] = self.pair.threads
         return made(context, disks, geometry)
@@ -197,9 +199,9 @@ class MirrorRig(Rig):
 
         Of the target without what a guest has written when that was its disk already.
         """
-        told = {"ready": design.job.ready, "over": design.job.state == "over"}
-        shown = tuple((name, 1) for name, value in told.items() if value)
-        events = [Event("shows", facts=shown)] if shown else []
+        job = design.job
+        told = {"ready": job.ready, "over": job.state == "over", "actively_synced": job.synced}
+        events = [Event("shows", facts=tuple((name, int(value)) for name, value in told.items()))]
         late = {event.request for event in log if event.label == "write.after"}
         after = [n for n, request in enumerate(self.scenario.requests) if request.label in late]
         for disk, file in zip(self.disks, self.files, strict=True):

@@ -16,7 +16,7 @@ from typing import Any
 
 SECONDS = 3.0
 """Seconds of processor time that one run may take."""
-_AGAIN = 1.0  # seconds until who spins while it unwinds is interrupted, too
+_AGAIN = 1.0  # seconds until it is believed, and until who spins while it unwinds is interrupted, too
 _OURS = str(Path(__file__).parents[1])
 
 
@@ -30,18 +30,23 @@ class Spin(BaseException):
 
 @contextmanager
 def watchdog(seconds: float = SECONDS) -> Iterator[None]:
-    """Raise `Spin` in whatever runs when the time is over; signals come to the main thread only."""
+    """Raise `Spin` in whatever runs when the time is over; signals come to the main thread only.
+
+    It is not believed at once: in a large process one collection of garbage takes seconds.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    armed = True
+    armed, barks = True, 0
 
     def bark(number: int, frame: FrameType | None) -> None:
-        if armed:
+        nonlocal barks
+        barks += 1
+        if armed and barks > 1:
             raise Spin(_place(frame))
 
     before: Any = signal.signal(signal.SIGPROF, bark)
-    signal.setitimer(signal.ITIMER_PROF, seconds, _AGAIN)
+    signal.setitimer(signal.ITIMER_PROF, seconds, min(seconds, _AGAIN))
     try:
         yield
     finally:

@@ -77,7 +77,7 @@ class Workload:
     not run: a stream, which never ends.
 
     `epilogue` has requests that are made one after the other when all others have ended; they are added to
-    the scenario. With `looks` the log ends with what the disks hold, where nobody can be asked to read them.
+    the scenario. A log ends with what the disks hold, where nobody can be asked to read them.
     """
 
     def __init__(
@@ -86,15 +86,12 @@ class Workload:
         scenario: Scenario,
         kernel: Kernel,
         epilogue: Sequence[Submitted] = (),
-        *,
-        looks: bool = False,
     ) -> None:
         scenario = replace(scenario, requests=(*scenario.requests, *epilogue))
         self.pair = pair
         self.scenario = scenario
         self.epilogue = len(epilogue)
         self.kernel = kernel
-        self.looks = looks
         self.case = Case(pair.model, scenario)
         if any(request.stream or not pair.runs(request.kind) for request in scenario.requests):
             raise ScenarioError(f"'{scenario.name}' is for the model alone; threads run no streams")
@@ -136,7 +133,7 @@ class Workload:
             failure = self._perform(epilogue, Sequential())
         cycle = self.cycle(failure.cycle) if failure else ()
         log += ending(failure, cycle)
-        if self.looks and log[-1:] == [Event("quiescent")]:
+        if log[-1:] == [Event("quiescent")]:
             log += self.rig.contents(self.design, log)
         return Run(log, recorder.results, failure, cycle, values, seen)
 

@@ -32,6 +32,7 @@ class CopyBeforeWrite92(Design):
             discard_source=geometry.discard_source and self.discards_source,
             frozen_may_overlap=self.frozen_may_overlap,
             discards_round=self.discards_round,
+            outside_bitmap=geometry.outside_bitmap,
         )
 
     def client_discard(self, request: Request) -> None:

@@ -135,8 +135,8 @@ class Background:
     def _iterate(self) -> None:
         """Take a run of dirty chunks, and start operations that copy it (mirror_iteration)."""
         job, chunk = self.job, self._next_dirty()
-        unit, waited = self._unit(chunk), False
-        while job.busy.within(unit):
+        waited = False
+        while job.busy.within(unit := self._unit(chunk)):  # less than before the wait, if it is not new now
             other = job.operations.first(lambda each: each.chunks.overlaps(unit))
             if other is None:
                 raise AssertionFailed(f"the background looks for ever for whose bit is set in {unit}")
@@ -240,6 +240,7 @@ class Background:
         over = not job.is_dirty()
         job.state = "over" if over else "running"
         if over:
+            job.target.fills = False  # what is behind it is opened now (mirror_exit_common)
             job.trace("finish.end", self.request)
         else:
             job.step("finish.again", self.request)

@@ -14,7 +14,10 @@ from cowpath.impl.extent import Extent
 
 
 class Target:
-    """The node. `fills`: what a write leaves of a new cluster is filled, for want of what is behind it."""
+    """The node. `fills`: what a write leaves of a new cluster is filled, for want of what is behind it.
+
+    It does so until the job ends.
+    """
 
     def __init__(self, context: AioContext, disk: Disk, cluster: int, *, fills: bool) -> None:
         self.disk = disk

@@ -208,7 +208,7 @@ _SNAPSHOT_ACCESS = Role(
                 'af5bcd775f "block: copy-before-write: realize snapshot-access API" [7.0]',
                 "5f3a3cd7f0 [7.0]: the option bitmap narrows what is copied and may be read",
             ),
-            ("the option bitmap", _NO_BUDGET, _NO_TRIM),
+            (_NO_BUDGET, _NO_TRIM),
         ),
         Era(
             (7, 1),
@@ -217,19 +217,19 @@ _SNAPSHOT_ACCESS = Role(
                 "f1bb39a8a5 [7.1]: on-cbw-error, break-guest-write or break-snapshot",
                 "6db7fd1ca9, 15df6e6987 [7.1]: cbw-timeout, after which a write waits for its copy no longer",
             ),
-            ("the option bitmap", _NO_BUDGET, _NO_TRIM),
+            (_NO_BUDGET, _NO_TRIM),
         ),
         Era(
             (7, 2, 15),
             "copy-before-write-7.2.15",
             ("6475155d51 as backported: frozen reads may overlap; Debian's 7.2.22 has it",),
-            ("the option bitmap", _NO_BUDGET, _NO_TRIM),
+            (_NO_BUDGET, _NO_TRIM),
         ),
         Era(
             (8, 0),
             "copy-before-write-7.1",
             ("the iothread and graph-lock work of 8.x, which one thread does not see",),
-            ("the option bitmap", _NO_BUDGET, _NO_TRIM, "backports to 8.x"),
+            (_NO_BUDGET, _NO_TRIM, "backports to 8.x"),
         ),
         Era(
             (9, 1),
@@ -239,7 +239,7 @@ _SNAPSHOT_ACCESS = Role(
                 "0fd05c8d80 [9.1]: discard-source of a backup that reads the snapshot",
                 "10b1e09ed3 [9.1]: a cbw-timeout above 4 s no longer overflows",
             ),
-            ("the option bitmap", _NO_BUDGET, _NO_TRIM),
+            (_NO_BUDGET, _NO_TRIM),
         ),
         Era(
             (9, 2),
@@ -248,7 +248,7 @@ _SNAPSHOT_ACCESS = Role(
                 '6475155d51 "block/reqlist: allow adding overlapping requests" [9.2]',
                 _LARGE_CLUSTERS,
             ),
-            ("the option bitmap", _NO_BUDGET, _NO_TRIM),
+            (_NO_BUDGET, _NO_TRIM),
         ),
     ),
 )

@@ -19,9 +19,9 @@ DESIGN = BLOCK_COPY_5_1.changed(
     explanation=(
         "Replication's own state above the filter of 5.1, which copies all that is dirty of a write at once. "
         "It forgets its job when that completes, so nothing is cancelled twice. Checkpoint, stop and exit "
-        "are drained sections, in one thread, as in 5.0; a failover commits what the guest has. Left out: a "
-        "commit that fails, and what the guest writes after that; that a checkpoint looks at no requests in "
-        "flight is the scenario of a checkpoint that nobody quiesced. "
+        "are drained sections, in one thread, as in 5.0; a failover commits what the guest has, and where "
+        "that fails the guest's writes go past the overlays to what these do not have. That a checkpoint "
+        "looks at no requests in flight is the scenario of a checkpoint that nobody quiesced. "
         "Undetermined: whether runs end where checkpoints are not quiesced."
     ),
     sources=(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
 from cowpath.model.language.errors import hint, shown
@@ -69,3 +69,31 @@ def choice(value: object, accepted: Collection[str], where: Where) -> str:
         near = hint(value, accepted) if isinstance(value, str) else ""
         raise where.error(f"{shown(value)} is unknown{near}; accepted: {', '.join(accepted)}")
     return value
+
+
+def extents(
+    raw: object,
+    where: Where,
+    read_size: Callable[[object, Where], int],
+    size: int,
+    *,
+    some: bool = False,
+) -> tuple[tuple[int, int], ...]:
+    """Return a list of [start, length] as ranges of a disk of `size` bytes; `some`: of one or more.
+
+    Raises ScenarioError.
+    """
+    if not isinstance(raw, list) or (some and not raw):
+        raise where.error(f"{shown(raw)}; accepted: a list of [start, length]")
+    found = []
+    for number, each in enumerate(raw):
+        if not isinstance(each, list) or len(each) != 2:
+            raise where.item(number).error(f"{shown(each)} is not an extent; accepted: [start, length]")
+        start, length = (read_size(part, where.item(number).item(at)) for at, part in enumerate(each))
+        if length == 0 or start + length > size:
+            raise where.item(number).error(
+                f"[{start}, {start + length}) bytes; accepted: what is not empty and within the {size} bytes "
+                "of the disk"
+            )
+        found.append((start, start + length))
+    return tuple(found)

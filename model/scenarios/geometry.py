@@ -145,6 +145,21 @@ def show_range(scenario: Scenario, start: int, end: int) -> str:
     return show_extent(start, end, scenario.in_bytes)
 
 
+def in_bitmap(scenario: Scenario, cluster: Range) -> bool:
+    """Tell whether the filter's bitmap, if it has one, has a byte of the cluster.
+
+    Source: block/dirty-bitmap.c bdrv_dirty_bitmap_merge_internal, util/hbitmap.c hbitmap_merge (7.0).
+    """
+    start, end = cluster
+    extents = _bitmap(scenario)
+    return not extents or any(low < end and start < high for low, high in extents)
+
+
+def _bitmap(scenario: Scenario) -> tuple[Range, ...]:
+    said = scenario.options.get("bitmap")
+    return said if isinstance(said, tuple) else ()
+
+
 def describe(scenario: Scenario, geometry: Geometry) -> str:
     """Say in one line what the disk was reduced to, with as many of the cells as fit some 100 characters."""
     if scenario.in_bytes:
@@ -281,7 +296,8 @@ def _run_bounds(scenario: Scenario, reaches: Sequence[_Reach], cuts: Iterable[in
 
     A cluster with a cut inside, or in a writer's own extent, is a run of its own. The clusters between two
     such, or up to a cut that falls between clusters, are one run: all their bytes have the same marks, and
-    the next run has others. However many they are, they are never looked at one by one.
+    the next run has others; where the filter has a bitmap, all are in it or none is. However many they are,
+    they are never looked at one by one.
     """
     size, cluster = scenario.size, scenario.cluster
     bounds = {0, size}
@@ -289,6 +305,8 @@ def _run_bounds(scenario: Scenario, reaches: Sequence[_Reach], cuts: Iterable[in
         if cut < size:  # the disk's end is not inside a cluster, even when the last one is partial
             bounds.add(cut - cut % cluster)
             bounds.add(min(cut + -cut % cluster, size))
+    for edge in (edge for extent in _bitmap(scenario) for edge in extent):
+        bounds |= {min(edge - edge % cluster, size), min(edge + -edge % cluster, size)}
     for request, reach in zip(scenario.requests, reaches, strict=True):
         start, end = reach.covers
         if request.kind in ("guest-read", "status-query") or start == end:

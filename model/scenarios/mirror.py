@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from cowpath.model.language.errors import shown
-from cowpath.model.scenarios.document import Where, choice, table_of
+from cowpath.model.scenarios.document import Where, choice, extents, table_of
 
 COPY_MODES = ("write-blocking", "background")
 """QEMU's words for whether a guest's writes are copied to the target before they return."""
@@ -68,7 +68,7 @@ def read(
         buffers = max(buffers, cluster // chunk)
     return Mirror(
         choice(table.get("copy_mode", COPY_MODES[0]), COPY_MODES, where.key("copy_mode")),
-        _ranges(table, where.key("dirty"), read_size, size),
+        extents(table["dirty"], where.key("dirty"), read_size, size) if "dirty" in table else ((0, size),),
         buffers,
         cluster,
         backing,
@@ -82,25 +82,3 @@ def _buffers(table: Mapping[str, object], where: Where) -> int | None:
     if not isinstance(number, int) or isinstance(number, bool) or not 1 <= number <= MOST_BUFFERS:
         raise where.error(f"{shown(number)}; accepted: a number of chunks, from 1 to {MOST_BUFFERS}")
     return number
-
-
-def _ranges(
-    table: Mapping[str, object], where: Where, read_size: Callable[[object, Where], int], size: int
-) -> tuple[tuple[int, int], ...]:
-    ranges = table.get("dirty", None)
-    if ranges is None:
-        return ((0, size),)
-    if not isinstance(ranges, list):
-        raise where.error(f"{shown(ranges)}; accepted: a list of [start, length]")
-    found = []
-    for number, each in enumerate(ranges):
-        if not isinstance(each, list) or len(each) != 2:
-            raise where.item(number).error(f"{shown(each)} is not an extent; accepted: [start, length]")
-        start, length = (read_size(part, where.item(number).item(at)) for at, part in enumerate(each))
-        if length == 0 or start + length > size:
-            raise where.item(number).error(
-                f"[{start}, {start + length}) bytes; accepted: what is not empty and within the {size} bytes "
-                "of the disk"
-            )
-        found.append((start, start + length))
-    return tuple(found)

@@ -15,7 +15,7 @@ from cowpath.model.language.action import HANGS
 from cowpath.model.language.errors import shown
 from cowpath.model.language.reading import called, read_text
 from cowpath.model.scenarios import expectations, mirror
-from cowpath.model.scenarios.document import Where, choice, flag, table_of, text_of
+from cowpath.model.scenarios.document import Where, choice, extents, flag, table_of, text_of
 from cowpath.model.scenarios.errors import ScenarioError
 from cowpath.model.scenarios.sizes import SECTOR, in_sectors, parse_size, show_bytes, show_extent
 from cowpath.model.scenarios.vocabulary import (
@@ -23,6 +23,7 @@ from cowpath.model.scenarios.vocabulary import (
     IO_KINDS,
     OPTIONS,
     PROPERTIES,
+    Setting,
     Vocabulary,
     faults_of,
 )
@@ -91,7 +92,7 @@ class Scenario:
     request_alignment: int = SECTOR
     protocol_alignment: int = SECTOR
     copy_on_read: bool = False
-    options: Mapping[str, bool | str] = field(default_factory=dict, hash=False)
+    options: Mapping[str, Setting] = field(default_factory=dict, hash=False)
     requests: tuple[Request, ...]
     # A dict cannot be hashed; leaving it out keeps a scenario usable as a cache key.
     expect: Mapping[str, Mapping[str, str | int]] = field(default_factory=dict, hash=False)
@@ -308,14 +309,16 @@ class _Reader:
         where = self._top.key(key)
         return table_of(document.get(key, {}), where, keys), where
 
-    def _options(self, document: Mapping[str, object]) -> dict[str, bool | str]:
+    def _options(self, document: Mapping[str, object]) -> dict[str, Setting]:
         """Return the options that are not as they are by default."""
         here = self._words.options_of(self._mirror is not None)
         table, where = self._subtable(document, "options", here)
-        said: dict[str, bool | str] = {}
+        said: dict[str, Setting] = {}
         for name, option in self._words.options.items():
             value = table.get(name, option.default)
-            if option.accepted:
+            if option.extents and value is not False:
+                said[name] = extents(value, where.key(name), self._read_size, self._size, some=True)
+            elif option.accepted:
                 said[name] = choice(value, option.accepted, where.key(name))
             else:
                 said[name] = flag(table, name, where, default=bool(option.default))

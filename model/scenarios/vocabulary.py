@@ -37,16 +37,18 @@ TRANSFERS: Mapping[str, tuple[str, ...]] = {
     "data-write": NBD_WRITES,
     "rmw-read": NBD_WRITES,
     "protocol-rmw-read": NBD_WRITES,
-    "active-read": ("guest-read",),
-    "hidden-read": _GUESTS,
+    "active-read": ("guest-read", "failover"),
+    "hidden-read": (*_GUESTS, "failover"),
     "secondary-read": _GUESTS,
     "active-write": ("guest-write",),
+    "secondary-write": ("guest-write", "failover"),
 }
 """The transfers that a fault may strike, and the kinds of request that make them.
 
 An NBD write: both halves of its copy, its data, and the reads of head and tail of its blocks, in the
 secondary's node and in the protocol node below. A guest's request: its reads of the three disks (a guest
-write reads what it fills its cluster with), and the write to the active disk.
+write reads what it fills its cluster with), and the write to the active disk, or after a failover to the
+secondary disk. A failover: what its commit reads of both overlays, and writes to the secondary disk.
 """
 FAULTS = ("none", *TRANSFERS, HANGS, *map(hanging, TRANSFERS))
 """What may strike a request: the transfer that fails, or that hangs."""
@@ -60,12 +62,17 @@ def faults_of(kind: str, mirror: bool = False) -> tuple[str, ...]:
     return ("none", *made, *([HANGS, *map(hanging, made)] if made else ()))
 
 
+Setting = bool | str | tuple[tuple[int, int], ...]
+"""What an option of a scenario may be set to; ranges are half-open, in bytes."""
+
+
 @dataclass(frozen=True)
 class Option:
     """An option of a scenario, which the model knows as true or false.
 
     `accepted`: the words that it takes, of which `true` is the one that makes it true; none: true and false
-    themselves. `must_be_known`: a scenario that sets it fits only designs that know it.
+    themselves. `extents`: it is false, or a list of extents. `must_be_known`: a scenario that sets it fits
+    only designs that know it.
     """
 
     says: str
@@ -74,6 +81,7 @@ class Option:
     accepted: tuple[str, ...] = ()
     true: str = ""
     must_be_known: bool = False
+    extents: bool = False
 
     def holds(self, value: object) -> bool:
         """Tell what the model makes of a value."""
@@ -116,6 +124,13 @@ OPTIONS: Mapping[str, Option] = {
         False,
         "copy_offload",
         must_be_known=True,
+    ),
+    "bitmap": Option(
+        "the filter has a bitmap of these extents: nothing else is copied, or may be read from the snapshot",
+        False,
+        "has_bitmap",
+        must_be_known=True,
+        extents=True,
     ),
     "source_outside_chain": Option(
         "the backup's source is no node of its target's chain, where only a filter's node or one below it is",

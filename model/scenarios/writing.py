@@ -10,7 +10,7 @@ import tomli_w
 from cowpath.model.scenarios.mirror import Mirror
 from cowpath.model.scenarios.scenario import Request, Scenario
 from cowpath.model.scenarios.sizes import SECTOR
-from cowpath.model.scenarios.vocabulary import BUNDLED, OPTIONS
+from cowpath.model.scenarios.vocabulary import BUNDLED, OPTIONS, Setting
 
 
 def document(scenario: Scenario) -> dict[str, object]:
@@ -47,7 +47,10 @@ def document(scenario: Scenario) -> dict[str, object]:
             if scenario.mirror is None
             else {"mirror": _mirror(scenario.mirror, size)}
         ),
-        "options": {name: OPTIONS[name].default for name in known} | dict(scenario.options),
+        "options": {
+            **{name: OPTIONS[name].default for name in known},
+            **{name: _extents(said, size) for name, said in scenario.options.items()},
+        },
         "request": [request(group[0], len(group)) for group in groups],
     }
 
@@ -55,11 +58,18 @@ def document(scenario: Scenario) -> dict[str, object]:
 def _mirror(mirror: Mirror, size: Callable[[int], str | int]) -> dict[str, object]:
     return {
         "copy_mode": mirror.copy_mode,
-        "dirty": [[size(start), size(end - start)] for start, end in mirror.dirty],
+        "dirty": _extents(mirror.dirty, size),
         **({} if mirror.buffers is None else {"buffers": mirror.buffers}),
         "target_cluster": size(mirror.target_cluster),
         "backing": mirror.backing,
     }
+
+
+def _extents(said: Setting, size: Callable[[int], str | int]) -> object:
+    """Return the ranges as a list of [start, length], and all else as it is."""
+    if isinstance(said, tuple):
+        return [[size(start), size(end - start)] for start, end in said]
+    return said
 
 
 def dumps(scenario: Scenario) -> str:

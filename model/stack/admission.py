@@ -58,6 +58,8 @@ class Admission(Part):
             _come(s, r, self.kind, "idle")
             if self.kind == "guest-write" and parts.has(Commit):
                 s.require(~s.committed, "the active disk is in the chain")
+                s.require(~s.commit_failed, "the failover has not failed")
+                s.by_extent[r] = False
             s.go(r, inside)
 
         @system.action(f"{label}.end", r=Request)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from cowpath.model.finite.instance import Instance, Table
-from cowpath.model.scenarios.geometry import Geometry, show_range
+from cowpath.model.scenarios.geometry import Geometry, in_bitmap, show_range
 from cowpath.model.scenarios.scenario import Request, Scenario
 from cowpath.model.scenarios.vocabulary import BUNDLED, NBD_WRITES, Vocabulary
 
@@ -122,6 +122,7 @@ def bind(
             clusters,
         ),
         "ragged": _column([_ragged(scenario, request) for request in requests]),
+        "in_bitmap": _column([in_bitmap(scenario, cluster) for cluster in geometry.clusters]),
         "beyond_budget": _column([end - start > MEMORY for start, end in geometry.clusters]),
         "cluster_of": _column([cell.cluster for cell in geometry.cells]),
         "copy_on_read": {(): int(scenario.copy_on_read)},

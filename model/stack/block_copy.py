@@ -27,6 +27,7 @@ from cowpath.model.stack.world import (
     Cluster,
     Request,
     Sector,
+    in_bitmap,
     is_write,
     own,
     running,
@@ -224,6 +225,9 @@ class BlockCopy50(FilterEngine):
             lambda s, r: s.copying[r] == s.within(r, UNWRITTEN, COPYING)
         )
         yield from self.looking()
+        yield claim("who is past the first of its pieces has left the filter", Request)(
+            lambda s, r: (s.piece[r] == 0) | s.within(r, LEFT_FILTER)
+        )
         yield claim("who is waited for copies", Request, Request)(
             lambda s, r, q: (s.copy_waits_for[r] == q).implies(s.is_at(r, "copy-conflict") & s.copying[q])
         )
@@ -245,19 +249,21 @@ class BlockCopy50(FilterEngine):
             "a copy's extent is in the hidden disk when it is written and not before", Request, Cluster
         )(lambda s, r, k: (running(s) & in_flight(s, r, k)).implies(s.in_hidden[k] == s.is_at(r, "copied")))
         yield claim("what is not dirty is in the hidden disk or being copied", Cluster)(
-            lambda s, k: (running(s) & s.done[k] & ~s.in_hidden[k]).implies(
+            lambda s, k: in_bitmap(parts, s, k, running(s) & s.done[k] & ~s.in_hidden[k]).implies(
                 exists(Request, lambda q: in_flight(s, q, k))
             )
         )
         yield claim("a cluster not in the hidden disk is as it was at the checkpoint", Sector)(
-            lambda s, x: (running(s) & ~s.in_hidden[s.cluster_of[x]]).implies(s.secondary[x] == s.epoch[x])
+            lambda s, x: in_bitmap(
+                parts, s, s.cluster_of[x], running(s) & ~s.in_hidden[s.cluster_of[x]]
+            ).implies(s.secondary[x] == s.epoch[x])
         )
         yield claim(
             "a write leaves the filter when all its clusters are in the hidden disk", Request, Cluster
         )(
-            lambda s, r, k: (running(s) & s.within(r, COPIED, LEFT_FILTER) & own(s, r, k)).implies(
-                s.in_hidden[k]
-            )
+            lambda s, r, k: in_bitmap(
+                parts, s, k, running(s) & s.within(r, COPIED, LEFT_FILTER) & own(s, r, k)
+            ).implies(s.in_hidden[k])
         )
         yield from copying.snapshot()
 

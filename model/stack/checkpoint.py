@@ -89,8 +89,8 @@ class Checkpoint(Part):
             quiesce(s)  # COLO quiesces before it asks
             if replication is not None:
                 if replication.ignores:
-                    s.require(s.replicating, "replication has not ended")
-                replication.touch(s, r, when=s.replicating)
+                    s.require(~replication.ended(system, s), "replication has not ended")
+                replication.touch(s, r, when=~replication.ended(system, s))
             s.go(r, "failed")
 
         if replication is not None and replication.ignores:
@@ -99,7 +99,7 @@ class Checkpoint(Part):
             def ignored(s: State, r: Expr) -> None:
                 """Is ignored: replication has ended."""
                 come(s, r)
-                s.require(~s.replicating, "replication has ended")
+                s.require(replication.ended(system, s), "replication has ended")
                 quiesce(s)
                 s.go(r, "done")
 

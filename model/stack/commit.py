@@ -7,10 +7,14 @@ nothing is dirty the job begins a drained section, looks again, and takes both o
 chain: from then on the guest reads and writes the secondary disk itself.
 It runs in who has failed over, which is busy meanwhile, pauses in the drained sections of others, and is
 cancelled by the exit of QEMU.
-Left out: a commit that fails; the tracked list of the secondary disk's node, on which its writes and the
-guest's after it are not; runs of several clusters.
-Source: block/replication.c replication_stop, replication_done (4.2, 5.0); block/mirror.c commit_active_start,
-mirror_dirty_init, mirror_run, mirror_exit_common (5.0).
+A transfer that fails ends the job: in a drained section it leaves the chain as it is, and when that section
+is over replication is told, and counts as failed over in vain. From then on a guest's write goes extent by
+extent: to the active disk where an overlay has the extent, else to the secondary disk itself.
+Left out: the tracked list of the secondary disk's node, on which its writes and the guest's after it are not;
+runs of several clusters, in the commit and in what a guest's write finds in an overlay.
+Source: block/replication.c replication_stop, replication_done, replication_co_writev (4.2, 5.0);
+block/mirror.c commit_active_start, mirror_dirty_init, mirror_run, mirror_exit_common (5.0); job.c
+job_finalize_single.
 """
 
 from __future__ import annotations
@@ -19,28 +23,34 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from cowpath.model.language.claim import Claim, claim
-from cowpath.model.language.expression import Expr, If, exists, forall, nobody
+from cowpath.model.language.expression import Expr, If, Operand, exists, forall, nobody
 from cowpath.model.language.sorts import Maybe
 from cowpath.model.language.system import State, System
 from cowpath.model.scenarios.vocabulary import PROPERTIES
+from cowpath.model.stack.cow_requests import ADMITTED
 from cowpath.model.stack.drain import BUSY, QUIESCES, SECTIONS, Drain, in_section, is_quiesced
 from cowpath.model.stack.part import Part, Parts
 from cowpath.model.stack.replication import Replication
 from cowpath.model.stack.world import (
+    BEFORE_LOOK_UP,
     FAILOVERS,
     GUEST_WRITES,
+    IN_RANGE,
+    LOOKED_UP,
     OUT,
     OWED,
     WHOLE,
     Cluster,
     Request,
     Sector,
+    in_extent,
     is_kind,
 )
 
 _STOP = "block/replication.c replication_stop, 5.0"
 _JOB = "block/mirror.c mirror_run, mirror_iteration, 5.0"
 _EXIT = "block/mirror.c mirror_exit_common, 5.0"
+_WRITE = "block/replication.c replication_co_writev, 5.0"
 NO_FAILOVER = claim("there is no failover", Request)(lambda s, r: ~is_kind(s, r, "failover"))
 
 
@@ -57,11 +67,16 @@ class Commit(Part):
         """Declare the job, what it has still to copy, and what the guest is to find."""
         system.variable("committing", called="the commit runs")
         system.variable("committed", called="the overlays are out of the chain")
+        system.variable("commit_failed", called="the failover has failed")
         system.variable("to_commit", Cluster)
         system.variable("commit_at", Request, sort=Maybe(Cluster), internal=True)
+        # A guest's write that looks up what is above the secondary disk, extent by extent.
+        system.variable("by_extent", Request, internal=True)
         # Ghosts: what the guest had at the failover or has written since, and in which sectors.
         system.variable("kept", Sector, internal=True)
         system.variable("view", Sector, sort=Maybe(Request), unset="original data", internal=True)
+        # Another has written there to the active disk since this write found no overlay: either may be last.
+        system.variable("met", Request, Sector, internal=True)
         pc = system.programs["pc"]
         job = (WHOLE, OUT, OWED)
         pc.place("commit", "about to look for what is to be committed", of=FAILOVERS, within=(*job, BUSY))
@@ -69,7 +84,14 @@ class Commit(Part):
         pc.place("commit-write", "writing to the secondary disk", of=FAILOVERS, within=(*job, BUSY))
         pc.place("commit-paused", "with its commit at a pause point", of=FAILOVERS, within=job)
         pc.place("commit-drains", "with all committed, drains", of=FAILOVERS, within=(*job, QUIESCES))
+        pc.place("commit-gives-up", "with a failed commit, drains", of=FAILOVERS, within=(*job, QUIESCES))
+        pc.place("commit-over", "with a failed commit, about to return", of=FAILOVERS, within=job)
         pc.place("direct-write", "writing to the secondary disk", of=GUEST_WRITES, within=(WHOLE,))
+        looks = (ADMITTED, IN_RANGE)
+        pc.place(
+            "look-above", "about to look up both overlays", of=GUEST_WRITES, within=(*looks, BEFORE_LOOK_UP)
+        )
+        pc.place("beside-write", "writing to the secondary disk", of=GUEST_WRITES, within=(*looks, LOOKED_UP))
 
     def drains(self, s: State, r: Expr) -> Iterator[tuple[str, Expr]]:
         """Yield that a failover begins with one, as a stop does."""
@@ -81,7 +103,9 @@ class Commit(Part):
         self._failover(system, drain, replication)
         self._job(system)
         self._end(system, drain)
+        self._failure(system, drain)
         self._guest(system)
+        self._guest_beside(system)
         system.always(
             "failover",
             lambda s: forall(Sector, lambda x: s.kept[x].implies(_found(s, x) == s.view[x])),
@@ -91,15 +115,33 @@ class Commit(Part):
     def claims(self, parts: Parts) -> Iterator[Claim]:
         """Say that there is no snapshot any more by then."""
         yield claim("what is committed is so after the end of the job")(
-            lambda s: (s.committing | s.committed).implies(s.job == "freed")
+            lambda s: (s.committing | s.committed | s.commit_failed).implies(s.job == "freed")
+        )
+        yield claim("who writes past the overlays does so after the end of the job", Request)(
+            lambda s, r: s.is_at(r, "direct-write", "beside-write").implies(s.job == "freed")
         )
 
-    def written(self, s: State, r: Expr, k: Expr) -> None:
-        """Note that guest write r has written cluster k of the active disk: it is dirty if a commit runs."""
+    def written(self, s: State, r: Expr, k: Expr) -> Operand:
+        """Note that guest write r has written cluster k of the active disk: it is dirty if a commit runs.
+
+        Return where r then goes on with its next cluster.
+        """
         s.to_commit[k] = s.to_commit[k] | s.committing
-        self._keep(s, lambda x: s.committing & s.covers[r, x] & (s.cluster_of[x] == k), r)
+        after = s.committing | s.commit_failed
+        self._keep(s, lambda x: after & s.covers[r, x] & (s.cluster_of[x] == k), r)
+        for q in s.each(Request):
+            for x in s.each(Sector):
+                meets = s.is_at(q, "beside-write") & s.covers[r, x] & (s.cluster_of[x] == k)
+                s.met[q, x] = s.met[q, x] | (meets & s.covers[q, x] & in_extent(s, q, x))
+        return If(s.by_extent[r], s.place(r, "look-above"), "allocate")
 
     def _failover(self, system: System, drain: Drain, replication: Replication) -> None:
+        def again(s: State, r: Expr) -> None:
+            s.require_at(r, system.programs["pc"].start, "draining")
+            s.require(is_kind(s, r, "failover"), "is a failover", location=True)
+            s.require(s.job == "freed", "its job has ended")
+            drain.settle(s, r)
+
         @system.action("failover.start", r=Request, source=_STOP)
         def start(s: State, r: Expr) -> None:
             """Ends the job in a drained section, starts to commit what is above the secondary disk."""
@@ -120,13 +162,18 @@ class Commit(Part):
         @system.action("failover.ignored", r=Request, source=_STOP)
         def ignored(s: State, r: Expr) -> None:
             """Finds the job ended by others: nothing is left to it but to forget that."""
-            s.require_at(r, system.programs["pc"].start, "draining")
-            s.require(is_kind(s, r, "failover"), "is a failover", location=True)
-            s.require(s.job == "freed", "its job has ended")
-            drain.settle(s, r)
+            again(s, r)
+            s.require(~s.commit_failed, "no failover has failed")
             replication.touch(s, r, when=s.replicating)
             s.replicating = False
             s.go(r, "done")
+
+        @system.action("failover.refused", r=Request, source=_STOP)
+        def refused(s: State, r: Expr) -> None:
+            """Finds that one has failed: an error."""
+            again(s, r)
+            s.require(s.commit_failed, "a failover has failed")
+            s.go(r, "failed")
 
     def _job(self, system: System) -> None:
         @system.action("commit.pause", r=Request, source="job.c job_pause_point, 5.0")
@@ -156,7 +203,7 @@ class Commit(Part):
             s.go(r, "commit-read")
 
         def reads(s: State, r: Expr, k: Expr, disk: str) -> None:
-            s.read_from(disk, Sector, lambda x: s.cluster_of[x] == k)
+            s.read_from(disk, Sector, lambda x: s.cluster_of[x] == k, fails=f"{disk}-read")
             for x in s.each(Sector):
                 s.copied[r, x] = If(s.cluster_of[x] == k, s[disk][x], s.copied[r, x])
             s.go(r, "commit-write")
@@ -182,7 +229,13 @@ class Commit(Part):
             """Writes the cluster to the secondary disk, below the guest."""
             s.require_at(r, "commit-write")
             s.require(s.commit_at[r] == k, "at its cluster", location=True)
-            s.write_to("secondary", Sector, lambda x: s.cluster_of[x] == k, lambda x: s.copied[r, x])
+            s.write_to(
+                "secondary",
+                Sector,
+                lambda x: s.cluster_of[x] == k,
+                lambda x: s.copied[r, x],
+                fails="secondary-write",
+            )
             for x in s.each(Sector):
                 s.copied[r, x] = nobody(Request)
             s.commit_at[r] = nobody(Cluster)
@@ -235,6 +288,51 @@ class Commit(Part):
             drain.settle(s, r)
             s.go(r, "failed")
 
+    def _failure(self, system: System, drain: Drain) -> None:
+        def fails(s: State, r: Expr, k: Expr, fault: str, says: str) -> None:
+            s.require(s.commit_at[r] == k, "at its cluster", location=True)
+            s.fails(fault, says)
+            for x in s.each(Sector):
+                s.copied[r, x] = nobody(Request)
+            s.to_commit[k] = True
+            s.commit_at[r] = nobody(Cluster)
+            s.go(r, "commit-gives-up")
+
+        @system.action("commit.read-active-fails", r=Request, k=Cluster, source=_JOB)
+        def active_fails(s: State, r: Expr, k: Expr) -> None:
+            """Fails to read the active disk; drains, to end in vain."""
+            s.require_at(r, "commit-read")
+            s.require(s.in_active[k], "mapped in the active disk")
+            fails(s, r, k, "active-read", "the read fails")
+
+        @system.action("commit.read-hidden-fails", r=Request, k=Cluster, source=_JOB)
+        def hidden_fails(s: State, r: Expr, k: Expr) -> None:
+            """Fails to read the hidden disk; drains, to end in vain."""
+            s.require_at(r, "commit-read")
+            s.require(~s.in_active[k], "not mapped in the active disk")
+            fails(s, r, k, "hidden-read", "the read fails")
+
+        @system.action("commit.write-fails", r=Request, k=Cluster, source=_JOB)
+        def write_fails(s: State, r: Expr, k: Expr) -> None:
+            """Fails to write to the secondary disk; drains, to end in vain."""
+            s.require_at(r, "commit-write")
+            fails(s, r, k, "secondary-write", "the write fails")
+
+        @system.action("commit.give-up", r=Request, source=_EXIT)
+        def give_up(s: State, r: Expr) -> None:
+            """Leaves both overlays in the guest's chain, and ends its section."""
+            s.require_at(r, "commit-gives-up")
+            drain.settle(s, r)
+            s.go(r, "commit-over")
+
+        @system.action("commit.failed", r=Request, source="block/replication.c replication_done, 5.0")
+        def failed(s: State, r: Expr) -> None:
+            """Tells replication, which has failed over in vain."""
+            s.require_at(r, "commit-over")
+            s.committing = False
+            s.commit_failed = True
+            s.go(r, "failed")
+
     def _guest(self, system: System) -> None:
         @system.action("guest.direct", r=Request, source="block/replication.c replication_co_writev, 5.0")
         def direct(s: State, r: Expr) -> None:
@@ -248,14 +346,69 @@ class Commit(Part):
         def writes(s: State, r: Expr) -> None:
             """Writes to the secondary disk."""
             s.require_at(r, "direct-write")
-            s.write_to("secondary", Sector, lambda x: s.covers[r, x], lambda x: r)
+            s.write_to("secondary", Sector, lambda x: s.covers[r, x], lambda x: r, fails="secondary-write")
             self._keep(s, lambda x: s.covers[r, x], r)
             s.go(r, "finishing")
+
+        @system.action("guest.direct-fails", r=Request, source="block/io.c bdrv_co_pwritev, 5.0")
+        def fails(s: State, r: Expr) -> None:
+            """Fails to write to the secondary disk."""
+            s.require_at(r, "direct-write")
+            s.fails("secondary-write", "the write fails")
+            s.go(r, "failing")
+
+    def _guest_beside(self, system: System) -> None:
+        @system.action("guest.look-above", r=Request, e=Cluster, source=_WRITE)
+        def look(s: State, r: Expr, e: Expr) -> None:
+            """Looks up whether an overlay has its next extent."""
+            s.require_at(r, "idle", "look-above")
+            s.require(is_kind(s, r, "guest-write"), "is a guest-write", location=True)
+            s.require(s.commit_failed, "the failover has failed")
+            here = _above(s, e)
+            same = forall(Cluster, lambda j: ((s.at[r] <= j) & (j < e)).implies(~_above(s, j) & ~here))
+            more = exists(Cluster, lambda j: (e + 1 == j) & (j < s.end[r]) & ~_above(s, j))
+            s.require((s.at[r] <= e) & (e < s.end[r]) & same & (here | ~more), "one extent", location=True)
+            s.observe("mapped", Cluster, lambda k: (s.at[r] <= k) & (k <= e), lambda k: here, unset="")
+            s.by_extent[r] = here
+            s.upto[r] = If(here, s.end[r], e + 1)
+            s.go(r, If(here, s.place(r, "allocate"), "beside-write"))
+
+        @system.action("guest.beside", r=Request, source=_WRITE)
+        def writes(s: State, r: Expr) -> None:
+            """Writes what no overlay has to the secondary disk."""
+            s.require_at(r, "beside-write")
+
+            def wanted(x: Expr) -> Expr:
+                return s.covers[r, x] & in_extent(s, r, x)
+
+            s.write_to("secondary", Sector, wanted, lambda x: r, fails="secondary-write")
+            self._keep(s, lambda x: wanted(x) & ~s.met[r, x], r)
+            for x in s.each(Sector):
+                s.met[r, x] = False
+            last = s.upto[r] == s.end[r]
+            s.at[r] = If(last, s.first[r], s.upto[r])
+            s.upto[r] = s.end[r]
+            s.go(r, If(last, s.place(r, "finishing"), "look-above"))
+
+        @system.action("guest.beside-fails", r=Request, source=_WRITE)
+        def fails(s: State, r: Expr) -> None:
+            """Fails to write to the secondary disk."""
+            s.require_at(r, "beside-write")
+            s.fails("secondary-write", "the write fails")
+            for x in s.each(Sector):
+                s.met[r, x] = False
+            s.upto[r] = s.end[r]
+            s.go(r, "failing")
 
     def _keep(self, s: State, where: Callable[[Expr], Expr], r: Expr) -> None:
         for x in s.each(Sector):
             s.view[x] = If(where(x), r, s.view[x])
             s.kept[x] = s.kept[x] | where(x)
+
+
+def _above(s: State, k: Expr) -> Expr:
+    """Tell whether an overlay has cluster k."""
+    return s.in_active[k] | s.in_hidden[k]
 
 
 def _found(s: State, x: Expr) -> Expr:

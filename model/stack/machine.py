@@ -23,8 +23,9 @@ class Machine:
     their order. `claims` adds to a system what is claimed of every such design; `given` is what the tables of
     all scenarios satisfy, and `runs` of which runs it is claimed that they end. `bind` makes the instance;
     its last argument is how deep requests of which kinds are cut into pieces. `spoilt`: of a disk, the
-    variable that tells of a sector that it holds something else than is said there. `clusters`: the sort of
-    its geometry's clusters.
+    variable that tells of a sector that it holds something else than is said there. `errors`: the steps after
+    which a request comes back with an error, where no place of its own says so. `clusters`: the sort of its
+    geometry's clusters.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Machine:
     kinds_given: Callable[[tuple[str, ...]], Claim]
     bind: Callable[[Scenario, Geometry, Vocabulary, Mapping[str, int]], Instance]
     spoilt: Mapping[str, str] = field(default_factory=dict)
+    errors: tuple[str, ...] = ()
     clusters: str = "Cluster"
 
 

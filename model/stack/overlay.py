@@ -234,12 +234,11 @@ class Overlay(Part):
                 s.copied[r, x] = nobody(Request)
             s.in_active[k] = True
             s.allocating[r] = False
-            if commit is not None:
-                commit.written(s, r, k)
+            again = "allocate" if commit is None else commit.written(s, r, k)
             last = k + 1 == s.end[r]
             s.at[r] = If(last, s.first[r], k + 1)
             s.until[r] = s.end[r]
-            s.go(r, If(last, s.place(r, "finishing"), "allocate"))
+            s.go(r, If(last, s.place(r, "finishing"), again))
 
         @system.action("guest.write-fails", r=Request)
         def write_fails(s: State, r: Expr) -> None:
@@ -371,8 +370,11 @@ def require_run(s: State, r: Expr, e: Expr, end: Expr, mapped: Callable[[Expr], 
     s.observe("mapped", Cluster, lambda k: (s.at[r] <= k) & (k <= e), mapped, unset="")
 
 
-def take(s: State, r: Expr, disk: str) -> None:
-    """Transfer the extent's data: a read is judged now, a guest write keeps them for its cluster."""
+def take(s: State, r: Expr, disk: str, lacks: Expr | None = None) -> None:
+    """Transfer the extent's data: a read is judged now, a guest write keeps them for its cluster.
+
+    `lacks`: the disk has not all of the extent, and nothing behind it, so that what is read is no data.
+    """
 
     def source(x: Expr) -> Expr:
         found: Expr = s[disk][x]
@@ -386,7 +388,8 @@ def take(s: State, r: Expr, disk: str) -> None:
     def differs(x: Expr) -> Expr:
         return judged & wanted(x) & (source(x) != s.epoch[x])
 
-    s.wrong_value[r] = s.wrong_value[r] | exists(Sector, differs)
+    wrong = exists(Sector, differs)
+    s.wrong_value[r] = s.wrong_value[r] | (wrong if lacks is None else wrong | (judged & lacks))
     keeps = is_kind(s, r, "guest-write")
     for x in s.each(Sector):
         s.copied[r, x] = If(keeps & wanted(x), source(x), s.copied[r, x])

@@ -64,8 +64,17 @@ class Replication(Part):
             def ignored(s: State, r: Expr) -> None:
                 """Is ignored: replication has ended."""
                 come_again(s, r, start, drain)
-                s.require(~s.replicating, "it has ended")
+                s.require(self.ended(system, s), "it has ended")
                 s.go(r, "done")
+
+            if commits:
+
+                @system.action("stop.refused", r=Request, source="block/replication.c replication_stop, 5.0")
+                def in_vain(s: State, r: Expr) -> None:
+                    """Finds that a failover has failed: an error."""
+                    come_again(s, r, start, drain)
+                    s.require(s.commit_failed, "a failover has failed")
+                    s.go(r, "failed")
         else:
 
             @system.action("stop.refused", r=Request, source="block/replication.c replication_stop, 4.1")
@@ -93,6 +102,7 @@ class Replication(Part):
                 s.require(~_is_ending(s), "nobody ends it")
             s.job = "freed"
             if commits:
+                s.commit_failed = s.commit_failed | s.committing
                 s.committing = False
             s.go(r, "exiting")
 
@@ -103,6 +113,11 @@ class Replication(Part):
             self.touch(s, r, when=s.replicating)
             s.replicating = False
             s.go(r, "done")
+
+    def ended(self, system: System, s: State) -> Expr:
+        """Tell whether it has ended: stopped, or failed over and not in vain."""
+        over = ~s.replicating
+        return over & ~s.commit_failed if "commit_failed" in system.variables else over
 
     def touch(self, s: State, r: Expr, when: Expr | None = None) -> None:
         """Note that r uses the job that has ended, where it is not forgotten."""

@@ -4,8 +4,10 @@ A reader of a cluster not copied yet reads the source, frozen: it registers its 
 write that has copied its clusters waits for the frozen reads there before it touches the source. A reader
 of a copied cluster reads the target, registering nothing. All of that is under one mutex, never held
 across I/O. The target needs no backing link, so writes to it need not serialise.
-Source: block/copy-before-write.c cbw_do_copy_before_write, cbw_snapshot_read_lock, cbw_co_preadv_snapshot
-(7.0 - 10.2). Left out: the option `bitmap`, which narrows access from the start.
+With a bitmap what that does not have is as if given up from the start: never copied, closed to readers, and
+found copied all the same when it is written, which nobody can see.
+Source: block/copy-before-write.c cbw_open, cbw_do_copy_before_write, cbw_snapshot_read_lock,
+cbw_co_preadv_snapshot (7.0 - 10.2).
 """
 
 from __future__ import annotations
@@ -35,6 +37,7 @@ from cowpath.model.stack.world import (
     Cluster,
     Request,
     Sector,
+    in_bitmap,
     in_extent,
     is_kind,
     own,
@@ -55,10 +58,15 @@ class SnapshotFilter(Part):
     Where block-copy knows no on-cbw-error a failed copy breaks its write, and a snapshot is never broken.
     """
 
+    @property
+    def options(self) -> tuple[str, ...]:
+        """Whether only a part of the disk is copied."""
+        return ("bitmap",)
+
     def declare(self, system: System, parts: Parts) -> None:
         """Declare the filter's bitmaps, who has frozen what, and where a write is."""
         system.variable("transferred", Cluster)  # the filter's own done bitmap: found in the target
-        system.variable("accessible", Cluster, initial=True)  # the access bitmap
+        system.variable("accessible", Cluster, initial=lambda s, k: s.in_bitmap[k])  # the access bitmap
         system.variable("snapshot_error")
         # From its cursor on.
         system.variable("frozen", Request, internal=True, called="has a frozen read of the source")
@@ -94,8 +102,16 @@ class SnapshotFilter(Part):
         yield claim("who reads the source has frozen it", Request)(
             lambda s, r: s.frozen[r] == s.within(r, TO_SECONDARY, FREEZES)
         )
-        yield claim("what readers find copied is in the target", Cluster)(
-            lambda s, k: s.transferred[k].implies(s.in_hidden[k])
+        yield claim("what readers find copied is in the target, if they may read it", Cluster)(
+            lambda s, k: in_bitmap(parts, s, k, s.transferred[k]).implies(s.in_hidden[k])
+        )
+        yield claim("only what the bitmap has may be read", Cluster)(
+            lambda s, k: s.accessible[k].implies(s.in_bitmap[k])
+        )
+        yield claim("what a read has looked up may be read", Request, Cluster)(
+            lambda s, r, k: (
+                is_kind(s, r, "guest-read") & s.within(r, LOOKED_UP) & (s.at[r] <= k) & (k < s.upto[r])
+            ).implies(s.in_bitmap[k])
         )
         yield claim("a write goes on when its clusters are found copied", Request, Cluster)(
             lambda s, r, k: ((s.is_at(r, "thaw-wait") | s.within(r, LEFT_FILTER)) & own(s, r, k)).implies(
@@ -171,9 +187,9 @@ class SnapshotReads(Part):
 
         @system.action("snapshot.refuse", r=Request, source=_READ)
         def refuse(s: State, r: Expr) -> None:
-            """Finds the snapshot broken, or what is left to read given up: an error."""
+            """Finds the snapshot broken, or what is left to read not accessible: an error."""
             _come(s, r)
-            s.require(is_refused(s, r), "the snapshot is broken or given up")
+            s.require(is_refused(s, r), "the snapshot is broken or not accessible")
             s.at[r] = s.first[r]
             s.go(r, "failed")
 
@@ -190,7 +206,8 @@ class SnapshotReads(Part):
         def target(s: State, r: Expr) -> None:
             """Reads from the target."""
             s.require_at(r, "hidden-read")
-            overlay.take(s, r, "hidden")
+            lacks = exists(Cluster, lambda k: (s.at[r] <= k) & (k < s.upto[r]) & ~s.in_hidden[k])
+            overlay.take(s, r, "hidden", lacks=lacks)
             _next(s, r)
 
         @system.action("snapshot.target-fails", r=Request, source=_READ)
@@ -341,7 +358,7 @@ def _breaks(parts: Parts) -> bool:
 
 
 def is_refused(s: State, r: Expr) -> Expr:
-    """Tell whether the snapshot is broken, or something given up of what r has still to read."""
+    """Tell whether the snapshot is broken, or something not accessible of what r has still to read."""
     return s.snapshot_error | ~_accessible(s, r)
 
 

@@ -40,9 +40,9 @@ class StatusQueries(Part):
 
         @system.action("status.refuse", r=Request, source=_SOURCE)
         def refuse(s: State, r: Expr) -> None:
-            """Finds the snapshot broken, or what it asks about given up: an error."""
+            """Finds the snapshot broken, or what it asks about not accessible: an error."""
             _come(s, r)
-            s.require(is_refused(s, r), "the snapshot is broken or given up")
+            s.require(is_refused(s, r), "the snapshot is broken or not accessible")
             s.go(r, "failed")
 
         @system.action("status.look", r=Request, e=Cluster, source=_SOURCE)

@@ -116,7 +116,12 @@ class World(Part):
         data("hidden", Sector, called="the hidden disk")
         system.variable("in_active", Cluster)
         data("active", Sector, called="the active disk")
-        system.variable("done", Cluster)  # the job's done bitmap
+        # The job's done bitmap: what is not to be copied is in it from the start.
+        if has_bitmap(parts):
+            system.parameter("in_bitmap", Cluster)  # to be copied, and readable
+            system.variable("done", Cluster, initial=lambda s, k: ~s.in_bitmap[k])
+        else:
+            system.variable("done", Cluster)
         data("copied", Request, Sector, internal=True)  # buffers
         data("head_tail", Request, Sector, internal=True)
         # Ghosts, read by properties only.
@@ -169,6 +174,16 @@ class World(Part):
                 (s.piece[r] < s.parts[r]) & s.is_at(r, "idle", "done", "failed").implies(s.piece[r] == 0)
             )
         )
+
+
+def has_bitmap(parts: Parts) -> bool:
+    """Tell whether the design knows the option `bitmap`."""
+    return any("bitmap" in part.options for part in parts)
+
+
+def in_bitmap(parts: Parts, s: State, k: Expr, fact: Expr) -> Expr:
+    """Return the fact, of cluster k if that is to be copied where the design knows a bitmap."""
+    return fact & s.in_bitmap[k] if has_bitmap(parts) else fact
 
 
 def is_kind(s: State, r: Expr, *kinds: str) -> Expr:

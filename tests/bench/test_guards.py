@@ -134,7 +134,7 @@ NOT_NEEDED: dict[str, dict[tuple[str, str], str]] = {
         ("copy.begin", "there is a filter"): NEVER,
         ("copy.begin", "the snapshot is whole"): "who copies for a broken snapshot copies in vain",
         ("snapshot.enter", "wait on the secondary's tracked list"): PARKED,
-        ("snapshot.refuse", "the snapshot is broken or given up"): "decides only whether a read fails",
+        ("snapshot.refuse", "the snapshot is broken or not accessible"): "decides only whether a read fails",
         ("snapshot.look", "the snapshot is whole"): "`snapshot` has fallen on the scenario that breaks it",
         ("snapshot.look", "what is left to read is accessible"): "`snapshot` has fallen on the only discard",
     },

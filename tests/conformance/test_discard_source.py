@@ -51,10 +51,10 @@ def test_what_is_read_is_gone_and_only_whole_clusters_of_it(tmp_path: Path) -> N
     with Stack(tmp_path, "copy-before-write-9.2", geometry) as stack:
         stack.nbd_write(0, b"n" * CLUSTER)
         assert stack.guest_read(0, CLUSTER + 512) == bytes(CLUSTER + 512)
-        with pytest.raises(OSError, match="given up"):
+        with pytest.raises(OSError, match="not accessible"):
             stack.guest_read(512, 512)
         assert stack.guest_read(CLUSTER, 512) == bytes(512)
         stack.nbd_write(CLUSTER, b"n" * CLUSTER)
         assert stack.guest_read(CLUSTER, CLUSTER) == bytes(CLUSTER)
-        with pytest.raises(OSError, match="given up"):
+        with pytest.raises(OSError, match="not accessible"):
             stack.guest_read(CLUSTER, 512)

@@ -103,6 +103,23 @@ def test_every_fault_is_dealt_and_two_of_three_workloads_are_struck() -> None:
     assert struck[:3] == struck[3:6]
 
 
+def test_an_option_brings_the_requests_and_faults_that_it_is_about() -> None:
+    kinds = ("nbd-write", "guest-read", "guest-write", "checkpoint", "stop", "job-read", "drain")
+    bounds = wide(kinds, options=("quiesced_checkpoint", "on_cbw_error", "job_requests_queue"))
+    struck = 0
+    for scenario in workloads(0, bounds, 120, lambda scenario: True):
+        there = {request.kind for request in scenario.requests}
+        if scenario.option("job_requests_queue"):
+            assert "job-read" in there
+        if not scenario.option("quiesced_checkpoint") and not scenario.option("job_requests_queue"):
+            assert "checkpoint" in there
+        if scenario.option("on_cbw_error"):
+            faults = [request.fault for request in scenario.requests if request.fault != "none"]
+            assert len(faults) == 1
+            struck += faults[0] in ("cbw-read", "cbw-write")
+    assert struck > 12
+
+
 def test_workloads_are_those_that_fit_and_keep_their_numbers() -> None:
     def fits(scenario: Scenario) -> bool:
         return len(scenario.requests) == 3

@@ -110,6 +110,11 @@ def test_what_spins_is_interrupted_where_it_is() -> None:
         pass
 
 
+def test_one_long_call_such_as_a_collection_of_garbage_is_no_spin() -> None:
+    with watchdog(0.02):
+        sum(range(5_000_000))
+
+
 def test_a_step_that_spins_is_a_finding_with_place_and_token(monkeypatch: pytest.MonkeyPatch) -> None:
     def spin(bitmap: Bitmap, extent: Extent) -> None:
         while extent.start < extent.end:

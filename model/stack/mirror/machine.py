@@ -17,6 +17,7 @@ MIRROR = Machine(
     kinds_given=wellformed.of_kinds,
     bind=binding.bind,
     spoilt={"target": "stale"},
+    errors=("write.source.fail",),  # a target's failure is the job's affair: the guest is told nothing
     clusters="Chunk",
 )
 """A mirror job with its filter: a source, a target, a guest that writes meanwhile."""
