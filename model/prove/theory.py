@@ -24,10 +24,9 @@ from cowpath.model.language.expression import Expr, Local, Quantified, index_of,
 from cowpath.model.language.sorts import Index, Maybe, Position
 from cowpath.model.language.system import Action, State, System
 from cowpath.model.prove.templates import assigned_values, reads_of
-from cowpath.model.prove.universe import Bindings, Look, Universe
+from cowpath.model.prove.universe import Bindings, Look, Universe, index_within
 
 DEADLOCK = "deadlock"
-_OWN = "positions of its own"
 _EVERYBODY = "in question is whoever is in the way"
 _RANGE = "a value of its sort is in "
 
@@ -73,9 +72,20 @@ def _asked(action: Action) -> set[str]:
     return set().union(*map(reads_of, conditions))
 
 
-def _is_false(condition: z3.BoolRef, here: z3.ExprRef, value: z3.ExprRef) -> bool:
-    """Tell whether a condition cannot hold where somebody's place has the value."""
-    return bool(z3.is_false(z3.simplify(z3.substitute(condition, (here, value)))))
+def _there(formula: z3.BoolRef, here: z3.ExprRef, value: z3.ExprRef) -> z3.ExprRef:
+    """Return what is left of a formula where somebody's place has the value."""
+    return z3.simplify(z3.substitute(formula, (here, value)))
+
+
+def _terms(formula: z3.ExprRef) -> set[int]:
+    """Return the numbers that z3 has for what occurs in the formula."""
+    found, queue = set[int](), [formula]
+    while queue:
+        term = queue.pop()
+        if term.get_id() not in found:
+            found.add(term.get_id())
+            queue += [term.body()] if z3.is_quantifier(term) else term.children()
+    return found
 
 
 def descends(on: str) -> str:
@@ -297,11 +307,13 @@ class Theory:
             here = universe.now(program.variable, (me,))
         near: list[set[str]] = [{mark.name for mark, _, _ in marks} for _ in places]
         nearest: list[set[str]] = [set() for _ in places]
+        found: list[list[tuple[z3.ExprRef, Index]]] = [[] for _ in places]
         for mark, first, _ in marks:
             holds = self._at_mark(mark, me, first)
-            for names, value in zip(nearest, values, strict=True):
-                if not _is_false(holds, here, value):
+            for names, positions, value in zip(nearest, found, values, strict=True):
+                if not z3.is_false(_there(holds, here, value)):
                     names.add(mark.name)
+                    positions += [(first, mark.index), (first - 1, mark.index)]
         for action in self.system.actions:
             others = [(universe.element(p.sort, p.name), index_of(p)) for p in action.params[1:]]
             bound = {p.number: e for p, e in zip(action.params, (me, *(e for e, _ in others)), strict=True)}
@@ -321,14 +333,19 @@ class Theory:
                 facts[stays(action.label, wait.on)] = universe.forall(
                     [*others, (holder, index_of(wait.bound))], z3.Not(edge)
                 )
-            tried = dict(self._tried(others, never, me, marks))
-            own |= facts | {f"{disabled} at {where}": fact for where, fact in tried.items()}
+            own |= facts
             location = z3.And([self._now(g.condition, bound) for g in action.guards if g.location])
-            for names, fewer, value in zip(near, nearest, values, strict=True):
-                if not _is_false(location, here, value):
-                    names.update(facts)
-                    live = {f"{disabled} at {where}" for where in tried if where == _OWN or where in fewer}
-                    fewer.update(facts.keys() - ({disabled} if tried else set()) | live)
+            for place, names, fewer, more, value in zip(places, near, nearest, found, values, strict=True):
+                if z3.is_false(_there(location, here, value)):
+                    continue
+                names.update(facts)
+                fewer.update(facts)
+                if any(index.ordered for _, index in others):
+                    read = _terms(_there(never, here, value))
+                    at = [(p, index) for p, index in self._positions(me) if p.get_id() in read]
+                    fewer.remove(disabled)
+                    fewer.add(f"{disabled}, tried at {place}")
+                    own[f"{disabled}, tried at {place}"] = self._tried(others, never, [*at, *more])
         for place, names, fewer, value in zip(places, near, nearest, values, strict=True):
             yield Obligation(
                 f"who is at {place} can move, or waits, or is not on the lowest level",
@@ -344,34 +361,25 @@ class Theory:
         self,
         others: Sequence[tuple[z3.ExprRef, Index]],
         fact: z3.BoolRef,
-        me: z3.ExprRef,
-        marks: Sequence[tuple[Landmark, z3.ExprRef, z3.BoolRef]],
-    ) -> Iterator[tuple[str, z3.BoolRef]]:
-        """Yield a fact about others at positions of the owner's own, and at these and a landmark's, by where.
+        at: Sequence[tuple[z3.ExprRef, Index]],
+    ) -> z3.BoolRef:
+        """Return a fact about others with these for its positions.
 
-        That is all it is needed at, mostly; tried at every position it begets ever more of them.
+        Tried at every position that is known, it begets ever more of them.
         """
-        universe = self.universe
         positions = [(e, index) for e, index in others if index.ordered]
         rest = [(e, index) for e, index in others if not index.ordered]
-        if not positions:
-            return
+        names = [e for e, _ in positions]
+        choices = itertools.product(*([p for p, of in at if of == index] for _, index in positions))
+        tried = [z3.substitute(fact, *zip(names, chosen, strict=True)) for chosen in choices]
+        return self.universe.forall(rest, z3.And(tried))
 
-        def at(*more: z3.ExprRef, of: Index | None = None) -> z3.BoolRef:
-            choices = [[*self._positions(me, i), *(more if i == of else ())] for _, i in positions]
-            names = [e for e, _ in positions]
-            found = [z3.substitute(fact, *zip(names, at, strict=True)) for at in itertools.product(*choices)]
-            return universe.forall(rest, z3.And(found))
-
-        yield _OWN, at()
-        for mark, first, _ in marks:
-            yield mark.name, at(first, first - 1, of=mark.index)
-
-    def _positions(self, me: z3.ExprRef, index: Index) -> Iterator[z3.ExprRef]:
+    def _positions(self, me: z3.ExprRef) -> Iterator[tuple[z3.ExprRef, Index]]:
         """Yield the positions that the state has for the owner, or for all."""
         for variable in self.system.variables.values():
-            if variable.sort in (index, Position(index)) and variable.indices in ((), (self.owner,)):
-                yield self.universe.now(variable.name, (me,) if variable.indices else ())
+            index = index_within(variable.sort)
+            if index is not None and index.ordered and variable.indices in ((), (self.owner,)):
+                yield self.universe.now(variable.name, (me,) if variable.indices else ()), index
 
     def _at_mark(self, mark: Landmark, me: z3.ExprRef, at: z3.ExprRef) -> z3.BoolRef:
         """Return that the landmark's condition holds there."""

@@ -71,6 +71,24 @@ def test_a_write_that_settles_keeps_the_bits_of_others() -> None:
     assert "no two hold one chunk" in outcome.needs
 
 
+def test_who_chooses_chunks_can_move_or_somebody_is_lower() -> None:
+    """Soon, from the hypotheses that are nearest; tried at every two chunks it takes minutes, or fails."""
+    whole = attempt("mirror-repaired")
+    for place in ("slot", "full"):
+        name = f"in every state: who is at {place} can move, or waits, or is not on the lowest level"
+        outcome = whole.prover.prove(whole.obligations[name])
+        assert outcome.needs is not None, place
+        assert outcome.needs <= whole.obligations[name].nearest, place
+
+
+def test_a_write_writes_to_the_target_what_it_has_in_the_source() -> None:
+    """Without the claim it might copy what another has written over since, with nobody left to copy that."""
+    whole = attempt("mirror-repaired")
+    obligation = whole.obligations["write.target: when it has written the target that is the same, or left"]
+    claim = "what a write has written of the source is its own there, or left"
+    assert not whole.prover.prove(obligation, [claim]).proved
+
+
 @pytest.mark.lengthy
 def test_the_repaired_mirror_is_proved_for_any_number_of_requests_and_chunks(tmp_path: Path) -> None:
     path = tmp_path / "out.json"
