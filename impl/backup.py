@@ -54,18 +54,25 @@ class Job:
         if self.state in (gone or ("freed",)):
             raise LifetimeError(f"{what} of a job that is {self.state}")
 
-    def copy(self, request: Request, extent: Extent, *, enter: str, serialises: bool) -> None:
+    def copy(
+        self, request: Request, extent: Extent, *, enter: str, serialises: bool, zeroes: bool = False
+    ) -> None:
         """Copy whole clusters to the target. Raises OSError.
 
-        Without `serialises` the read of the source carries BDRV_REQ_NO_SERIALISING.
+        Without `serialises` the read of the source carries BDRV_REQ_NO_SERIALISING. What is `zeroes` is not
+        read.
         Source: block/backup.c backup_do_cow (2.8); block/block-copy.c block_copy_do_copy (5.0).
         """
         transfer = "cow.read"
         try:
-            (data,) = self.source.read(
-                request, [extent], enter=enter, transfer=transfer, serialises=serialises
-            )
-            self.context.step(transfer, request)
+            if zeroes:
+                data = bytes(extent.length)
+                self.context.step("cow.zeroes", request)
+            else:
+                (data,) = self.source.read(
+                    request, [extent], enter=enter, transfer=transfer, serialises=serialises
+                )
+                self.context.step(transfer, request)
             transfer = "cow.write"
             self.target.write(request, extent, data)
             self.context.step(transfer, request, extent=extent)

@@ -7,6 +7,8 @@ Source: block/backup-top.c backup_top_cbw; block/block-copy.c block_copy (4.2, 5
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from cowpath.impl.backup import Job
 from cowpath.impl.context import AioContext, Request
 from cowpath.impl.errors import AssertionFailed, CopyFailed
@@ -17,6 +19,14 @@ from cowpath.impl.secondary import Secondary
 
 MEMORY = 128 << 20
 """Bytes that all copies have together (BLOCK_COPY_MAX_MEM)."""
+
+
+class Taken(NamedTuple):
+    """A dirty extent that is to be copied: its place in the in-flight list, and whether it is zeroes."""
+
+    copying: Entry
+    extent: Extent
+    zeroes: bool
 
 
 class BlockCopy(Job):
@@ -50,9 +60,9 @@ class BlockCopy(Job):
         extent = self.done.next_clear(whole)
         if extent is None:
             return False
-        copying, extent = self.take(request, extent)
-        self.context.step("copy.shrink", request, extent=extent)
-        self.copy_taken(request, extent, copying)
+        taken = self.take(request, extent)
+        self.context.step("copy.shrink", request, extent=taken.extent)
+        self.copy_taken(request, taken)
         return True
 
     def _wait(self, request: Request, whole: Extent) -> bool:
@@ -63,32 +73,37 @@ class BlockCopy(Job):
             self.in_flight.wait_one(request, conflict, whole)
         return conflict is not None
 
-    def take(self, request: Request, extent: Extent) -> tuple[Entry, Extent]:
-        """Take a dirty extent, and what of it is of one block status; return its entry in the list, too."""
+    def take(self, request: Request, extent: Extent) -> Taken:
+        """Take a dirty extent, and keep what of it is of one block status."""
         copying = self._take(request, extent)
-        extent = self.source_status(extent)
+        extent, zeroes = self.source_status(extent)
         self._touch()
         self._shrink(copying, extent)
-        return copying, extent
+        return Taken(copying, extent, zeroes)
 
-    def copy_taken(self, request: Request, extent: Extent, copying: Entry) -> None:
+    def copy_taken(self, request: Request, taken: Taken) -> None:
         """Copy an extent that is taken. Raises CopyFailed."""
+        extent = taken.extent
         self.ask_for_memory(extent)
         try:
-            self.copy(request, extent, enter="cow.enter", serialises=True)
+            self.copy(request, extent, enter="cow.enter", serialises=True, zeroes=taken.zeroes)
         except OSError as error:
             self.done.reset(extent)
             self.give_memory_back()
-            self.in_flight.remove(copying)
+            self.in_flight.remove(taken.copying)
             raise CopyFailed(error, "copy.fail") from None
         self._touch()
         self.give_memory_back()
-        self.in_flight.remove(copying)
+        self.in_flight.remove(taken.copying)
         request.ends(self.context, "copy.end")
 
-    def source_status(self, extent: Extent) -> Extent:
-        """Return the beginning of the extent of one block status, in whole clusters."""
-        return self.source.same_status(extent).widened(self.cluster, self.source.size)
+    def source_status(self, extent: Extent) -> tuple[Extent, bool]:
+        """Return the clusters from the extent's first on of one block status, and whether they are zeroes.
+
+        A cluster that has several is copied by itself, as data (block_copy_block_status, 5.0).
+        """
+        status, zeroes = self.source.same_status(extent)
+        return status.whole_units(self.cluster, self.source.size), zeroes and status.length >= self.cluster
 
     def _take(self, request: Request, extent: Extent) -> Entry:
         self._touch()

@@ -49,12 +49,16 @@ class Disk:
         os.ftruncate(self.file, 0)
         os.ftruncate(self.file, self.size)
 
-    def same_status(self, extent: Extent) -> Extent:
-        """Return the beginning of the extent that is uniformly data or hole (bdrv_block_status)."""
+    def same_status(self, extent: Extent) -> tuple[Extent, bool]:
+        """Return the beginning of the extent that is uniformly data or hole, and whether it is a hole.
+
+        What is a hole reads as zeroes (bdrv_block_status).
+        """
         self.context.touch(self.called, extent, False)
         data = _seek(self.file, extent.start, os.SEEK_DATA, self.size)
-        change = _seek(self.file, extent.start, os.SEEK_HOLE, self.size) if data == extent.start else data
-        return Extent(extent.start, min(change, extent.end))
+        hole = data != extent.start
+        change = data if hole else _seek(self.file, extent.start, os.SEEK_HOLE, self.size)
+        return Extent(extent.start, min(change, extent.end)), hole
 
     def data(self) -> Iterator[Extent]:
         """Yield the extents of the file that are no holes."""

@@ -33,6 +33,14 @@ class Extent(NamedTuple):
         """Return the range rounded inwards to whole units; it is empty, `start >= end`, if it has none."""
         return Extent(self.start + -self.start % unit, self.end - self.end % unit)
 
+    def whole_units(self, unit: int, size: int) -> Extent:
+        """Return the units from its start on of which it has all, or else the first; its start is a unit's.
+
+        The disk's last unit may be partial.
+        """
+        end = self.end if self.end == size else self.end - self.end % unit
+        return Extent(self.start, max(end, min(self.start + unit, size)))
+
     def units(self, unit: int) -> range:
         """Return the numbers of the units that it touches."""
         return range(self.start // unit, -(-self.end // unit))

@@ -57,7 +57,7 @@ class Protocol:
         finally:
             self.tracked.end(entry)
 
-    def same_status(self, extent: Extent) -> Extent:
+    def same_status(self, extent: Extent) -> tuple[Extent, bool]:
         """Return what the disk says."""
         return self.disk.same_status(extent)
 

@@ -6,12 +6,9 @@ util/qemu-co-shared-resource.c co_get_from_shres; block/aio_task.c aio_task_pool
 
 from __future__ import annotations
 
-from functools import partial
-
+from cowpath.impl.block_copy import Taken
 from cowpath.impl.context import AioContext, Request
 from cowpath.impl.copy_pool import PooledCopies
-from cowpath.impl.errors import CopyFailed
-from cowpath.impl.extent import Extent
 from cowpath.impl.overlay import Hidden
 from cowpath.impl.pool import Pool
 from cowpath.impl.secondary import Secondary
@@ -23,51 +20,30 @@ COPIES = 2
 class ScarceCopies(PooledCopies):
     """The engine of 5.1 with what it waits for where memory and tasks are few."""
 
+    hands_out = "copy.hand-out"
+
     def __init__(self, context: AioContext, source: Secondary, target: Hidden, cluster: int) -> None:
         super().__init__(context, source, target, cluster)
         self.left = COPIES
         self.given_back = context.condition()
 
-    def copy_dirty(self, request: Request, whole: Extent) -> bool:
-        """Copy what is dirty, and return whether anything was. Raises CopyFailed."""
-        rest, pool = whole, Pool(self.context, request)
-        taken = handed_out = False
-        while rest.start < rest.end and pool.error is None:
-            extent = self.done.next_clear(rest)
-            if extent is None:
-                break
-            copying, extent = self.take(request, extent)
-            taken = True
-            rest = Extent(extent.end, whole.end)
-            self.context.step("copy.shrink", request, extent=extent)
-            self.ask_for_memory(extent)
-            self._take_memory()
-            self.context.step("copy.memory", request)
-            if not handed_out and rest.start == rest.end:
-                self.copy_taken(request, extent, copying)
-                return True
-            handed_out = True
-            pool.wait_for_all()
-            if pool.error is not None:
-                self.done.reset(extent)
-                self.in_flight.remove(copying)
-                self.give_memory_back()
-                self.context.step("copy.drop", request)
-                rest = Extent(whole.end, whole.end)
-                break
-            piece = copying.owner = request.piece(extent, self.cluster)
-            pool.start(piece, partial(self._task, piece, extent, copying))
-            self.context.step("copy.hand-out", request, extent=extent)
-        if not taken:
-            return False
-        if rest.start < rest.end:
-            self.context.step("copy.taken", request)
-        try:
-            pool.wait()
-        except OSError as error:
-            raise CopyFailed(error, "copy.join") from None
-        self.context.step("copy.join", request)
-        return True
+    def prepare(self, request: Request, taken: Taken, alone: bool) -> None:
+        """Wait for the memory of a copy."""
+        self.context.step("copy.shrink", request, extent=taken.extent)
+        self.ask_for_memory(taken.extent)
+        self._take_memory()
+        self.context.step("copy.memory", request)
+
+    def finds_task(self, request: Request, taken: Taken, pool: Pool) -> bool:
+        """Wait for the task; drop the copy, and return that, if one before it has failed."""
+        pool.wait_for_all()
+        if pool.error is None:
+            return True
+        self.done.reset(taken.extent)
+        self.in_flight.remove(taken.copying)
+        self.give_memory_back()
+        self.context.step("copy.drop", request)
+        return False
 
     def _take_memory(self) -> None:
         self.given_back.wait_for(lambda: self.left > 0)

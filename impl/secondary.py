@@ -124,8 +124,8 @@ class Secondary:
         self.tracked.end(entry)
         self.context.trace("write.end", request)
 
-    def same_status(self, extent: Extent) -> Extent:
-        """Return the beginning of the extent that is uniformly data or hole (bdrv_block_status)."""
+    def same_status(self, extent: Extent) -> tuple[Extent, bool]:
+        """Return the beginning of the extent that is uniformly data or hole, and whether it is a hole."""
         return self.file.same_status(extent)
 
     def _pieces(self, extent: Extent, blocks: Extent) -> list[Extent]:

@@ -24,6 +24,7 @@ _NEEDED: Mapping[str, Sequence[str]] = {
     "scarce_copies": ("nbd-write",),
     "copy_offload": ("nbd-write",),
     "bitmap": ("nbd-write", "guest-read"),
+    "zeroes": ("nbd-write",),
     "discard_source": ("guest-read",),
     "job_requests_queue": ("job-read", "drain"),
 }

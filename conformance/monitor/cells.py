@@ -24,6 +24,7 @@ class Cells:
         self.edges = {edge for ranges in self.ranges for span in ranges for edge in span}
         requests = range(len(scenario.requests))
         self.nobody = {nobody}
+        self.zeroes = scenario.option("zeroes")
         self.writers: dict[int, set[int]] = {}
         for number in requests:
             self.writers.setdefault(written_by(scenario, number), set()).add(number)
@@ -49,8 +50,10 @@ class Cells:
 
     def _writers(self, parts: Sequence[tuple[int, bytes]]) -> set[int]:
         byte = parts[0][1][:1]
+        same = all(part == byte * len(part) for _, part in parts)
+        if self.zeroes and byte == b"\0":
+            return self.nobody | self.writers.get(0, set()) if same else set()
         if byte and byte[0] in self.writers:
-            same = all(part == byte * len(part) for _, part in parts)
             return self.writers[byte[0]] if same else set()
         return self.nobody if all(is_original(start, part) for start, part in parts) else set()
 

@@ -8,6 +8,7 @@ from typing import Any
 from cowpath.conformance.mutants.mutant import Faults
 from cowpath.impl import overlay, secondary
 from cowpath.impl.backup import BackupJob, Job
+from cowpath.impl.block_copy import BlockCopy
 from cowpath.impl.design import Design
 from cowpath.impl.extent import Extent
 from cowpath.impl.secondary import Secondary
@@ -169,3 +170,13 @@ def nobody_serialises(mark: Any) -> Any:
         entry.claims = claims
 
     return marks
+
+
+@ROUNDING.stack(BlockCopy, "source_status", "block-copy-5.0", "zeroes")
+def a_cluster_is_zeroes_if_its_beginning_is(source_status: Any) -> Any:
+    """A cluster of which the first part is zeroes is copied as zeroes."""
+
+    def status(job: BlockCopy, extent: Extent) -> tuple[Extent, bool]:
+        return source_status(job, extent)[0], job.source.same_status(extent)[1]
+
+    return status

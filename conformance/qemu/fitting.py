@@ -138,6 +138,8 @@ def _amiss(scenario: Scenario, stack: Stack, design: Design, options: Options) -
         yield "copy-on-read moves data in QEMU's own time, not in requests of the scenario"
     if scenario.option("on_cbw_error") and stack.name != "cbw":
         yield "the stack has no on-cbw-error"
+    if scenario.option("zeroes"):
+        yield "the disks of the stack hold data, and say so"
     if scenario.option("bitmap"):
         yield "the filter of the stack has no bitmap"
     if scenario.option("scarce_copies"):

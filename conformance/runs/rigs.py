@@ -11,6 +11,7 @@ from cowpath.conformance.pairs import Pair, method_of
 from cowpath.conformance.runs.log import Event, written_by
 from cowpath.conformance.runs.original import original
 from cowpath.conformance.runs.recorder import Recorder, TappedDisk
+from cowpath.conformance.strategies.simple import ZEROES
 from cowpath.impl.context import AioContext, Request
 from cowpath.impl.design import Disks, Geometry
 from cowpath.impl.extent import Extent
@@ -104,15 +105,18 @@ class SecondaryRig(Rig):
 
     def initial(self, disk: str, start: int, end: int) -> bytes:
         """Return data that tell where they belong; of the overlays, nothing."""
-        return original(start, end) if disk == "secondary" else bytes(end - start)
+        return self._nobodys(start, end) if disk == "secondary" else bytes(end - start)
+
+    def _nobodys(self, start: int, end: int) -> bytes:
+        return bytes(end - start) if self.scenario.option("zeroes") else original(start, end)
 
     def design(self, context: AioContext, recorder: Recorder) -> Any:
         """Return a new design on the disks as they are."""
         scenario, (secondary, hidden, active) = self.scenario, self.files
         size, cluster = scenario.size, scenario.cluster
-        emptied = [(start, original(start, end)) for start, end in self.reduced.clusters]
+        emptied = [(start, self._nobodys(start, end)) for start, end in self.reduced.clusters]
         disks = Disks(
-            _FickleDisk(context, secondary, size, recorder, cluster),
+            _FickleDisk(context, secondary, size, recorder, cluster, zeroes=scenario.option("zeroes")),
             TappedDisk(context, "hidden", hidden, size, recorder, emptied),
             TappedDisk(context, "active", active, size, recorder, emptied),
         )
@@ -220,9 +224,10 @@ def rig_of(pair: Pair, case: Case) -> Rig:
 
 
 class _FickleDisk(TappedDisk):
-    """The secondary disk; its block status is chosen: by default all of it is the same.
+    """The secondary disk; its block status is chosen: by default all of it is the same, and data.
 
-    Else it changes inside a cluster, which is then of both: who copies whole clusters copies that one.
+    Else it changes inside a cluster, of which that extent then is no more; and what is `zeroes` may be said
+    to be, up to the first byte that is not.
     """
 
     def __init__(
@@ -232,16 +237,26 @@ class _FickleDisk(TappedDisk):
         size: int,
         recorder: Recorder,
         cluster: int,
+        *,
+        zeroes: bool,
     ) -> None:
         super().__init__(context, "secondary", file, size, recorder)
         self.cluster = cluster
+        self.zeroes = zeroes
 
-    def same_status(self, extent: Extent) -> Extent:
+    def same_status(self, extent: Extent) -> tuple[Extent, bool]:
         """Return the beginning of the extent, with a part of one of its clusters or all of it."""
         clusters = extent.units(self.cluster)
         less = self.context.choose(len(clusters), BLOCK_STATUS)
         inside = self.cluster // 2 if less else 0
-        return Extent(extent.start, min((clusters.stop - less) * self.cluster - inside, extent.end))
+        status = Extent(extent.start, min((clusters.stop - less) * self.cluster + inside, extent.end))
+        if self.zeroes:
+            self.context.touch(self.called, status, False)
+            data = os.pread(self.file, status.length, status.start)
+            end = status.end - len(data.lstrip(b"\0"))
+            if end > status.start and self.context.choose(2, f"{ZEROES}{clusters.start}"):
+                return Extent(status.start, end), True
+        return status, False
 
 
 class _Mirrored(TappedDisk):

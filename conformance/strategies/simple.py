@@ -10,6 +10,8 @@ from cowpath.conformance.scheduler.kernel import Failure, Strategy, Task
 
 NOT_FROM, NOT_UP_TO = "not from", "not up to"
 """What a mirror's background asks of a part of the disk: not to begin there, not to go as far."""
+ZEROES = "zeroes from cluster "
+"""What the secondary disk asks: whether it says of the clusters from that one on that they are zeroes."""
 
 
 class Sequential(Strategy):
@@ -77,12 +79,21 @@ class Guided(Strategy):
             return 0
         wanted = self.path[self.at].name
         if not tasks:
+            if label.startswith(ZEROES):
+                return self._zeroes(label.removeprefix(ZEROES))
             return self.path[self.at].choice(label)
         names = [task.name for task in tasks]
         if wanted not in names:
             self._depart(f"{wanted} cannot run; {', '.join(names)} can")
             return 0
         return names.index(wanted)
+
+    def _zeroes(self, cluster: str) -> int:
+        """Return whether the copy from the cluster on, the request's own or its piece's, is one of zeroes."""
+        name = self.path[self.at].name
+        copies = (step for step in self.path[self.at :] if step.name in (name, f"{name}.{cluster}"))
+        how = (step.label for step in copies if step.label in ("cow.enter", "cow.enter.park", "cow.zeroes"))
+        return int(next(how, "") == "cow.zeroes")
 
     def labelled(self, label: str, name: str) -> None:
         """Check the step against the path."""

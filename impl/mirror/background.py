@@ -210,9 +210,10 @@ class Background:
             run = Extent(copied.end, run.end)
 
     def _piece(self, run: Extent) -> Extent:
-        """Return the beginning of a run that has one block status, in whole chunks."""
+        """Return the beginning of a run that has one block status: whole chunks, or one that has several."""
         job = self.job
-        piece = job.chunks(job.source.same_status(run)).common(run)
+        status, _ = job.source.same_status(run)
+        piece = status.whole_units(job.geometry.granularity, job.geometry.size)
         areas = [area for area in job.areas if area.overlaps(piece)]
         for area in reversed(areas[1:]):
             if not job.context.choose(2, f"not up to {area}"):

@@ -132,6 +132,12 @@ OPTIONS: Mapping[str, Option] = {
         must_be_known=True,
         extents=True,
     ),
+    "zeroes": Option(
+        "the source is zeroes where nobody has written, and says so; in part of a cluster, too",
+        False,
+        "zeroes",
+        must_be_known=True,
+    ),
     "source_outside_chain": Option(
         "the backup's source is no node of its target's chain, where only a filter's node or one below it is",
         False,

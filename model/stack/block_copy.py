@@ -21,12 +21,14 @@ from cowpath.model.language.system import List, State, System
 from cowpath.model.stack import copying
 from cowpath.model.stack.part import Part, Parts
 from cowpath.model.stack.world import (
+    BUFFERED,
     COPYING,
     UNWRITTEN,
     WRITES,
     Cluster,
     Request,
     Sector,
+    has_bitmap,
     in_bitmap,
     is_write,
     own,
@@ -101,8 +103,8 @@ class BlockCopy50(FilterEngine):
 
     @property
     def options(self) -> tuple[str, ...]:
-        """What a failed copy breaks."""
-        return ("on_cbw_error",) if self.breaks_snapshot else ()
+        """Whether the source says what is zeroes, and what a failed copy breaks."""
+        return ("zeroes", *(("on_cbw_error",) if self.breaks_snapshot else ()))
 
     def declare(self, system: System, parts: Parts) -> None:
         """Declare where a write is in the filter."""
@@ -116,7 +118,7 @@ class BlockCopy50(FilterEngine):
     def act(self, system: System, parts: Parts) -> None:
         """Add the filter's write path up to where it returns."""
         source = "block/block-copy.c block_copy, 5.0"
-        copying.act(system, parts, source=source)
+        copying.act(system, parts, source=source, asks_status=True)
         add_gone(system)
 
         def meets(s: State, r: Expr, q: Expr) -> Expr:
@@ -264,6 +266,17 @@ class BlockCopy50(FilterEngine):
             lambda s, r, k: in_bitmap(
                 parts, s, k, running(s) & s.within(r, COPIED, LEFT_FILTER) & own(s, r, k)
             ).implies(s.in_hidden[k])
+        )
+        if has_bitmap(parts):
+            yield claim("what is dirty, and what is being copied, is in the bitmap", Cluster)(
+                lambda s, k: (~s.done[k] | exists(Request, lambda q: in_flight(s, q, k))).implies(
+                    s.in_bitmap[k]
+                )
+            )
+        yield claim("a write has data in its buffer from a copy's read to its write", Request, Sector)(
+            lambda s, r, x: (is_write(s, r) & ~s.within(r, BUFFERED)).implies(
+                s.copied[r, x] == nobody(Request)
+            )
         )
         yield from copying.snapshot()
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from cowpath.model.language.claim import Claim, claim
-from cowpath.model.language.expression import Expr, If, nobody
+from cowpath.model.language.expression import Expr, If, forall, nobody
 from cowpath.model.language.program import Region
 from cowpath.model.language.system import State, System
 from cowpath.model.stack import hidden, protocol
@@ -61,11 +61,12 @@ def declare(system: System, parts: Parts, *regions: Region) -> None:
     place("copy-failed", "with a copy that has failed", UNWRITTEN)
 
 
-def act(system: System, parts: Parts, *, source: str) -> None:
+def act(system: System, parts: Parts, *, source: str, asks_status: bool = False) -> None:
     """Add the steps.
 
     Inside a write that is on the secondary's tracked list already the copy's read carries NO_SERIALISING
-    (2.5 - 4.2). Else it is an ordinary request of that node and may wait.
+    (2.5 - 4.2). Else it is an ordinary request of that node and may wait. `asks_status`: what is zeroes need
+    not be read, if all of the extent is; a cluster of which only a part is zeroes is copied as data.
     """
     node, inside = node_of(parts), parts.has(NotifierInside)
     serialises = parts.has(SerialisingTarget)
@@ -79,6 +80,19 @@ def act(system: System, parts: Parts, *, source: str) -> None:
             then=lambda s, r: s.place(r, "copy-read"),
             source="block/io.c bdrv_aligned_preadv, 4.2",
         )
+
+    if asks_status:
+
+        @system.action("cow.zeroes", r=Request, source="block/block-copy.c block_copy_block_status, 5.0")
+        def zeroes(s: State, r: Expr) -> None:
+            """Knows its extent for zeroes, reads nothing."""
+            s.require_at(r, "copy-enter")
+            s.require(s.zeroes, "the source says what is zeroes", location=True)
+            # The answer is of when it was asked: what has been written since, by who was past its own copy
+            # when a checkpoint came that nobody quiesced, does not change it.
+            said = forall(Sector, lambda x: in_extent(s, r, x).implies(s.epoch[x] == nobody(Request)))
+            s.require(said, "zeroes when it asked")
+            s.go(r, "copy-buffered" if serialises else "copy-write")
 
     def leave_secondary(s: State, r: Expr) -> None:
         protocol.end_transfer(s, r)
