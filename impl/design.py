@@ -77,7 +77,8 @@ class Design(ABC):
 
     `target_serialises`: the job's writes to the hidden disk are serialising. `reads_in_pieces`: what a
     guest's read has looked up is transferred while it looks up the rest. `guest_reads_wait`: if not, a
-    guest's read of the secondary disk carries NO_SERIALISING. `lists_unserialised`: such reads, and the
+    guest's read of the secondary disk carries NO_SERIALISING. `merges_reads`: a guest's write may read all
+    that it fills its clusters with at once. `lists_unserialised`: such reads, and the
     job's own, are on the tracked list for others to see. `stop_begins_drained`: nothing is done to the job
     before nothing is in flight. `breaks_snapshot`: it knows on-cbw-error, `times_out`: cbw-timeout.
     """
@@ -86,6 +87,7 @@ class Design(ABC):
     target_serialises = False
     reads_in_pieces = False
     guest_reads_wait = True
+    merges_reads = False
     lists_unserialised = True
     checkpoint_drains = False
     stop_begins_drained = False
@@ -113,7 +115,7 @@ class Design(ABC):
             reads_wait=self.guest_reads_wait,
             copies_serialise=not geometry.source_outside_chain,
         )
-        self.active = active(context, disks.active, geometry.cluster, self.hidden)
+        self.active = active(context, disks.active, geometry.cluster, self.hidden, merges=self.merges_reads)
         self.whole = Extent(0, sys.maxsize)
         self.places = itertools.count()
         self.in_flight = ReqList(context, "requests in flight (drain)", "its place in flight")

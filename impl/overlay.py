@@ -3,7 +3,7 @@
 A look-up and the use of its answer are separate steps: nobody holds the map meanwhile, as nobody holds
 qcow2's lock while data are transferred. One extent is a longest run of clusters with the same answer.
 Source: block/qcow2.c qcow2_co_preadv, qcow2_co_pwritev; qcow2-cluster.c handle_dependencies, perform_cow
-(2.8).
+(2.8, 2.10).
 """
 
 from __future__ import annotations
@@ -17,6 +17,9 @@ from cowpath.impl.extent import Extent, inside
 from cowpath.impl.reqlist import ReqList
 from cowpath.impl.secondary import Secondary
 from cowpath.impl.tracked import TrackedRequests
+
+_FEW = 16 << 10
+"""Bytes of data at most that are read with what lies before and behind them, to fill the clusters."""
 
 
 class Overlay:
@@ -110,11 +113,17 @@ class Hidden(Overlay):
 
 
 class Active(Overlay):
-    """The active disk: what the guest has written since the checkpoint; the hidden disk is behind it."""
+    """The active disk: what the guest has written since the checkpoint; the hidden disk is behind it.
 
-    def __init__(self, context: AioContext, disk: Disk, cluster: int, backing: Hidden) -> None:
+    `merges`: what a write leaves of its first and its last cluster may be read at once (2.10 on).
+    """
+
+    def __init__(
+        self, context: AioContext, disk: Disk, cluster: int, backing: Hidden, *, merges: bool
+    ) -> None:
         super().__init__(context, disk, cluster)
         self.backing = backing
+        self.merges = merges
         self.hears: Callable[[Extent], None] = lambda cluster: None  # told of a write, in the same step
         self.in_flight = ReqList(
             context, "the active disk's in-flight allocations", "an allocation in the active disk"
@@ -140,34 +149,48 @@ class Active(Overlay):
         return b"".join(found)
 
     def write(self, request: Request, data: bytes) -> None:
-        """Write the request's data, cluster by cluster. Raises OSError.
+        """Write the request's data, run by run. Raises OSError.
 
-        Who writes part of a cluster that is not here reads the rest of it from below, by the same look-up
-        and transfer as a read, and links the cluster when all is written.
+        A run ends where the map's answer changes, and where another has an allocation in flight. Who writes
+        to clusters that are not here reads what it leaves of them from below, by the same look-up and
+        transfer as a read, and links them when all is written.
         """
-        whole = request.extent.widened(self.cluster, self.size)
-        for start in range(whole.start, whole.end, self.cluster):
-            cluster = Extent(start, min(start + self.cluster, self.size))
-            extent = cluster.common(request.extent)
-            part = data[extent.start - request.extent.start : extent.end - request.extent.start]
-            self.in_flight.wait_all(request, cluster)
-            new = not self.allocated.run(cluster)[0]
-            allocation = self.in_flight.add(request, cluster) if new else None
-            self.context.step("guest.allocate", request, extent=cluster)
+        rest = request.extent
+        while rest.start < rest.end:
+            first = rest.common(Extent(rest.start, rest.start + 1).widened(self.cluster, self.size))
+            self.in_flight.wait_all(request, first)
+            here, run = self.allocated.run(rest)
+            run = Extent(run.start, min(run.end, self.in_flight.next_start(run)))
+            rest = Extent(run.end, rest.end)
+            clusters = run.widened(self.cluster, self.size)
+            allocation = None if here else self.in_flight.add(request, clusters)
+            self.context.step("guest.allocate", request, extent=clusters)
+            part = data[run.start - request.extent.start : run.end - request.extent.start]
             try:
-                if new and extent != cluster:
-                    around = [Extent(cluster.start, extent.start), Extent(extent.end, cluster.end)]
-                    pieces = inside(around, cluster)
-                    for piece, old in zip(pieces, self.backing.read(request, pieces), strict=True):
-                        part = old + part if piece.end == extent.start else part + old
-                    extent = cluster
-                self._write(request, extent, part)
-                self.allocated.set(cluster)
-                self.hears(cluster)
+                if here:
+                    self._write(request, run, part)
+                    self.hears(clusters)
+                else:
+                    self._write(request, clusters, self._filled(request, run, part))
+                    self.context.step("guest.write", request)
+                    self.allocated.set(clusters)
+                    self.hears(clusters)
             finally:
                 if allocation is not None:
                     self.in_flight.remove(allocation)
-            self.context.step("guest.write", request, extent=cluster)
+            self.context.step("guest.write" if here else "guest.link", request)
+
+    def _filled(self, request: Request, run: Extent, data: bytes) -> bytes:
+        """Return the data of all clusters of the run, of which the request writes this much (perform_cow)."""
+        clusters = run.widened(self.cluster, self.size)
+        head, tail = Extent(clusters.start, run.start), Extent(run.end, clusters.end)
+        if self.merges and run.start % self.cluster and run.end % self.cluster and run.length <= _FEW:
+            old = b"".join(self.backing.read(request, [clusters]))
+            return old[: head.length] + data + old[head.length + run.length :]
+        before, behind = (
+            b"".join(self.backing.read(request, [end])) if end.length else b"" for end in (head, tail)
+        )
+        return before + data + behind
 
     def _write(self, request: Request, extent: Extent, data: bytes) -> None:
         try:

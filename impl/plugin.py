@@ -112,7 +112,7 @@ def _mirror(stack: MirrorStack) -> Served:
         stack.size,
         {"guest": stack.guest_read, "target": stack.target_read},
         {"guest": stack.guest_write},
-        {"guest": stack.guest_discard},
+        {"guest": stack.guest_zero},
         {
             "pause": stack.pause,
             "resume": stack.resume,

@@ -92,6 +92,12 @@ class ReqList:
                 return entry
         return None
 
+    def next_start(self, extent: Extent) -> int:
+        """Return where the first entry begins that overlaps the extent, its end if none does."""
+        self.context.touch(self.called, extent, False)
+        met = (entry.extent.start for entry in self.entries if entry.extent.overlaps(extent))
+        return min(met, default=extent.end)
+
     def choose_conflict(self, extent: Extent) -> Entry | None:
         """Return the newest entry that overlaps the extent, unless whoever chooses looks past it."""
         found = self.find_conflict(extent)

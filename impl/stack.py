@@ -188,6 +188,10 @@ class MirrorStack(Folder):
         """Discard for the guest."""
         self.design.guest_discard(self._request("guest-discard", offset, length))
 
+    def guest_zero(self, offset: int, length: int) -> None:
+        """Write zeroes for the guest."""
+        self.design.guest_zero(self._request("guest-zero", offset, length))
+
     def pause(self) -> None:
         """Ask the job to pause."""
         self.design.pause(self._named("pause"))

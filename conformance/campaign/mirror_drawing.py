@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterator, Sequence
 from cowpath.model.scenarios import Scenario, ScenarioError
 from cowpath.model.scenarios.mirror import BACKINGS, COPY_MODES
 from cowpath.model.scenarios.scenario import from_document
-from cowpath.model.scenarios.vocabulary import MIRROR_FAULTS, MIRROR_KINDS, MIRROR_OPTIONS
+from cowpath.model.scenarios.vocabulary import MIRROR_FAULTS, MIRROR_OPTIONS, MIRROR_WRITES
 
 _TRIES = 100
-_GUEST = MIRROR_KINDS[:2]
+_GUEST = MIRROR_WRITES
 _UNIT = 2  # sectors of a chunk
 _SECTOR = 512
 

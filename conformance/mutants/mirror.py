@@ -10,7 +10,7 @@ from cowpath.conformance.mutants.design import without_update
 from cowpath.conformance.mutants.mutant import SIGHTS, Faults
 from cowpath.conformance.mutants.ordering import but_on
 from cowpath.impl.bitmap import Bitmap
-from cowpath.impl.designs.mirrors import Mirror50, Mirror82, MirrorRepaired
+from cowpath.impl.designs.mirrors import Mirror50, Mirror82, Mirror101Repaired, MirrorRepaired
 from cowpath.impl.extent import Extent
 from cowpath.impl.mirror.active import Filter
 from cowpath.impl.mirror.background import Background
@@ -24,7 +24,7 @@ from cowpath.impl.reqlist import ReqList
 from cowpath.model.language.system import System
 
 MIRROR = Faults("the mirror")
-NEWEST = "mirror-8.2"
+NEWEST, WITH_ZEROES = "mirror-8.2", "mirror-10.1"
 
 
 def _switched(**other: Any) -> Callable[[Switches], Switches]:
@@ -234,7 +234,40 @@ def who_waits_looks_twice(wait: Any) -> Any:
     return waits
 
 
+# -- the zero bitmap
+
+
+@MIRROR.stack(Job, "zeroed", WITH_ZEROES, "data-among-zeroes")
+def a_part_of_zeroes_makes_a_chunk_of_them(zeroed: Any) -> Any:
+    """A write of zeroes to a part of a chunk counts for all of it."""
+    return lambda job, bitmap, extent, *, zeroes: zeroed(job, bitmap, job.chunks(extent), zeroes=zeroes)
+
+
+@MIRROR.stack(Bitmap, "reset", WITH_ZEROES, "data-among-zeroes")
+def data_count_as_zeroes(reset: Any) -> Any:
+    """A write of data leaves the chunk known to be zero in the target."""
+    return but_on("what is zero in the target", reset)
+
+
+@MIRROR.stack(Bitmap, "set", WITH_ZEROES, "zeroes-in-the-background")
+def zeroes_are_never_known(set_: Any) -> Any:
+    """What zeroes are written to is not known to be zero."""
+    return but_on("what is zero in the target", set_)
+
+
+@MIRROR.stack(Mirror101Repaired, "has", "mirror-10.1-repaired", "zeroes-over-an-unopened-base")
+def what_is_not_open_is_not_heeded(has: Any) -> Any:
+    """The repaired mirror takes a target for zero before what is behind it is open, as 10.1 does."""
+    return _switched(heeds_backing=False)(has)
+
+
 # -- the model
+
+
+@MIRROR.model(WITH_ZEROES, "data-among-zeroes")
+def data_are_zeroes_in_the_model(system: System) -> System:
+    """A write of data leaves the chunk known to be zero in the target."""
+    return without_update(system, "write.target", "zero")
 
 
 @MIRROR.model(NEWEST, "active-writes-meet-background")

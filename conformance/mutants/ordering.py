@@ -102,6 +102,17 @@ def mapped_before_the_guest_write(write: Any) -> Any:
     return writes
 
 
+@ORDERING.stack(Active, "_write", "rfc-2016", "wide-guest-write")
+def mapped_before_it_is_written(write: Any) -> Any:
+    """A guest write maps what it has filled before the data are there."""
+
+    def writes(active: Active, request: Any, extent: Any, data: bytes) -> None:
+        active.allocated.set(extent)
+        write(active, request, extent, data)
+
+    return writes
+
+
 @ORDERING.stack(CopyBeforeWrite, "block_copy", "copy-before-write-9.2", "race")
 def marked_before_the_copy(block_copy: Any) -> Any:
     """The filter marks clusters copied before they are."""

@@ -11,6 +11,7 @@ from cowpath.impl.backup import BackupJob, Job
 from cowpath.impl.block_copy import BlockCopy
 from cowpath.impl.design import Design
 from cowpath.impl.extent import Extent
+from cowpath.impl.reqlist import ReqList
 from cowpath.impl.secondary import Secondary
 from cowpath.impl.tracked import TrackedRequest, TrackedRequests
 
@@ -49,6 +50,12 @@ def a_length_for_an_end(wait: Any) -> Any:
     return lambda job, request, extent, label: wait(job, request, Extent(extent.start, extent.length), label)
 
 
+@OVERLAP.stack(ReqList, "next_start", "rfc-2016", "guest-writes-overlap")
+def a_run_goes_on_over_allocations(next_start: Any) -> Any:
+    """A guest write takes clusters into its run that another is allocating, behind a first that nobody is."""
+    return lambda requests, extent: extent.end
+
+
 @OVERLAP.stack(overlay, "inside", "fleecing-4.0", "staggered")
 def only_whole_pieces_are_inside(inside: Any) -> Any:
     """Of the pieces to read only those are taken that lie wholly in the run."""
@@ -63,19 +70,6 @@ def only_whole_pieces_are_inside(inside: Any) -> Any:
 def only_own_bytes_serialise(mark: Any) -> Any:
     """A read-modify-write claims its own bytes, not the blocks that it reads and writes back."""
     return lambda node, entry, claims: mark(node, entry, entry.claims)
-
-
-@OVERLAP.stack(
-    TrackedRequests,
-    "begin",
-    "merged-2.8",
-    "hole",
-    survives=("black",),
-    why="in this design what fills a guest write races with writes anyway",
-)
-def only_the_first_piece_is_claimed(begin: Any) -> Any:
-    """Who reads several pieces claims the first one only."""
-    return lambda node, owner, claims, **flags: begin(node, owner, claims[:1], **flags)
 
 
 @OVERLAP.stack(TrackedRequests, "find_conflict", "rfc-repaired", "aligned-meets-unaligned")

@@ -28,16 +28,11 @@ class Known:
         return f"{self.letter}: {self.says} ({self.source})"
 
 
-D3 = Known(
-    "D3",
-    "a guest write's data are there before its mapping; in the model both come in one step",
-    "block/qcow2.c, the L2 entry is linked after the data are written",
-)
-D4 = Known(
-    "D4",
-    "a guest write over several clusters reads what it lacks of the first and the last, then writes all at "
-    "once; in the model it goes cluster by cluster",
-    "block/qcow2-cluster.c qcow2_alloc_host_offset, perform_cow",
+D6 = Known(
+    "D6",
+    "a guest write takes mapped and new clusters together where they follow one another in the file, and its "
+    "runs at the same time, as tasks; in the model one run comes after the other",
+    "block/qcow2-cluster.c qcow2_alloc_host_offset, block/qcow2.c qcow2_co_pwritev_part",
 )
 S1 = Known(
     "S1",
@@ -50,7 +45,7 @@ Z1 = Known(
     "up to three pieces; in the model each is one step",
     "block/io.c bdrv_padding_rmw_read, bdrv_co_do_zero_pwritev",
 )
-ALL = (D3, D4, S1, Z1)
+ALL = (D6, S1, Z1)
 
 
 def recognise(oracle: Oracle, log: Sequence[Event], refusal: Refusal) -> Known | None:
@@ -75,6 +70,7 @@ class _Case:
         self.block = max(oracle.scenario.request_alignment, oracle.scenario.protocol_alignment)
         self.before = before
         requests = {request.label: request for request in oracle.scenario.requests}
+        self.begun = [requests[event.request] for event in before if event.kind == "invoke"]
         under_way: dict[str, Request] = {}
         for event in before:
             if event.kind == "invoke":
@@ -90,8 +86,12 @@ class _Case:
 
     def wide(self, request: Request) -> bool:
         """Tell whether the request lies in several clusters."""
+        return len(self.clusters(request)) > 1
+
+    def clusters(self, request: Request) -> range:
+        """Return the numbers of the clusters that the request touches."""
         start, length = request.offset or 0, request.length or 1
-        return start // self.cluster != (start + length - 1) // self.cluster
+        return range(start // self.cluster, (start + length - 1) // self.cluster + 1)
 
     def within_blocks(self, request: Request, first: int, last: int) -> bool:
         """Tell whether the bytes lie within the blocks of the request."""
@@ -109,31 +109,20 @@ class _Case:
 
     def within(self, transfer: Transfer, request: Request) -> bool:
         """Tell whether the transfer lies within the clusters of the request."""
-        start, length = request.offset or 0, request.length or 0
-        first, last = (
-            start // self.cluster * self.cluster,
-            -(-(start + length) // self.cluster) * self.cluster,
-        )
+        own = self.clusters(request)
+        first, last = own.start * self.cluster, own.stop * self.cluster
         return all(first <= start and end <= last for (start, end), _ in transfer[2])
 
 
-def _data_before_mapping(case: _Case) -> bool:
-    """Data of a guest write have been written to the active disk, and a guest read passes it below."""
-    written = [e.fact("transfer") for e in case.before if e.kind == "step"]
-    active = [t for t in written if t[0] == "active" and t[1]]
-    below = [t for t in case.seen if t[0] != "active"]
-    return bool(active) and any(
-        case.within(a, w) and case.within(b, w)
-        for w in case.of_kind("guest-write")
-        for a in active
-        for b in below
-    )
+def _several_runs(case: _Case) -> bool:
+    """A guest write is under way in several clusters, of which others have written some, or do."""
+    guests = [request for request in case.begun if request.kind == "guest-write"]
 
+    def meets(one: Request, other: Request) -> bool:
+        return one is not other and any(c in case.clusters(other) for c in case.clusters(one))
 
-def _several_clusters(case: _Case) -> bool:
-    """A guest write in several clusters is under way."""
-    wide = [r for r in case.of_kind("guest-write") if case.wide(r)]
-    return any(case.within(t, r) for r in wide for t in case.seen)
+    wide = [w for w in case.of_kind("guest-write") if case.wide(w) and any(meets(w, g) for g in guests)]
+    return any(case.within(t, w) for w in wide for t in case.seen)
 
 
 def _stop_queues(case: _Case) -> bool:
@@ -159,7 +148,6 @@ def _ragged(case: _Case) -> bool:
 
 _SIGNS: Sequence[tuple[Known, Callable[[_Case], bool]]] = (
     (S1, _stop_queues),
-    (D4, _several_clusters),
-    (D3, _data_before_mapping),
+    (D6, _several_runs),
     (Z1, _ragged),
 )

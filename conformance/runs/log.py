@@ -33,7 +33,7 @@ __all__ = ["ORIGINAL", "Event", "Fact", "Sight", "written_by"]
 Fact = tuple[str, Any]
 
 
-ZEROES = ("nbd-zero", "client-discard", "source-discard", "guest-discard")
+ZEROES = ("nbd-zero", "client-discard", "source-discard", "guest-discard", "guest-zero")
 """Kinds of request that leave zeroes."""
 
 

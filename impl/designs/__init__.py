@@ -35,6 +35,8 @@ from cowpath.impl.designs.mirrors import (
     Mirror72,
     Mirror80,
     Mirror82,
+    Mirror101,
+    Mirror101Repaired,
     MirrorRepaired,
 )
 from cowpath.impl.designs.replication_4_1 import Replication41
@@ -105,7 +107,9 @@ MIRRORS: dict[str, type[Mirror]] = {
         Mirror72,
         Mirror80,
         Mirror82,
+        Mirror101,
         MirrorRepaired,
+        Mirror101Repaired,
     )
 }
 """Of another kind of machine."""

@@ -19,6 +19,7 @@ class BlockCopy50(Design):
 
     name = "block-copy-5.0"
     target_serialises = True
+    merges_reads = True
     reads_in_pieces = True
     stop_begins_drained = True
     engine = BlockCopy

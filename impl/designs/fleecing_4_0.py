@@ -15,4 +15,5 @@ class Fleecing40(Unserialised):
 
     name = "fleecing-4.0"
     target_serialises = True
+    merges_reads = True
     offloads = "rest"

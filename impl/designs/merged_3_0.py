@@ -10,4 +10,5 @@ class Merged30(Merged28):
 
     name = "merged-3.0"
     target_serialises = True
+    merges_reads = True
     offloads = "rest"

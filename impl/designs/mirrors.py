@@ -1,8 +1,8 @@
-"""The mirrors of QEMU 3.0 to 8.2, each the one before with what its release changed; and one never shipped.
+"""The mirrors of QEMU 3.0 to 10.1, each the one before with what its release changed; and two never shipped.
 
 Source: block/mirror.c; the commits are d06107ade0 (3.0), dbdf699cad and 994b44ab20 (4.2), ce8cabbd17 (5.0),
 d44dae1a7c (6.1), 66fed30c9c (6.2), d69a879bdf and da93d5c84e (7.2), 32125b1460 (8.0), 058cfca564 and
-c45d0e1af0 (8.2).
+c45d0e1af0 (8.2), 7e277545b9 (10.1).
 """
 
 from __future__ import annotations
@@ -67,6 +67,13 @@ class Mirror82(Mirror80):
     has = replace(Mirror80.has, marks="filter", syncs_again=True, changes_mode=True)
 
 
+class Mirror101(Mirror82):
+    """The job knows where the target is zero."""
+
+    name = "mirror-10.1"
+    has = replace(Mirror82.has, knows_zeroes=True)
+
+
 class MirrorRepaired(Mirror82):
     """The smallest changes to 8.2 with which all but convergence holds."""
 
@@ -81,3 +88,10 @@ class MirrorRepaired(Mirror82):
         spares_new_clusters=True,
         looks_after_flush=True,
     )
+
+
+class Mirror101Repaired(MirrorRepaired):
+    """The same changes to 10.1, and one more."""
+
+    name = "mirror-10.1-repaired"
+    has = replace(MirrorRepaired.has, knows_zeroes=True, heeds_backing=True)

@@ -21,7 +21,7 @@ class Filter:
         self.job = job
         self.has = has
 
-    def write(self, request: Request, data: bytes) -> None:
+    def write(self, request: Request, data: bytes, *, zeroes: bool = False) -> None:
         """Write to the source, and to the target if writes are copied. Raises OSError if the first fails.
 
         A newcomer is queued while the source is drained; after that the target is the guest's disk.
@@ -35,9 +35,9 @@ class Filter:
         place = job.inside.add(request, WHOLE)
         try:
             if self.sees_job and job.blocking:
-                self._copied(request, data)
+                self._copied(request, data, zeroes=zeroes)
             else:
-                self._uncopied(request, data)
+                self._uncopied(request, data, zeroes=zeroes)
         finally:
             job.inside.remove(place)
 
@@ -48,7 +48,7 @@ class Filter:
 
     # -- copied
 
-    def _copied(self, request: Request, data: bytes) -> None:
+    def _copied(self, request: Request, data: bytes, *, zeroes: bool) -> None:
         job, chunks = self.job, self.job.chunks(request.extent)
         unready = job.state == "created"
         held = job.operations.held
@@ -70,11 +70,18 @@ class Filter:
             job.step("write.source.fail", request)
             self._settle(operation, failed=self.has.cleans_first, marks=self.has.marks == "source")
             raise
-        job.allocated.set(chunks)
-        job.step("write.source", request)
+        self._in_source(request, zeroes=zeroes)
         part = self._clean(request, chunks)
         job.step("write.clean", request)
-        self._settle(operation, failed=part.length > 0 and not self._write_target(request, part, data))
+        copied = part.length == 0 or self._write_target(request, part, data, zeroes=zeroes)
+        self._settle(operation, failed=not copied)
+
+    def _in_source(self, request: Request, *, zeroes: bool) -> None:
+        """Note that the source has been written. The step ends."""
+        job = self.job
+        job.allocated.set(job.chunks(request.extent))
+        job.zeroed(job.zeroes, request.extent, zeroes=zeroes)
+        job.step("write.source", request)
 
     def _wait_for_conflict(self, operation: Operation) -> None:
         job, request = self.job, operation.owner
@@ -129,15 +136,24 @@ class Filter:
                     end = min(end, cluster.start)
         return start, end
 
-    def _write_target(self, request: Request, part: Extent, data: bytes) -> bool:
-        """Write to the target, and return whether that succeeds: if not, the guest is told nothing."""
-        first = part.start - request.extent.start
+    def _write_target(self, request: Request, part: Extent, data: bytes, *, zeroes: bool) -> bool:
+        """Write to the target, and return whether that succeeds: if not, the guest is told nothing.
+
+        Zeroes are not written where the target is known to be zero.
+        """
+        job, first = self.job, part.start - request.extent.start
+        if self.has.knows_zeroes and zeroes and job.zero.next_clear(part) is None:
+            job.step("write.target.skip", request)
+            return True
+        if not zeroes:
+            job.zero.reset(part)
         try:
-            self.job.target.write("write.target", request, part, data[first : first + part.length])
+            job.target.write("write.target", request, part, data[first : first + part.length])
         except OSError:
-            self.job.step("write.target.fail", request)
+            job.step("write.target.fail", request)
             return False
-        self.job.step("write.target", request)
+        job.zeroed(job.zero, part, zeroes=zeroes)
+        job.step("write.target", request)
         return True
 
     def _settle(self, operation: Operation, *, failed: bool, marks: bool = False) -> None:
@@ -157,7 +173,7 @@ class Filter:
 
     # -- not copied
 
-    def _uncopied(self, request: Request, data: bytes) -> None:
+    def _uncopied(self, request: Request, data: bytes, *, zeroes: bool) -> None:
         job, chunks = self.job, self.job.chunks(request.extent)
         if not self.has.checks and job.state == "unborn":
             job.trace("write.pass", request)
@@ -170,8 +186,7 @@ class Filter:
             failed = error
             job.step("write.source.fail", request)
         else:
-            job.allocated.set(chunks)
-            job.step("write.source", request)
+            self._in_source(request, zeroes=zeroes)
         if self._marks():
             job.dirty.set(chunks)
             if self.has.marks == "filter":

@@ -193,7 +193,7 @@ class Background:
     def _prolongs(self, chunk: Extent, run: Extent) -> bool:
         """Tell whether the chunk after a run can be taken with it."""
         job = self.job
-        taken = len(run.units(job.geometry.granularity)) + 1
+        taken = len(self._unit(Extent(run.start, chunk.end)).units(job.geometry.granularity))
         if job.geometry.buffers is not None and taken > job.geometry.buffers:
             return False
         return job.is_dirty(chunk) and not job.busy.within(self._unit(chunk))
@@ -206,8 +206,23 @@ class Background:
         while run.start < run.end:
             while self.copying.no_slot():
                 self._park("iterate.slot", self.copying.to_wait_for())
-            copied = self.copying.start(self.request, self._piece(run))
-            run = Extent(copied.end, run.end)
+            if zeroes := self._zeroes(run):
+                self.copying.start_zero(self.request, zeroes)
+                run = Extent(zeroes.end, run.end)
+            else:
+                copied = self.copying.start(self.request, self._piece(run))
+                run = Extent(copied.end, run.end)
+
+    def _zeroes(self, run: Extent) -> Extent | None:
+        """Return the beginning of a run that is zeroes, in whole clusters of the target; None if it is not.
+
+        The source need not tell that they are zeroes.
+        """
+        job, unit = self.job, max(self.job.geometry.cluster, self.job.geometry.granularity)
+        zero, zeroes = job.zeroes.run(run)
+        if not (self.has.knows_zeroes and zero) or zeroes.widened(unit, job.geometry.size) != zeroes:
+            return None
+        return None if job.context.choose(2, f"not told of zeroes in {zeroes}") else zeroes
 
     def _piece(self, run: Extent) -> Extent:
         """Return the beginning of a run that has one block status: whole chunks, or one that has several."""

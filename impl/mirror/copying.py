@@ -7,6 +7,7 @@ mirror_iteration_done, mirror_wait_for_free_in_flight_slot.
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 from functools import partial
 
 from cowpath.impl.context import Request
@@ -58,30 +59,55 @@ class Copying:
     def start(self, background: Request, piece: Extent) -> Extent:
         """Start an operation for a piece of a run, and return what it copies. The step ends."""
         job, extent = self.job, self.rounded(piece)
+        job.zero.reset(piece)
+        needs = len(extent.units(job.geometry.granularity))
+        short = job.lacks(needs)
+        operation = self._spawn(extent, self._copy, needs=needs, short=short)
+        label = "iterate.start.short" if short else "iterate.start"
+        if job.geometry.buffers is not None and needs > job.geometry.buffers:
+            job.trace(label, background, extent=piece)
+            raise AssertionFailed(f"{operation.owner} needs {needs} buffers, and there are fewer in all")
+        job.step(label, background, extent=piece)
+        return operation.extent
+
+    def start_zero(self, background: Request, piece: Extent) -> None:
+        """Start an operation that writes zeroes, if they are not known to be in the target. The step ends."""
+        job = self.job
+        if job.zero.next_clear(piece) is not None:
+            self._spawn(piece, self._zero)
+            job.step("iterate.start.zero", background, extent=piece)
+            return
+        self._release(piece)
+        job.step("iterate.skip", background, extent=piece)
+
+    def _spawn(
+        self, extent: Extent, does: Callable[[Operation], None], *, needs: int = 0, short: bool = False
+    ) -> Operation:
+        job = self.job
         number = next(n for n in itertools.count(1) if n not in self.numbers)
         self.numbers.add(number)
         owner = Request(f"operation {number}", extent)
-        needs = len(extent.units(job.geometry.granularity))
         operation = Operation(
             owner, extent, job.operations.held_by_job, chunks=extent, copies=True, needs=needs
         )
         job.operations.append(operation)
-        short = job.lacks(needs)
         if not short:
             self._begin(operation)
-        job.context.sync.spawn(partial(self._run, operation, number, short=short), owner.name)
-        job.step("iterate.start.short" if short else "iterate.start", background, extent=piece)
-        return extent
+        job.context.sync.spawn(partial(self._run, operation, number, does, short=short), owner.name)
+        return operation
 
     def _begin(self, operation: Operation) -> None:
         self.job.take(operation.needs)
         operation.in_flight = True
 
-    def _run(self, operation: Operation, number: int, *, short: bool) -> None:
+    def _run(
+        self, operation: Operation, number: int, does: Callable[[Operation], None], *, short: bool
+    ) -> None:
         with self.job.context:
             if short:
                 self._wait_for_buffers(operation)
-            self._copy(operation)
+            does(operation)
+            self._end(operation)
             self.numbers.remove(number)
             self.job.trace("copy.end", operation.owner)
 
@@ -100,9 +126,22 @@ class Copying:
         job.step("copy.read", owner)
         job.target.write("copy.write", owner, extent, data)
         job.step("copy.write", owner)
+
+    def _zero(self, operation: Operation) -> None:
+        job, owner, extent = self.job, operation.owner, operation.extent
+        job.target.write("copy.zero", owner, extent, bytes(extent.length))
+        job.zero.set(extent)
+        job.step("copy.zero", owner)
+
+    def _release(self, extent: Extent) -> None:
+        job = self.job
         job.busy.reset(extent)
         if job.geometry.rounds:
             job.written.set(extent)
+
+    def _end(self, operation: Operation) -> None:
+        job = self.job
+        self._release(operation.extent)
         job.take(-operation.needs)
         operation.in_flight = False
         job.operations.unlink(operation)

@@ -72,8 +72,9 @@ class Job:
 
     `dirty`: chunks that are to be copied. `busy`: the in-flight bitmap, one bit a chunk however many are at
     work there. `written`: chunks that the background has written, so that their clusters are not new.
-    `writes`: how many writes are being copied. `synced`: source and target are taken for the same
-    (actively_synced).
+    `zero`: chunks of the target that are known to be zero; `zeroes`: chunks of the source that the guest has
+    filled with zeroes. `writes`: how many writes are being copied. `synced`: source and target are taken for
+    the same (actively_synced).
     """
 
     def __init__(
@@ -89,6 +90,8 @@ class Job:
         self.busy = Bitmap(context, "the in-flight bitmap", granularity)
         self.written = Bitmap(context, "what is written of the target", granularity)
         self.allocated = Bitmap(context, "the source's map", granularity)
+        self.zero = Bitmap(context, "what is zero in the target", granularity)
+        self.zeroes = Bitmap(context, "the source's zeroes", granularity)
         self.operations = Operations(context, in_order=in_order)
         self.inside = ReqList(context, "requests inside the filter (drain)", "its write under way")
         self.areas = geometry.areas or (Extent(0, geometry.size),)
@@ -102,6 +105,13 @@ class Job:
             self.allocated.set(extent)
             if not geometry.requests_at_start:
                 self.dirty.set(extent)
+
+    def zeroed(self, bitmap: Bitmap, extent: Extent, *, zeroes: bool) -> None:
+        """Note in a bitmap of zeroes what a write makes of it: zeroes fill whole chunks, data touch any."""
+        if not zeroes:
+            bitmap.reset(extent)
+        elif (whole := extent.narrowed(self.geometry.granularity)).length > 0:
+            bitmap.set(whole)
 
     # -- what is asked of it
 

@@ -11,6 +11,7 @@ import errno
 from collections.abc import Callable
 
 from cowpath.impl.context import AioContext, Request
+from cowpath.impl.extent import Extent
 from cowpath.impl.mirror.active import Filter
 from cowpath.impl.mirror.background import Background
 from cowpath.impl.mirror.job import Job, MirrorDisks, MirrorGeometry
@@ -31,6 +32,8 @@ class Mirror:
         self.context = context
         self.disks = disks
         self.job = Job(context, disks, geometry, in_order=self.has.in_order)
+        if self.has.knows_zeroes and self.job.target.fills and not self.has.heeds_backing:
+            self.job.zero.set(Extent(0, geometry.size))
         self.filter = Filter(self.job, self.has)
         self.background = Background(self.job, self.has)
 
@@ -58,6 +61,11 @@ class Mirror:
     def guest_discard(self, request: Request) -> None:
         """Discard for the guest: what it discards reads as zeroes."""
         self.guest_write(request)
+
+    def guest_zero(self, request: Request) -> None:
+        """Write zeroes for the guest."""
+        with self.context:
+            self.filter.write(request, bytes(request.extent.length), zeroes=True)
 
     def guest_read(self, request: Request) -> bytes:
         """Read what the guest sees: the source, or the target once the mirror is over."""

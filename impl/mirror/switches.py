@@ -19,13 +19,15 @@ class Switches:
     one "mode" (4.2 - 8.1), or the "filter", where it sees the job (8.2). `checks`: a write that finds no
     job passes (7.2). `late`: the filter sees the job when that has its lists (8.0). `syncs_again`: both
     disks are found to be in step more than once (8.2). `changes_mode`: the mode may be changed (8.2).
+    `knows_zeroes`: a bitmap says where the target is zero, and no zeroes are written there (10.1).
 
     Never shipped: `looks_again`: the background chooses anew after its pause point; `claims_clusters`: it
     claims the whole clusters of the target that it writes; `rounds_each_end`: it rounds only an end of what
     it copies that lies in a new cluster; `cleans_first`: a write makes chunks clean
     before it writes the source; `marks_until_seen`: what is not copied is marked as soon as there is a job;
     `spares_new_clusters`: a write leaves a new cluster of the target that it does not fill;
-    `looks_after_flush`: both disks are in step after the flush only if nothing is dirty.
+    `looks_after_flush`: both disks are in step after the flush only if nothing is dirty; `heeds_backing`:
+    where what is behind the target is not open, no chunk is known to be zero at the start.
     """
 
     in_order: bool = True
@@ -39,6 +41,7 @@ class Switches:
     late: bool = False
     syncs_again: bool = False
     changes_mode: bool = False
+    knows_zeroes: bool = False
     looks_again: bool = False
     claims_clusters: bool = False
     rounds_each_end: bool = False
@@ -46,3 +49,4 @@ class Switches:
     marks_until_seen: bool = False
     spares_new_clusters: bool = False
     looks_after_flush: bool = False
+    heeds_backing: bool = False

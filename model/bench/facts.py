@@ -30,6 +30,7 @@ NOUN = {
     "drain": "drained section",
     "job-read": "read of the job's",
     "guest-discard": "guest's discard",
+    "guest-zero": "guest's write of zeroes",
     "pause": "pause",
     "resume": "resumption",
     "complete": "completion",

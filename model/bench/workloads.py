@@ -16,11 +16,10 @@ from cowpath.model.scenarios import Request, Scenario
 from cowpath.model.scenarios.geometry import unreduced
 from cowpath.model.scenarios.mirror import Mirror
 from cowpath.model.scenarios.sizes import SECTOR, show_extent
-from cowpath.model.scenarios.vocabulary import IO_KINDS, KINDS, MIRROR_KINDS
+from cowpath.model.scenarios.vocabulary import IO_KINDS, KINDS, MIRROR_KINDS, MIRROR_WRITES
 from cowpath.model.stack.binding import bind
 from cowpath.model.stack.machine import SECONDARY
 from cowpath.model.stack.mirror.machine import MIRROR
-from cowpath.model.stack.mirror.world import WRITE_KINDS
 from cowpath.model.stack.world import Request as RequestSort
 
 Workload = tuple[int, ...]
@@ -95,7 +94,7 @@ class Bound:
         return tuple(
             Type(kind, at, length)
             for kind in self.kinds
-            for at, length in (extents if kind in (*IO_KINDS, *WRITE_KINDS) else [(0, 0)])
+            for at, length in (extents if kind in (*IO_KINDS, *MIRROR_WRITES) else [(0, 0)])
         )
 
     def count(self, requests: int) -> int:

@@ -81,7 +81,9 @@ _MIRRORS = {
     "mirror-7.2": "mirror_7_2",
     "mirror-8.0": "mirror_8_0",
     "mirror-8.2": "mirror_8_2",
+    "mirror-10.1": "mirror_10_1",
     "mirror-repaired": "mirror_repaired",
+    "mirror-10.1-repaired": "mirror_10_1_repaired",
 }
 DESIGNS: Mapping[str, Design] = _Designs(_OWN)
 VARIANTS: Mapping[str, Design] = _Designs(_VARIANTS)

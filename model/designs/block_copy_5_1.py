@@ -11,8 +11,8 @@ DESIGN = BLOCK_COPY_5_0.changed(
         "A write over several dirty extents hands the copy of each to a task, takes the next while they are "
         "under way, and waits for all of them before it looks again. A copy that fails stops it from taking "
         "more; the others end and keep what they have copied. Left out: the limits of 64 tasks and of 128 "
-        "MiB for what they copy, which delay and never order; and that a guest's write hands its parts to "
-        "tasks, too: here it goes cluster by cluster."
+        "MiB for what they copy, which delay and never order; and that a guest's write hands its runs to "
+        "tasks, too: here they come one after another."
     ),
     sources=(
         '4ce5dd3e9b "block/block-copy: use aio-task-pool API", 5.1',

@@ -5,6 +5,7 @@ from cowpath.model.stack.admission import Admission
 from cowpath.model.stack.checkpoint import Checkpoint
 from cowpath.model.stack.copy_timeout import TimedCopies
 from cowpath.model.stack.discard_source import DiscardSource
+from cowpath.model.stack.guest_writes import GuestWrites
 from cowpath.model.stack.hidden import SerialisingTarget
 from cowpath.model.stack.job_end import FilterEnd
 from cowpath.model.stack.overlay import Overlay
@@ -20,7 +21,7 @@ DESIGN = BLOCK_COPY_5_1.changed(
     ClientDiscards(),
     DiscardSource(),
     StatusQueries(),
-    without=(SerialisingTarget, Overlay, Admission, Checkpoint, FilterEnd),
+    without=(SerialisingTarget, Overlay, GuestWrites, Admission, Checkpoint, FilterEnd),
     scope=(BREAKS_THE_WRITE, NO_DISCARD, KEEPS_SOURCE),
     era="QEMU 9.2 on, in its earlier forms since 7.0, for fleecing; replication never moved to it",
     explanation=(

@@ -9,7 +9,7 @@ DESIGN = MIRROR_8_0.changed(
     ActiveWrites(skips_parked=True, marks="filter"),
     Completion(syncs_again=True),
     Commands(changes_mode=True),
-    era="QEMU 8.2 - 10.2",
+    era="QEMU 8.2 - 10.0",
     explanation=(
         "The dirty bitmap is the filter's own and disabled; a write that the filter does not copy marks "
         "its chunks when it returns. The user may let writes be copied from now on while the job runs. A "

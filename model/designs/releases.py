@@ -14,6 +14,7 @@ _FAIR = (
     "end removes the notifier before it waits"
 )
 _BYTES = "f6ac207893, 03f5d60bbf [2.10]: bytes where there were sectors; a write may end inside a sector"
+_ONE_READ = "perform_cow [2.10]: a small guest write reads what lies before and behind it in one read"
 _BITS_FIRST = (
     "a193b0f0a8 [2.12]: a cluster's bit is changed before its copy, and back if that fails; CowRequests keep "
     "writers from looking in between"
@@ -37,6 +38,8 @@ _LARGE_CLUSTERS = (
 _PUBLIC = "d003e0aece, 751cec7a26 [6.2]: the filter is called copy-before-write, and is public"
 
 _NOT_FIRST = "a bit that is changed before the copy, which only a checkpoint in between would see"
+_NO_ONE_READ = "that one read (merged-3.0)"
+_NO_RUNS = "that mapped and new clusters of a guest write may be written together, from 4.2 on by tasks"
 _NO_BUDGET = "waits for block-copy's memory and for a free task (block-copy-5.1-scarce)"
 _NO_TRIM = "discards on the source"
 _NO_THREADS = "the graph lock and iothreads"
@@ -66,21 +69,21 @@ _REPLICATION = Role(
                 'a8bbee0edf "Backup: export interfaces for extra serialization" [2.8]',
                 '29ff789060 "replication: Implement new driver for block replication" [2.8]',
             ),
-            (_NO_TRIM, _NO_COMMIT),
+            (_NO_TRIM, _NO_COMMIT, _NO_RUNS),
         ),
-        Era((2, 9), "merged-2.8", (_FAIR,), (_NO_TRIM, _NO_COMMIT)),
-        Era((2, 10), "merged-2.8", (_BYTES,), (_NO_TRIM, _NO_COMMIT)),
+        Era((2, 9), "merged-2.8", (_FAIR,), (_NO_TRIM, _NO_COMMIT, _NO_RUNS)),
+        Era((2, 10), "merged-2.8", (_BYTES, _ONE_READ), (_NO_ONE_READ, _NO_TRIM, _NO_COMMIT, _NO_RUNS)),
         Era(
             (2, 12),
             "merged-2.8",
             (_BITS_FIRST, "1a63a90750 [2.12]: the reopening at the job's end drains, whatever flags change"),
-            (_NOT_FIRST, _NO_TRIM, _NO_COMMIT),
+            (_NOT_FIRST, _NO_ONE_READ, _NO_TRIM, _NO_COMMIT, _NO_RUNS),
         ),
         Era(
             (3, 0),
             "merged-3.0",
             (_SERIALISED, _FLAG, "beside the CowRequests, which replication still takes"),
-            (_NOT_FIRST, _NO_TRIM, _NO_COMMIT),
+            (_NOT_FIRST, _NO_TRIM, _NO_COMMIT, _NO_RUNS),
         ),
         Era(
             (4, 0),
@@ -89,19 +92,19 @@ _REPLICATION = Role(
                 'e4f9752c4a "block/replication: drop extra synchronization" [4.0]',
                 '3a75187fd8 "block/backup: drop unused synchronization interface" [4.0]',
             ),
-            (_NOT_FIRST, _NO_TRIM, _NO_COMMIT),
+            (_NOT_FIRST, _NO_TRIM, _NO_COMMIT, _NO_RUNS),
         ),
         Era(
             (4, 1),
             "replication-4.1",
             (_OFFLOAD_CLIPPED, "replication keeps a pointer to its job [4.1]"),
-            (_NOT_FIRST, _NO_COMMIT),
+            (_NOT_FIRST, _NO_COMMIT, _NO_RUNS),
         ),
         Era(
             (4, 2),
             "replication-4.2",
             (_FILTER,),
-            (_NO_BUDGET, _NO_TRIM, _NO_COMMIT, "drained sections (drain-4.2)"),
+            (_NO_BUDGET, _NO_TRIM, _NO_COMMIT, "drained sections (drain-4.2)", _NO_RUNS),
         ),
         Era(
             (5, 0),
@@ -111,13 +114,13 @@ _REPLICATION = Role(
                 _DRAINED_END,
                 "08ddb4eb6d [5.0]: a second stop, or a checkpoint after a failover, is ignored",
             ),
-            (_NO_BUDGET, _NO_TRIM, _ONE_THREAD),
+            (_NO_BUDGET, _NO_TRIM, _ONE_THREAD, _NO_RUNS),
         ),
         Era(
             (5, 1),
             "replication-5.1",
             (_PARALLEL, "e140f4b7b8 [5.1]: closing does not cancel the job twice"),
-            (_NO_BUDGET, _NO_TRIM, _ONE_THREAD),
+            (_NO_BUDGET, _NO_TRIM, _ONE_THREAD, _NO_RUNS),
         ),
         Era(
             (6, 0),
@@ -127,7 +130,7 @@ _REPLICATION = Role(
                 _NO_ASSERTION,
                 "bdc4c4c5e3, 705dde27c6 [6.0]: the job drops its reference to the filter",
             ),
-            ("that the assertion is gone: no design here reaches it", _NO_BUDGET, _NO_TRIM),
+            ("that the assertion is gone: no design here reaches it", _NO_BUDGET, _NO_TRIM, _NO_RUNS),
         ),
         Era(
             (6, 1),
@@ -136,26 +139,26 @@ _REPLICATION = Role(
                 _LAST_LOOK,
                 "3b78420bb1 [6.1]: replication has child links of its own to hidden and secondary disk",
             ),
-            (_NO_BUDGET, _NO_TRIM, _ONE_THREAD),
+            (_NO_BUDGET, _NO_TRIM, _ONE_THREAD, _NO_RUNS),
         ),
-        Era((6, 2), "replication-5.1", (_PUBLIC,), (_NO_BUDGET, _NO_TRIM, _ONE_THREAD)),
+        Era((6, 2), "replication-5.1", (_PUBLIC,), (_NO_BUDGET, _NO_TRIM, _ONE_THREAD, _NO_RUNS)),
         Era(
             (8, 0),
             "replication-5.1",
             ("d22933acd2 [8.0]: the completion callback drains each node",),
-            (_NO_BUDGET, _NO_TRIM, _NO_THREADS, _ONE_THREAD),
+            (_NO_BUDGET, _NO_TRIM, _NO_THREADS, _ONE_THREAD, _NO_RUNS),
         ),
         Era(
             (10, 1),
             "replication-5.1",
             ("starting replication is one drained section that changes the graph [10.1]",),
-            (_NO_BUDGET, _NO_TRIM, _NO_THREADS, _ONE_THREAD),
+            (_NO_BUDGET, _NO_TRIM, _NO_THREADS, _ONE_THREAD, _NO_RUNS),
         ),
         Era(
             (10, 2),
             "replication-5.1",
             ("8eeaa706ba [10.2]: who ends a drained section counts those whom it wakes, of any thread",),
-            (_NO_BUDGET, _NO_TRIM, _NO_THREADS),
+            (_NO_BUDGET, _NO_TRIM, _NO_THREADS, _NO_RUNS),
         ),
     ),
     until=(10, 2),
@@ -254,7 +257,7 @@ _SNAPSHOT_ACCESS = Role(
 )
 
 _NO_RANGES = "ranges that end inside a chunk, as the walk over dirty areas takes them"
-_NO_ZEROES = "the bitmap of zeroes"
+_NO_ZEROING = "the zeroes that a new target of sync=full is filled with first"
 _NO_PARKED_LOCK = "the graph lock"
 
 _MIRROR = Role(
@@ -318,9 +321,9 @@ _MIRROR = Role(
         ),
         Era(
             (10, 1),
-            "mirror-8.2",
-            ("a bitmap says which chunks of the target read as zeroes [10.1]",),
-            (_NO_ZEROES,),
+            "mirror-10.1",
+            ('7e277545b9 "mirror: Skip writing zeroes when target is already zero" [10.1]',),
+            (_NO_ZEROING,),
         ),
     ),
     until=(10, 2),

@@ -5,6 +5,7 @@ from cowpath.model.stack.admission import Admission
 from cowpath.model.stack.backup import Backup
 from cowpath.model.stack.checkpoint import Checkpoint
 from cowpath.model.stack.cow_requests import CowRequests
+from cowpath.model.stack.guest_writes import GuestWrites
 from cowpath.model.stack.job_end import JobEnd
 from cowpath.model.stack.overlay import Overlay
 from cowpath.model.stack.part import Parts
@@ -37,6 +38,7 @@ DESIGN = Design(
             CowRequests(),
             Backup(),
             Overlay(),
+            GuestWrites(),
             Admission("guest-read"),
             Admission("guest-write"),
             Checkpoint(),

@@ -41,8 +41,8 @@ _LINE = 100  # characters of `describe`
 
 Range = tuple[int, int]
 """A half-open range of bytes."""
-Mark = tuple[bool, bool, bool, int]
-"""What one request means to one byte: covers, wide, proto_wide, part."""
+Mark = tuple[bool, bool, bool, int, bool, bool]
+"""What one request means to one byte: covers, wide, proto_wide, part, tail, wide_tail."""
 Marks = tuple[Mark, ...]
 """The marks of all requests at one byte: bytes of a cluster with equal marks are one cell."""
 
@@ -64,11 +64,12 @@ class Geometry:
 
     - `covers`: the request's own extent;
     - `wide`: the extent rounded outwards to the secondary node's request alignment; for a guest write where
-      that node copies on read, what it reads (see `reads`), likewise rounded;
+      that node copies on read, what it reads before its extent (see `reads`), likewise rounded;
     - `proto_wide`: what reaches the protocol node (`wide` of an unaligned write, else the extent) rounded
       outwards to that node's alignment;
     - `reads`: what the request reads: the extent of a guest read; for a guest write the rest of the clusters
       that it covers in part, since qcow2 copies their head and tail;
+    - `tail`: of that what lies behind the extent, `wide_tail` rounded where the node copies on read;
     - `part`: the piece of a ragged zero-write, done one after another, in which the cell lies; 0 elsewhere.
 
     Per request: `parts` counts these pieces (1 for all others); `unaligned` and `proto_unaligned` tell that
@@ -84,6 +85,8 @@ class Geometry:
     wide: tuple[tuple[bool, ...], ...]
     proto_wide: tuple[tuple[bool, ...], ...]
     reads: tuple[tuple[bool, ...], ...]
+    tail: tuple[tuple[bool, ...], ...]
+    wide_tail: tuple[tuple[bool, ...], ...]
     part: tuple[tuple[int, ...], ...]
     parts: tuple[int, ...]
     unaligned: tuple[bool, ...]
@@ -194,7 +197,8 @@ class _Reach:
 
     covers: Range = (0, 0)
     wide: Range = (0, 0)
-    spared: Range = (0, 0)  # inside `wide`, and yet not part of it
+    tail: Range = (0, 0)
+    wide_tail: Range = (0, 0)
     proto_wide: Range = (0, 0)
     pieces: tuple[Range, ...] = ((0, 0),)
     unaligned: bool = False
@@ -202,8 +206,11 @@ class _Reach:
 
     def mark(self, byte: int) -> Mark:
         part = next((i for i, piece in enumerate(self.pieces) if _inside(byte, piece)), 0)
-        wide = _inside(byte, self.wide) and not _inside(byte, self.spared)
-        return _inside(byte, self.covers), wide, _inside(byte, self.proto_wide), part
+        covers, wide, proto_wide, tail, wide_tail = (
+            _inside(byte, extent)
+            for extent in (self.covers, self.wide, self.proto_wide, self.tail, self.wide_tail)
+        )
+        return covers, wide, proto_wide, part, tail, wide_tail
 
 
 def _inside(byte: int, extent: Range) -> bool:
@@ -222,9 +229,13 @@ def _reach(scenario: Scenario, request: Request) -> _Reach:
     if request.kind == "client-discard":  # never reaches the secondary disk
         return _Reach(covers=extent, wide=extent, proto_wide=extent)
     wide = _widen(extent, scenario.request_alignment, size)
-    if request.kind == "guest-write" and scenario.copy_on_read:
-        wide, spared = _read_around(extent, scenario)
-        return _Reach(extent, wide, spared, _widen(extent, scenario.protocol_alignment, size))
+    if request.kind == "guest-write":
+        tail = (extent[1], _widen(extent, scenario.cluster, size)[1])
+        head_blocks, tail_blocks = (wide, tail)
+        if scenario.copy_on_read:
+            head_blocks, tail_blocks = _read_around(extent, scenario)
+        below = _widen(extent, scenario.protocol_alignment, size)
+        return _Reach(extent, head_blocks, tail, tail_blocks, below)
     nbd = request.kind in NBD_WRITES
     unaligned = nbd and not _aligned(extent, scenario.request_alignment, size)
     below = wide if unaligned else extent
@@ -240,16 +251,13 @@ def _reach(scenario: Scenario, request: Request) -> _Reach:
 
 
 def _read_around(extent: Range, scenario: Scenario) -> tuple[Range, Range]:
-    """Return the clusters that a guest write touches, and what of them it reads no block of.
-
-    It reads what it leaves of them, head and tail; where the node copies on read, in whole blocks.
-    """
+    """Return what a guest write reads of its clusters before its extent and behind it, in whole blocks."""
     start, end = extent
     unit = scenario.request_alignment
     clusters = _widen(extent, scenario.cluster, scenario.size)
-    left = start if start == clusters[0] else start + -start % unit
-    right = end if end == clusters[1] else end - end % unit
-    return clusters, (left, right) if left < right else (0, 0)
+    left = start if start == clusters[0] else min(start + -start % unit, clusters[1])
+    right = end if end == clusters[1] else max(end - end % unit, clusters[0])
+    return (clusters[0], left), (right, clusters[1])
 
 
 def _widen(extent: Range, unit: int, size: int) -> Range:
@@ -283,7 +291,8 @@ def _cuts(scenario: Scenario, reaches: Iterable[_Reach]) -> list[int]:
     """Give, in order, the positions where marks change, with the disk's two ends."""
     cuts = {0, scenario.size}
     for reach in reaches:
-        for extent in (reach.covers, reach.wide, reach.spared, reach.proto_wide, *reach.pieces):
+        ranges = (reach.covers, reach.wide, reach.tail, reach.wide_tail, reach.proto_wide, *reach.pieces)
+        for extent in ranges:
             cuts.update(extent)
     return sorted(cuts)
 
@@ -355,6 +364,8 @@ def _geometry(
             tuple(_reads(request, marks[r], cell.cluster, spans[r]) for cell, marks in cells)
             for r, request in tables
         ),
+        tail=tuple(tuple(marks[r][4] for _, marks in cells) for r, _ in tables),
+        wide_tail=tuple(tuple(marks[r][5] for _, marks in cells) for r, _ in tables),
         part=tuple(tuple(marks[r][3] for _, marks in cells) for r, _ in tables),
         parts=tuple(len(reach.pieces) for reach in reaches),
         unaligned=tuple(reach.unaligned for reach in reaches),

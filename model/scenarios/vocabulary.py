@@ -22,7 +22,9 @@ NBD_WRITES = ("nbd-write", "nbd-zero")
 """Kinds of request that enter the secondary disk from the NBD server and write there."""
 KINDS = (*IO_KINDS, "checkpoint", "stop", "exit", "failover", "drain")
 """Every kind of request to a secondary's block stack."""
-MIRROR_KINDS = ("guest-write", "guest-discard", "pause", "resume", "complete", "change-mode")
+MIRROR_WRITES = ("guest-write", "guest-discard", "guest-zero")
+"""What a guest does where there is a mirror: writes data, discards, writes zeroes."""
+MIRROR_KINDS = (*MIRROR_WRITES, "pause", "resume", "complete", "change-mode")
 """Every kind of request where there is a mirror: the guest's, and the user's to the job."""
 SHARED_KINDS = ("guest-write",)
 """Kinds of request that both know."""
@@ -57,7 +59,7 @@ FAULTS = ("none", *TRANSFERS, HANGS, *map(hanging, TRANSFERS))
 def faults_of(kind: str, mirror: bool = False) -> tuple[str, ...]:
     """Return what may strike a request of the kind; `mirror`: where there is one."""
     if mirror:
-        return ("none", *MIRROR_FAULTS) if kind in MIRROR_KINDS[:2] else ("none",)
+        return ("none", *MIRROR_FAULTS) if kind in MIRROR_WRITES else ("none",)
     made = [transfer for transfer, kinds in TRANSFERS.items() if kind in kinds]
     return ("none", *made, *([HANGS, *map(hanging, made)] if made else ()))
 
@@ -192,7 +194,7 @@ class Vocabulary:
 
     def has_extent(self, kind: str) -> bool:
         """Tell whether requests of the kind are about a part of the disk."""
-        return kind in IO_KINDS or kind not in (*KINDS, *MIRROR_KINDS[2:])
+        return kind in (*IO_KINDS, *MIRROR_WRITES) or kind not in (*KINDS, *MIRROR_KINDS)
 
 
 BUNDLED = Vocabulary()

@@ -13,6 +13,8 @@ from cowpath.model.scenarios.vocabulary import BUNDLED, NBD_WRITES, Vocabulary
 
 MEMORY = 128 << 20
 """Bytes that all copies of block-copy have together (BLOCK_COPY_MAX_MEM)."""
+MERGED = 16 << 10
+"""Bytes that a guest write has at most if it reads what lies before and behind them at once."""
 PHRASES = ("range", "clusters")
 """What may stand in braces in what a wait says of its holder."""
 
@@ -45,6 +47,8 @@ def elements_of(scenario: Scenario, geometry: Geometry, splits: Mapping[str, int
         calls = scenario.option("cbw_timeout") and kind in NBD_WRITES
         if calls and not whole.depth:
             found.append(Element(whole.request, whole.first, whole.end, number, 1, calls=True))
+        elif kind == "guest-write" and not _merged(scenario, scenario.requests[whole.request]):
+            pass  # what it reads at a time lies in one cluster
         elif whole.depth < splits.get(kind, 0) + calls and whole.end - whole.first > 1:
             found += [
                 Element(whole.request, k, whole.end, number, whole.depth + 1)
@@ -95,6 +99,9 @@ def bind(
         "wide": sectors(geometry.wide),
         "protocol_wide": sectors(geometry.proto_wide),
         "reads": sectors(geometry.reads),
+        "tail": sectors(geometry.tail),
+        "wide_tail": sectors(geometry.wide_tail),
+        "merged": _column([_merged(scenario, request) for request in requests]),
         "part": sectors(geometry.part),
         "parts": column(geometry.parts),
         "unaligned": column(geometry.unaligned),
@@ -102,6 +109,7 @@ def bind(
         "whole_sectors": column(geometry.whole_sectors),
         "first": _column([each.first for each in elements]),
         "end": _column([each.end for each in elements]),
+        "last": _column([max(each.end - 1, 0) for each in elements]),
         "parent": _column([count if each.parent is None else each.parent for each in elements]),
         "piece_at": {(i, k): pieces.get((i, k), count) for i in range(count) for k in clusters},
         "of_one": _grid(
@@ -202,6 +210,17 @@ def _ragged(scenario: Scenario, request: Request) -> bool:
         return False
     end = request.offset + request.length
     return request.offset % scenario.cluster != 0 or (end % scenario.cluster != 0 and end != scenario.size)
+
+
+def _merged(scenario: Scenario, request: Request) -> bool:
+    """Tell whether a guest write reads head and tail, and its data between them, in one read.
+
+    Source: block/qcow2-cluster.c perform_cow (2.10); where all of it is in one run of clusters.
+    """
+    if request.kind != "guest-write" or request.offset is None or request.length is None:
+        return False
+    ragged = all(edge % scenario.cluster for edge in (request.offset, request.offset + request.length))
+    return ragged and request.length <= MERGED
 
 
 def _covering(scenario: Scenario, offset: int, length: int) -> tuple[int, int]:

@@ -23,7 +23,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from cowpath.model.language.claim import Claim, claim
-from cowpath.model.language.expression import Expr, If, Operand, exists, forall, nobody
+from cowpath.model.language.expression import Expr, If, exists, forall, nobody
 from cowpath.model.language.sorts import Maybe
 from cowpath.model.language.system import State, System
 from cowpath.model.scenarios.vocabulary import PROPERTIES
@@ -121,18 +121,19 @@ class Commit(Part):
             lambda s, r: s.is_at(r, "direct-write", "beside-write").implies(s.job == "freed")
         )
 
-    def written(self, s: State, r: Expr, k: Expr) -> Operand:
-        """Note that guest write r has written cluster k of the active disk: it is dirty if a commit runs.
-
-        Return where r then goes on with its next cluster.
-        """
-        s.to_commit[k] = s.to_commit[k] | s.committing
+    def written(self, s: State, r: Expr, where: Callable[[Expr], Expr]) -> None:
+        """Note which clusters of the active disk guest write r has written: dirty if a commit runs."""
+        for k in s.each(Cluster):
+            s.to_commit[k] = s.to_commit[k] | (s.committing & where(k))
         after = s.committing | s.commit_failed
-        self._keep(s, lambda x: after & s.covers[r, x] & (s.cluster_of[x] == k), r)
+        self._keep(s, lambda x: after & s.covers[r, x] & where(s.cluster_of[x]), r)
         for q in s.each(Request):
             for x in s.each(Sector):
-                meets = s.is_at(q, "beside-write") & s.covers[r, x] & (s.cluster_of[x] == k)
+                meets = s.is_at(q, "beside-write") & s.covers[r, x] & where(s.cluster_of[x])
                 s.met[q, x] = s.met[q, x] | (meets & s.covers[q, x] & in_extent(s, q, x))
+
+    def next_run(self, s: State, r: Expr) -> Expr:
+        """Return where guest write r goes on with its next run."""
         return If(s.by_extent[r], s.place(r, "look-above"), "allocate")
 
     def _failover(self, system: System, drain: Drain, replication: Replication) -> None:
@@ -386,7 +387,9 @@ class Commit(Part):
             for x in s.each(Sector):
                 s.met[r, x] = False
             last = s.upto[r] == s.end[r]
-            s.at[r] = If(last, s.first[r], s.upto[r])
+            start = If(last, s.first[r], s.upto[r])
+            s.at[r] = start
+            s.run[r] = start
             s.upto[r] = s.end[r]
             s.go(r, If(last, s.place(r, "finishing"), "look-above"))
 

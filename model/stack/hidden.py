@@ -26,6 +26,7 @@ from cowpath.model.stack.world import (
     Cluster,
     Request,
     Sector,
+    asked_for,
     in_extent,
     is_kind,
     is_write,
@@ -34,7 +35,7 @@ from cowpath.model.stack.world import (
 
 
 def _claims(s: State, r: Expr, x: Expr) -> Expr:
-    read = s.reads[r, x] & (s.asked[r] <= s.cluster_of[x]) & (s.cluster_of[x] < s.until[r])
+    read = asked_for(s, r, x) & (s.asked[r] <= s.cluster_of[x]) & (s.cluster_of[x] < s.until[r])
     return If(is_write(s, r), in_extent(s, r, x), read)
 
 

@@ -1,9 +1,9 @@
 """The overlays: how a guest's request finds its data in active disk, hidden disk and secondary disk.
 
 A look-up and the transfer it leads to are separate steps with an unbounded gap: that gap is the race the
-RFC is about. One extent is a longest run of clusters with the same answer. A guest write that covers part
-of a cluster new to the active disk reads the rest of it through the same chain.
-Source: block/qcow2.c qcow2_co_preadv, qcow2_co_pwritev; qcow2-cluster.c perform_cow (2.8).
+RFC is about. One extent is a longest run of clusters with the same answer. A guest write that lacks a part of
+its clusters reads it through the same chain.
+Source: block/qcow2.c qcow2_co_preadv; qcow2-cluster.c perform_cow (2.8).
 """
 
 from __future__ import annotations
@@ -11,12 +11,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from cowpath.model.language.claim import Claim, Landmark, Level, claim
-from cowpath.model.language.expression import Expr, If, exists, forall, nobody
+from cowpath.model.language.claim import Claim, Landmark, claim
+from cowpath.model.language.expression import Expr, If, coerce, exists, forall, nobody
 from cowpath.model.language.program import Region
-from cowpath.model.language.system import List, State, System
+from cowpath.model.language.system import State, System
 from cowpath.model.stack import hidden, protocol
-from cowpath.model.stack.commit import Commit
 from cowpath.model.stack.cow_requests import ADMITTED
 from cowpath.model.stack.hidden import SerialisingTarget
 from cowpath.model.stack.part import Part, Parts
@@ -24,28 +23,23 @@ from cowpath.model.stack.secondary import UnserialisedGuestReads, node_of
 from cowpath.model.stack.world import (
     BEFORE_LOOK_UP,
     BELOW_ACTIVE,
-    FILLS,
     GUEST_READS,
-    GUEST_WRITES,
     GUESTS,
     IN_RANGE,
+    IN_RUN,
     LOOKED_UP,
     PAST_ADMISSION,
     READS_SECONDARY,
     TO_SECONDARY,
     WHOLE,
     Cluster,
+    Filling,
     Request,
     Sector,
+    asked_for,
     in_extent,
     is_kind,
     running,
-)
-
-_ALLOCATIONS = List(
-    "the active disk's in-flight allocations",
-    "an allocation in the active disk",
-    lambda s, q: s.allocating[q],
 )
 
 
@@ -54,23 +48,11 @@ class Overlay(Part):
     """The look-ups and transfers of a guest's request."""
 
     def declare(self, system: System, parts: Parts) -> None:
-        """Declare who allocates in the active disk, and where a guest's request is."""
-        system.variable("allocating", Request, internal=True, called="has an allocation in flight")
+        """Declare where a guest's request is."""
         self.declare_reads(system, parts)
         pc = system.programs["pc"]
-        pc.place(
-            "allocate",
-            "about to map its next cluster in the active disk",
-            of=GUEST_WRITES,
-            within=(ADMITTED, IN_RANGE, BEFORE_LOOK_UP),
-        )
-        pc.place(
-            "active-write",
-            "writing to the active disk",
-            of=GUEST_WRITES,
-            within=(ADMITTED, IN_RANGE, BEFORE_LOOK_UP, FILLS),
-        )
-        pc.place("failing", "about to fail", of=GUESTS, within=(ADMITTED, IN_RANGE, BEFORE_LOOK_UP))
+        failing = (ADMITTED, IN_RANGE, BEFORE_LOOK_UP, IN_RUN)
+        pc.place("failing", "about to fail", of=GUESTS, within=failing)
         pc.place("finishing", "about to complete", of=GUESTS, within=(ADMITTED, WHOLE))
 
     def declare_reads(self, system: System, parts: Parts) -> None:
@@ -101,11 +83,6 @@ class Overlay(Part):
         declare_secondary_read(system, parts, *missing)
 
     def act(self, system: System, parts: Parts) -> None:
-        """Add the steps."""
-        self.act_reads(system, parts)
-        self.act_writes(system, parts)
-
-    def act_reads(self, system: System, parts: Parts) -> None:
         """Add the look-ups and transfers of a read, and of a guest write that reads."""
         serialises = parts.has(SerialisingTarget)
         below = "to-hidden" if serialises else "lookup-hidden"
@@ -154,7 +131,7 @@ class Overlay(Part):
         def lookup_hidden(s: State, r: Expr, e: Expr) -> None:
             """Looks up the hidden disk. Source: block/qcow2.c qcow2_co_preadv, 2.8"""
             s.require_at(r, "lookup-hidden")
-            require_run(s, r, e, s.until[r], lambda k: s.in_hidden[k])
+            require_run(s, r, e, s.until[r], lambda k: s.in_hidden[k], one=reads_one_end(s, r))
             s.upto[r] = e + 1
             s.go(r, If(s.in_hidden[e], s.place(r, "hidden-read"), "to-secondary"))
 
@@ -184,76 +161,8 @@ class Overlay(Part):
 
         read_secondary(system, parts, lambda s, r: _next_extent(s, r, serialises), gives_up)
 
-    def act_writes(self, system: System, parts: Parts) -> None:
-        """Add the allocation and the write of a guest's write."""
-        serialises = parts.has(SerialisingTarget)
-        below, commit = "to-hidden" if serialises else "lookup-hidden", parts.find(Commit)
-
-        @system.action("guest.allocate", r=Request, k=Cluster)
-        def allocate(s: State, r: Expr, k: Expr) -> None:
-            """Maps its next cluster in the active disk.
-
-            Source: block/qcow2-cluster.c handle_dependencies, handle_copied, handle_alloc, 2.8
-            """
-            s.require_at(r, "allocate")
-            s.require(s.at[r] == k, "at its cluster", location=True)
-            s.wait_on(_ALLOCATIONS, Request, lambda q: (q != r) & s.allocating[q] & (s.at[q] == k))
-            copies = ~s.in_active[k] & exists(Sector, lambda x: s.reads[r, x] & (s.cluster_of[x] == k))
-            s.allocating[r] = ~s.in_active[k]
-            s.until[r] = If(copies, k + 1, s.until[r])
-            if serialises:
-                s.asked[r] = If(copies, k, s.first[r])
-            s.go(r, If(copies, s.place(r, below), "active-write"))
-
-        @system.action("guest.write", r=Request, k=Cluster)
-        def write(s: State, r: Expr, k: Expr) -> None:
-            """Writes data and mapping to the active disk.
-
-            Source: block/qcow2.c qcow2_co_pwritev, qcow2-cluster.c qcow2_alloc_cluster_link_l2, 2.8
-            """
-            s.require_at(r, "active-write")
-            s.require(s.at[r] == k, "at its cluster", location=True)
-            new = s.allocating[r]  # it links a cluster of its own, filled with what it copied
-            fills = exists(
-                Sector,
-                lambda x: (
-                    (s.cluster_of[x] == k)
-                    & ~s.covers[r, x]
-                    & (s.copied[r, x] != If(s.in_active[k], s.active[x], s.epoch[x]))
-                ),
-            )
-            s.wrong_fill[r] = s.wrong_fill[r] | ((s.job == "running") & new & fills)
-            s.write_to(
-                "active",
-                Sector,
-                lambda x: s.cluster_of[x] == k,
-                lambda x: If(s.covers[r, x], r, If(new, s.copied[r, x], s.active[x])),
-                fails="active-write",
-            )
-            for x in s.each(Sector):
-                s.copied[r, x] = nobody(Request)
-            s.in_active[k] = True
-            s.allocating[r] = False
-            again = "allocate" if commit is None else commit.written(s, r, k)
-            last = k + 1 == s.end[r]
-            s.at[r] = If(last, s.first[r], k + 1)
-            s.until[r] = s.end[r]
-            s.go(r, If(last, s.place(r, "finishing"), again))
-
-        @system.action("guest.write-fails", r=Request)
-        def write_fails(s: State, r: Expr) -> None:
-            """Fails to write to the active disk. Source: block/qcow2.c qcow2_co_pwritev, 2.8"""
-            s.require_at(r, "active-write")
-            s.fails("active-write", "the write fails")
-            leave_failed(s, r, serialises)
-
     def claims(self, parts: Parts) -> Iterator[Claim]:
-        """Say why what a guest's request has looked up stays true, and who has an allocation in flight."""
-        yield claim("a guest write goes cluster by cluster", Request)(
-            lambda s, r: (is_kind(s, r, "guest-write") & s.within(r, BELOW_ACTIVE)).implies(
-                s.until[r] == s.at[r] + 1
-            )
-        )
+        """Say why what a guest's request has looked up stays true."""
         yield claim("an extent found in the hidden disk stays there", Request, Sector)(
             lambda s, r, x: (
                 running(s)
@@ -262,20 +171,6 @@ class Overlay(Part):
                 & s.reads[r, x]
                 & in_extent(s, r, x)
             ).implies(s.in_hidden[s.cluster_of[x]])
-        )
-        yield claim("who allocates is past its wait for others' allocations", Request)(
-            lambda s, r: s.allocating[r].implies(s.within(r, BELOW_ACTIVE, FILLS) | s.is_at(r, "failing"))
-        )
-        yield claim("only guest writes have allocations in flight", Request)(
-            lambda s, r: s.allocating[r].implies(is_kind(s, r, "guest-write"))
-        )
-
-    def levels(self, parts: Parts) -> Iterator[Level]:
-        """Say who waits for allocations."""
-        yield Level(
-            "allocations in the active disk",
-            "a guest write waits for another's allocation of its cluster, which is past this wait",
-            lambda s, r: s.is_at(r, "allocate"),
         )
 
     def landmarks(self, parts: Parts) -> Iterator[Landmark]:
@@ -288,7 +183,10 @@ class Overlay(Part):
         yield Landmark(
             "where the hidden disk's answer changes",
             Cluster,
-            lambda s, r, k: (s.at[r] < k) & ((k == s.until[r]) | (s.in_hidden[k] != s.in_hidden[s.at[r]])),
+            lambda s, r, k: (
+                (s.at[r] < k)
+                & ((k == s.until[r]) | reads_one_end(s, r) | (s.in_hidden[k] != s.in_hidden[s.at[r]]))
+            ),
         )
 
 
@@ -308,9 +206,12 @@ def declare_secondary_read(system: System, parts: Parts, *regions: Region) -> No
 
 
 Effect = Callable[[State, Expr], None]
+Keeper = Callable[[State, Expr, Expr], Expr]
 
 
-def read_secondary(system: System, parts: Parts, then: Effect, gives_up: Effect) -> None:
+def read_secondary(
+    system: System, parts: Parts, then: Effect, gives_up: Effect, keeper: Keeper | None = None
+) -> None:
     """Add a read's entry into the secondary's node, and its transfer: what comes after it, or if it fails."""
     node = node_of(parts)
     _enter_secondary(system, parts)
@@ -320,7 +221,7 @@ def read_secondary(system: System, parts: Parts, then: Effect, gives_up: Effect)
         """Reads from the secondary disk. Source: block/io.c bdrv_aligned_preadv, 2.8"""
         s.require_at(r, "secondary-read")
         protocol.require_transfer_done(s, r)
-        take(s, r, "secondary")
+        take(s, r, "secondary", keeper)
         then(s, r)
         protocol.end_transfer(s, r)
         node.leave(s, r)
@@ -362,18 +263,63 @@ def _enter_secondary(system: System, parts: Parts) -> None:
         )
 
 
-def require_run(s: State, r: Expr, e: Expr, end: Expr, mapped: Callable[[Expr], Expr]) -> None:
-    """Require that [at, e] is the longest run of clusters before `end` with one answer; tell the answer."""
+def require_run(
+    s: State,
+    r: Expr,
+    e: Expr,
+    end: Expr,
+    mapped: Callable[[Expr], Expr],
+    *,
+    one: Expr | None = None,
+    cut: Callable[[Expr], Expr] | None = None,
+) -> None:
+    """Require that [at, e] is the longest run of clusters before `end` with one answer; tell the answer.
+
+    `one`: if so, it is one cluster. `cut`: where it ends all the same; its first cluster may be such.
+    """
+
+    def ends(k: Expr) -> Expr:
+        other = mapped(k) != mapped(e)
+        return other if cut is None else other | cut(k)
+
     same = forall(Cluster, lambda j: ((s.at[r] <= j) & (j < e)).implies(mapped(j) == mapped(e)))
-    longest = forall(Cluster, lambda j: ((e + 1 == j) & (j < end)).implies(mapped(j) != mapped(e)))
-    s.require((s.at[r] <= e) & (e < end) & same & longest, "longest run", location=True)
+    if cut is not None:
+        same = same & forall(Cluster, lambda j: ((s.at[r] < j) & (j <= e)).implies(~cut(j)))
+    longest = same & forall(Cluster, lambda j: ((e + 1 == j) & (j < end)).implies(ends(j)))
+    s.require(
+        (s.at[r] <= e) & (e < end) & (longest if one is None else If(one, s.at[r] == e, longest)),
+        "longest run",
+        location=True,
+    )
     s.observe("mapped", Cluster, lambda k: (s.at[r] <= k) & (k <= e), mapped, unset="")
 
 
-def take(s: State, r: Expr, disk: str, lacks: Expr | None = None) -> None:
-    """Transfer the extent's data: a read is judged now, a guest write keeps them for its cluster.
+def filling(name: str) -> Expr:
+    """Return what a guest write reads, for a branch of `If`."""
+    return coerce(name, Filling)
 
-    `lacks`: the disk has not all of the extent, and nothing behind it, so that what is read is no data.
+
+def reads_one_end(s: State, r: Expr) -> Expr:
+    """Tell whether r is a guest write that reads the head or the tail of its run, which is in one cluster."""
+    return (s.filling[r] == "head") | (s.filling[r] == "tail")
+
+
+def in_run(s: State, r: Expr, k: Expr) -> Expr:
+    """Tell whether cluster k is of the run that guest write r is at."""
+    return (s.run[r] <= k) & (k < s.until[r])
+
+
+def reads_tail_next(s: State, r: Expr) -> Expr:
+    """Tell whether r is a guest write that has read the head of a run which lacks a tail as well."""
+    lacks = exists(Sector, lambda x: s.reads[r, x] & s.tail[r, x] & in_run(s, r, s.cluster_of[x]))
+    return (s.filling[r] == "head") & lacks
+
+
+def take(s: State, r: Expr, disk: str, keeper: Keeper | None = None, lacks: Expr | None = None) -> None:
+    """Transfer the extent's data: a read is judged now, a guest write keeps them for its run.
+
+    `keeper(s, r, q)`: it is q that keeps what r reads, if that may be another. `lacks`: the disk has not all
+    of the extent, and nothing behind it, so that what is read is no data.
     """
 
     def source(x: Expr) -> Expr:
@@ -383,26 +329,36 @@ def take(s: State, r: Expr, disk: str, lacks: Expr | None = None) -> None:
     judged = is_kind(s, r, "guest-read") & (s.job == "running") & ~s.overtaken[r]
 
     def wanted(x: Expr) -> Expr:
-        return s.reads[r, x] & in_extent(s, r, x)
+        return asked_for(s, r, x) & in_extent(s, r, x)
 
     def differs(x: Expr) -> Expr:
-        return judged & wanted(x) & (source(x) != s.epoch[x])
+        return judged & s.reads[r, x] & in_extent(s, r, x) & (source(x) != s.epoch[x])
 
     wrong = exists(Sector, differs)
     s.wrong_value[r] = s.wrong_value[r] | (wrong if lacks is None else wrong | (judged & lacks))
     keeps = is_kind(s, r, "guest-write")
+
+    def kept(x: Expr) -> Expr:
+        return keeps & wanted(x) & ~s.covers[r, x]
+
     for x in s.each(Sector):
-        s.copied[r, x] = If(keeps & wanted(x), source(x), s.copied[r, x])
+        if keeper is None:
+            s.copied[r, x] = If(kept(x), source(x), s.copied[r, x])
+        else:
+            for q in s.each(Request):
+                s.copied[q, x] = If(keeper(s, r, q) & kept(x), source(x), s.copied[q, x])
     s.read_from(disk, Sector, wanted, fails=f"{disk}-read")
     s.observe("but the snapshot has", Sector, differs, lambda x: s.epoch[x], unset="original data")
 
 
 def leave_failed(s: State, r: Expr, serialises: bool) -> None:
-    """Go back with an error: what was written of other clusters stays, what is allocated is never linked."""
+    """Go back with an error: what was written of other runs stays, what is allocated is never linked."""
     for x in s.each(Sector):
         s.copied[r, x] = nobody(Request)
-    s.until[r] = s.end[r]
+    s.at[r] = If(is_kind(s, r, "guest-write"), s.run[r], s.at[r])
+    s.until[r] = If(s.allocating[r], s.until[r], s.end[r])
     s.upto[r] = s.end[r]
+    s.filling[r] = "nothing"
     if serialises:
         s.asked[r] = s.first[r]
     s.go(r, "failing")
@@ -413,19 +369,27 @@ def fail(s: State, r: Expr) -> None:
     s.require_at(r, "failing")
     s.allocating[r] = False
     s.at[r] = s.first[r]
+    s.run[r] = s.first[r]
+    s.until[r] = s.end[r]
     s.go(r, "failed")
 
 
 def _next_extent(s: State, r: Expr, serialises: bool) -> None:
-    """Go on with the next extent: of the hidden disk, then of the active disk; else finish."""
-    more_hidden = s.upto[r] < s.until[r]
-    guest_write = is_kind(s, r, "guest-write")
+    """Go on with the next extent of the hidden disk, then with what comes after them: more is to be read of
+    the active disk, or of a guest write's run; or that is to be written.
+    """
+    more = (s.upto[r] < s.until[r]) & ~reads_one_end(s, r)
+    guest_write, then_tail = is_kind(s, r, "guest-write"), reads_tail_next(s, r)
     last = s.until[r] == s.end[r]
-    above = If(guest_write, s.place(r, "active-write"), If(last, s.place(r, "finishing"), "lookup-active"))
-    s.go(r, If(more_hidden, s.place(r, "lookup-hidden"), above))
-    s.at[r] = If(guest_write, s.at[r], If(~more_hidden & last, s.first[r], s.upto[r]))
-    s.until[r] = If(more_hidden, s.until[r], s.end[r])
+    below = s.place(r, "to-hidden" if serialises else "lookup-hidden")
+    filled = If(then_tail, below, "active-write")
+    above = If(guest_write, filled, If(last, s.place(r, "finishing"), "lookup-active"))
+    s.go(r, If(more, s.place(r, "lookup-hidden"), above))
+    start = If(then_tail, s.last[r], s.run[r])
+    s.at[r] = If(more, s.upto[r], If(guest_write, start, If(last, s.first[r], s.upto[r])))
+    s.until[r] = If(more | guest_write, s.until[r], s.end[r])
     s.upto[r] = s.end[r]
+    s.filling[r] = If(more, s.filling[r], If(then_tail, filling("tail"), "nothing"))
     if serialises:
-        s.asked[r] = If(more_hidden, s.asked[r], s.first[r])
-        hidden.NODE.leave(s, r, when=~more_hidden)
+        s.asked[r] = If(more, s.asked[r], If(then_tail, s.last[r], s.first[r]))
+        hidden.NODE.leave(s, r, when=~more)

@@ -17,7 +17,7 @@ from cowpath.model.language.expression import Expr, If, exists
 from cowpath.model.language.system import State, System
 from cowpath.model.stack.part import Part, Parts
 from cowpath.model.stack.tracked import Node
-from cowpath.model.stack.world import READS_FOR_COPY, READS_SECONDARY, Request, Sector, in_extent
+from cowpath.model.stack.world import READS_FOR_COPY, READS_SECONDARY, Request, Sector, asked_for, in_extent
 
 BELOW = "below"
 
@@ -32,7 +32,7 @@ def _claims(s: State, r: Expr, x: Expr) -> Expr:
         (s.is_at(r, "write") & written)
         | (s.is_at(r, "rmw") & s.wide[r, x])
         | (s.within(r, READS_FOR_COPY) & in_extent(s, r, x))
-        | (s.within(r, READS_SECONDARY) & s.reads[r, x] & in_extent(s, r, x))
+        | (s.within(r, READS_SECONDARY) & asked_for(s, r, x) & in_extent(s, r, x))
     )
 
 

@@ -3,8 +3,9 @@
 The look-ups of a read go on without its transfers: each run of clusters with one answer is handed to a piece,
 and the read waits for all of them at its end. A run that is all of the range needs no piece. The hidden disk
 is read likewise, one level lower: its public read spans the loop, so the entry on its node's tracked list is
-of who asked, and stays until all that it has handed out there are back. QEMU runs 8 tasks at most; a read
-whose 9th waits for one of them has more runs than any scenario.
+of who asked, and stays until all that it has handed out there are back. A guest write that fills its run in
+one read asks it likewise. QEMU runs 8 tasks at most; a read whose 9th waits for one of them has more runs
+than any scenario.
 Source: block/qcow2.c qcow2_co_preadv_part, qcow2_add_task, qcow2_co_preadv_task (4.2, d710cf575a).
 """
 
@@ -54,8 +55,8 @@ class PooledReads(Overlay):
 
     @property
     def splits(self) -> Mapping[str, int]:
-        """A read, and what it asks of the hidden disk."""
-        return {"guest-read": 2}
+        """A read, and what it asks of the hidden disk; a guest write, what it asks of that."""
+        return {"guest-read": 2, "guest-write": 1}
 
     def declare_reads(self, system: System, parts: Parts) -> None:
         """Declare where a read is, and a guest write that reads."""
@@ -73,14 +74,15 @@ class PooledReads(Overlay):
         pc.place("hidden-parked", "waiting on its tracked list", of=GUESTS, within=(*entering, node.parked))
         on_list = (*entering, PAST_ADMISSION, node.past)
         pc.place("lookup-hidden", "about to look up the hidden disk", of=GUESTS, within=on_list)
-        pc.place(
-            "joining-hidden", "waiting for its pieces of the hidden disk", of=GUEST_READS, within=on_list
-        )
+        pc.place("joining-hidden", "waiting for its pieces of the hidden disk", of=GUESTS, within=on_list)
         pc.place("hidden-read", "reading from the hidden disk", of=GUESTS, within=found)
         overlay.declare_secondary_read(system, parts, *below, LOOKED_UP, TO_SECONDARY, node.through)
 
-    def act_reads(self, system: System, parts: Parts) -> None:
+    def act(self, system: System, parts: Parts) -> None:
         """Add the look-ups, the transfers and the joins."""
+
+        def asks_no_more(s: State, r: Expr, e: Expr) -> Expr:
+            return overlay.reads_one_end(s, r) | ((s.at[r] == s.asked[r]) & (e + 1 == s.until[r]))
 
         def hands_out(
             s: State, r: Expr, c: Expr, e: Expr, end: Expr, back: Expr, places: tuple[Expr, str]
@@ -92,6 +94,7 @@ class PooledReads(Overlay):
                 follows = If(last, s.place(r, joining), s.pc[r])
                 s.go(q, If(q == r, follows, If(q == c, starts, s.pc[q])))
                 s.at[q] = If(q == r, If(last, back, e + 1), s.at[q])
+            s.filling[c] = s.filling[r]
             s.until[c] = e + 1
             s.overtaken[c] = s.overtaken[r]
 
@@ -104,7 +107,8 @@ class PooledReads(Overlay):
         def looks_hidden(s: State, r: Expr, e: Expr) -> Expr:
             s.require_at(r, "lookup-hidden")
             s.require(~s.piece_failed[r], "no piece has failed", location=True)
-            overlay.require_run(s, r, e, s.until[r], lambda k: s.in_hidden[k])
+            one = overlay.reads_one_end(s, r)
+            overlay.require_run(s, r, e, s.until[r], lambda k: s.in_hidden[k], one=one)
             return If(s.in_hidden[e], s.place(r, "hidden-read"), "to-secondary")
 
         @system.action("read.lookup-active", r=Request, e=Cluster, source=_POOL)
@@ -170,7 +174,7 @@ class PooledReads(Overlay):
         def lookup_hidden(s: State, r: Expr, e: Expr) -> None:
             """Looks up the hidden disk, all that it asks for."""
             found = looks_hidden(s, r, e)
-            s.require((s.at[r] == s.asked[r]) & (e + 1 == s.until[r]), "all of it", location=True)
+            s.require(asks_no_more(s, r, e), "all of it", location=True)
             s.upto[r] = e + 1
             s.go(r, found)
 
@@ -179,7 +183,7 @@ class PooledReads(Overlay):
             """Looks up the hidden disk, hands a piece out."""
             found = looks_hidden(s, r, e)
             s.require(is_next_piece(s, r, c), "its piece", location=True)
-            s.require(~((s.at[r] == s.asked[r]) & (e + 1 == s.until[r])), "part of it", location=True)
+            s.require(~asks_no_more(s, r, e), "part of it", location=True)
             hands_out(s, r, c, e, s.until[r], s.asked[r], (found, "joining-hidden"))
             s.upto[c] = e + 1
 
@@ -204,7 +208,7 @@ class PooledReads(Overlay):
         def hidden_transfer(s: State, r: Expr) -> None:
             """Reads from the hidden disk. Source: block/qcow2.c qcow2_co_preadv_task, 4.2"""
             s.require_at(r, "hidden-read")
-            overlay.take(s, r, "hidden")
+            overlay.take(s, r, "hidden", _is_for)
             _leaves_hidden(s, r)
 
         @system.action("read.hidden-fails", r=Request)
@@ -219,7 +223,7 @@ class PooledReads(Overlay):
             hidden.NODE.leave(s, r)
             _fails(s, r)
 
-        overlay.read_secondary(system, parts, _leaves_hidden, gives_up)
+        overlay.read_secondary(system, parts, _leaves_hidden, gives_up, _is_for)
 
     def claims(self, parts: Parts) -> Iterator[Claim]:
         """Say which pieces are under way, where, and who stands for them on the hidden disk's list."""
@@ -229,22 +233,25 @@ class PooledReads(Overlay):
         def moves(s: State, c: Expr, r: Expr) -> Expr:
             return (s.parent[c] == r) & ~s.is_at(c, "unborn")
 
-        yield claim("pieces of a read transfer, and only those of the request itself look up", Request)(
-            lambda s, r: (is_piece(s, r) & is_kind(s, r, "guest-read")).implies(
+        def guest(s: State, r: Expr) -> Expr:
+            return is_kind(s, r, "guest-read", "guest-write")
+
+        yield claim("pieces of a read transfer, and only those of a guest's read itself look up", Request)(
+            lambda s, r: (is_piece(s, r) & guest(s, r)).implies(
                 ~s.is_at(r, "lookup-active", "joining")
-                & (~s.deep[r] | s.is_at(r, "unborn") | s.within(r, LOOKED_UP))
+                & ((~s.deep[r] & is_kind(s, r, "guest-read")) | s.is_at(r, "unborn") | s.within(r, LOOKED_UP))
             )
         )
         yield claim("whose piece of a read moves hands out or joins, and is past it", Request, Request)(
-            lambda s, c, r: (is_kind(s, r, "guest-read") & moves(s, c, r)).implies(
+            lambda s, c, r: (guest(s, r) & moves(s, c, r)).implies(
                 s.is_at(r, "joining", "joining-hidden")
                 | (s.is_at(r, "lookup-active", "lookup-hidden") & (s.first[c] < s.at[r]))
             )
         )
         yield claim("a piece begins at its first cluster", Request)(
-            lambda s, r: (
-                is_piece(s, r) & is_kind(s, r, "guest-read") & ~s.is_at(r, "lookup-hidden")
-            ).implies(s.at[r] == s.first[r])
+            lambda s, r: (is_piece(s, r) & guest(s, r) & ~s.is_at(r, "lookup-hidden")).implies(
+                s.at[r] == s.first[r]
+            )
         )
         yield claim("pieces of the hidden disk lie in what was asked for and looked up", Request, Request)(
             lambda s, c, r: (moves(s, c, r) & s.is_at(r, "lookup-hidden", "joining-hidden")).implies(
@@ -263,9 +270,22 @@ class PooledReads(Overlay):
         yield claim("who is below the hidden disk's list and not on it is a piece", Request)(
             lambda s, r: (s.within(r, node.through) & ~s.hidden_tracked[r]).implies(is_piece(s, r))
         )
-        yield claim("a guest write asks the hidden disk for its cluster", Request)(
+        yield claim("a guest write asks the hidden disk for one cluster, or for all of its run", Request)(
             lambda s, r: (is_kind(s, r, "guest-write") & s.within(r, BELOW_ACTIVE)).implies(
-                s.asked[r] == s.at[r]
+                s.asked[r] == If(s.filling[r] == "all", s.run[r], s.at[r])
+            )
+        )
+        yield claim("a guest write hands out what it reads at once, which is all of it", Request)(
+            lambda s, r: (s.filling[r] == "all").implies(
+                is_piece(s, r) | (s.merged[r] & (s.run[r] == s.first[r]) & (s.until[r] == s.end[r]))
+            )
+        )
+        yield claim("no piece has an allocation in flight", Request)(
+            lambda s, r: s.allocating[r].implies(~is_piece(s, r))
+        )
+        yield claim("who joins what a guest write has read at once is such a write", Request)(
+            lambda s, r: (is_kind(s, r, "guest-write") & s.is_at(r, "joining-hidden")).implies(
+                s.filling[r] == "all"
             )
         )
         yield claim("who has handed nothing out of the hidden disk is where it asked from", Request)(
@@ -300,6 +320,11 @@ class PooledReads(Overlay):
                 is_kind(s, r, "guest-read") & ~s.deep[r] & own(s, r, k) & ~is_whole(s, r)
             ).implies(s.piece_at[r, k] != nobody(Request))
         )
+        yield claim("a guest write that reads all at once has a piece at each", Request, Cluster)(
+            lambda s, r, k: (s.merged[r] & ~is_piece(s, r) & own(s, r, k) & ~is_whole(s, r)).implies(
+                is_kind(s, r, "guest-write") & (s.piece_at[r, k] != nobody(Request))
+            )
+        )
 
 
 def _leaves_hidden(s: State, r: Expr) -> None:
@@ -309,14 +334,23 @@ def _leaves_hidden(s: State, r: Expr) -> None:
 
 
 def _ends(s: State, r: Expr) -> None:
-    """End the range: a piece is over and as if never begun, a read finishes, a guest write writes."""
-    guest_write, piece = is_kind(s, r, "guest-write"), is_piece(s, r)
-    s.go(r, If(guest_write, s.place(r, "active-write"), If(piece, s.place(r, "unborn"), "finishing")))
-    s.at[r] = If(guest_write, s.at[r], s.first[r])
-    s.until[r] = s.end[r]
+    """End the range: a piece is over and as if never begun, a read finishes, a guest write goes on."""
+    piece = is_piece(s, r)
+    writes = is_kind(s, r, "guest-write") & ~piece
+    then_tail = writes & overlay.reads_tail_next(s, r)
+    filled = If(then_tail, s.place(r, "to-hidden"), "active-write")
+    s.go(r, If(writes, filled, If(piece, s.place(r, "unborn"), "finishing")))
+    s.at[r] = If(then_tail, s.last[r], If(writes, s.run[r], s.first[r]))
+    s.until[r] = If(writes, s.until[r], s.end[r])
     s.upto[r] = s.end[r]
-    s.asked[r] = s.first[r]
+    s.filling[r] = If(then_tail, overlay.filling("tail"), "nothing")
+    s.asked[r] = If(then_tail, s.last[r], s.first[r])
     s.overtaken[r] = s.overtaken[r] & ~piece
+
+
+def _is_for(s: State, r: Expr, q: Expr) -> Expr:
+    """Tell whether what r reads is q's: a piece's is its request's."""
+    return If(is_piece(s, r), s.parent[r] == q, q == r)
 
 
 def _joins(s: State, r: Expr, disk: str) -> Expr:
@@ -333,8 +367,9 @@ def _fails(s: State, r: Expr) -> None:
     for x in s.each(Sector):
         s.copied[r, x] = nobody(Request)
     s.go(r, If(piece, s.place(r, "unborn"), "failing"))
-    s.at[r] = If(is_kind(s, r, "guest-write"), s.at[r], s.first[r])
-    s.until[r] = s.end[r]
+    s.at[r] = If(is_kind(s, r, "guest-write"), s.run[r], s.first[r])
+    s.until[r] = If(s.allocating[r], s.until[r], s.end[r])
     s.upto[r] = s.end[r]
+    s.filling[r] = "nothing"
     s.asked[r] = s.first[r]
     s.overtaken[r] = s.overtaken[r] & ~piece

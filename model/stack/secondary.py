@@ -11,7 +11,7 @@ from cowpath.model.language.program import Region
 from cowpath.model.language.system import State, System
 from cowpath.model.stack.part import Part, Parts
 from cowpath.model.stack.tracked import Node
-from cowpath.model.stack.world import READS_FOR_COPY, Request, Sector, in_extent, is_write
+from cowpath.model.stack.world import READS_FOR_COPY, Request, Sector, asked_for, in_extent, is_write
 
 COPY_ENTERS = Region("a copy that enters the secondary's node")
 COPY_PARKED = Region("a copy that waits on the secondary's tracked list")
@@ -100,9 +100,13 @@ def node_of(parts: Parts) -> Node:
     def copies(s: State, r: Expr) -> Expr:
         return s.within(r, COPY_ENTERS, COPY_PARKED, READS_FOR_COPY)
 
+    def blocks(s: State, r: Expr, x: Expr) -> Expr:
+        filling = s.filling[r]
+        return (filling == "all") | If(filling == "tail", s.wide_tail[r, x], s.wide[r, x])
+
     def claims(s: State, r: Expr, x: Expr) -> Expr:
         written = If(s.unaligned[r], s.wide[r, x], s.covers[r, x])
-        read = If(copies_on_read(s), s.wide[r, x], s.reads[r, x]) & in_extent(s, r, x)
+        read = If(copies_on_read(s), blocks(s, r, x), asked_for(s, r, x)) & in_extent(s, r, x)
         if not inside:
             written = If(copies(s, r), in_extent(s, r, x), written)
         return If(is_write(s, r), written, read)

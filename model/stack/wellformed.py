@@ -16,11 +16,17 @@ GIVEN = (
     claim("a request of data touches a cluster", Request)(
         lambda s, r: is_kind(s, r, "checkpoint", *ENDS, "drain") | (s.first[r] < s.end[r])
     ),
+    claim("a request of data ends behind its last cluster", Request)(
+        lambda s, r: (s.first[r] < s.end[r]).implies(s.last[r] + 1 == s.end[r])
+    ),
     claim("what a request covers lies in its clusters", Request, Sector)(
         lambda s, r, x: s.covers[r, x].implies(own(s, r, s.cluster_of[x]))
     ),
     claim("what a request reads lies in its clusters", Request, Sector)(
         lambda s, r, x: s.reads[r, x].implies(own(s, r, s.cluster_of[x]))
+    ),
+    claim("what lies behind a guest write's data is in its last cluster", Request, Sector)(
+        lambda s, r, x: s.tail[r, x].implies(s.cluster_of[x] == s.last[r])
     ),
     claim("only guest requests read through the chain", Request, Sector)(
         lambda s, r, x: s.reads[r, x].implies(is_kind(s, r, "guest-read", "guest-write"))
@@ -29,7 +35,7 @@ GIVEN = (
         lambda s, r, x: (is_kind(s, r, "guest-read") & s.reads[r, x]).implies(s.covers[r, x])
     ),
     claim("blocks contain what they are blocks of", Request, Sector)(
-        lambda s, r, x: s.covers[r, x].implies(s.wide[r, x])
+        lambda s, r, x: (s.covers[r, x] & ~is_kind(s, r, "guest-write")).implies(s.wide[r, x])
     ),
     claim("an aligned write is not widened", Request, Sector)(
         lambda s, r, x: (is_write(s, r) & ~s.unaligned[r] & s.wide[r, x]).implies(s.covers[r, x])

@@ -34,6 +34,7 @@ Sector = Index("Sector", ordered=True)
 Cluster = Index("Cluster", ordered=True)
 
 Job = Enum("Job", ("running", "ending", "ended", "freed"))
+Filling = Enum("Filling", ("nothing", "head", "tail", "all"))
 
 # Where a request's cursor, clusters [at, upto) of [at, until), is at which places.
 WHOLE = Region("before its first cluster or past its last")
@@ -42,7 +43,7 @@ LOOKED_UP = Region("with an extent that it has looked up")
 BEFORE_LOOK_UP = Region("before its next look-up")
 BELOW_ACTIVE = Region("asking the disks below the active disk")
 OF_A_PIECE = Region("transferring a part of its range from the active disk")
-FILLS = Region("about to write its cluster to the active disk")
+IN_RUN = Region("with a run of the active disk's clusters to write")
 # What several parts make up together.
 COPYING = Region("copying an extent that it has registered")
 UNWRITTEN = Region("with an extent that is not yet in the target")
@@ -77,6 +78,11 @@ class World(Part):
         system.parameter("wide", Request, Sector)  # the same, rounded out to the secondary node's alignment
         system.parameter("protocol_wide", Request, Sector)  # and further to the protocol node's
         system.parameter("reads", Request, Sector)  # what a guest request reads through the backing chain
+        system.parameter("tail", Request, Sector)  # what of that lies behind a guest write's data
+        system.parameter(
+            "wide_tail", Request, Sector
+        )  # and is rounded out where the secondary copies on read
+        system.parameter("merged", Request)  # both ends of a guest write are ragged, with few data between
         system.parameter("part", Request, Sector, sort=Int(2))  # which piece of a ragged zero-write
         system.parameter("parts", Request, sort=Int(3))
         system.parameter("unaligned", Request)  # at the secondary node: a read-modify-write there
@@ -84,6 +90,7 @@ class World(Part):
         system.parameter("whole_sectors", Request)  # a multiple of 512 bytes at both ends
         system.parameter("first", Request, sort=Position(Cluster))  # the clusters it touches: first ...
         system.parameter("end", Request, sort=Position(Cluster))  # ... up to, not including, end
+        system.parameter("last", Request, sort=Position(Cluster))  # the one before end
         system.parameter("cluster_of", Sector, sort=Cluster)
         system.parameter("gives_up", Request, Cluster)  # its discard contains the whole cluster
         system.parameter("notices", Request, Request)  # r's wait for copies in flight sees q, in 4.2
@@ -108,6 +115,8 @@ class World(Part):
             "until", Request, sort=Position(Cluster), initial=lambda s, r: s.end[r], internal=True
         )
         system.variable("upto", Request, sort=Position(Cluster), initial=lambda s, r: s.end[r], internal=True)
+        # What a guest write reads now of what its run lacks.
+        system.variable("filling", Request, sort=Filling, initial="nothing", internal=True)
         system.variable("piece", Request, sort=Int(2), initial=0, internal=True)
         system.variable("job", sort=Job, initial="running")
         data("secondary", Sector, called="the secondary disk")
@@ -167,7 +176,7 @@ class World(Part):
             lambda s, r: s.within(r, BEFORE_LOOK_UP).implies(s.upto[r] == s.end[r])
         )
         yield claim("only what it has looked up in the active disk ends before its request", Request)(
-            lambda s, r: (s.until[r] == s.end[r]) | s.within(r, BELOW_ACTIVE, FILLS, OF_A_PIECE)
+            lambda s, r: (s.until[r] == s.end[r]) | s.within(r, BELOW_ACTIVE, IN_RUN, OF_A_PIECE)
         )
         yield claim("pieces are counted", Request)(
             lambda s, r: (
@@ -241,6 +250,14 @@ def running(s: State) -> Expr:
 def in_extent(s: State, r: Expr, x: Expr) -> Expr:
     """Tell whether sector x lies in the clusters [at, upto) that request r has looked up."""
     return (s.at[r] <= s.cluster_of[x]) & (s.cluster_of[x] < s.upto[r])
+
+
+def asked_for(s: State, r: Expr, x: Expr) -> Expr:
+    """Tell whether r, at its look-up and transfer of it, wants sector x from the disks below the active one.
+
+    A guest write reads before its data and behind them, one after the other or all at once.
+    """
+    return (s.filling[r] == "all") | (s.reads[r, x] & ((s.filling[r] == "tail") == s.tail[r, x]))
 
 
 def own(s: State, r: Expr, k: Expr) -> Expr:

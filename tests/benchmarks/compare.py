@@ -153,12 +153,11 @@ def median(measured: Sequence[Measured]) -> Measured:
 @click.option("--spin-large", is_flag=True, help="SPIN explores the largest, too (10 GB, minutes).")
 @click.option("--cpu", is_flag=True, help="Seconds of processor time, for a machine that has other work.")
 def main(largest: str, repeat: int, spin_large: bool, cpu: bool) -> None:
-    """Print a table of all models and sizes."""
+    """Print a table of each model and size as soon as it is measured."""
     console = Console(width=140, highlight=False)
     console.print(f"{processor()}, {os.cpu_count()} cores; Python {platform.python_version()}")
     for missing in filter(None, (referees.missing_spin(), referees.missing_tlc())):
         console.print(f"left out: {missing}")
-    table = empty()
     with console.status("") as status:
         for name, sizes in MODELS.items():
             small: list[Measured] = []
@@ -169,8 +168,9 @@ def main(largest: str, repeat: int, spin_large: bool, cpu: bool) -> None:
                 measured = [median(same) for same in zip(*rounds, strict=True)]
                 measured = [by_processor(each) for each in measured] if cpu else measured
                 small = small or measured
+                table = empty()
                 fill(table, f"{name}, {size}", measured, small)
-    console.print(table)
+                console.print(table)
 
 
 def by_processor(measured: Measured) -> Measured:

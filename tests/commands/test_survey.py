@@ -90,7 +90,7 @@ def test_a_mirror_s_runs_are_judged_where_all_were_seen(tmp_path: Path, limit: s
         ("mirror-8.2 --dirty x", "--dirty 'x'; accepted: all, none, or"),
         ("mirror-8.2 --target-cluster 6", "a multiple of the granularity"),
         ("mirror-7.2 --kinds change-mode", "--kinds change-mode: mirror-7.2 has no such request"),
-        ("mirror-8.2 --kinds stop", "--kinds stop: accepted: guest-write, guest-discard, pause"),
+        ("mirror-8.2 --kinds stop", "--kinds stop: accepted: guest-write, guest-discard, guest-zero, pause"),
     ],
 )
 def test_bad_input_beside_a_mirror(tmp_path: Path, arguments: str, said: str) -> None:

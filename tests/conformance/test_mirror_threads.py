@@ -60,7 +60,7 @@ def _workload(name: str, slug: str) -> Workload:
 
 def test_every_mirror_runs() -> None:
     assert list(RUN) == list(MIRRORS)
-    assert len(_fitting("mirror-8.2")) == 20
+    assert len(_fitting("mirror-8.2")) == 21
 
 
 def _labels(name: str, slug: str, runs: int) -> set[str]:
@@ -220,9 +220,15 @@ def test_black_sight_sees_what_the_disks_hold(monkeypatch: pytest.MonkeyPatch) -
     """A write of which the target lacks the last byte returns as it should; only the disk tells."""
 
     def short(
-        filter_: Filter, request: Any, part: Any, data: bytes, *, write: Any = Filter._write_target
+        filter_: Filter,
+        request: Any,
+        part: Any,
+        data: bytes,
+        *,
+        write: Any = Filter._write_target,
+        **how: Any,
     ) -> bool:
-        return bool(write(filter_, request, part, data[:-1] + b"\xee"))
+        return bool(write(filter_, request, part, data[:-1] + b"\xee", **how))
 
     monkeypatch.setattr(Filter, "_write_target", short)
     assert _first_refused("mirror-8.2", "backing-opened", Sight.BLACK) == "monitor"

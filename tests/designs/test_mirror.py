@@ -29,6 +29,23 @@ def test_what_a_release_mended(slug: str, name: str, before: str, after: str) ->
         assert found.properties[name].verdict is verdict, design
 
 
+@pytest.mark.parametrize("slug", ["zeroes-over-an-unopened-base", "zeroes-beside-a-copy"])
+def test_zeroes_are_lost_where_the_target_is_taken_for_zero(slug: str) -> None:
+    """As QEMU 11.1.3 loses them, and 10.0 does not."""
+    found = check(Case(MIRRORS["mirror-10.1"], find(slug)))
+    assert found.violated == ("mirror-equal",)
+    assert check(Case(MIRRORS["mirror-10.1-repaired"], find(slug))).verdict is Verdict.HOLDS
+    assert MIRRORS["mirror-8.2"].unsupported(find(slug)) is not None
+
+
+def test_a_copy_that_needs_more_buffers_than_there_are_is_an_assertion() -> None:
+    """As QEMU 5.2, 7.2 and 11.1 die of it."""
+    for design in MIRRORS.values():
+        found = check(Case(design, find("run-over-two-target-clusters")), properties=["assertion"])
+        mended = "repaired" in design.name
+        assert found.verdict is (Verdict.HOLDS if mended else Verdict.VIOLATED), design.name
+
+
 def test_a_whole_chunk_was_always_right() -> None:
     for design in MIRRORS.values():
         assert check(Case(design, find("whole-active-write"))).verdict is Verdict.HOLDS

@@ -93,8 +93,9 @@ def test_a_read_across_a_gap_of_other_readers_is_not_merged() -> None:
 def test_a_guest_write_reads_the_rest_of_its_clusters() -> None:
     scenario = disk(4 * KIB, 2 * KIB, request("guest-write", 512, 512))
     geometry = reduce(scenario)
-    assert [cell.ranges for cell in geometry.cells] == [((0, 512), (1024, 2048)), ((512, 1024),)]
-    assert geometry.reads == ((True, False),)
+    assert [cell.ranges for cell in geometry.cells] == [((0, 512),), ((512, 1024),), ((1024, 2048),)]
+    assert geometry.reads == ((True, False, True),)
+    assert geometry.tail == geometry.wide_tail == ((False, False, True),)
 
 
 def test_without_any_extent_one_cluster_is_kept() -> None:

@@ -16,12 +16,14 @@ from cowpath.model.scenarios.vocabulary import IO_KINDS, KINDS, NBD_WRITES
 from tests.scenarios.disks import TIB, disk, request
 
 
-def facts(geometry: Geometry, r: int, c: int) -> tuple[bool, bool, bool, bool, int]:
+def facts(geometry: Geometry, r: int, c: int) -> tuple[bool | int, ...]:
     return (
         geometry.covers[r][c],
         geometry.wide[r][c],
         geometry.proto_wide[r][c],
         geometry.reads[r][c],
+        geometry.tail[r][c],
+        geometry.wide_tail[r][c],
         geometry.part[r][c],
     )
 
@@ -35,7 +37,7 @@ def tables(geometry: Geometry) -> tuple[object, ...]:
     return (
         [cell.cluster for cell in geometry.cells],
         (geometry.first, geometry.end, geometry.covers, geometry.wide, geometry.proto_wide, geometry.reads),
-        (geometry.part, *flags(geometry)),
+        (geometry.tail, geometry.wide_tail, geometry.part, *flags(geometry)),
     )
 
 
@@ -106,14 +108,20 @@ def test_the_plain_geometry_follows_the_definitions(scenario: Scenario) -> None:
         proto = blocks(below, atom, scenario.protocol_alignment, size)
         around = blocks(covers, atom, cluster, size)
         reads = {"guest-read": covers, "guest-write": around - covers}.get(what.kind, set())
+        tail = {a for a in reads if what.kind == "guest-write" and a > max(covers)}
+        wide_tail = tail
         if what.kind == "guest-write" and scenario.copy_on_read:
-            wide = blocks(reads, atom, scenario.request_alignment, size) & around
+            wide, wide_tail = (
+                blocks(end, atom, scenario.request_alignment, size) & around for end in (reads - tail, tail)
+            )
         elif what.kind == "client-discard":  # which never comes to these nodes
             wide = proto = covers
         assert where(geometry.covers[r]) == covers
         assert where(geometry.wide[r]) == wide
         assert where(geometry.proto_wide[r]) == proto
         assert where(geometry.reads[r]) == reads
+        assert where(geometry.tail[r]) == tail
+        assert where(geometry.wide_tail[r]) == wide_tail
         assert geometry.whole_sectors[r] == (blocks(covers, atom, 512, size) == covers)
         assert geometry.unaligned[r] == unaligned
         assert geometry.proto_unaligned[r] == (nbd and proto != below)

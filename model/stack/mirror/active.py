@@ -40,6 +40,7 @@ from cowpath.model.stack.mirror.world import (
     wait_parked,
     woken,
 )
+from cowpath.model.stack.mirror.zero_bitmap import ZeroBitmap, data
 from cowpath.model.stack.part import Part, Parts
 
 _TOP = "block/mirror.c bdrv_mirror_top_do_write"
@@ -88,7 +89,7 @@ class ActiveWrites(Part):
 
     def act(self, system: System, parts: Parts) -> None:
         """Add the write path."""
-        start, world = parts.the(Start), parts.the(World)
+        start, world, zeroes = parts.the(Start), parts.the(World), parts.find(ZeroBitmap)
 
         def arrives(s: State, r: Expr) -> Expr:
             return s.is_at(r, "idle") & WRITES.holds(s, r)
@@ -156,7 +157,9 @@ class ActiveWrites(Part):
         def source(s: State, r: Expr) -> None:
             """Writes the source."""
             s.require_at(r, "claimed", "passing")
-            s.write_to("source", Sector, lambda x: s.covers[r, x], lambda x: r, fails="source-write")
+            s.write_to(
+                "source", Sector, lambda x: s.covers[r, x], lambda x: data(s, r, zeroes), fails="source-write"
+            )
             s.go(r, If(s.is_at(r, "claimed"), s.place(r, "wrote-source"), "passed"))
 
         @system.action("write.source.fail", r=Request, source=_TOP)
@@ -200,11 +203,15 @@ class ActiveWrites(Part):
         def target(s: State, r: Expr) -> None:
             """Writes the target."""
             s.require_at(r, "cleaned")
-            s.write_to("target", Sector, lambda x: writes(s, r, x), lambda x: r, fails="target-write")
+            mine = data(s, r, zeroes)
+            if zeroes is not None:
+                s.require(~zeroes.skips(s, r), "is not known to be there")
+                zeroes.written(s, r)
+            s.write_to("target", Sector, lambda x: writes(s, r, x), lambda x: mine, fails="target-write")
 
             def overtakes(x: Expr) -> Expr:
                 """The same other write is the last on both disks: this one was first on the source."""
-                last = exists(Request, lambda q: (s.target[x] == q) & s.mirrored[q] & (q != r))
+                last = exists(Request, lambda q: (s.target[x] == q) & s.mirrored[q] & (q != mine))
                 return writes(s, r, x) & last & (s.source[x] == s.target[x])
 
             s.misordered[r] = s.misordered[r] | exists(Sector, overtakes)
@@ -216,6 +223,9 @@ class ActiveWrites(Part):
         def target_fails(s: State, r: Expr) -> None:
             """Fails to write the target."""
             s.require_at(r, "cleaned")
+            if zeroes is not None:
+                s.require(~zeroes.skips(s, r), "is not known to be there")
+                zeroes.written(s, r, fails=True)
             s.fails("target-write", "the write fails")
             s.go(r, "target-failed")
 
@@ -261,9 +271,9 @@ class ActiveWrites(Part):
                 )
             )
         if not self.resets_outward:
-            yield from self._equality()
+            yield from self._equality(parts.find(ZeroBitmap))
 
-    def _equality(self) -> Iterator[Claim]:
+    def _equality(self, zeroes: ZeroBitmap | None) -> Iterator[Claim]:
         if not self.cleans_first:
             yield claim("writes are copied where that is the mode", Request)(
                 lambda s, r: s.within(r, ACTIVE).implies(s.copying_writes)
@@ -272,7 +282,9 @@ class ActiveWrites(Part):
                 lambda s, r: s.within(r, UNCOPIED).implies(~s.copying_writes)
             )
             yield claim("a write that is back from the source is the last there", Request, Sector)(
-                lambda s, r, x: (s.is_at(r, "wrote-source") & s.covers[r, x]).implies(s.source[x] == r)
+                lambda s, r, x: (s.is_at(r, "wrote-source") & s.covers[r, x]).implies(
+                    s.source[x] == data(s, r, zeroes)
+                )
             )
         else:
             yield claim("what a write has written of the source is its own there, or left", Request, Sector)(
@@ -305,12 +317,12 @@ class ActiveWrites(Part):
         yield claims(
             "when it has written the source that is the same, or left, or its own there",
             "wrote-source",
-            lambda s, r, x: s.covers[r, x] & (s.source[x] == r),
+            lambda s, r, x: s.covers[r, x] & (s.source[x] == data(s, r, zeroes)),
         )
         yield claims(
             "when it is to write the target that is the same, or left, or what it writes",
             "cleaned",
-            lambda s, r, x: s.covers[r, x] & ~s.cut[r, s.chunk_of[x]] & (s.source[x] == r),
+            lambda s, r, x: s.covers[r, x] & ~s.cut[r, s.chunk_of[x]] & (s.source[x] == data(s, r, zeroes)),
         )
         yield claims("when it has written the target that is the same, or left", "settling")
         yield claim("what a write leaves to the background is dirty", Request, Chunk)(

@@ -36,6 +36,7 @@ from cowpath.model.stack.mirror.world import (
     wait_parked,
     woken,
 )
+from cowpath.model.stack.mirror.zero_bitmap import ZeroBitmap, recognise, within
 from cowpath.model.stack.part import Part, Parts
 
 _RUN = "block/mirror.c mirror_run"
@@ -76,6 +77,7 @@ class Background(Part):
     def act(self, system: System, parts: Parts) -> None:
         """Add the loop."""
         operations, world = parts.the(Operations), parts.the(World)
+        zeroes = parts.find(ZeroBitmap)
 
         if self.waits_for_writes:
 
@@ -184,20 +186,13 @@ class Background(Part):
 
             It copies whole clusters of the target where one at either end has not been written yet.
             """
-            s.require_at(j, "iterating", "full")
-            wait_parked(s, j)
-            s.require(BACKGROUND.holds(s, j) & OPERATIONS.holds(s, o), "an operation", location=True)
-            s.require((s.at == b) & (b <= e) & (e <= s.last[j]), "in the run", location=True)
-            s.require(s.is_at(o, "unused"), "not in use")
-            next_ = forall(Request, lambda p: s.before[p, o].implies(~s.is_at(p, "unused")))
-            s.require(next_, "the first of them", location=True)
+            self.takes(s, j, o, b, e, world)
             low, last = self._rounded(s, b, e)
+            if zeroes is not None:
+                zeroes.copies(s, b, e)
             s.low[o] = low
             s.last[o] = last
             s.at = last + 1
-            s.in_hand[o] = True
-            append(s, o, world)
-            s.go(j, "iterating")
             needed = If(s.counted, s.amount[low, last], 0)
             s.needs[o] = needed
             return needed
@@ -218,6 +213,33 @@ class Background(Part):
             needed = piece(s, j, o, b, e)
             s.require(operations.lacks(s, needed), "too few buffers are free")
             s.go(o, "short")
+
+        if zeroes is not None:
+            zero = "block/mirror.c mirror_iteration, mirror_co_zero, 10.1"
+
+            @system.action("iterate.start.zero", j=Request, o=Request, b=Chunk, e=Chunk, source=zero)
+            def starts_zero(s: State, j: Expr, o: Expr, b: Expr, e: Expr) -> None:
+                """Learns that there are zeroes up to {e}: {o} writes them, and is in flight."""
+                self.takes(s, j, o, b, e, world)
+                s.require(~zeroes.finds(s, b, e), "not known to be zero in the target")
+                s.low[o] = b
+                s.last[o] = e
+                s.at = e + 1
+                s.go(o, "zeroing")
+
+            @system.action("iterate.skip", j=Request, b=Chunk, e=Chunk, source=zero)
+            def skips(s: State, j: Expr, b: Expr, e: Expr) -> None:
+                """Learns that there are zeroes up to {e}, which are known to be there: copies nothing."""
+                self.goes_on(s, j, b, e)
+                s.require(~no_slot(s), "a slot is free")
+                s.require(zeroes.finds(s, b, e), "known to be zero in the target")
+                for c in s.each(Chunk):
+                    here = (b <= c) & (c <= e)
+                    s.in_flight[c] = s.in_flight[c] & ~here
+                    s.written[c] = s.written[c] | (s.rounds & here)
+                recognise(s, lambda x: within(s, x, b, e))
+                s.at = e + 1
+                s.go(j, "iterating")
 
         @system.action(
             "iterate.slot.park", j=Request, q=Request, says="waits for {q} to end", source=_ITERATION
@@ -247,6 +269,24 @@ class Background(Part):
         self._at_head(s, j, resumed=True)
         s.require(~s.to_pause, "is not to pause")
         self._past_writes(s, j)
+
+    def goes_on(self, s: State, j: Expr, b: Expr, e: Expr) -> None:
+        """Come to the piece of the run from b to e."""
+        s.require_at(j, "iterating", "full")
+        wait_parked(s, j)
+        s.require(BACKGROUND.holds(s, j), "the background", location=True)
+        s.require((s.at == b) & (b <= e) & (e <= s.last[j]), "in the run", location=True)
+
+    def takes(self, s: State, j: Expr, o: Expr, b: Expr, e: Expr, world: World) -> None:
+        """Take operation o for the piece of the run from b to e."""
+        self.goes_on(s, j, b, e)
+        s.require(OPERATIONS.holds(s, o), "an operation", location=True)
+        s.require(s.is_at(o, "unused"), "not in use")
+        next_ = forall(Request, lambda p: s.before[p, o].implies(~s.is_at(p, "unused")))
+        s.require(next_, "the first of them", location=True)
+        s.in_hand[o] = True
+        append(s, o, world)
+        s.go(j, "iterating")
 
     def _at_head(self, s: State, j: Expr, *, resumed: bool = False) -> None:
         places = ("loop", "slot", "paused") if resumed else ("loop", "slot")
@@ -290,7 +330,8 @@ class Background(Part):
 
     def _more(self, s: State, c: Expr, d: Expr) -> Expr:
         """Tell whether chunk d prolongs the run from c, if it is next to it."""
-        fits = ~s.counted | (s.amount[c, d] != nobody(Level))
+        low, last = self._unit(s, c, d)
+        fits = ~s.counted | (s.amount[low, last] != nobody(Level))
         low, last = self._unit(s, d, d)
         return s.dirty[d] & ~self._busy(s, low, last) & s.joins[d] & fits
 

@@ -73,6 +73,7 @@ def bind(
         },
         "taken": {(f, n): f - n if n <= f else levels for f, n in itertools.product(range(levels), repeat=2)},
         "given": {(f, n): min(f + n, levels) for f, n in itertools.product(range(levels), repeat=2)},
+        "zero_data": {(): next((n for n, r in enumerate(requests) if r.kind == "guest-zero"), 0)},
         "requests_at_start": {(): int(scenario.option("requests_at_start"))},
     }
     names = {

@@ -174,10 +174,11 @@ class Operations(Part):
         )
 
     def asserts(self, s: State) -> Iterator[Expr]:
-        """Yield that who lacks buffers finds an operation to wait for: QEMU aborts if not."""
+        """Yield what QEMU asserts: nobody needs more buffers than there are; who lacks some finds who has."""
 
         def alone(o: Expr) -> Expr:
             wants = s.is_at(o, "short") & woken(s, o) & self.lacks(s, s.needs[o])
             return wants & ~exists(Request, lambda q: self.counts(s, q))
 
+        yield ~exists(Request, lambda o: s.is_at(o, "short") & (s.needs[o] == nobody(Level)))
         yield ~exists(Request, alone)

@@ -22,13 +22,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import reduce
+from operator import or_
 
 from cowpath.model.language.claim import Claim, claim
 from cowpath.model.language.expression import Expr, If, Operand, exists, nobody
 from cowpath.model.language.program import Group, Region
 from cowpath.model.language.sorts import Enum, Index, Maybe, Position
 from cowpath.model.language.system import List, State, System
-from cowpath.model.scenarios.vocabulary import BUNDLED, MIRROR_FAULTS, MIRROR_OPTIONS
+from cowpath.model.scenarios.vocabulary import BUNDLED, MIRROR_FAULTS, MIRROR_OPTIONS, MIRROR_WRITES
 from cowpath.model.stack.part import Part, Parts
 
 Request = Index("Request", ordered=False)
@@ -38,7 +40,6 @@ Level = Index("Level", ordered=True)
 """How many chunks of buffer are free: 0, 1, ..."""
 
 JOB, OPERATION = "background", "operation"
-WRITE_KINDS = ("guest-write", "guest-discard")
 
 # What an owner has at which places.
 LISTED = Region("with an operation on the job's list")
@@ -51,7 +52,7 @@ BODY = Region("the background past its pause point, about to look what is to do"
 
 
 def _writes(s: State, r: Expr) -> Expr:
-    return (s.kind[r] == WRITE_KINDS[0]) | (s.kind[r] == WRITE_KINDS[1])
+    return reduce(or_, (s.kind[r] == kind for kind in MIRROR_WRITES))
 
 
 WRITES = Group("a guest's writes", _writes)
@@ -88,8 +89,8 @@ class World(Part):
 
     @property
     def kinds(self) -> tuple[str, ...]:
-        """A guest's writes."""
-        return WRITE_KINDS
+        """A guest's writes; where those of zeroes are treated in another way, a part of its own says so."""
+        return tuple(kind for kind in MIRROR_WRITES if kind != "guest-zero")
 
     def declare(self, system: System, parts: Parts) -> None:
         """Declare the instance's tables, the disks and bitmaps, and where everybody is."""

@@ -15,7 +15,7 @@ from cowpath.conformance.monitor.monitor import judge
 from cowpath.conformance.qemu.bench import Bench, Subject
 from cowpath.conformance.qemu.binaries import Qemu
 from cowpath.conformance.qemu.campaign import campaign
-from cowpath.conformance.qemu.faults import REFUSED, examine
+from cowpath.conformance.qemu.faults import CRASHED, REFUSED, examine
 from cowpath.conformance.qemu.nodes import Options
 from cowpath.conformance.qemu.plan import Outcome, Plan
 from cowpath.conformance.qemu.report import reported
@@ -59,7 +59,7 @@ def outcomes(qemu: Qemu, scenario: Scenario, options: Options = PLAIN) -> list[O
 
 def test_all_bundled_scenarios_that_fit_are_explained(bench: Bench) -> None:
     ran = 0
-    for scenario in bundled():
+    for scenario in (each for each in bundled() if each.slug != "run-over-two-target-clusters"):
         subject = bench.prepare(scenario)
         if isinstance(subject, str):
             assert subject
@@ -70,6 +70,14 @@ def test_all_bundled_scenarios_that_fit_are_explained(bench: Bench) -> None:
             assert fault is None or scenario.slug == "backing-by-name", (scenario.slug, fault)
         ran += 1
     assert ran >= 12
+
+
+def test_it_dies_of_a_buffer_that_has_no_room_for_what_is_rounded(qemu: Qemu) -> None:
+    """The model of every release falls there: so it is foretold."""
+    (outcome,) = outcomes(qemu, find("run-over-two-target-clusters"))
+    assert outcome.verdict == CRASHED
+    assert "op->bytes <= s->buf_size" in outcome.reason
+    assert "(the model falls there, too)" in outcome.reason
 
 
 def test_a_lost_write_is_reported_and_its_reproducer_shows_it(qemu: Qemu, tmp_path: Path) -> None:
