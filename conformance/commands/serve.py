@@ -25,11 +25,20 @@ from cowpath.model.commands.files import make_folder
 from cowpath.model.language.errors import InputError
 from cowpath.model.scenarios.mirror import COPY_MODES
 from cowpath.model.scenarios.sizes import parse_size
+from cowpath.model.scenarios.vocabulary import OPTIONS
 
 _DESIGN = click.argument("design", metavar="DESIGN|FILE.py")
 
 
-_OF_SECONDARY = ("request_alignment", "protocol_alignment", "copy_on_read", "break_snapshot")
+_OF_SECONDARY = (
+    "request_alignment",
+    "protocol_alignment",
+    "copy_on_read",
+    "break_snapshot",
+    "on_cbw_error",
+    "cbw_timeout",
+)
+_ON_CBW_ERROR = OPTIONS["on_cbw_error"].accepted
 _OF_MIRROR = ("copy_mode", "buffers")
 _BUFFER = 16 << 20  # bytes (blockdev-mirror's buf-size)
 _LONGEST_SOCKET = 107  # bytes: sockaddr_un of unix(7), with its null
@@ -60,7 +69,21 @@ class _Size(click.ParamType[int]):
     "--protocol-alignment", type=_Size(), default="1B", show_default=True, help="Of the node below it."
 )
 @click.option("--copy-on-read", is_flag=True, help="The secondary's node copies on read.")
-@click.option("--break-snapshot", is_flag=True, help="on-cbw-error, copy-before-write-9.2 only.")
+@click.option(
+    "--on-cbw-error",
+    type=click.Choice(_ON_CBW_ERROR),
+    default=_ON_CBW_ERROR[0],
+    show_default=True,
+    help="What a failed copy breaks, in designs that know it (7.1 on).",
+)
+@click.option("--break-snapshot", is_flag=True, hidden=True, help="--on-cbw-error break-snapshot.")
+@click.option(
+    "--cbw-timeout",
+    type=click.FloatRange(min=0),
+    metavar="SECONDS",
+    default=0,
+    help="A write waits so long for its copy, in designs that know it (7.1 on). Default: for ever.",
+)
 @click.option(
     "--copy-mode",
     type=click.Choice(COPY_MODES),
@@ -91,7 +114,9 @@ def serve(
     request_alignment: int,
     protocol_alignment: int,
     copy_on_read: bool,
+    on_cbw_error: str,
     break_snapshot: bool,
+    cbw_timeout: float,
     copy_mode: str,
     buffers: int | None,
     delay: float,
@@ -121,10 +146,21 @@ def serve(
                 buffers=buffers or max(_BUFFER // cluster, 1),
             )
         else:
-            if break_snapshot and not found.breaks_snapshot:
-                raise InputError(f"--break-snapshot: {design} does not know on-cbw-error")
+            breaks = break_snapshot or on_cbw_error == OPTIONS["on_cbw_error"].true
+            if breaks and not found.breaks_snapshot:
+                raise InputError(
+                    f"--on-cbw-error: {design} does not know on-cbw-error; accepted: {_ON_CBW_ERROR[0]}"
+                )
+            if cbw_timeout and not found.times_out:
+                raise InputError(f"--cbw-timeout: {design} does not know cbw-timeout; accepted: none, or 0")
             geometry = Geometry(
-                length, cluster, request_alignment, protocol_alignment, copy_on_read, break_snapshot
+                length,
+                cluster,
+                request_alignment,
+                protocol_alignment,
+                copy_on_read,
+                break_snapshot=breaks,
+                cbw_timeout=cbw_timeout,
             )
         geometry.check()
         if isinstance(geometry, Geometry):

@@ -91,7 +91,7 @@ class MirrorRepaired(Mirror82):
 
 
 class Mirror101Repaired(MirrorRepaired):
-    """The same changes to 10.1, and one more."""
+    """The same changes to 10.1, and two more."""
 
     name = "mirror-10.1-repaired"
-    has = replace(MirrorRepaired.has, knows_zeroes=True, heeds_backing=True)
+    has = replace(MirrorRepaired.has, knows_zeroes=True, checks_range=True, heeds_backing=True)

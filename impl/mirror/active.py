@@ -153,8 +153,17 @@ class Filter:
             job.step("write.target.fail", request)
             return False
         job.zeroed(job.zero, part, zeroes=zeroes)
+        if self.has.knows_zeroes and zeroes and not self.has.checks_range:
+            self._check_range(request)
         job.step("write.target", request)
         return True
+
+    def _check_range(self, request: Request) -> None:
+        """Die of a range of chunks that ends before it begins (util/bitmap.c bitmap_set)."""
+        range_ = request.extent.narrowed(self.job.geometry.granularity)
+        if range_.end < range_.start:
+            self.job.trace("write.target", request)
+            raise AssertionFailed(f"{request} sets {range_} in the bitmap of zeroes")
 
     def _settle(self, operation: Operation, *, failed: bool, marks: bool = False) -> None:
         """Leave: what has failed is dirty again."""

@@ -26,8 +26,9 @@ class Switches:
     it copies that lies in a new cluster; `cleans_first`: a write makes chunks clean
     before it writes the source; `marks_until_seen`: what is not copied is marked as soon as there is a job;
     `spares_new_clusters`: a write leaves a new cluster of the target that it does not fill;
-    `looks_after_flush`: both disks are in step after the flush only if nothing is dirty; `heeds_backing`:
-    where what is behind the target is not open, no chunk is known to be zero at the start.
+    `looks_after_flush`: both disks are in step after the flush only if nothing is dirty;
+    `checks_range`: zeroes that touch no end of a chunk set no bit; `heeds_backing`: where what is behind the
+    target is not open, no chunk is known to be zero at the start.
     """
 
     in_order: bool = True
@@ -49,4 +50,5 @@ class Switches:
     marks_until_seen: bool = False
     spares_new_clusters: bool = False
     looks_after_flush: bool = False
+    checks_range: bool = False
     heeds_backing: bool = False

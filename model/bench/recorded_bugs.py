@@ -121,7 +121,7 @@ _MIRRORS = (
     Report("C1, lists", "the filter uses its job before that has its lists", "32125b1460 [8.0]", "up to 7.2",
            Said("write-at-start", "assertion", "7.2", "8.0", "mirror")),
     Report("A1", "a zero write shorter than a chunk aborts QEMU", "4a7b1bd18d (January 2026)", "10.1 - 10.2",
-           unsaid="is arithmetic on a bitmap that no design has"),
+           Said("zeroes-within-a-chunk", "assertion", "mirror-10.1", "mirror-10.1-repaired")),
     Report("P1", "the job pauses while it holds the graph lock that who paused it wants", "ae5a40e858 [9.0]",
            "8.2", unsaid="needs the graph lock"),
     Report("Q1", "the job says that it is quiet while it is busy", "5e771752a1 [4.0]", "up to 3.1",

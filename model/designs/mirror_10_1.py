@@ -11,7 +11,7 @@ DESIGN = MIRROR_8_2.changed(
         "A bitmap says which chunks of the target read as zeroes; a guest's or the background's zeroes are "
         "not written there. Its bits are set at the start where the target reads as zeroes, though what is "
         "behind it may not be open yet; and a copy that is rounded to the target's clusters clears only the "
-        "bits of what it was asked to copy."
+        "bits of what it was asked to copy. Zeroes that touch no end of a chunk end QEMU."
     ),
     sources=('7e277545b9 "mirror: Skip writing zeroes when target is already zero", 10.1',),
 )

@@ -125,7 +125,7 @@ def act(system: System, parts: Parts, *, source: str, asks_status: bool = False)
         hidden.NODE.wait(
             system,
             "cow.serialise",
-            says="enters the hidden disk's node, serialising",
+            says="enters the hidden disk's node to write its copy",
             arrives=lambda s, r: s.is_at(r, "copy-buffered"),
             parked="copy-parked",
             then=lambda s, r: s.place(r, "copy-write"),

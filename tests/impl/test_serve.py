@@ -170,6 +170,17 @@ def test_what_a_mirror_s_job_does_not_accept_is_refused_in_words(tmp_path: Path)
     assert "no order 'stop' at 0; accepted: pause, resume, complete, change-mode, at 0" in done.stderr
 
 
+@pytest.mark.parametrize(("breaks", "failing"), [("break-guest-write", "write"), ("break-snapshot", "read")])
+def test_a_copy_that_takes_too_long_breaks_what_the_options_say(
+    breaks: str, failing: str, tmp_path: Path
+) -> None:
+    options = ("--size", "1MiB", "--cbw-timeout", "0.001", "--delay", "0.2", "--on-cbw-error", breaks)
+    session = f"{qemu_io('$uri', 'write -P 7 0 512')}; {qemu_io(GUEST, 'read 0 512')}; true"
+    done = serve(tmp_path, "copy-before-write-9.2", *options, run=session)
+    (failed,) = (line for line in (done.stdout + done.stderr).splitlines() if " failed: " in line)
+    assert failed.startswith(f"{failing} failed: ")
+
+
 BAD = {
     "a mirror's": (
         ("rfc-2016", "--size", "1MiB", "--buffers", "2"),
@@ -182,6 +193,11 @@ BAD = {
     "nothing": (("rfc-2016", "--size", "0B"), "--size: 0B; accepted: 1B or more"),
     "no design": (("rfc-2017", "--size", "1MiB"), "unknown design 'rfc-2017'; accepted: unserialised, "),
     "no policy": (("rfc-2016", "--size", "1MiB", "--break-snapshot"), "rfc-2016 does not know on-cbw-error"),
+    "no timeout": (
+        ("copy-before-write-7.0", "--size", "1MiB", "--cbw-timeout", "1"),
+        "--cbw-timeout: copy-before-write-7.0 does not know cbw-timeout",
+    ),
+    "a mirror has none": (("mirror-8.2", "--cbw-timeout", "1"), "--cbw-timeout is of a design that copies"),
 }
 
 

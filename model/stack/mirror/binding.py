@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
+from functools import partial
 from types import MappingProxyType
 
 from cowpath.model.finite.instance import Instance, Table
 from cowpath.model.scenarios.geometry import Geometry, show_range
 from cowpath.model.scenarios.mirror_geometry import may_be_dirty
-from cowpath.model.scenarios.scenario import Scenario
+from cowpath.model.scenarios.scenario import Request, Scenario
 from cowpath.model.scenarios.vocabulary import BUNDLED, Vocabulary
 from cowpath.model.stack.mirror.world import JOB, OPERATION
 
@@ -73,6 +74,9 @@ def bind(
         },
         "taken": {(f, n): f - n if n <= f else levels for f, n in itertools.product(range(levels), repeat=2)},
         "given": {(f, n): min(f + n, levels) for f, n in itertools.product(range(levels), repeat=2)},
+        "within_chunk": _column(
+            [*map(partial(_is_within_chunk, scenario), requests), *(False for _ in others)]
+        ),
         "zero_data": {(): next((n for n, r in enumerate(requests) if r.kind == "guest-zero"), 0)},
         "requests_at_start": {(): int(scenario.option("requests_at_start"))},
     }
@@ -107,6 +111,14 @@ def _is_whole(scenario: Scenario, number: int, start: int, end: int) -> bool:
         return False
     inside = request.offset <= start and end <= request.offset + request.length
     return inside and end % scenario.cluster == 0
+
+
+def _is_within_chunk(scenario: Scenario, request: Request) -> bool:
+    """Tell whether the end of the request, rounded down to chunks, lies before its start rounded up."""
+    if request.offset is None or request.length is None:
+        return False
+    chunk, end = scenario.cluster, request.offset + request.length
+    return end - end % chunk < request.offset + -request.offset % chunk
 
 
 def _column(values: Sequence[int]) -> Table:

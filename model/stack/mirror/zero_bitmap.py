@@ -29,8 +29,12 @@ _ZERO = "block/mirror.c mirror_co_zero, 10.1"
 class ZeroBitmap(Part):
     """Which chunks of the target read as zeroes, as the job knows.
 
-    `heeds_backing`, of the repair: where what is behind the target is not open, no bit is set at the start.
+    Of the repair: `checks_range`: zeroes that touch no end of a chunk set no bit, where QEMU dies of a range
+    that ends before it begins; `heeds_backing`: where what is behind the target is not open, no bit is set at
+    the start.
     """
+
+    checks_range: bool = False
 
     heeds_backing: bool = False
 
@@ -41,6 +45,7 @@ class ZeroBitmap(Part):
 
     def declare(self, system: System, parts: Parts) -> None:
         """Declare the bits, and where an operation is that writes zeroes."""
+        system.parameter("within_chunk", Request)  # it touches no end of a chunk
         system.parameter("zero_data", sort=Request)  # whose data zeroes are
 
         def known(s: State, c: Expr) -> Expr:
@@ -89,6 +94,8 @@ class ZeroBitmap(Part):
 
     def written(self, s: State, r: Expr, *, fails: bool = False) -> None:
         """Note what a write to the target makes of its chunks: zeroes fill whole ones, data touch any."""
+        if not (fails or self.checks_range):
+            s.crashed = s.crashed | (is_zero(s, r) & s.within_chunk[r])
         for c in s.each(Chunk):
             here = has(s, r, c) & ~s.cut[r, c]
             filled = s.zero[c] if fails else s.zero[c] | (here & s.whole[r, c])
