@@ -11,12 +11,17 @@ from cowpath.conformance.runs.workload import SPINS, Run
 from cowpath.conformance.scheduler.kernel import Strategy
 from cowpath.conformance.strategies.reducer import reduce
 from cowpath.impl.errors import Crash
+from cowpath.model.language.action import HANGS
 
 _EXPLAINED = ("deadlock", "stuck", "pruned")
 """Ends of a run of which the log tells all that there is to judge; a crash of the stack's own is another."""
 
 UNREPORTED = "unreported deadlock"
-"""What finds a run that is stuck where the model is in a cycle of waits, wherever it may be."""
+"""What finds a run that is stuck where the model is in a cycle of waits, wherever it may be.
+
+Not where a transfer hangs: who waits for several waits, in the stack, for one of them, and in no cycle by
+another while that one hangs.
+"""
 
 
 class CanaryError(Exception):
@@ -45,7 +50,8 @@ def examine(oracle: Oracle, run: Run) -> Finding | None:
     refusal = next(filter(None, map(monitor.observe, run.log)), None)
     if refusal is not None:
         return Finding("monitor", run, refusal)
-    if failure is not None and failure.kind == "stuck":
+    hangs = any(request.fault.endswith(HANGS) for request in oracle.scenario.requests)
+    if failure is not None and failure.kind == "stuck" and not hangs:
         cycles = [oracle.cycle(state) for state in sorted(monitor.states)]
         if all(cycles):
             names = oracle.model.instance.names[oracle.model.system.owners.name]

@@ -73,10 +73,12 @@ def wide(kinds: Sequence[str], faults: Iterable[str] = FAULTS, options: Iterable
     Lists with several entries, extents over three clusters and such as are stale when they are used, any
     transfer that fails or hangs, a fault that meets an alignment, parts of a sector, guest writes with a
     head and a tail, a disk that ends inside a cluster, a second stop, a checkpoint that waits for nobody.
+    Where there is more to end it all than these two, three such requests may meet.
     """
+    many = sum(kind in _WITHOUT_EXTENT for kind in kinds) > 2
     return Bounds(
         (*kinds, *(kind for kind in kinds if kind in IO_KINDS)),
-        requests=(3, 4),
+        requests=(3, 4 + many),
         sectors=(3, 7),
         clusters=(2, 2, 3, 4),
         alignments=(1, 1, 2, 4),
@@ -85,10 +87,10 @@ def wide(kinds: Sequence[str], faults: Iterable[str] = FAULTS, options: Iterable
         options=[option for option in OPTIONS if option in options],
         copies_on_read=True,
         provoked=True,
-        endings=2,
+        endings=2 + many,
         bytes_=2,
         crowded=5,
-        ends=4,
+        ends=8 if many else 4,
     )
 
 

@@ -66,7 +66,7 @@ def draw_wide(chance: random.Random, kinds: Sequence[str], name: str, fault: str
                 "copy_mode": chance.choice((*COPY_MODES, *(COPY_MODES[1:] * 2 if changes else ()))),
                 "dirty": [[_UNIT * k, 1] for k in range(chunks) if chance.randrange(2)],
                 **({"buffers": chance.randint(1, 2)} if chance.randrange(2) else {}),
-                **(_target(chance) if chance.randrange(2) else {}),
+                **(_target(chance) if chance.randrange(3) else {}),
             },
             "options": {option: chance.randrange(3) == 0 for option in MIRROR_OPTIONS},
             "request": [*guest, *({"kind": kind} for kind in said if kind in kinds)],
@@ -88,8 +88,8 @@ def _extent(chance: random.Random, sectors: int, *, inside: bool) -> list[object
 
 def _target(chance: random.Random) -> dict[str, object]:
     """Return a target that has something behind it, in most cases its name only."""
-    backing = chance.choice((*BACKINGS[1:], BACKINGS[-1]))
-    return {"target_cluster": _UNIT * chance.choice((1, 2, 2, 3)), "backing": backing}
+    backing = chance.choice((*BACKINGS[1:], *BACKINGS[-1:] * 2))
+    return {"target_cluster": _UNIT * chance.choice((1, 1, 2, 3)), "backing": backing}
 
 
 def draw_mirror(chance: random.Random, commands: tuple[str, ...], name: str) -> Scenario:

@@ -38,7 +38,7 @@ class Client:
     """
 
     def __init__(
-        self, loop: Loop, path: str, export: str, *, structured: bool = False, timeout: float = 5.0
+        self, loop: Loop, path: str, export: str, *, structured: bool = False, timeout: float = 30.0
     ) -> None:
         self.export = export
         self.size = 0

@@ -28,7 +28,7 @@ from cowpath.model.scenarios.sizes import SECTOR
 
 _FOLDER = "cowpath-qemu-"
 _MEGABYTE = 1 << 20
-_PATIENCE = 5.0  # seconds
+_PATIENCE = 30.0  # seconds: others may have the processor
 
 
 class Machine:

@@ -78,7 +78,7 @@ class Process:
         text = self._errors.read_text(errors="replace") if self._errors.exists() else ""
         return (text.strip().splitlines() or [""])[-1]
 
-    def rest(self, timeout: float = 5.0) -> bool:
+    def rest(self, timeout: float = 30.0) -> bool:
         """Wait until nobody in it can move; tell whether that came to pass. Raises Died.
 
         At an instant between two samples every thread slept: each was asleep in both, and has not been

@@ -19,7 +19,7 @@ _LONGEST = 1 << 24  # bytes in one message
 class QMP:
     """One end of the channel. `events` has what QEMU told unasked. Raises Broken if nobody greets."""
 
-    def __init__(self, loop: Loop, sock: socket.socket, timeout: float = 10.0) -> None:
+    def __init__(self, loop: Loop, sock: socket.socket, timeout: float = 30.0) -> None:
         self.events: list[dict[str, Any]] = []
         self.open = True
         self._loop = loop

@@ -120,6 +120,14 @@ def test_an_option_brings_the_requests_and_faults_that_it_is_about() -> None:
     assert struck > 12
 
 
+def test_where_there_are_many_ends_three_may_meet() -> None:
+    kinds = ("nbd-write", "guest-write", "checkpoint", "stop", "exit", "failover")
+    scenarios = drawn(1, 200, wide(kinds))
+    ends = [{r.kind for r in scenario.requests if r.offset is None} for scenario in scenarios]
+    assert {len([r for r in s.requests if r.offset is None]) for s in scenarios} == {0, 1, 2, 3}
+    assert sum({"exit", "failover"} <= each for each in ends) > 20
+
+
 def test_workloads_are_those_that_fit_and_keep_their_numbers() -> None:
     def fits(scenario: Scenario) -> bool:
         return len(scenario.requests) == 3

@@ -13,7 +13,7 @@ from cowpath.conformance.campaign.conform import TOURS, Plan, conform
 from cowpath.conformance.campaign.tours import cover, missed
 from cowpath.conformance.monitor.cells import Cells
 from cowpath.conformance.monitor.oracle import Oracle
-from cowpath.conformance.pairs import PAIRS
+from cowpath.conformance.pairs import PAIRS, find_pair
 from cowpath.conformance.runs import log_file, rigs, workload
 from cowpath.conformance.runs.log import Event, Sight
 from cowpath.conformance.runs.original import ORIGINAL, is_original, original
@@ -29,7 +29,7 @@ from cowpath.impl.bitmap import Bitmap
 from cowpath.impl.errors import LifetimeError
 from cowpath.impl.extent import Extent
 from cowpath.model.designs import DESIGNS, Case
-from cowpath.model.scenarios import find
+from cowpath.model.scenarios import find, loads
 
 # -- original data
 
@@ -93,6 +93,30 @@ def test_a_log_says_original_and_shows_what_was_moved() -> None:
     for bad in ('[4096, "orginal"]', '[-1, "original"]', '["original"]'):
         with pytest.raises(log_file.LogError, match="accepted: runs"):
             log_file.read(text.replace('[4096, "original"]', bad).splitlines(), "log")
+
+
+HUNG = """
+name = "hung while it is drained"
+unit = "sectors"
+sectors = 7
+cluster = 4
+[[request]]
+kind = "guest-read"
+at = [4, 2]
+fault = "secondary-read-hangs"
+[[request]]
+kind = "guest-read"
+at = [3, 4]
+[[request]]
+kind = "stop"
+"""
+
+
+def test_who_waits_for_one_that_hangs_need_not_report_the_cycle_with_another() -> None:
+    """A stop waits for all that is in flight, a queued reader in the drained section is (4.2)."""
+    plan = Plan((find_pair("drain-4.2"),), (loads(HUNG, "hung"),), None, ("portfolio",), 40, Sight.WHITE)
+    (outcome,) = conform(plan)
+    assert outcome.failure is None
 
 
 # -- the watchdog
@@ -168,7 +192,7 @@ def test_the_jobs_bitmap_is_gone_with_the_end_of_the_job() -> None:
 
 def test_tours_that_miss_a_step_are_refused_and_say_which(monkeypatch: pytest.MonkeyPatch) -> None:
     """A secondary disk of which all is always of one status never shrinks a copy."""
-    monkeypatch.setattr(rigs._FickleDisk, "same_status", lambda disk, extent: extent)
+    monkeypatch.setattr(rigs._FickleDisk, "same_status", lambda disk, extent: (extent, False))
     pair, scenario = PAIRS["block-copy-5.0"], find("copied-in-part")
     work, oracle = Workload(pair, scenario, Kernel(Greenlets())), Oracle(pair.model, scenario)
     found = cover(work, oracle, most=400)
