@@ -9,8 +9,10 @@ Source: block/copy-before-write.c cbw_co_snapshot_block_status (7.0 - 10.2).
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
+from cowpath.model.language.claim import Claim, claim
 from cowpath.model.language.expression import Expr, If
 from cowpath.model.language.system import State, System
 from cowpath.model.stack.part import Part, Parts
@@ -60,6 +62,14 @@ class StatusQueries(Part):
             s.frozen[r] = False
             s.upto[r] = s.end[r]
             s.go(r, "done")
+
+    def claims(self, parts: Parts) -> Iterator[Claim]:
+        """Say where a query is."""
+        yield claim("a query is at its first cluster and asks about all", Request)(
+            lambda s, r: s.is_at(r, "status-source", "status-target").implies(
+                (s.at[r] == s.first[r]) & (s.until[r] == s.end[r])
+            )
+        )
 
 
 def _come(s: State, r: Expr) -> None:
