@@ -105,7 +105,7 @@ def prove(
     explored = explore_claims(design, argument, scenarios, poll)
 
     attempt = Attempt(design.system, argument, rlimit, poll)
-    induction = attempt.induct()
+    induction = attempt.induct(theorems)
     if keep is not None:
         _keep_scripts(attempt, induction.outcomes, design.name, keep)
 
@@ -116,7 +116,8 @@ def prove(
     def ranked(base: Induction) -> Induction:
         found = attempt.ranked(base)
         if keep is not None:
-            own = [outcome for outcome in found.outcomes if outcome.theorem == TERMINATION]
+            kept = {outcome.name for outcome in induction.outcomes}
+            own = [outcome for outcome in found.outcomes if outcome.name not in kept]
             _keep_scripts(attempt, own, f"{design.name}/{TERMINATION}", keep)
         return found
 

@@ -51,6 +51,7 @@ class Prover:
         self.poll = poll
         self._shared = self._solver()
         self._own: Mapping[str, z3.BoolRef] | None = None
+        self._sufficed: dict[str | None, set[str]] = {}
 
     def prove(self, obligation: Obligation, without: Collection[str] = ()) -> Outcome:
         """Try to prove the obligation, leaving out the hypotheses named."""
@@ -63,15 +64,22 @@ class Prover:
             self._shared.push()
             self._shared.add(_assumed(obligation.own))
             self._own = obligation.own
+        nearest = [name for name in names if name in obligation.nearest]
         near = [name for name in names if name in obligation.near]
-        tries = [near, names] if near else [names]
+        # What others about this, or of this step, were shown by is likely to be what this one needs.
+        seen = obligation.near.union(*(self._sufficed.get(of, ()) for of in _kin(obligation)))
+        more = [name for name in names if name in seen]
+        tries = [each for each in (nearest, near, more if more != near else [], names) if each] or [names]
         limits = sorted({min(limit, self.rlimit) for limit in SHORT})
         needs = self._ask(self._shared, obligation, tries, limits)
         if needs is None and tries and self.rlimit > max(SHORT):
             # What z3 has learnt from the obligations before may stand in its way.
             alone = self._solver()
             alone.add(_assumed(obligation.own))
-            needs = self._ask(alone, obligation, tries, [self.rlimit])
+            longer = [each for each in tries if each is not near or not nearest]  # which is less
+            needs = self._ask(alone, obligation, longer, [self.rlimit])
+        for of in _kin(obligation):
+            self._sufficed.setdefault(of, set()).update(needs or ())
         return Outcome(
             obligation.name,
             obligation.about,
@@ -125,6 +133,11 @@ class Prover:
         solver.add(*self.theory.instance.values())
         solver.add(_assumed({**self.theory.scope, **self.theory.state}))
         return solver
+
+
+def _kin(obligation: Obligation) -> tuple[str, ...]:
+    """Return what an obligation has in common with others, by name: its conjunct or theorem, and its step."""
+    return (obligation.theorem or obligation.about, *(() if obligation.step is None else (obligation.step,)))
 
 
 def _assumed(hypotheses: Mapping[str, z3.BoolRef]) -> list[z3.BoolRef]:

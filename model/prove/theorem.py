@@ -7,7 +7,7 @@ needed, and so on: only that closure counts, so an invariant that no theorem nee
 from __future__ import annotations
 
 import itertools
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from cowpath.model.language.claim import ProofOutline
@@ -36,20 +36,11 @@ class Induction:
     def rests_on(self, theorem: str) -> list[Outcome]:
         """Return the outcomes that the theorem rests on, in order."""
         about = self.conjuncts(theorem)
-        return [o for o in self.outcomes if (o.theorem or o.about) in about]
+        return [o for o in self.outcomes if _subject(o) in about]
 
     def conjuncts(self, theorem: str) -> set[str]:
         """Return the conjuncts that the theorem needs, itself included."""
-        needs: dict[str, set[str]] = {}
-        for outcome in self.outcomes:
-            needs.setdefault(outcome.theorem or outcome.about, set()).update(outcome.needs or ())
-        found, queue = set[str](), [theorem]
-        while queue:
-            name = queue.pop()
-            if name in needs and name not in found:
-                found.add(name)
-                queue += needs[name]
-        return found
+        return _closure({theorem}, self.outcomes)
 
     def proves(self, theorem: str) -> bool:
         """Tell whether everything that the theorem rests on was shown."""
@@ -83,6 +74,25 @@ class Induction:
         return (*claims, *guards)
 
 
+def _subject(of: Obligation | Outcome) -> str:
+    """Return what it is about: a theorem, or a conjunct."""
+    return of.theorem or of.about
+
+
+def _closure(names: Collection[str], outcomes: Iterable[Outcome]) -> set[str]:
+    """Return the theorems and conjuncts named, and all that they need, guards and restrictions included."""
+    needs: dict[str, set[str]] = {}
+    for outcome in outcomes:
+        needs.setdefault(_subject(outcome), set()).update(outcome.needs or ())
+    found, queue = set[str](), list(names)
+    while queue:
+        name = queue.pop()
+        if name not in found:
+            found.add(name)
+            queue += needs.get(name, ())
+    return found
+
+
 class Attempt:
     """A system and its argument with every obligation at hand, to be tried as a whole or again in part."""
 
@@ -99,15 +109,31 @@ class Attempt:
         self.prover = Prover(theory, rlimit, poll)
         self._known: dict[str, list[tuple[frozenset[str], Outcome]]] = {}
 
-    def induct(self) -> Induction:
-        """Try every obligation. Ctrl-C ends it with what is known."""
-        outcomes: list[Outcome] = []
+    def induct(self, theorems: Collection[str] = ()) -> Induction:
+        """Try every obligation, or only what the theorems rest on. Ctrl-C ends it with what is known."""
+        outcomes: dict[str, Outcome] = {}
+        wanted = set(theorems) or {_subject(each) for each in self.obligations.values()}
+        complete = True
         try:
-            for obligation in self.obligations.values():
-                outcomes.append(self.prover.prove(obligation))
+            self._complete(outcomes, wanted, ())
         except KeyboardInterrupt:
-            return Induction(self.system, self.argument, tuple(outcomes), complete=False)
-        return Induction(self.system, self.argument, tuple(outcomes))
+            complete = False
+        return Induction(self.system, self.argument, tuple(outcomes.values()), complete)
+
+    def _complete(self, outcomes: dict[str, Outcome], wanted: set[str], out: Collection[str]) -> None:
+        """Add what comes of all that the theorems and conjuncts named rest on, where it is not known yet.
+
+        A conjunct that was needed, and of which nothing was tried, would pass for a fact of the instance.
+        """
+        left = frozenset(out)
+        while True:
+            about = _closure(wanted, outcomes.values())
+            new = [o for o in self.obligations.values() if _subject(o) in about and o.name not in outcomes]
+            if not new:
+                return
+            for obligation in new:
+                found = outcomes[obligation.name] = self.prover.prove(obligation, left)
+                self._known.setdefault(obligation.name, []).append((left, found))
 
     def ranked(self, induction: Induction) -> Induction:
         """Add what comes of termination, by what the induction still claims. Ctrl-C leaves it incomplete."""
@@ -120,13 +146,15 @@ class Attempt:
         try:
             found = rank.find(theory, self.prover, out)
             obligations = {o.name: o for o in rank.obligations(theory, found)}
-            outcomes = tuple(self.prover.prove(o, out) for o in obligations.values())
+            outcomes = {o.name: o for o in induction.outcomes}
+            outcomes |= {o.name: self.prover.prove(o, out) for o in obligations.values()}
+            self._complete(outcomes, {rank.TERMINATION}, out)
         except KeyboardInterrupt:
             return replace(induction, complete=False)
         self.obligations |= obligations
         for name in obligations:  # which may have been of another rank
             self._known.pop(name, None)
-        return replace(induction, outcomes=(*induction.outcomes, *outcomes), rank=found)
+        return replace(induction, outcomes=tuple(outcomes.values()), rank=found)
 
     def houdini(self, induction: Induction, names: Collection[str]) -> tuple[Induction, tuple[str, ...]]:
         """Leave out the hypotheses named and every invariant that falls, until the rest is inductive.
@@ -137,17 +165,18 @@ class Attempt:
         out = list(names)
         claims = {claim.name for claim in self.argument.invariants}
         outcomes = {o.name: o for o in induction.outcomes}
-        of_claims = {o.name: None for o in induction.outcomes if o.theorem is None and o.about in claims}
-        fallen: int | None = None
-        while fallen != len(out):
-            fallen = len(out)
-            for name in of_claims:
-                if outcomes[name].about not in out:
-                    outcomes[name] = self._again(outcomes[name], out)
-                    if not outcomes[name].proved:
-                        out.append(outcomes[name].about)
-        for name in (o.name for o in induction.outcomes if o.name not in of_claims):
-            outcomes[name] = self._again(outcomes[name], out)
+        seen: tuple[int, int] | None = None
+        while seen != (len(out), len(outcomes)):
+            seen = len(out), len(outcomes)
+            for outcome in list(outcomes.values()):
+                if outcome.about in claims and outcome.theorem is None and outcome.about not in out:
+                    outcomes[outcome.name] = again = self._again(outcome, out)
+                    if not again.proved:
+                        out.append(again.about)
+            for outcome in list(outcomes.values()):
+                if outcome.about not in claims or outcome.theorem is not None:
+                    outcomes[outcome.name] = self._again(outcome, out)
+            self._complete(outcomes, {_subject(o) for o in outcomes.values()} - set(out), out)
         kept = tuple(claim for claim in self.argument.invariants if claim.name not in out)
         scope = tuple(claim for claim in self.argument.scope if claim.name not in out)
         argument = replace(self.argument, scope=scope, invariants=kept)

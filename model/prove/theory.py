@@ -11,7 +11,8 @@ on the lowest level can move, or nobody has to.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+import itertools
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -19,13 +20,14 @@ import z3
 
 from cowpath.model.language.action import Wait
 from cowpath.model.language.claim import Landmark, ProofOutline
-from cowpath.model.language.expression import Expr, Local, Quantified, index_of, local
-from cowpath.model.language.sorts import Maybe, Position
+from cowpath.model.language.expression import Expr, Local, Quantified, index_of, local, parts
+from cowpath.model.language.sorts import Index, Maybe, Position
 from cowpath.model.language.system import Action, State, System
 from cowpath.model.prove.templates import assigned_values, reads_of
-from cowpath.model.prove.universe import Bindings, Look, Universe
+from cowpath.model.prove.universe import Bindings, Look, Universe, index_within
 
 DEADLOCK = "deadlock"
+_EVERYBODY = "in question is whoever is in the way"
 _RANGE = "a value of its sort is in "
 
 
@@ -35,7 +37,7 @@ class Obligation:
 
     `about` is the conjunct, or the theorem, that needs it; `step` the action in question. `initial`: it
     is about the initial state, of which nothing else is known; `theorem`: it is about no conjunct but part of
-    this theorem's. `near`: hypotheses that will do, most likely; to be tried first.
+    this theorem's. `near`: hypotheses that will do, most likely; to be tried first, `nearest` before them.
     """
 
     about: str
@@ -45,6 +47,7 @@ class Obligation:
     initial: bool = False
     theorem: str | None = None
     near: frozenset[str] = frozenset()
+    nearest: frozenset[str] = frozenset()
 
     @property
     def name(self) -> str:
@@ -52,9 +55,37 @@ class Obligation:
         return f"{'initially' if self.initial else self.step or 'in every state'}: {self.about}"
 
 
-def _inside(formula: Expr | None) -> Expr | None:
-    """Return the formula without its quantifier, if it has one."""
-    return formula.body if isinstance(formula, Quantified) else formula
+def _alternates(formula: Expr | None) -> bool:
+    """Tell whether the formula is of several elements, or of others for each: such beget new elements."""
+    if not isinstance(formula, Quantified):
+        return False
+    return _quantifies(formula.body)
+
+
+def _quantifies(expr: Expr) -> bool:
+    return isinstance(expr, Quantified) or any(map(_quantifies, parts(expr)))
+
+
+def _asked(action: Action) -> set[str]:
+    """Return the variables that decide whether the action can happen."""
+    conditions = [*(guard.condition for guard in action.guards), *(wait.condition for wait in action.waits)]
+    return set().union(*map(reads_of, conditions))
+
+
+def _there(formula: z3.BoolRef, here: z3.ExprRef, value: z3.ExprRef) -> z3.ExprRef:
+    """Return what is left of a formula where somebody's place has the value."""
+    return z3.simplify(z3.substitute(formula, (here, value)))
+
+
+def _terms(formula: z3.ExprRef) -> set[int]:
+    """Return the numbers that z3 has for what occurs in the formula."""
+    found, queue = set[int](), [formula]
+    while queue:
+        term = queue.pop()
+        if term.get_id() not in found:
+            found.add(term.get_id())
+            queue += [term.body()] if z3.is_quantifier(term) else term.children()
+    return found
 
 
 def descends(on: str) -> str:
@@ -130,6 +161,25 @@ class Theory:
         """The conjuncts in the state before a step."""
         return self.conjuncts(self.universe.now)
 
+    def cases(self, look: Look) -> dict[str, z3.BoolRef]:
+        """What is claimed of every reachable state, of elements with names: to be shown, not to be used."""
+        found = self.conjuncts(look)
+        if self.universe.sizes is not None:
+            return found
+        for name, formula in self.formulas.items():
+            bound, inside, body = {}, [], formula
+            while isinstance(body, Quantified) and body.kind == "forall":
+                index = index_of(body.bound)
+                element = bound[body.bound.number] = self.universe.element(index, body.bound.name)
+                inside.append(self.universe.is_element(element, index))
+                body = body.body
+            found[name] = z3.Implies(z3.And(inside), self._in(look, body, bound))
+        return found
+
+    @cached_property
+    def _cases(self) -> dict[str, z3.BoolRef]:
+        return self.cases(self.universe.now)
+
     def bind(self, action: Action) -> dict[int, z3.ExprRef]:
         """Return fresh constants for the action's parameters."""
         return {p.number: self.universe.element(p.sort, p.name) for p in action.params}
@@ -160,7 +210,7 @@ class Theory:
     def initiation(self) -> Iterator[Obligation]:
         """Yield that every conjunct holds initially."""
         nothing: dict[str, z3.BoolRef] = {}
-        for name, goal in self.conjuncts(self.universe.initial).items():
+        for name, goal in self.cases(self.universe.initial).items():
             yield Obligation(name, None, nothing, goal, initial=True)
 
     def kept_by(self, action: Action) -> Iterator[Obligation]:
@@ -169,7 +219,7 @@ class Theory:
         own = {f"{action.label}: {name}": f for name, f in self.enabling(action, bound).items()}
         after = self.universe.after(action, bound)
         written = {update.variable for update in action.updates}
-        for name, claimed in self.state.items():
+        for name, claimed in self._cases.items():
             if not self._reads[name].isdisjoint(written):
                 yield Obligation(name, action.label, own, after(claimed), near=frozenset({name, *own}))
 
@@ -198,17 +248,24 @@ class Theory:
     def _descends(self, action: Action, wait: Wait) -> Obligation:
         bound = self.bind(action)
         other = self.universe.element(wait.bound.sort, wait.bound.name)
-        own = self._waits(action, wait, bound, other)
+        own = self._waits(action, wait, bound, other, self.universe.is_element)
         me = bound[action.params[0].number]
         goal = z3.And(z3.Not(self.finished(other)), self.level(other) < self.level(me))
-        return Obligation(descends(wait.on), action.label, own, goal, theorem=DEADLOCK)
+        read = reads_of(wait.condition) | set(self.system.programs)
+        near = frozenset(own) | {name for name, reads in self._reads.items() if reads <= read}
+        return Obligation(descends(wait.on), action.label, own, goal, theorem=DEADLOCK, near=near)
 
-    def _waits(self, action: Action, wait: Wait, bound: Bindings, other: z3.ExprRef) -> dict[str, z3.BoolRef]:
+    def _waits(
+        self,
+        action: Action,
+        wait: Wait,
+        bound: Bindings,
+        other: z3.ExprRef,
+        exists: Callable[[z3.ExprRef, Index], z3.BoolRef],
+    ) -> dict[str, z3.BoolRef]:
         """What makes a wait-for edge, by name: program order alone, as for the explorer."""
-        found = {
-            f"{p.name} exists": self.universe.is_element(bound[p.number], index_of(p)) for p in action.params
-        }
-        found["the other exists"] = self.universe.is_element(other, index_of(wait.bound))
+        found = {f"{p.name} exists": exists(bound[p.number], index_of(p)) for p in action.params}
+        found["the other exists"] = exists(other, index_of(wait.bound))
         found |= {g.name: self._now(g.condition, bound) for g in action.guards if g.location}
         found[f"wait on {wait.on}"] = self._now(wait.condition, {**bound, wait.bound.number: other})
         return {f"{action.label}: {name}": f for name, f in found.items()}
@@ -221,6 +278,7 @@ class Theory:
         own = {
             "it exists": universe.is_element(me, self.owner),
             "it is unfinished": z3.Not(self.finished(me)),
+            _EVERYBODY: universe.all_of_it(),
             "whom it waits for exists": z3.And(
                 [
                     universe.landing(universe.now(v.name, (me,)), v.sort)
@@ -230,10 +288,16 @@ class Theory:
             ),
             "whom its tables name exists": z3.And(list(self._named(me))),
             "nobody unfinished is lower": universe.forall([(other, self.owner)], lower),
-            **{mark.name: fact for mark, fact in self._landmarks(me)},
         }
         always = frozenset(own)
-        simple = {name for name in self.state if not isinstance(_inside(self.formulas.get(name)), Quantified)}
+        marks = list(self._landmarks(me))
+        own |= {mark.name: fact for mark, _, fact in marks}
+        asked = set(self.system.programs).union(*map(_asked, self.system.actions))
+        simple = {
+            name
+            for name, reads in self._reads.items()
+            if reads <= asked and not _alternates(self.formulas.get(name))
+        }
         program = self.system.program_of(self.owner)
         places = program.sort.values if program is not None else ("some place",)
         values = [z3.IntVal(0)]
@@ -241,27 +305,48 @@ class Theory:
         if program is not None:
             values = [universe.value(program.sort, number) for number in range(len(places))]
             here = universe.now(program.variable, (me,))
-        near: list[set[str]] = [set() for _ in places]
+        near: list[set[str]] = [{mark.name for mark, _, _ in marks} for _ in places]
+        nearest: list[set[str]] = [set() for _ in places]
+        found: list[list[tuple[z3.ExprRef, Index]]] = [[] for _ in places]
+        for mark, first, _ in marks:
+            holds = self._at_mark(mark, me, first)
+            for names, positions, value in zip(nearest, found, values, strict=True):
+                if not z3.is_false(_there(holds, here, value)):
+                    names.add(mark.name)
+                    positions += [(first, mark.index), (first - 1, mark.index)]
         for action in self.system.actions:
             others = [(universe.element(p.sort, p.name), index_of(p)) for p in action.params[1:]]
             bound = {p.number: e for p, e in zip(action.params, (me, *(e for e, _ in others)), strict=True)}
-            happens = z3.And(list(self.enabling(action, bound).values()))
-            facts = {f"{action.label} is disabled": universe.forall(others, z3.Not(happens))}
+            there = {
+                f"{p.name} exists": universe.is_known(bound[p.number], index_of(p)) for p in action.params[1:]
+            }
+            never = z3.Not(z3.And(list({**self.enabling(action, bound), **there}.values())))
+            disabled = f"{action.label} is disabled"
+            facts = {disabled: universe.forall(others, never)}
             if action.hangs:
                 hangs = z3.And([self._now(condition, bound) for condition in action.hangs])
                 facts[f"{action.label} does not hang"] = universe.forall(others, z3.Not(hangs))
             for wait in action.waits:
                 holder = universe.element(wait.bound.sort, wait.bound.name)
-                edge = z3.And(list(self._waits(action, wait, bound, holder).values()))
+                waits = self._waits(action, wait, bound, holder, universe.is_known)
+                edge = z3.And(list(waits.values()))
                 facts[stays(action.label, wait.on)] = universe.forall(
                     [*others, (holder, index_of(wait.bound))], z3.Not(edge)
                 )
             own |= facts
             location = z3.And([self._now(g.condition, bound) for g in action.guards if g.location])
-            for names, value in zip(near, values, strict=True):
-                if not z3.is_false(z3.simplify(z3.substitute(location, (here, value)))):
-                    names.update(facts)
-        for place, names, value in zip(places, near, values, strict=True):
+            for place, names, fewer, more, value in zip(places, near, nearest, found, values, strict=True):
+                if z3.is_false(_there(location, here, value)):
+                    continue
+                names.update(facts)
+                fewer.update(facts)
+                if any(index.ordered for _, index in others):
+                    read = _terms(_there(never, here, value))
+                    at = [(p, index) for p, index in self._positions(me) if p.get_id() in read]
+                    fewer.remove(disabled)
+                    fewer.add(f"{disabled}, tried at {place}")
+                    own[f"{disabled}, tried at {place}"] = self._tried(others, never, [*at, *more])
+        for place, names, fewer, value in zip(places, near, nearest, values, strict=True):
             yield Obligation(
                 f"who is at {place} can move, or waits, or is not on the lowest level",
                 None,
@@ -269,7 +354,39 @@ class Theory:
                 here != value,
                 theorem=DEADLOCK,
                 near=always | names | simple,
+                nearest=(always | fewer | simple | set(self.scope)) - {_EVERYBODY},
             )
+
+    def _tried(
+        self,
+        others: Sequence[tuple[z3.ExprRef, Index]],
+        fact: z3.BoolRef,
+        at: Sequence[tuple[z3.ExprRef, Index]],
+    ) -> z3.BoolRef:
+        """Return a fact about others with these for its positions.
+
+        Tried at every position that is known, it begets ever more of them.
+        """
+        positions = [(e, index) for e, index in others if index.ordered]
+        rest = [(e, index) for e, index in others if not index.ordered]
+        names = [e for e, _ in positions]
+        choices = itertools.product(*([p for p, of in at if of == index] for _, index in positions))
+        tried = [z3.substitute(fact, *zip(names, chosen, strict=True)) for chosen in choices]
+        return self.universe.forall(rest, z3.And(tried))
+
+    def _positions(self, me: z3.ExprRef) -> Iterator[tuple[z3.ExprRef, Index]]:
+        """Yield the positions that the state has for the owner, or for all."""
+        for variable in self.system.variables.values():
+            index = index_within(variable.sort)
+            if index is not None and index.ordered and variable.indices in ((), (self.owner,)):
+                yield self.universe.now(variable.name, (me,) if variable.indices else ()), index
+
+    def _at_mark(self, mark: Landmark, me: z3.ExprRef, at: z3.ExprRef) -> z3.BoolRef:
+        """Return that the landmark's condition holds there."""
+        owner = local(self.owner, "owner")
+        place = Local(Position(mark.index), "place", -1)
+        here = mark.here(State(self.system, None), owner, place)
+        return self._now(here, {owner.number: me, place.number: at})
 
     def _named(self, me: z3.ExprRef) -> Iterator[z3.BoolRef]:
         """Yield that those are known whom a table has for the owner and a position that it has now."""
@@ -282,39 +399,33 @@ class Theory:
                         named = universe.now(table.name, (me, universe.now(declared.name, (me,))))
                         yield universe.landing(named, table.sort)
 
-    def _landmarks(self, me: z3.ExprRef) -> Iterator[tuple[Landmark, z3.BoolRef]]:
+    def _landmarks(self, me: z3.ExprRef) -> Iterator[tuple[Landmark, z3.ExprRef, z3.BoolRef]]:
         """Yield for each landmark that there is a first place where its condition holds, if there is any.
 
-        The condition is tried at every position that the state or the instance has for the owner.
+        The condition is tried at every position that the state or the instance has for the owner, and at the
+        end of the order.
         """
         universe = self.universe
         for mark in self.argument.landmarks:
-            owner = local(self.owner, "owner")
-            place = Local(Position(mark.index), "place", -1)
-            here = mark.here(State(self.system, None), owner, place)
             first = universe.element(mark.index, "first")
 
-            def least(
-                at: z3.ExprRef,
-                here: Expr = here,
-                first: z3.ExprRef = first,
-                numbers: tuple[int, int] = (owner.number, place.number),
-            ) -> z3.BoolRef:
-                holds, found = (
-                    self._now(here, dict(zip(numbers, (me, k), strict=True))) for k in (at, first)
-                )
+            def least(at: z3.ExprRef, mark: Landmark = mark, first: z3.ExprRef = first) -> z3.BoolRef:
+                holds, found = (self._at_mark(mark, me, k) for k in (at, first))
                 return z3.Implies(holds, z3.And(found, first <= at))
 
             anywhere = universe.element(mark.index, "place")
+            sort = Position(mark.index)
             declared = self.system.declarations
-            positions = (d.name for d in declared if (d.sort, d.indices) == (place.sort, (self.owner,)))
+            positions = (d.name for d in declared if (d.sort, d.indices) == (sort, (self.owner,)))
             yield (
                 mark,
+                first,
                 z3.And(
-                    universe.belongs(first, place.sort),
-                    universe.landing(first, place.sort),
-                    universe.landing(first - 1, place.sort),
+                    universe.belongs(first, sort),
+                    universe.landing(first, sort),
+                    universe.landing(first - 1, sort),
                     universe.forall([(anywhere, mark.index)], least(anywhere)),
                     *(least(universe.now(name, (me,))) for name in positions),
+                    least(universe.size(mark.index)),
                 ),
             )

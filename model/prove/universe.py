@@ -111,15 +111,33 @@ class Universe:
         return term != end if isinstance(sort, Index) and index.name in self._nobody else z3.BoolVal(True)
 
     def is_element(self, term: z3.ExprRef, index: Index) -> z3.BoolRef:
-        """Return that the term is an element, and one that quantified hypotheses are to be applied to.
+        """Return that the term is an element, known, and one of those that an obligation is about.
 
-        "Known" is an uninterpreted predicate. Quantifiers range over known elements only, and it is what
-        triggers their instances; as it may well be true of every element, nothing is lost in a proof.
+        "Known" and "of it" are uninterpreted predicates. Quantifiers range over known elements only, and that
+        is what triggers their instances; what is known *through* an element (where its range begins, say) is
+        known of those only that the obligation is about. Not of who exists by some claim: who holds a chunk
+        has chunks, held by others, who have chunks, and so on. As both may well be true of every element,
+        nothing is lost in a proof.
         """
+        return z3.And(self.is_known(term, index), self._of_it(index, term))
+
+    def is_known(self, term: z3.ExprRef, index: Index) -> z3.BoolRef:
+        """Return that the term is an element, and known."""
         return z3.And(self._known(index, term), self.belongs(term, index))
 
     def _known(self, index: Index, term: z3.ExprRef) -> z3.BoolRef:
         return z3.Function(f"known {index.name}", self.sort(index), z3.BoolSort())(term)
+
+    def _of_it(self, index: Index, term: z3.ExprRef) -> z3.BoolRef:
+        return z3.Function(f"of it {index.name}", self.sort(index), z3.BoolSort())(term)
+
+    def all_of_it(self) -> z3.BoolRef:
+        """Return that an obligation is about every element known, whoever it exists by."""
+        found = []
+        for index in self.indices.values():
+            element = self.element(index, index.name.lower())
+            found.append(self.forall([(element, index)], self._of_it(index, element)))
+        return z3.And(found)
 
     def element(self, index: Sort, name: str) -> z3.ExprRef:
         """Return a fresh constant of the sort; `is_element` says that it is an element."""
@@ -188,8 +206,14 @@ class Universe:
             if is_one or (isinstance(declared.sort, Maybe) and names_one):
                 elements = self._elements(declared.indices)
                 value = self.now(name, tuple(e for e, _ in elements))
-                landing = self.landing(value, declared.sort)
+                whose = [self._of_it(index, e) for e, index in elements if not index.ordered]
+                landing = z3.Implies(z3.And(whose), self.landing(value, declared.sort))
                 found.append(self.forall(elements, landing, self._term(declared, value)))
+            elif isinstance(declared.sort, Maybe) and declared.indices == (declared.sort.index,):
+                (of,) = elements = self._elements(declared.indices)
+                value = self.now(name, (of[0],))
+                known = z3.Implies(self.belongs(value, of[1]), self._known(of[1], value))
+                found.append(self.forall(elements, z3.Implies(self._of_it(of[1], of[0]), known)))
         return z3.And(found)
 
     def _term(self, declared: Variable | Parameter, value: z3.ExprRef) -> z3.ExprRef | None:
@@ -201,10 +225,10 @@ class Universe:
         return value if isinstance(declared, Parameter) and pairs else None
 
     def landing(self, value: z3.ExprRef, sort: Sort) -> z3.BoolRef:
-        """Return that the value is known if it is an element."""
+        """Return that the value is known, and the obligation about it, if it is an element."""
         index = sort.index if isinstance(sort, Position | Maybe) else sort
         assert isinstance(index, Index)
-        return z3.Implies(self.belongs(value, index), self._known(index, value))
+        return z3.Implies(self.belongs(value, index), self.is_element(value, index))
 
     def _declared(self, name: str) -> Variable | Parameter:
         return self.system.variables.get(name) or self.system.parameters[name]
@@ -233,7 +257,7 @@ class Universe:
                 ]
             )
         triggers = [self._known(index, e) for e, index in elements]
-        inside = z3.And([self.is_element(e, index) for e, index in elements])
+        inside = z3.And([self.is_known(e, index) for e, index in elements])
         pattern = z3.MultiPattern(*triggers) if len(triggers) > 1 else triggers[0]
         if trigger is not None:
             pattern = trigger

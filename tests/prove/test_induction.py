@@ -31,6 +31,14 @@ def test_a_right_lock_is_proved() -> None:
     assert induction.needs("alone") == ("who is inside holds the lock", "enter: wait on the lock")
 
 
+def test_a_theorem_asked_for_alone_rests_on_all_that_it_needs() -> None:
+    whole, alone = Attempt(lock(), ARGUMENT).induct(), Attempt(lock(), ARGUMENT).induct(["alone"])
+    assert alone.proves("alone")
+    assert len(alone.outcomes) < len(whole.outcomes)
+    assert {o.name for o in alone.outcomes} == {o.name for o in whole.rests_on("alone")}
+    assert not Attempt(lock(tests_holder=False), ARGUMENT).induct(["alone"]).proves("alone")
+
+
 def test_hypotheses_do_not_contradict_each_other() -> None:
     theory = Theory(lock(), ARGUMENT)
     nothing = Obligation("anything", None, {}, z3.BoolVal(False))

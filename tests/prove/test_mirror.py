@@ -1,11 +1,22 @@
-"""What proofs about the mirror rest on: true on the bundled scenarios, false without a repair."""
+"""Proofs about the mirror: what they rest on is true on the bundled scenarios, and shows theorems.
+
+Whatever is shown here is false without a repair, or in an older release.
+"""
+
+import functools
+import json
+from pathlib import Path
 
 import pytest
 
+from cowpath import command_line
 from cowpath.model.bench.theorems import BrokenInvariant, explore_claims
 from cowpath.model.designs import MIRRORS
 from cowpath.model.designs.mirror_repaired import repaired
+from cowpath.model.prove.theorem import Attempt
+from cowpath.model.prove.theory import DEADLOCK
 from cowpath.model.scenarios import bundled, find
+from cowpath.model.stack.mirror.wellformed import AMPLE
 
 
 @pytest.mark.parametrize(
@@ -27,3 +38,63 @@ def test_rounding_both_ends_lets_a_bit_be_cleared_that_another_operation_holds()
     with pytest.raises(BrokenInvariant, match="who holds a chunk has its bit set") as broken:
         explore_claims(design, design.proof, [scenario])
     assert broken.value.trace is not None
+
+
+@functools.cache
+def attempt(name: str) -> Attempt:
+    design = MIRRORS[name]
+    assert design.proof is not None
+    return Attempt(design.system, design.proof, rlimit=2_000_000)
+
+
+def test_initially_all_holds_and_whoever_waits_waits_for_a_lower_level() -> None:
+    """The cheap part of the theorems; the whole is lengthy."""
+    whole = attempt("mirror-repaired")
+    every = whole.obligations.values()
+    initial = [each for each in every if each.initial]
+    waits = [each for each in every if each.theorem == DEADLOCK and each.step is not None]
+    assert len(initial) > 50
+    assert len(waits) == 12
+    assert [each.name for each in (*initial, *waits) if not whole.prover.prove(each).proved] == []
+
+
+def test_where_parked_operations_are_waited_for_waits_do_not_descend() -> None:
+    older = attempt("mirror-5.0")
+    wait = "write.enter: who waits on the operations in flight waits for a lower level"
+    assert not older.prover.prove(older.obligations[wait]).proved
+
+
+def test_a_write_that_settles_keeps_the_bits_of_others() -> None:
+    whole = attempt("mirror-repaired")
+    outcome = whole.prover.prove(whole.obligations["write.settle: who holds a chunk has its bit set"])
+    assert outcome.needs is not None
+    assert "no two hold one chunk" in outcome.needs
+
+
+def test_who_chooses_chunks_can_move_or_somebody_is_lower() -> None:
+    """Soon, from the hypotheses that are nearest; tried at every two chunks it takes minutes, or fails."""
+    whole = attempt("mirror-repaired")
+    for place in ("full", "busy-chunk"):
+        name = f"in every state: who is at {place} can move, or waits, or is not on the lowest level"
+        outcome = whole.prover.prove(whole.obligations[name])
+        assert outcome.needs is not None, place
+        assert outcome.needs <= whole.obligations[name].nearest, place
+
+
+def test_a_write_writes_to_the_target_what_it_has_in_the_source() -> None:
+    """Without the claim it might copy what another has written over since, with nobody left to copy that."""
+    whole = attempt("mirror-repaired")
+    obligation = whole.obligations["write.target: when it has written the target that is the same, or left"]
+    claim = "what a write has written of the source is its own there, or left"
+    assert not whole.prover.prove(obligation, [claim]).proved
+
+
+@pytest.mark.lengthy
+def test_the_repaired_mirror_is_proved_for_any_number_of_requests_and_chunks(tmp_path: Path) -> None:
+    path = tmp_path / "out.json"
+    asked = ["--theorem", "mirror-equal", "--theorem", DEADLOCK]
+    with pytest.raises(SystemExit):
+        command_line.run(["prove", "mirror-repaired", *asked, "--fresh", "--json", str(path)])
+    found = {(r["theorem"], r["scope"]): r["verdict"] for r in json.loads(path.read_text())}
+    assert found["mirror-equal", AMPLE.name] == "holds"
+    assert found[DEADLOCK, AMPLE.name] == "holds"

@@ -286,6 +286,12 @@ class ActiveWrites(Part):
                     s.source[x] == data(s, r, zeroes)
                 )
             )
+        else:
+            yield claim("what a write has written of the source is its own there, or left", Request, Sector)(
+                lambda s, r, x: (s.is_at(r, "wrote-source", "cleaned") & s.covers[r, x]).implies(
+                    left(s, s.chunk_of[x]) | (s.source[x] == r)
+                )
+            )
         yield claim("what is clean and held by nobody is the same on both disks", Sector)(
             lambda s, x: (s.begun & ~held(s, s.chunk_of[x])).implies(left(s, s.chunk_of[x]) | same(s, x))
         )

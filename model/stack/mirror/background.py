@@ -343,15 +343,18 @@ class Background(Part):
         yield claim("a run has only begun, or is past its first chunk", Request)(
             lambda s, j: s.is_at(j, "iterating", "full").implies(s.low[j] <= s.at)
         )
+        yield claim("who waits for a slot has a part of its run left", Request)(
+            lambda s, j: s.is_at(j, "full").implies(s.at <= s.last[j])
+        )
         yield claim("chunks of one cluster of the target are written together", Chunk, Chunk)(
             lambda s, c, d: (s.lowest[c] == s.lowest[d]).implies(s.written[c] == s.written[d])
         )
         yield claim(
-            "what the background copies of a cluster that is not written is all of it", Request, Chunk, Chunk
+            "what the background copies of a cluster that is not written is all of it", Request, Chunk
         )(
-            lambda s, q, c, d: (
-                ~WRITES.holds(s, q) & holds(s, q, c) & s.rounds & ~s.written[c] & (s.lowest[c] == s.lowest[d])
-            ).implies(holds(s, q, d))
+            lambda s, q, c: (~WRITES.holds(s, q) & holds(s, q, c) & s.rounds & ~s.written[c]).implies(
+                holds(s, q, s.lowest[c]) & holds(s, q, s.highest[c])
+            )
         )
         if not self.looks_again:
             yield claim("the background is not paused", Request)(
@@ -380,7 +383,7 @@ class Background(Part):
 
         def past(s: State, j: Expr, k: Expr) -> Expr:
             behind = exists(Chunk, lambda c: (c < k) & s.dirty[c])
-            return behind & ((k == nobody(Chunk)) | ~s.dirty[k])
+            return s.is_at(j, *_HEAD) & behind & ((k == nobody(Chunk)) | ~s.dirty[k])
 
         def past_chosen(s: State, j: Expr, k: Expr) -> Expr:
             ends = (k == nobody(Chunk)) | ~self._more(s, s.low[j], k)

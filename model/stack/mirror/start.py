@@ -80,9 +80,17 @@ class Start(Part):
                 (s.begun == ~before(s, j)) & (s.born == ~s.is_at(j, "unborn"))
             )
         )
+        yield claim("a job whose loop has begun is there")(lambda s: s.begun.implies(s.born))
+        yield claim("a chunk is asked for only when the job is there", Chunk)(
+            lambda s, c: s.scanned[c].implies(s.born)
+        )
         yield claim("until then nobody is on the list", Request, Request)(
             lambda s, j, r: before(s, j).implies(~s.within(r, LISTED))
         )
+        if self.late:
+            yield claim("who is on the list finds the job's loop begun", Request)(
+                lambda s, r: s.within(r, LISTED).implies(s.begun)
+            )
         yield claim("until then the target is as it was", Request, Sector)(
             lambda s, j, x: before(s, j).implies(
                 (s.target[x] == nobody(Request)) & (s.stale[x] == s.allocated[s.chunk_of[x]])
@@ -96,7 +104,9 @@ class Start(Part):
 
     def landmarks(self, parts: Parts) -> Iterator[Landmark]:
         """Yield the chunk that it asks for next."""
-        yield Landmark("the next chunk not asked for", Chunk, lambda s, j, k: ~s.scanned[k])
+        yield Landmark(
+            "the next chunk not asked for", Chunk, lambda s, j, k: s.is_at(j, "created") & ~s.scanned[k]
+        )
 
     def seen(self, s: State) -> Expr:
         """Tell whether the filter sees the job."""

@@ -44,6 +44,7 @@ GIVEN = (
         lambda s, c, d: (
             ((s.lowest[c] <= d) & (d <= s.highest[c])).implies(s.lowest[d] == s.lowest[c])
             & (s.lowest[d] == s.lowest[c]).implies(s.highest[d] == s.highest[c])
+            & (s.highest[c] < d).implies(s.highest[c] < s.lowest[d])
         )
     ),
     claim("the first chunk of a cluster of the target is the first of its own", Chunk)(
