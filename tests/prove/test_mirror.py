@@ -18,10 +18,12 @@ from cowpath.model.prove.theory import DEADLOCK
 from cowpath.model.scenarios import bundled, find
 from cowpath.model.stack.mirror.wellformed import AMPLE
 
+QUICK = ("mirror-3.0", "mirror-10.1", "mirror-10.1-repaired")
+
 
 @pytest.mark.parametrize(
     "name",
-    [name if name == "mirror-3.0" else pytest.param(name, marks=pytest.mark.lengthy) for name in MIRRORS],
+    [name if name in QUICK else pytest.param(name, marks=pytest.mark.lengthy) for name in MIRRORS],
 )
 def test_the_explorer_finds_every_invariant_true(name: str) -> None:
     design = MIRRORS[name]

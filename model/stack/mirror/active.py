@@ -289,7 +289,7 @@ class ActiveWrites(Part):
         else:
             yield claim("what a write has written of the source is its own there, or left", Request, Sector)(
                 lambda s, r, x: (s.is_at(r, "wrote-source", "cleaned") & s.covers[r, x]).implies(
-                    left(s, s.chunk_of[x]) | (s.source[x] == r)
+                    left(s, s.chunk_of[x]) | (s.source[x] == data(s, r, zeroes))
                 )
             )
         yield claim("what is clean and held by nobody is the same on both disks", Sector)(
