@@ -115,10 +115,12 @@ class Prover:
     def script(self, obligation: Obligation, needs: Collection[str] | None) -> str:
         """Return the obligation as SMT-LIB 2, from the hypotheses named (None: all); unsat if it holds."""
         solver = z3.Solver()
-        solver.add(*self.theory.instance.values())
         hypotheses = self._hypotheses(obligation)
-        solver.add(*(f for name, f in hypotheses.items() if needs is None or name in needs))
-        solver.add(z3.Not(obligation.goal))
+        needed = [f for name, f in hypotheses.items() if needs is None or name in needs]
+        # z3 writes a conjunction of nothing as a bare `and`, which nobody else reads.
+        nothing = (z3.And([]), z3.BoolVal(True))
+        for formula in (*self.theory.instance.values(), *needed, z3.Not(obligation.goal)):
+            solver.add(z3.substitute(formula, nothing))
         return f"; {obligation.name}\n(set-logic ALL)\n{solver.to_smt2()}"
 
     def _hypotheses(self, obligation: Obligation) -> dict[str, z3.BoolRef]:
