@@ -17,6 +17,7 @@ from cowpath.conformance.scheduler.substrate import Greenlets
 from cowpath.conformance.scheduler.sync import ScheduledSync
 from cowpath.conformance.strategies.simple import Sequential
 from cowpath.impl.context import AioContext, Request
+from cowpath.impl.copy_timeout import TimedCopies
 from cowpath.impl.design import Geometry
 from cowpath.impl.stack import Stack
 from cowpath.impl.sync import Threads
@@ -107,12 +108,13 @@ def test_real_threads_go_on_and_the_late_copy_keeps_its_cluster(tmp_path: Path) 
                 stack.nbd_write(0, b"n" * 512)
             assert caught.value.errno == errno.ETIMEDOUT
         assert stack.nbd_read(0, 512) == bytes(512)
-        copying = stack.design.job.in_flight.entries  # type: ignore[attr-defined]
-        assert [entry.owner.name for entry in copying] == ["nbd-write 0.copy"]
+        job = stack.design.job
+        assert isinstance(job, TimedCopies)
+        assert [entry.owner.name for entry in job.in_flight.entries] == ["nbd-write 0.copy"]
         with context:
             hung[0] = False
             never.notify_all()
-        while stack.design.job.calls:  # type: ignore[attr-defined]
+        while job.calls:
             stack.nbd_read(0, 512)
         stack.nbd_write(0, b"n" * 512)
         assert (stack.nbd_read(0, 512), stack.guest_read(0, 512)) == (b"n" * 512, bytes(512))

@@ -306,9 +306,13 @@ def test_a_pool_of_threads_that_has_been_closed_may_be_used_again() -> None:
 def test_who_does_not_come_back_is_given_up() -> None:
     pool = PooledThreads(patience=1)
     kernel, gate = Kernel(pool), allocate_lock()
+
+    def waits() -> None:
+        gate.acquire()
+
     gate.acquire()
     with pytest.raises(HangError):
-        kernel.run([("waits", gate.__enter__)], Sequential())  # type: ignore[list-item]
+        kernel.run([("waits", waits)], Sequential())
     toy, pool.patience = Toy(2, 2), None
     assert toy.run(kernel, Sequential()) is None
     gate.release()

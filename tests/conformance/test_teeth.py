@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from functools import partial
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
@@ -26,6 +28,7 @@ from cowpath.conformance.scheduler.substrate import Greenlets
 from cowpath.conformance.strategies.portfolio import STRATEGIES
 from cowpath.impl.backup import BackupJob
 from cowpath.impl.bitmap import Bitmap
+from cowpath.impl.context import AioContext
 from cowpath.impl.errors import LifetimeError
 from cowpath.impl.extent import Extent
 from cowpath.model.designs import DESIGNS, Case
@@ -175,11 +178,8 @@ def test_a_deadlock_that_the_detector_does_not_report_is_refused(monkeypatch: py
 
 
 def test_the_jobs_bitmap_is_gone_with_the_end_of_the_job() -> None:
-    class Context:
-        def touch(self, *access: object) -> None:
-            pass
-
-    job = BackupJob(Context(), None, None, 1024)  # type: ignore[arg-type]
+    context, nobody = cast(AioContext, SimpleNamespace(touch=lambda *access: None)), cast(Any, None)
+    job = BackupJob(context, nobody, nobody, 1024)
     for use in (job.done.set, job.done.reset, job.done.run, job.done.next_clear):
         job._state = "ending"
         use(Extent(0, 1024))
