@@ -13,6 +13,7 @@ from cowpath import command_line
 from cowpath.model.bench.theorems import BrokenInvariant, explore_claims
 from cowpath.model.designs import MIRRORS
 from cowpath.model.designs.mirror_repaired import repaired
+from cowpath.model.prove.prover import RLIMIT
 from cowpath.model.prove.theorem import Attempt
 from cowpath.model.prove.theory import DEADLOCK
 from cowpath.model.scenarios import bundled, find
@@ -42,11 +43,16 @@ def test_rounding_both_ends_lets_a_bit_be_cleared_that_another_operation_holds()
     assert broken.value.trace is not None
 
 
+SOON = 2_000_000
+"""Less than `prove` allows an obligation: for those that are not shown."""
+
+
 @functools.cache
-def attempt(name: str) -> Attempt:
+def attempt(name: str, rlimit: int = RLIMIT) -> Attempt:
+    """What is shown is asked as `prove` asks it: within a small limit the tests before it would decide."""
     design = MIRRORS[name]
     assert design.proof is not None
-    return Attempt(design.system, design.proof, rlimit=2_000_000)
+    return Attempt(design.system, design.proof, rlimit=rlimit)
 
 
 def test_initially_all_holds_and_whoever_waits_waits_for_a_lower_level() -> None:
@@ -61,7 +67,7 @@ def test_initially_all_holds_and_whoever_waits_waits_for_a_lower_level() -> None
 
 
 def test_where_parked_operations_are_waited_for_waits_do_not_descend() -> None:
-    older = attempt("mirror-5.0")
+    older = attempt("mirror-5.0", SOON)
     wait = "write.enter: who waits on the operations in flight waits for a lower level"
     assert not older.prover.prove(older.obligations[wait]).proved
 
@@ -85,7 +91,7 @@ def test_who_chooses_chunks_can_move_or_somebody_is_lower() -> None:
 
 def test_a_write_writes_to_the_target_what_it_has_in_the_source() -> None:
     """Without the claim it might copy what another has written over since, with nobody left to copy that."""
-    whole = attempt("mirror-repaired")
+    whole = attempt("mirror-repaired", SOON)
     obligation = whole.obligations["write.target: when it has written the target that is the same, or left"]
     claim = "what a write has written of the source is its own there, or left"
     assert not whole.prover.prove(obligation, [claim]).proved
