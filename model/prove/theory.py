@@ -20,10 +20,10 @@ import z3
 
 from cowpath.model.language.action import Wait
 from cowpath.model.language.claim import Landmark, ProofOutline
-from cowpath.model.language.expression import Expr, Local, Quantified, index_of, local, parts
+from cowpath.model.language.expression import Expr, Local, Quantified, index_of, local
 from cowpath.model.language.sorts import Index, Maybe, Position
 from cowpath.model.language.system import Action, State, System
-from cowpath.model.prove.templates import assigned_values, reads_of
+from cowpath.model.prove.templates import assigned_values, begets, reads_of
 from cowpath.model.prove.universe import Bindings, Look, Universe, index_within
 
 DEADLOCK = "deadlock"
@@ -53,17 +53,6 @@ class Obligation:
     def name(self) -> str:
         """What has to be shown, in words."""
         return f"{'initially' if self.initial else self.step or 'in every state'}: {self.about}"
-
-
-def _alternates(formula: Expr | None) -> bool:
-    """Tell whether the formula is of several elements, or of others for each: such beget new elements."""
-    if not isinstance(formula, Quantified):
-        return False
-    return _quantifies(formula.body)
-
-
-def _quantifies(expr: Expr) -> bool:
-    return isinstance(expr, Quantified) or any(map(_quantifies, parts(expr)))
 
 
 def _asked(action: Action) -> set[str]:
@@ -296,7 +285,7 @@ class Theory:
         simple = {
             name
             for name, reads in self._reads.items()
-            if reads <= asked and not _alternates(self.formulas.get(name))
+            if reads <= asked and not (name in self.formulas and begets(self.formulas[name]))
         }
         program = self.system.program_of(self.owner)
         places = program.sort.values if program is not None else ("some place",)
