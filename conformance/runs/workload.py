@@ -133,7 +133,7 @@ class Workload:
             failure = self._perform(epilogue, Sequential())
         cycle = self.cycle(failure.cycle) if failure else ()
         log += ending(failure, cycle)
-        if log[-1:] == [Event("quiescent")]:
+        if log[-1:] == [Event("quiescent")] and not epilogue:
             log += self.rig.contents(self.design, log)
         return Run(log, recorder.results, failure, cycle, values, seen)
 
