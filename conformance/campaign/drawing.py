@@ -53,10 +53,11 @@ class Bounds:
     `alignments` are those of the secondary's node, which may copy on read (`copies_on_read`). Each of the
     `options` is set otherwise than by default in a third of the workloads, and brings the requests that it is
     about, and with `provoked` a fault. At most so many checkpoints, stops and their like are drawn for a
-    workload as `endings` says. Of ten workloads so many have one of the
-    `faults` strike a request that makes such a transfer (`struck`), extents of which an end is inside a
-    sector (`bytes_`), extents that all begin in one cluster (`crowded`), and a checkpoint or stop for certain
-    (`ends`). Of ten requests with an extent so many come again and again (`streams`), which threads do not.
+    workload as `endings` says. Of ten workloads so many have one of the `faults` strike a request that makes
+    such a transfer (`struck`), extents of which an end is inside a sector (`bytes_`), extents that all begin
+    in one cluster (`crowded`), and a checkpoint or stop for certain, or two of their like where three may
+    meet (`ends`). Of ten requests with an extent so many come again and again (`streams`), which threads do
+    not.
     """
 
     kinds: Sequence[str]
@@ -240,8 +241,11 @@ def _kinds(
         if room(*needed):
             options[option] = setting
             kinds += needed
-    if ends and ending and not {*ending} & {*kinds} and len(kinds) < most:
-        take(chance.choice(ending))
+    others = [kind for kind in ending if kind not in kinds]
+    wanted = max(1, bounds.endings - 1) - sum(kind in ending for kind in kinds)
+    for _ in range(min(wanted, len(others)) if ends else 0):
+        if room(each := others.pop(chance.randrange(len(others)))):
+            take(each)
     count = chance.randint(fewest, most)
     while len(kinds) < count:
         take(chance.choice([kind for kind in bounds.kinds if room(kind)] or list(bounds.kinds)))
