@@ -21,6 +21,11 @@ def first(names: Iterable[str], *those: str) -> list[Any]:
     return [name if name in those else pytest.param(name, marks=pytest.mark.lengthy) for name in names]
 
 
+def everything() -> bool:
+    """Tell whether all is asked for."""
+    return EVERYTHING in _asked
+
+
 def some(number: int, part: int = 3) -> int:
     """Return how many examples to draw of those named: one in `part`, unless all are asked for."""
-    return number if EVERYTHING in _asked else -(-number // part)
+    return number if everything() else -(-number // part)

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+from cowpath.model.bench.batch import Plan, run
 from cowpath.model.bench.check import Result
-from cowpath.model.bench.kept import checked
-from cowpath.model.designs import ALL, Case
-from cowpath.model.scenarios import bundled
+from cowpath.model.designs import ALL
+from cowpath.model.scenarios import Scenario, bundled
 from cowpath.model.scenarios.vocabulary import STALL
 
 FOLDER = Path(__file__).parent / "expected"
@@ -42,10 +42,10 @@ def expected(design: str) -> Mapping[str, Mapping[str, Any]]:
     return loaded
 
 
-def found(design: str) -> dict[str, dict[str, Any]]:
-    """Check the design on all that it has scenarios for."""
-    fitting = [s for s in bundled() if ALL[design].unsupported(s) is None]
-    return {s.slug: outcome(checked(Case(ALL[design], s))) for s in fitting}
+def found(design: str, scenarios: Sequence[Scenario]) -> dict[str, dict[str, Any]]:
+    """Check the design on those of the scenarios that fit it."""
+    results = run(Plan([ALL[design]], scenarios, ()), processes=1)
+    return {result.scenario.slug: outcome(result) for result in results}
 
 
 def dumps(outcomes: Mapping[str, Mapping[str, Any]]) -> str:
@@ -61,7 +61,7 @@ def renew(designs: Iterable[str]) -> None:
         if path.stem not in ALL:
             path.unlink()
     for design in designs:
-        (FOLDER / f"{design}.json").write_text(dumps(found(design)))
+        (FOLDER / f"{design}.json").write_text(dumps(found(design, bundled())))
 
 
 if __name__ == "__main__":

@@ -6,8 +6,9 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 
-from cowpath.model.kept.answers import keeping, of_user
+from cowpath.model.kept.answers import Answers, keeping, of_user
 
 
 @dataclass(frozen=True)
@@ -33,5 +34,10 @@ def shared() -> dict[str, str]:
 @contextmanager
 def sharing() -> Iterator[None]:
     """Look up what another test of this run asked. Not for tests of answers, nor of what finds them."""
-    with keeping(of_user(False, shared())):
+    with keeping(_shared_answers()):
         yield
+
+
+@cache
+def _shared_answers() -> Answers | None:
+    return of_user(False, shared())

@@ -95,16 +95,17 @@ def _target(chance: random.Random) -> dict[str, object]:
 def draw_mirror(chance: random.Random, commands: tuple[str, ...], name: str) -> Scenario:
     """Return a workload of that name: two chunks of two sectors, a write or two, maybe a user's command.
 
-    `commands` are those that the user has; who resumes has paused. One workload in five has a target whose
-    clusters are of two chunks, one a write that fails.
+    `commands` are those that the user has; who resumes has paused. One write in four is of zeroes. One
+    workload in five has a target whose clusters are of two chunks, one data whose write fails.
     """
     chunks = 2  # with more, the states that explain what a client sees are too many
     sectors = 2 * chunks
     writes: list[dict[str, object]] = []
     for _ in range(chance.randint(1, 2)):
         start = chance.randrange(sectors)
-        writes.append({"kind": "guest-write", "at": [start, chance.randint(1, sectors - start)]})
-    if chance.randrange(5) == 0:
+        kind = chance.choice(("guest-write", "guest-write", "guest-write", "guest-zero"))
+        writes.append({"kind": kind, "at": [start, chance.randint(1, sectors - start)]})
+    if chance.randrange(5) == 0 and writes[0]["kind"] == "guest-write":
         writes[0]["fault"] = chance.choice(MIRROR_FAULTS)
     command = chance.choice(("", "", *commands))
     said = {"": [], "resume": ["pause", "resume"]}.get(command, [command])

@@ -16,6 +16,7 @@ _COMMANDS = {
     "guest-read": Command.READ,
     "guest-write": Command.WRITE,
     "client-discard": Command.TRIM,
+    "guest-zero": Command.WRITE_ZEROES,
 }
 _JOB: Mapping[str, tuple[str, dict[str, object]]] = {
     "pause": ("job-pause", {}),

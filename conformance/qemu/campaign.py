@@ -42,7 +42,7 @@ from cowpath.model.bench.tasks import Tasks, Written
 from cowpath.model.designs import Design
 from cowpath.model.designs.release import NoSuchRelease
 from cowpath.model.scenarios import Scenario, find
-from cowpath.model.scenarios.vocabulary import IO_KINDS
+from cowpath.model.scenarios.vocabulary import MIRROR_WRITES
 from cowpath.model.scenarios.writing import dumps
 
 DRAWN = "drawn workloads"
@@ -280,7 +280,7 @@ class _Stage:
         if stack.name != "mirror":
             return draw(chance, _bounds(stack), name)
         kinds = [kind for kind in stack.kinds if kind in self.bench.design.kinds]
-        return draw_mirror(chance, tuple(kind for kind in kinds if kind not in IO_KINDS), name)
+        return draw_mirror(chance, tuple(kind for kind in kinds if kind not in MIRROR_WRITES), name)
 
     def _find_again(self, subject: Subject) -> Fault | None:
         """Return the first fault, made minimal, of some random runs on the subject."""

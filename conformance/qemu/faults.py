@@ -23,6 +23,7 @@ REFUSED, CRASHED = "refused", "crashed"
 UNEQUAL = "unequal"
 """What the kinds of faults begin with where a mirror is complete and its disks differ."""
 _DETAILS = re.compile(r" \d+(?=\b)|\[[^)]*\)|\d+")
+_WRITTEN = re.compile(r"target WRITE\w* \[(\d+), (\d+)\)")
 _PROGRAM = re.compile(r"^\S*qemu-[\w-]+: ")
 
 
@@ -80,9 +81,16 @@ def _unequal(oracle: Oracle, run: QemuRun) -> str:
     for cell, source in disks.get("source", {}).items():
         if not source & disks["target"][cell]:
             has = [oracle.who(disks[disk][cell]) for disk in ("source", "target")]
-            foretold = "; so it is in the model, too"
-            return f"complete, but at {names[cell]} the source has {has[0]}, the target {has[1]}{foretold}"
+            unsent = "" if _written(run, *oracle.cells.ranges[cell][0]) else ", of which it was sent no data"
+            seen = f"at {names[cell]} the source has {has[0]}, the target {has[1]}{unsent}"
+            return f"complete, but {seen}; so it is in the model, too"
     return ""
+
+
+def _written(run: QemuRun, start: int, end: int) -> bool:
+    """Tell whether data were written to the target where these bytes are."""
+    written = filter(None, (_WRITTEN.match(doing.transfer) for doing in run.doings))
+    return any(int(each[1]) < end and start < int(each[2]) for each in written)
 
 
 def minimal(bench: Bench, subject: Subject, fault: Fault, most: int = 300) -> Fault:

@@ -104,6 +104,8 @@ def _of_mirror(scenario: Scenario, job: Mirror, factor: int, options: Options) -
         return "with sync=none nothing is to be copied, and of this disk something is"
     if at_start and (options.target != "raw" or backing != "none" or options.sync not in ("", "full")):
         return "requests that meet the job's start need sync=full and a raw target without a backing"
+    if at_start and any(request.kind == "guest-zero" for request in scenario.requests):
+        return "where requests meet the job's start, zeroes are what nobody has written"
     target = "raw" if options.target == "raw" and backing == "none" else "qcow2"
     chosen = replace(
         options,
@@ -130,8 +132,12 @@ def _amiss(scenario: Scenario, stack: Stack, design: Design, options: Options) -
     for request in scenario.requests:
         if request.stream:
             yield "a stream of requests has no end"
-        if request.kind not in stack.kinds:
+        if request.kind == "guest-discard":
+            yield "QEMU's filter lets no discard through while the job is there: it reaches neither disk"
+        elif request.kind not in stack.kinds:
             yield f"the stack has no {request.kind}"
+        if request.fault != "none" and request.kind == "guest-zero":
+            yield f"the zeroes of {request.label}, which fails, do not say whose they are"
         if request.fault not in ("none", *FAULTS, *MIRROR_FAULTS):
             yield f"the gate cannot have a {request.fault} strike {request.label}"
     if scenario.copy_on_read:

@@ -11,7 +11,8 @@ from cowpath.conformance.qemu.mirror import JOB
 from cowpath.conformance.runs.log import ORIGINAL, Event
 from cowpath.impl.extent import Extent
 
-_DISKS = ("source", "target")
+SOURCE, TARGET = "source", "target"
+"""Its two disks."""
 READY, OVER = "ready", "over"
 """What QEMU tells of, as the model's variables are called."""
 EVENTS = {"BLOCK_JOB_READY": READY, "BLOCK_JOB_COMPLETED": OVER}
@@ -79,10 +80,16 @@ class Job:
         if self.there and READY in self._told and not self._paused:
             self.machine.process.qmp.submit("block-job-set-speed", {"device": JOB, "speed": 0})
 
-    def contents(self, size: int) -> Iterator[Event]:
-        """Yield what the two disks hold."""
-        for name in _DISKS:
-            data = self.machine.disks[name].read(0, size)
-            if self._at_start:  # there zeroes are what nobody has written
-                data = data.replace(b"\0", bytes([ORIGINAL]))
-            yield Event("content", facts=(("disk", name), ("data", ((Extent(0, size), data),))))
+    def end(self) -> None:
+        """End it if it is there still, and have its images closed. Raises Broken."""
+        if self.there:
+            self.machine.process.qmp.run("block-job-cancel", {"device": JOB, "force": True})
+            self.machine.rest()
+        self.machine.close_images()
+
+    def content(self, disk: str) -> Event:
+        """Return what the disk holds: the target when the job is over, any when images are closed."""
+        data = self.machine.content(disk)
+        if self._at_start:  # there zeroes are what nobody has written
+            data = data.replace(b"\0", bytes([ORIGINAL]))
+        return Event("content", facts=(("disk", disk), ("data", ((Extent(0, len(data)), data),))))

@@ -21,8 +21,9 @@ from cowpath.conformance.qemu.errors import Broken
 from cowpath.conformance.qemu.gate import Gate, Transfer
 from cowpath.conformance.qemu.loop import Loop
 from cowpath.conformance.qemu.nbd import Command
-from cowpath.conformance.qemu.nodes import LONG, Graph, Options, QmpCommand
+from cowpath.conformance.qemu.nodes import LONG, Graph, Options, QmpCommand, closing
 from cowpath.conformance.qemu.process import Process
+from cowpath.conformance.qemu.replay_image import read_image
 from cowpath.conformance.qemu.stacks import Stack
 from cowpath.model.scenarios.sizes import SECTOR
 
@@ -43,6 +44,9 @@ class Machine:
         graph = stack.graph(options, qemu.release)
         self.commands = graph.commands
         self.job = graph.job
+        self._size = graph.size or 0
+        self._images = frozenset(graph.images)
+        self._behind = graph.behind
         self.loop = Loop()
         sweep()
         self.folder = Path(tempfile.mkdtemp(prefix=f"{_FOLDER}{os.getpid()}-", dir=_memory()))
@@ -143,6 +147,35 @@ class Machine:
             return  # what the disks hold is still to be read
         for disk in self.disks.values():
             disk.discard(start, length)
+
+    @property
+    def maps(self) -> bool:
+        """Whether some disk is an image, whose mapping QEMU has in memory until it closes it."""
+        return bool(self._images)
+
+    def close_images(self) -> None:
+        """Have QEMU close its images, which nobody uses any more: it writes down what it has in memory.
+
+        Raises Broken if it does not, or Died.
+        """
+        self.spent = True
+        qmp = self.process.qmp
+        for command in closing(self._images):
+            qmp.run(command.name, dict(command.arguments))
+            if not self.rest():
+                raise Broken("QEMU does not come to rest")
+
+    def content(self, name: str) -> bytes:
+        """Return what a job's disk reads as, what is behind it opened, by the mapping that is written down.
+
+        QEMU flushes a target before its job ends, so its mapping is known then; a source's when it is closed.
+        Zeroes in an image are in its mapping only.
+        """
+        data = self.disks[name].read(0, self._size)
+        if name not in self._images:
+            return data
+        mapping = (self.folder / f"{name}.qcow2").read_bytes()
+        return read_image(mapping, data, self._behind[name].content(self._size))
 
     def close(self) -> None:
         """End QEMU, and leave nothing behind."""

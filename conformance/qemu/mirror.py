@@ -8,6 +8,7 @@ and the job, which copies both (sync=full), asks for it, having made the target 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -16,6 +17,7 @@ from cowpath.conformance.qemu.qcow2 import Image
 from cowpath.conformance.runs.log import ORIGINAL
 
 JOB = "job"
+_SOURCE = Disk("source", ORIGINAL, source=True)
 STALE = 0x7F
 """What the target holds at first where it has to be copied to."""
 _Made = tuple[list[QmpCommand], list[Disk], dict[str, Image]]
@@ -27,8 +29,12 @@ def graph(options: Options, release: tuple[int, ...]) -> Graph:
     sync = options.sync or ("full" if options.at_start or options.dirty == ((0, options.size),) else "top")
     source, disks, images = _source(options, sync)
     target, more, mapped = _target(options)
-    if options.backing == "open" and not any(each.name == "base" for each in disks):
-        source, disks = [*disk("base"), *source], [_disk("base"), *disks]
+    base = _base(options)
+    if options.backing == "open" and base not in disks:
+        source, disks = [*disk("base"), *source], [base, *disks]
+    behind = {name: base for name, image in mapped.items() if image.backing}
+    behind |= {name: Disk("nothing") for name in mapped.keys() - behind.keys()}
+    behind |= {name: next(d for d in disks if d.name in ("base", "below")) for name in images}
     job: dict[str, Any] = {
         "job-id": JOB,
         "device": "source",
@@ -43,7 +49,7 @@ def graph(options: Options, release: tuple[int, ...]) -> Graph:
         job["buf-size"] = options.buffers * options.granularity
     commands = [*source, *target, *exports(options, {"guest": ("source", True)})]
     start = QmpCommand("blockdev-mirror", job)
-    return Graph(images | mapped, tuple(commands), (*disks, *more), options.size, start)
+    return Graph(images | mapped, tuple(commands), (*disks, *more), options.size, start, behind)
 
 
 def _source(options: Options, sync: str) -> _Made:
@@ -61,33 +67,40 @@ def _source(options: Options, sync: str) -> _Made:
         mapping = Disk("mapping", image=Image(size, unit, there, tables=True))
         return nodes, [mapping, Disk("below", 0, data), Disk("source")], {"source": Image(size, unit)}
     if sync != "top":
-        return [*disk("source"), add("raw", "source", file="source-nbd")], [_disk("source")], {}
+        return [*disk("source"), add("raw", "source", file="source-nbd")], [_SOURCE], {}
     nodes = [*disk("base"), *disk("source"), *overlay("source", backing="base-nbd")]
-    return nodes, [_disk("base"), _disk("source")], {"source": Image(size, unit, there)}
+    return nodes, [_base(options), _SOURCE], {"source": Image(size, unit, there)}
 
 
 def _target(options: Options) -> tuple[list[QmpCommand], list[Disk], dict[str, Image]]:
     size = options.size
     assert size is not None
-    dirty = tuple((start, end, STALE) for start, end in _whole(options.dirty, options.granularity))
-    disks = [Disk("target", 0 if options.at_start else ORIGINAL, dirty)]
+    stale = _base(options).parts
+    disks = [Disk("target", 0 if options.at_start else ORIGINAL, stale)]
     if options.target == "raw":
         node = add("raw", "target", file="target-nbd")
         return [*disk("target"), node], disks, {}
     # A backing of None is QEMU's word for a name that is not followed.
     behind: dict[str, Any] = {"backing": "base-nbd" if options.backing == "open" else None}
-    name = "" if options.backing == "none" else "base"
+    name, there = "base", list[tuple[int, int]]()
+    if options.backing == "none":  # then what is not to be copied is in the image itself
+        dirty = sorted(_whole(options.dirty, options.granularity))
+        edges = [0, *(edge for part in dirty for edge in part), size]
+        clean = [(start, end) for start, end in zip(edges[::2], edges[1::2], strict=True) if start < end]
+        name, there = "", list(_whole(clean, options.cluster))
     return (
         [*disk("target"), *overlay("target", **behind)],
         disks,
-        {"target": Image(size, options.cluster, (), name)},
+        {"target": Image(size, options.cluster, tuple(there), name)},
     )
 
 
-def _disk(name: str) -> Disk:
-    return Disk(name, ORIGINAL, source=name == "source")
+def _base(options: Options) -> Disk:
+    """Return what is behind source and target: what is to be copied is not the same there."""
+    dirty = _whole(options.dirty, options.granularity)
+    return Disk("base", ORIGINAL, tuple((start, end, STALE) for start, end in dirty))
 
 
-def _whole(ranges: tuple[tuple[int, int], ...], unit: int) -> tuple[tuple[int, int], ...]:
+def _whole(ranges: Iterable[tuple[int, int]], unit: int) -> tuple[tuple[int, int], ...]:
     """Return the ranges in whole units."""
     return tuple((start - start % unit, end + -end % unit) for start, end in ranges)

@@ -97,13 +97,21 @@ class Disk:
     image: Image | None = None
     source: bool = False
 
+    def content(self, size: int) -> bytes:
+        """Return the bytes that it has at first."""
+        data = bytearray([self.fill]) * size
+        for start, end, byte in self.parts:
+            data[start:end] = bytes([byte]) * (end - start)
+        return bytes(data)
+
 
 @dataclass(frozen=True)
 class Graph:
     """What to give to a QEMU: images, in files; commands; disks, on the gate.
 
     `size`: the disks' in bytes; None for long ones, of which each run has a window of its own. `job`: what
-    a run starts on it, so that it serves for one.
+    a run starts on it, so that it serves for one. `behind`: the disk that is read where an image of a job has
+    nothing, by the image's name.
     """
 
     images: Mapping[str, Image]
@@ -111,6 +119,7 @@ class Graph:
     disks: tuple[Disk, ...]
     size: int | None = None
     job: QmpCommand | None = None
+    behind: Mapping[str, Disk] = field(default_factory=dict, hash=False)
 
 
 def add(driver: str, name: str, **more: Any) -> QmpCommand:
@@ -131,6 +140,12 @@ def overlay(name: str, **more: Any) -> list[QmpCommand]:
         add("file", f"{name}-mapping", filename=f"{{folder}}/{name}.qcow2"),
         add("qcow2", name, file=f"{name}-mapping", data_file=f"{name}-nbd", **more),
     ]
+
+
+def closing(images: Iterable[str]) -> list[QmpCommand]:
+    """Return what closes the images of a job that has ended."""
+    nodes = [QmpCommand("blockdev-del", {"node-name": name}) for name in sorted(images)]
+    return [QmpCommand("block-export-del", {"id": "guest", "mode": "hard"}), *nodes]
 
 
 def secondary(options: Options) -> tuple[str, list[QmpCommand]]:

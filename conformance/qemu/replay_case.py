@@ -22,6 +22,7 @@ import zlib
 from collections.abc import Callable
 from typing import Any
 
+from cowpath.conformance.qemu.replay_image import read_image
 from cowpath.conformance.qemu.replay_wires import (
     COMMANDS,
     QMP,
@@ -122,13 +123,27 @@ class Machine:
                 return False
         return done()
 
+    def content(self, disk: str, size: int) -> bytes:
+        """Return what a disk is read as, with what is behind it opened."""
+        data = self.gate.peek(disk, 0, size)
+        if disk not in CASE["behind"]:
+            return data
+        about, behind = CASE["behind"][disk], bytearray(size)
+        for start, end, byte in ((0, size, about["fill"]), *about["parts"]):
+            behind[start:end] = bytes([byte]) * (end - start)
+        with open(f"{self.folder}/{disk}.qcow2", "rb") as image:
+            return read_image(image.read(), data, bytes(behind))
+
     def equal(self) -> bool:
         """Tell whether a mirror's disks are the same, once it has completed."""
         if not self.wait(lambda: "BLOCK_JOB_COMPLETED" in self.qmp.events, ANOTHER_WAY):
             print("seen:     the job does not complete")
             return True
         size = CASE["disks"]["source"]["size"]
-        source, target = (self.gate.peek(disk, 0, size) for disk in ("source", "target"))
+        for name, arguments in CASE["closing"]:  # then it writes down the mappings of its images
+            self.qmp.run(name, arguments)
+            self.loop.until(lambda: False, 0.2)
+        source, target = (self.content(disk, size) for disk in ("source", "target"))
         differ = [at for at in range(0, size, 512) if source[at : at + 512] != target[at : at + 512]]
         print(f"seen:     {len(differ)} sectors differ" + (f", the first at {differ[0]}" if differ else ""))
         for name, data in (("source", source), ("target", target)) if differ else ():

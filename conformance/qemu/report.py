@@ -16,13 +16,13 @@ from typing import Any
 from cowpath.conformance.campaign.columns import draw, refused
 from cowpath.conformance.monitor import witness
 from cowpath.conformance.monitor.monitor import Refusal
-from cowpath.conformance.qemu import replay_case, replay_wires
+from cowpath.conformance.qemu import replay_case, replay_image, replay_wires
 from cowpath.conformance.qemu.asking import client_command, control
 from cowpath.conformance.qemu.bench import Subject
 from cowpath.conformance.qemu.faults import CRASHED, UNEQUAL, Fault
 from cowpath.conformance.qemu.job import EVENTS
 from cowpath.conformance.qemu.machine import disks_of
-from cowpath.conformance.qemu.nodes import Graph, QmpCommand
+from cowpath.conformance.qemu.nodes import Graph, QmpCommand, closing
 from cowpath.conformance.qemu.plan import Outcome
 from cowpath.conformance.qemu.qcow2 import Image
 from cowpath.conformance.qemu.replay_wires import SIZE
@@ -156,9 +156,10 @@ def _text(
 
 def script(about: Mapping[str, Any]) -> str:
     """Return the reproducer's text for a case."""
-    wires, case = (Path(str(m.__file__)).read_text(encoding="utf-8") for m in (replay_wires, replay_case))
+    modules = (replay_wires, replay_image, replay_case)
+    *others, case = (Path(str(module.__file__)).read_text(encoding="utf-8") for module in modules)
     imports, parts = dict.fromkeys(_FUTURE), list[str]()
-    for text in (wires, case):
+    for text in (*others, case):
         nodes = ast.parse(text).body
         first = next(i for i, node in enumerate(nodes) if not _leads(node))
         imports |= dict.fromkeys(
@@ -167,9 +168,10 @@ def script(about: Mapping[str, Any]) -> str:
         parts.append("".join(text.splitlines(keepends=True)[nodes[first].lineno - 1 :]))
     literal = pprint.pformat(about, width=100, sort_dicts=False)
     head = f'"""{ast.get_docstring(ast.parse(case))}\n"""\n'
-    assert parts[1].startswith(_CASE)
+    *parts, last = parts
+    assert last.startswith(_CASE)
     filled = f"CASE: dict[str, Any] = {literal}\n"
-    return "\n".join([head, *imports, "", filled, parts[0], "", parts[1].removeprefix(_CASE)])
+    return "\n".join([head, *imports, "", filled, *parts, "", last.removeprefix(_CASE)])
 
 
 def _leads(node: ast.stmt) -> bool:
@@ -196,6 +198,11 @@ def case(outcome: Outcome, subject: Subject, fault: Fault, graph: Graph, title: 
             }
             for each in graph.disks
         },
+        "behind": {
+            name: {"fill": each.fill, "parts": [list(part) for part in each.parts]}
+            for name, each in graph.behind.items()
+        },
+        "closing": [[each.name, dict(each.arguments)] for each in closing(graph.behind) if graph.behind],
         "events": EVENTS if graph.job else {},
         "clients": ["guest"] if graph.size else ["writer", "guest"],
         "structured": subject.options.structured,

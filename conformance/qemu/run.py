@@ -73,7 +73,11 @@ class Driver:
         strategy.end(failure)
         if died is None and (failure is None or failure.kind == "stuck"):
             walk.tell(Event("quiescent"))
-            walk.read_back()
+            try:
+                walk.read_back(hung=bool(hung))
+            except Died as death:
+                died = death
+                walk.die(death)
         return QemuRun(
             walk.log, walk.results, failure, (), choices.values, choices.seen, walk.doings, died
         )  # fmt: skip

@@ -129,7 +129,7 @@ STACKS: Mapping[str, Stack] = {
             DAEMON,
             "mirror",
             (5, 0),
-            ("guest-write", "pause", "resume", "complete", "change-mode"),
+            ("guest-write", "guest-zero", "pause", "resume", "complete", "change-mode"),
             ("raw", "qcow2"),
             "job-alone",
             "grey sight does not judge a mirror: QEMU's NBD client may sit on a reply, and nobody else reads "

@@ -11,7 +11,7 @@ from cowpath.conformance.qemu.asking import client_command, control, in_words, i
 from cowpath.conformance.qemu.client import Call
 from cowpath.conformance.qemu.errors import Broken, Died
 from cowpath.conformance.qemu.gate import Stage, Transfer
-from cowpath.conformance.qemu.job import Job
+from cowpath.conformance.qemu.job import SOURCE, TARGET, Job
 from cowpath.conformance.qemu.machine import Machine
 from cowpath.conformance.qemu.nbd import Command
 from cowpath.conformance.qemu.stacks import WRITES
@@ -103,9 +103,14 @@ class Walk:
         machine.gate.holds = lambda transfer: whole or self._base <= transfer.offset < end
 
     def begin(self) -> None:
-        """Start the job, unless requests are to meet its start."""
+        """Start the job, unless requests are to meet its start; let what it asks of its target first pass.
+
+        It looks whether that is zero (10.1), and makes it so where it can.
+        """
         if self._job is not None and not self.scenario.option("requests_at_start"):
             self.do(Action(self._starter, job=True))
+            while first := [t for t in self.machine.gate.held if t.disk.name == TARGET]:
+                self.do(Action(self._task(first[0]), transfer=first[0]))
 
     def actions(self) -> list[Action]:
         """Return what can happen now; the first is the default: whoever moved last goes on."""
@@ -183,10 +188,18 @@ class Walk:
             if number == 0:
                 self._job.wake()
 
-    def read_back(self) -> None:
-        """Tell what the disks hold that a client reads when all is over."""
-        if self._job is not None and not self._job.over:
-            self._tell_contents(self._job)
+    def read_back(self, *, hung: bool) -> None:
+        """Tell what a job's disks hold when all is over; its target is told of when the job is.
+
+        Mappings are in QEMU's memory until it closes the images, which it cannot while it hangs. Raises Died.
+        """
+        job = self._job
+        if job is None or (hung and self.machine.maps):
+            return
+        if self.machine.maps:
+            job.end()
+        for disk in (SOURCE,) if job.over else (SOURCE, TARGET):
+            self.tell(job.content(disk))
 
     def die(self, death: Died) -> None:
         """Take in that QEMU has died."""
@@ -346,11 +359,7 @@ class Walk:
                 self.tell(event)
                 self.results |= {name: None for name, _ in event.facts}
                 if self._job.over:  # from now on the guest writes to the target
-                    self._tell_contents(self._job)
-
-    def _tell_contents(self, job: Job) -> None:
-        for event in job.contents(self.scenario.size):
-            self.tell(event)
+                    self.tell(self._job.content(TARGET))
 
     def _wait(self, calls: Sequence[Call]) -> bool:
         """Wait for all of them; tell whether they are done. Raises Died, and Broken if QEMU never rests.

@@ -28,15 +28,29 @@ class GuardReport:
     falls: tuple[str, ...]
 
 
-def audit(design: Design, scenarios: Sequence[Scenario], engine: str = "python") -> Iterator[GuardReport]:
-    """Yield a report for each guard and wait of each action, in order, on the scenarios that fit the design.
+def guards(design: Design) -> tuple[tuple[str, str], ...]:
+    """Return each guard and wait of each action, in order, after the action's label.
 
-    Program order (`location`) is left out: it is not a guard that a developer could drop. A step that
-    leaves a variable's sort counts as a fall, too. `progress` is asked last, and only where requests keep
-    arriving.
+    Program order (`location`) is left out: it is not a guard that a developer could drop.
+    """
+    return tuple(
+        (action.label, guard)
+        for action in design.system.actions
+        for guard in action.guard_names
+        if guard not in {each.name for each in action.guards if each.location}
+    )
+
+
+def audit(
+    design: Design, scenarios: Sequence[Scenario], asked: Sequence[tuple[str, str]] | None = None
+) -> Iterator[GuardReport]:
+    """Yield a report for each of the guards asked about, on the scenarios that fit the design.
+
+    `asked`: some of its `guards`; None for all of them. A step that leaves a variable's sort counts as a
+    fall, too. `progress` is asked last, and only where requests keep arriving.
     """
     scenarios = [scenario for scenario in scenarios if design.unsupported(scenario) is None]
-    baseline = {scenario: check(Case(design, scenario), engine=engine) for scenario in scenarios}
+    baseline = {scenario: check(Case(design, scenario)) for scenario in scenarios}
     scenarios.sort(key=lambda scenario: baseline[scenario].exploration.states)
     safety = tuple(name for name in design.standard if name != PROGRESS)
     trials = [(scenario, safety) for scenario in scenarios]
@@ -46,20 +60,14 @@ def audit(design: Design, scenarios: Sequence[Scenario], engine: str = "python")
         if any(request.stream for request in scenario.requests)
         and PROGRESS not in baseline[scenario].violated
     ]
-    for action in design.system.actions:
-        locations = {guard.name for guard in action.guards if guard.location}
-        for guard in action.guard_names:
-            if guard in locations:
-                continue
-            without = _without(design, action.label, guard)
-            scenario: str | None = None
-            falls: tuple[str, ...] = ()
-            for trial, asked in trials:
-                fallen = _falls(without, trial, asked, set(baseline[trial].violated), engine)
-                if fallen:
-                    scenario, falls = trial.slug, fallen
-                    break
-            yield GuardReport(action.label, guard, scenario, falls)
+    for action, guard in guards(design) if asked is None else asked:
+        without = _without(design, action, guard)
+        fell = (
+            GuardReport(action, guard, trial.slug, fallen)
+            for trial, properties in trials
+            if (fallen := _falls(without, trial, properties, {*baseline[trial].violated}))
+        )
+        yield next(fell, GuardReport(action, guard, None, ()))
 
 
 def _without(design: Design, action: str, guard: str) -> Design:
@@ -68,10 +76,10 @@ def _without(design: Design, action: str, guard: str) -> Design:
 
 
 def _falls(
-    design: Design, scenario: Scenario, properties: Sequence[str], already: set[str], engine: str
+    design: Design, scenario: Scenario, properties: Sequence[str], already: set[str]
 ) -> tuple[str, ...]:
     try:
-        result = check(Case(design, scenario), properties=properties, engine=engine, limits=_LIMITS)
+        result = check(Case(design, scenario), properties=properties, limits=_LIMITS)
     except OutOfRange as error:
         return (f"out of range: {error}",)
     return tuple(name for name in result.violated if name not in already)

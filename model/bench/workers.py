@@ -51,7 +51,10 @@ class Workers:
         return self._bell.rung
 
     def run(self, tasks: Sequence[int], receive: Send) -> None:
-        """Do the tasks, begun in the order given; what they send is received here, as it comes."""
+        """Do the tasks; what they send is received here, as it comes.
+
+        One process alone begins them in the order given; of several the first goes from the end to the front.
+        """
         queue = deque(tasks)
         with self._bell.hung():
             if self._processes > 1 and len(queue) > 1 and ranks.together() is not None:
@@ -87,15 +90,20 @@ class Workers:
 
     def _share(self, queue: deque[int], crew: Sequence[Connection], receive: Send) -> None:
         at_work = set(crew)
+
+        def begin(connection: Connection) -> None:
+            # One begins at the end, with what takes longest: or that would be left when all else is done.
+            connection.send(queue.pop() if connection is crew[0] else queue.popleft())
+
         for connection in crew:
-            connection.send(queue.popleft())
+            begin(connection)
         while at_work:
             ready = wait(list(at_work))
             for connection in [each for each in at_work if each in ready]:
                 try:
                     what = connection.recv()
                     if what is _DONE and queue and not self._bell.rung:
-                        connection.send(queue.popleft())
+                        begin(connection)
                         continue
                 except (EOFError, OSError):  # it was ended from outside
                     what = _DONE

@@ -26,7 +26,7 @@ ENGINE = click.option(
     type=click.Choice(list(ENGINES)),
     default="auto",
     show_default=True,
-    help="Who explores; auto: NumPy, and machine code where there are more than some 100,000 states.",
+    help="Who explores; auto: NumPy, and machine code where there are more than some 300,000 states.",
 )
 MAX_STATES = click.option(
     "--max-states", type=click.IntRange(min=1), help="Stop a run after so many states: undetermined."

@@ -15,8 +15,7 @@ from cowpath.model.kept import answers
 if TYPE_CHECKING:
     from cowpath.model.explore.each import Each
 
-_SMALL = 100_000  # states, explored before machine code would be ready
-_MANY = 500_000  # the same, from many starts, where that takes seconds
+_SMALL = 300_000  # states, explored in the time that machine code takes to be made, or less
 _FEW = 2_000  # the same, one at a time by plain Python
 
 
@@ -93,7 +92,7 @@ class Native:
 
 
 class Auto:
-    """NumPy, which starts at once; what is larger than some 100,000 states begins again in machine code.
+    """NumPy, which starts at once; what is larger than some 300,000 states begins again in machine code.
 
     NumPy does not know partial-order reduction: there plain Python begins, and some 2,000 states are many.
     """
@@ -123,8 +122,8 @@ class Auto:
         self, narrowed: Narrowed, questions: tuple[Question, ...], limits: Limits, report: Report
     ) -> Each:
         """See `Engine`."""
-        small = limits.max_states is not None and limits.max_states <= _MANY
-        first = limits if small else replace(limits, max_states=_MANY)
+        small = limits.max_states is not None and limits.max_states <= _SMALL
+        first = limits if small else replace(limits, max_states=_SMALL)
         found = Numpy().explore_each(narrowed, questions, first, report)
         if small or not _cut(found.stopped):
             return found

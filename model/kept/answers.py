@@ -139,13 +139,18 @@ def _sources() -> bytes:
 def digest(package: Path) -> bytes:
     """Return a digest of every file of a package's that an answer may come from."""
     found = hashlib.blake2b(digest_size=20)
-    for path in sorted(package.rglob("*")):
-        if path.suffix in (".py", ".toml"):
-            text = path.read_bytes()
-            found.update(f"{path.relative_to(package)} {len(text)} ".encode() + text)
+    for folder, inside, files in os.walk(package):
+        inside.sort()
+        for name in sorted(files):
+            if name.endswith((".py", ".toml")):
+                path = os.path.join(folder, name)
+                with open(path, "rb") as file:
+                    text = file.read()
+                found.update(f"{os.path.relpath(path, package)} {len(text)} ".encode() + text)
     return found.digest()
 
 
+@functools.cache
 def _versions() -> bytes:
     return repr((sys.version, platform.machine(), [_version(name) for name in _COMPUTES])).encode()
 

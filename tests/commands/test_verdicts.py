@@ -12,6 +12,7 @@ import pytest
 from cowpath.model.designs import ALL, DESIGNS, EXTENDED, MIRRORS
 from cowpath.model.stack.properties import STANDARD
 from tests.commands.running import LONG, Ran, on_terminal
+from tests.in_process import shared
 
 SPARED = [name for name in EXTENDED if name != "block-copy-5.1-scarce"]
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -63,8 +64,10 @@ def test_limits_that_are_not_hit_change_nothing(cowpath: Callable[..., Ran]) -> 
     ],
 )
 def test_a_scenario_alone_is_checked_on_the_bundled_designs_that_it_fits(
-    cowpath: Callable[..., Ran], scenario: str, fits: list[str]
+    cowpath: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch, scenario: str, fits: list[str]
 ) -> None:
+    for name, folder in shared().items():
+        monkeypatch.setenv(name, folder)
     ran = cowpath("check", "--scenario", scenario, "--json", "-")
     assert ([result["design"] for result in json.loads(ran.out)], ran.err) == (fits, "")
 

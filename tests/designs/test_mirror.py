@@ -35,7 +35,12 @@ def test_zeroes_are_lost_where_the_target_is_taken_for_zero(slug: str) -> None:
     found = check(Case(MIRRORS["mirror-10.1"], find(slug)))
     assert tuple(found.violated) == ("mirror-equal",)
     assert check(Case(MIRRORS["mirror-10.1-repaired"], find(slug))).verdict is Verdict.HOLDS
-    assert MIRRORS["mirror-8.2"].unsupported(find(slug)) is not None
+
+
+def test_before_10_1_zeroes_are_a_write_like_another() -> None:
+    for name in ("mirror-3.0", "mirror-8.2", "mirror-repaired"):
+        found = check(Case(MIRRORS[name], find("zeroes-over-an-unopened-base")))
+        assert found.verdict is Verdict.HOLDS, name
 
 
 def test_a_copy_that_needs_more_buffers_than_there_are_is_an_assertion() -> None:

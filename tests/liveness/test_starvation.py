@@ -281,7 +281,7 @@ def test_both_definitions_agree_on_drawn_streams(scenario: Scenario, name: str) 
 # -- streams
 
 
-@pytest.mark.parametrize("name", first(DESIGNS, "rfc-2016", "block-copy-5.1", "copy-before-write-9.2"))
+@pytest.mark.parametrize("name", first(DESIGNS, "rfc-2016", "copy-before-write-9.2"))
 def test_a_request_that_is_over_leaves_nothing_behind(name: str) -> None:
     """So the next of its stream, which has its name, begins as the first did."""
 

@@ -89,8 +89,8 @@ class World(Part):
 
     @property
     def kinds(self) -> tuple[str, ...]:
-        """A guest's writes; where those of zeroes are treated in another way, a part of its own says so."""
-        return tuple(kind for kind in MIRROR_WRITES if kind != "guest-zero")
+        """A guest's writes, discards and zeroes, which are all alike unless a part of its own says not."""
+        return MIRROR_WRITES
 
     def declare(self, system: System, parts: Parts) -> None:
         """Declare the instance's tables, the disks and bitmaps, and where everybody is."""

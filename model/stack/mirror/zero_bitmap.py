@@ -38,11 +38,6 @@ class ZeroBitmap(Part):
 
     heeds_backing: bool = False
 
-    @property
-    def kinds(self) -> tuple[str, ...]:
-        """A guest's writes of zeroes."""
-        return ("guest-zero",)
-
     def declare(self, system: System, parts: Parts) -> None:
         """Declare the bits, and where an operation is that writes zeroes."""
         system.parameter("within_chunk", Request)  # it touches no end of a chunk

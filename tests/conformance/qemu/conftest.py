@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
-from cowpath.conformance.qemu.binaries import Qemu, installed
+from cowpath.conformance.qemu.binaries import Qemu, at_prefix, installed
 from cowpath.conformance.qemu.errors import NoQemu
 
 
@@ -23,6 +24,16 @@ def need(*programs: str) -> None:
 @pytest.fixture
 def needs() -> Callable[..., None]:
     return need
+
+
+UNPACKED = {folder.name: folder for folder in Path(__file__).parents[3].glob("build/qemu-*")}
+"""The QEMUs that `make qemu` has unpacked."""
+
+
+@pytest.fixture(scope="module", params=["installed", *sorted(UNPACKED)])
+def release(request: pytest.FixtureRequest, qemu: Qemu) -> Qemu:
+    unpacked = UNPACKED.get(request.param)
+    return qemu if unpacked is None else at_prefix(str(unpacked))
 
 
 @pytest.fixture(scope="session")

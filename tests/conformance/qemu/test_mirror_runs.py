@@ -138,6 +138,12 @@ def test_what_is_drawn_fits(bench: Bench) -> None:
         bench.run(subject, Portfolio(1))
 
 
+def test_a_campaign_draws_what_the_stack_takes(qemu: Qemu) -> None:
+    alone = (find("job-alone"),)
+    *_, drawn = campaign(Plan((qemu,), (MIRROR,), alone, (PLAIN,), None, BLACK, 1, 1))
+    assert (drawn.scenario, drawn.runs) == ("1 drawn workloads", 12)
+
+
 def test_a_log_is_read_as_it_was_written(bench: Bench) -> None:
     subject = bench.prepare(find("completed-under-a-write"))
     assert isinstance(subject, Subject)
