@@ -122,6 +122,8 @@ class Oracle(View):
                 explained = cycle <= self.waits(each.state)
             case "shows":
                 explained = all(self.value(each.state, name) == value for name, value in event.facts)
+            case "map":
+                explained = self.mapped(each.state, event.fact("disk")) == event.fact("clusters")
             case "content":
                 explained = not any(True for _ in self.unlike(each.state, event))
             case "crash":
@@ -269,6 +271,11 @@ class Oracle(View):
             other = spoilt is not None and bool(self.value(state, spoilt, cell))
             if (value in seen) == other:
                 yield cell, value
+
+    def mapped(self, state: bytes, disk: str) -> tuple[int, ...]:
+        """Return of each cluster whether the disk has it, 1 or 0."""
+        variable = self.design.machine.maps[disk]
+        return tuple(self.value(state, variable, k) for k in range(len(self.cells.clusters)))
 
     def rests(self, each: Explaining, open_: Iterable[int]) -> bool:
         """Tell whether all who are under way wait there, and nothing fell that runs crash of."""

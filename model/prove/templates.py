@@ -12,9 +12,11 @@ from dataclasses import fields
 from cowpath.model.language.claim import Claim, Measure
 from cowpath.model.language.expression import (
     Const,
+    Eq,
     Expr,
     IfThenElse,
     Local,
+    Param,
     Quantified,
     Read,
     nobody,
@@ -29,6 +31,35 @@ def reads_of(expr: Expr) -> set[str]:
     """Return the names of the variables that the expression reads."""
     own = {expr.name} if isinstance(expr, Read) else set()
     return own.union(*map(reads_of, parts(expr)))
+
+
+def begets(formula: Expr) -> bool:
+    """Tell whether the formula is of several elements, or of others for each: such beget new elements.
+
+    Where a table of the instance has one of two for the other it is as good as of one: whose piece somebody
+    is, say.
+    """
+    if not (
+        isinstance(formula, Quantified) and any(isinstance(e, Quantified) for e in _within(formula.body))
+    ):
+        return False
+    inner = formula.body
+    if not isinstance(inner, Quantified) or any(isinstance(e, Quantified) for e in _within(inner.body)):
+        return True
+    pair = {formula.bound.number, inner.bound.number}
+    return not any(
+        isinstance(each, Eq)
+        and isinstance(each.left, Param)
+        and {e.number for e in (*each.left.indices, each.right) if isinstance(e, Local)} == pair
+        for each in _within(inner.body)
+    )
+
+
+def _within(expr: Expr) -> Iterator[Expr]:
+    """Yield the expression and all those of which it is built."""
+    yield expr
+    for part in parts(expr):
+        yield from _within(part)
 
 
 def free(expr: Expr) -> set[int]:

@@ -20,10 +20,10 @@ import z3
 
 from cowpath.model.language.action import Wait
 from cowpath.model.language.claim import Landmark, ProofOutline
-from cowpath.model.language.expression import Expr, Local, Quantified, index_of, local, parts
+from cowpath.model.language.expression import Expr, Local, Quantified, index_of, local
 from cowpath.model.language.sorts import Index, Maybe, Position
 from cowpath.model.language.system import Action, State, System
-from cowpath.model.prove.templates import assigned_values, reads_of
+from cowpath.model.prove.templates import assigned_values, begets, reads_of
 from cowpath.model.prove.universe import Bindings, Look, Universe, index_within
 
 DEADLOCK = "deadlock"
@@ -53,17 +53,6 @@ class Obligation:
     def name(self) -> str:
         """What has to be shown, in words."""
         return f"{'initially' if self.initial else self.step or 'in every state'}: {self.about}"
-
-
-def _alternates(formula: Expr | None) -> bool:
-    """Tell whether the formula is of several elements, or of others for each: such beget new elements."""
-    if not isinstance(formula, Quantified):
-        return False
-    return _quantifies(formula.body)
-
-
-def _quantifies(expr: Expr) -> bool:
-    return isinstance(expr, Quantified) or any(map(_quantifies, parts(expr)))
 
 
 def _asked(action: Action) -> set[str]:
@@ -296,7 +285,7 @@ class Theory:
         simple = {
             name
             for name, reads in self._reads.items()
-            if reads <= asked and not _alternates(self.formulas.get(name))
+            if reads <= asked and not (name in self.formulas and begets(self.formulas[name]))
         }
         program = self.system.program_of(self.owner)
         places = program.sort.values if program is not None else ("some place",)
@@ -389,15 +378,23 @@ class Theory:
         return self._now(here, {owner.number: me, place.number: at})
 
     def _named(self, me: z3.ExprRef) -> Iterator[z3.BoolRef]:
-        """Yield that those are known whom a table has for the owner and a position that it has now."""
+        """Yield that those are known whom a table has for the owner and a position, where an action asks.
+
+        Whoever is known brings his positions and his own with him: those that nobody asks for are too many.
+        """
         universe = self.universe
+        asked = set[int]()
+        for action in self.system.actions:
+            others = {p.number: universe.element(p.sort, p.name) for p in action.params[1:]}
+            asked |= _terms(z3.And(*self.enabling(action, {action.params[0].number: me, **others}).values()))
         for table in self.system.parameters.values():
             if table.sort == Maybe(self.owner) and len(table.indices) == 2 and table.indices[0] == self.owner:
                 position = Position(table.indices[1])
                 for declared in self.system.declarations:
                     if (declared.sort, declared.indices) == (position, (self.owner,)):
                         named = universe.now(table.name, (me, universe.now(declared.name, (me,))))
-                        yield universe.landing(named, table.sort)
+                        if named.get_id() in asked:
+                            yield universe.landing(named, table.sort)
 
     def _landmarks(self, me: z3.ExprRef) -> Iterator[tuple[Landmark, z3.ExprRef, z3.BoolRef]]:
         """Yield for each landmark that there is a first place where its condition holds, if there is any.

@@ -25,8 +25,8 @@ GIVEN = (
     claim("what a request reads lies in its clusters", Request, Sector)(
         lambda s, r, x: s.reads[r, x].implies(own(s, r, s.cluster_of[x]))
     ),
-    claim("what lies behind a guest write's data is in its last cluster", Request, Sector)(
-        lambda s, r, x: s.tail[r, x].implies(s.cluster_of[x] == s.last[r])
+    claim("only guest writes read behind their data, in their last cluster", Request, Sector)(
+        lambda s, r, x: s.tail[r, x].implies(is_kind(s, r, "guest-write") & (s.cluster_of[x] == s.last[r]))
     ),
     claim("only guest requests read through the chain", Request, Sector)(
         lambda s, r, x: s.reads[r, x].implies(is_kind(s, r, "guest-read", "guest-write"))
