@@ -82,11 +82,15 @@ class Oracle(View):
         except KeyError:
             explaining = {after for each in node.explaining for _, after in self.after(each, node, event)}
         if self.kept > MOST_KEPT:
-            self.first = self._begin()
+            self.forget()
         known = event.request in self.number  # of a piece it may be unknown: then nothing explains it
         owner = frozenset({self.number[event.request]} if known else ())
         after = node.following[event] = self._node(explaining, *_under_way(node, event, owner))
         return after
+
+    def forget(self) -> None:
+        """Give back the memory of what was worked out; runs under way are not disturbed."""
+        self.first = self._begin()
 
     # -- what explains an event
 
