@@ -25,6 +25,7 @@ from cowpath.impl.designs.drain_10_2 import Drain102
 from cowpath.impl.designs.fleecing_4_0 import Fleecing40
 from cowpath.impl.designs.fleecing_4_1 import Fleecing41
 from cowpath.impl.designs.merged_2_8 import Merged28
+from cowpath.impl.designs.merged_2_10 import Merged210
 from cowpath.impl.designs.merged_3_0 import Merged30
 from cowpath.impl.designs.mirrors import (
     Mirror30,
@@ -70,6 +71,7 @@ VARIANTS: dict[str, type[Design]] = {
         Unserialised27,
         Rfc26,
         Rfc27,
+        Merged210,
         Merged30,
         Fleecing41,
         BlockCopy101,

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from cowpath.impl.designs.merged_2_8 import Merged28
+from cowpath.impl.designs.merged_2_10 import Merged210
 
 
-class Merged30(Merged28):
+class Merged30(Merged210):
     """The flag on the target's writes (f8d59dfb40, 3.0); and copy offload."""
 
     name = "merged-3.0"
     target_serialises = True
-    merges_reads = True
     offloads = "rest"

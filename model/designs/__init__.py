@@ -52,6 +52,7 @@ _VARIANTS = {
     "unserialised-2.7": "unserialised_2_7",
     "rfc-2016-2.6": "rfc_2016_2_6",
     "rfc-2016-2.7": "rfc_2016_2_7",
+    "merged-2.10": "merged_2_10",
     "merged-3.0": "merged_3_0",
     "fleecing-4.1": "fleecing_4_1",
     "block-copy-10.1": "block_copy_10_1",

@@ -1,14 +1,12 @@
 """QEMU 3.0 and 3.1: replication still takes CowRequests, and writes to the target serialise already."""
 
-from cowpath.model.designs.merged_2_8 import DESIGN as MERGED_2_8
+from cowpath.model.designs.merged_2_10 import DESIGN as MERGED_2_10
 from cowpath.model.stack.copy_offload import OffloadedBackup
-from cowpath.model.stack.guest_writes import GuestWrites
 from cowpath.model.stack.hidden import SerialisingTarget
 from cowpath.model.stack.wellformed import ALIGNED, IN_CHAIN, NO_COPY_ON_READ, NO_OFFLOAD, QUIESCED
 
-DESIGN = MERGED_2_8.changed(
+DESIGN = MERGED_2_10.changed(
     "merged-3.0",
-    GuestWrites(merges=True),
     SerialisingTarget(),
     OffloadedBackup(),
     scope=(ALIGNED, NO_COPY_ON_READ, NO_OFFLOAD, IN_CHAIN, QUIESCED),

@@ -38,7 +38,6 @@ _LARGE_CLUSTERS = (
 _PUBLIC = "d003e0aece, 751cec7a26 [6.2]: the filter is called copy-before-write, and is public"
 
 _NOT_FIRST = "a bit that is changed before the copy, which only a checkpoint in between would see"
-_NO_ONE_READ = "that one read (merged-3.0)"
 _NO_RUNS = "that mapped and new clusters of a guest write may be written together, from 4.2 on by tasks"
 _NO_BUDGET = "waits for block-copy's memory and for a free task (block-copy-5.1-scarce)"
 _NO_TRIM = "discards on the source"
@@ -72,12 +71,12 @@ _REPLICATION = Role(
             (_NO_TRIM, _NO_COMMIT, _NO_RUNS),
         ),
         Era((2, 9), "merged-2.8", (_FAIR,), (_NO_TRIM, _NO_COMMIT, _NO_RUNS)),
-        Era((2, 10), "merged-2.8", (_BYTES, _ONE_READ), (_NO_ONE_READ, _NO_TRIM, _NO_COMMIT, _NO_RUNS)),
+        Era((2, 10), "merged-2.10", (_BYTES, _ONE_READ), (_NO_TRIM, _NO_COMMIT, _NO_RUNS)),
         Era(
             (2, 12),
-            "merged-2.8",
+            "merged-2.10",
             (_BITS_FIRST, "1a63a90750 [2.12]: the reopening at the job's end drains, whatever flags change"),
-            (_NOT_FIRST, _NO_ONE_READ, _NO_TRIM, _NO_COMMIT, _NO_RUNS),
+            (_NOT_FIRST, _NO_TRIM, _NO_COMMIT, _NO_RUNS),
         ),
         Era(
             (3, 0),

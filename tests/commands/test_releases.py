@@ -38,7 +38,7 @@ def test_check_of_a_role_says_at_which_release_a_verdict_changes(cowpath: Callab
     ran = cowpath("check", "--role", "replication", "--scenario", "unaligned-write", "--scenario", "race")
     assert ran.status == 1
     _, _, told = ran.out.partition("2.8, unserialised-2.7 to merged-2.8:\n")
-    told, _, later = told.partition("3.0, merged-2.8 to merged-3.0:\n")
+    told, _, later = told.partition("3.0, merged-2.10 to merged-3.0:\n")
     assert "a8bbee0edf" in told
     assert "    the race: snapshot \N{RIGHTWARDS ARROW} holds\n" in told
     assert "    unaligned write: snapshot \N{RIGHTWARDS ARROW} deadlock\n" in told
