@@ -66,8 +66,8 @@ def test_a_stack_that_moves_original_data_is_refused(monkeypatch: pytest.MonkeyP
     """The second cluster is copied from where the first one is."""
     read = TappedDisk._read
 
-    def moved(disk: TappedDisk, pieces: list[Extent]) -> list[bytes]:
-        return read(disk, [Extent(p.start % 1024, p.start % 1024 + p.length) for p in pieces])
+    def moved(disk: TappedDisk, extent: Extent) -> bytes:
+        return read(disk, Extent(extent.start % 1024, extent.start % 1024 + extent.length))
 
     monkeypatch.setattr(TappedDisk, "_read", moved)
     plan = Plan((PAIRS["rfc-repaired"],), (find("second-cluster"),), None, ("random",), 20, Sight.WHITE)
