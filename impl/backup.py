@@ -69,8 +69,8 @@ class Job:
                 data = bytes(extent.length)
                 self.context.step("cow.zeroes", request)
             else:
-                (data,) = self.source.read(
-                    request, [extent], enter=enter, transfer=transfer, serialises=serialises
+                data = self.source.read(
+                    request, extent, enter=enter, transfer=transfer, serialises=serialises
                 )
                 self.context.step(transfer, request)
             transfer = "cow.write"

@@ -87,7 +87,7 @@ class Commits(Replication, Drains):
         disk, label = (self.active.disk, "active") if here else (self.hidden.disk, "hidden")
         label = f"commit.read-{label}"
         try:
-            (data,) = disk.read(label, request, [cluster])
+            data = disk.read(label, request, cluster)
             self.context.step(label, request)
             label = "commit.write"
             self.disk.write(label, request, cluster, data)

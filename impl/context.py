@@ -137,8 +137,4 @@ class AioContext:
         """
         if self.fault_hook is not None:
             self.fault_hook(label, request)
-        self.lock.release()
-        try:
-            return operation(*arguments)
-        finally:
-            self.lock.acquire()
+        return self.sync.transfer(self.lock, operation, *arguments)

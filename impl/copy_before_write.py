@@ -133,7 +133,7 @@ class CopyBeforeWrite(TimedCopies):
     def _read_target(self, request: Request, run: Extent) -> bytes:
         self.context.step("snapshot.look", request, extent=run, mapped=True)
         try:
-            (data,) = self.target.disk.read("snapshot.target", request, [run])
+            data = self.target.disk.read("snapshot.target", request, run)
         except OSError:
             self.context.trace("snapshot.target-fails", request)
             raise
@@ -143,7 +143,7 @@ class CopyBeforeWrite(TimedCopies):
     def _read_source(self, request: Request, run: Extent, rest: Extent) -> bytes:
         frozen = self._freeze("snapshot.look", request, run, rest)
         try:
-            (data,) = self.source.read(request, [run], enter="snapshot.enter", transfer="snapshot.source")
+            data = self.source.read(request, run, enter="snapshot.enter", transfer="snapshot.source")
             self.context.step("snapshot.source", request)
         except OSError:
             self.context.step("snapshot.source-fails", request)

@@ -139,7 +139,7 @@ class Design(ABC):
     def nbd_read(self, request: Request) -> bytes:
         """Read the secondary disk as it is now, as an NBD client of that node may."""
         with Flight(self, request):
-            (data,) = self.secondary.read(request, [request.extent], enter="nbd.enter", transfer="nbd.read")
+            data = self.secondary.read(request, request.extent, enter="nbd.enter", transfer="nbd.read")
             self.context.trace("nbd.read", request)
             return data
 

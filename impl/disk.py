@@ -22,11 +22,10 @@ class Disk:
         self.file = file
         self.size = size
 
-    def read(self, label: str, request: Request, pieces: Sequence[Extent]) -> list[bytes]:
-        """Read the pieces as part of the step `label`. Raises OSError."""
-        for piece in pieces:
-            self.context.touch(self.called, piece, False)
-        return self.context.io(label, request, self._read, pieces)
+    def read(self, label: str, request: Request, extent: Extent) -> bytes:
+        """Read the extent as part of the step `label`. Raises OSError."""
+        self.context.touch(self.called, extent, False)
+        return self.context.io(label, request, self._read, extent)
 
     def write(self, label: str, request: Request, extent: Extent, data: bytes) -> None:
         """Write the extent as part of the step `label`. Raises OSError."""
@@ -67,12 +66,11 @@ class Disk:
             at = _seek(self.file, start, os.SEEK_HOLE, self.size)
             yield Extent(start, at)
 
-    def _read(self, pieces: Sequence[Extent]) -> list[bytes]:
-        found = [os.pread(self.file, piece.length, piece.start) for piece in pieces]
-        for piece, data in zip(pieces, found, strict=True):
-            if len(data) != piece.length:
-                raise OSError(errno.EIO, f"{self.called}: short read of {piece}")
-        return found
+    def _read(self, extent: Extent) -> bytes:
+        data = os.pread(self.file, extent.length, extent.start)
+        if len(data) != extent.length:
+            raise OSError(errno.EIO, f"{self.called}: short read of {extent}")
+        return data
 
     def _write(self, extent: Extent, data: bytes) -> None:
         if os.pwrite(self.file, data, extent.start) != extent.length:

@@ -130,7 +130,7 @@ class Drains(Design):
                 self.context.step("job.resume", request)
             else:
                 self.context.step("job.request", request)
-            (data,) = self.secondary.file.read("job.read", request, [request.extent])
+            data = self.secondary.file.read("job.read", request, request.extent)
             self.context.step("job.read", request)
             self.busy_jobs.remove(busy)
             if self.sections.entries:

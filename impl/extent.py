@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import NamedTuple
 
 
@@ -47,9 +46,3 @@ class Extent(NamedTuple):
 
     def __str__(self) -> str:
         return f"[{self.start}, {self.end})"
-
-
-def inside(pieces: Iterable[Extent], extent: Extent) -> list[Extent]:
-    """Return what of the pieces lies in the extent."""
-    found = (piece.common(extent) for piece in pieces)
-    return [piece for piece in found if piece.start < piece.end]

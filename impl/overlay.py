@@ -8,12 +8,12 @@ Source: block/qcow2.c qcow2_co_preadv, qcow2_co_pwritev; qcow2-cluster.c handle_
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from cowpath.impl.bitmap import Bitmap
 from cowpath.impl.context import AioContext, Request
 from cowpath.impl.disk import Disk
-from cowpath.impl.extent import Extent, inside
+from cowpath.impl.extent import Extent
 from cowpath.impl.reqlist import ReqList
 from cowpath.impl.secondary import Secondary
 from cowpath.impl.tracked import TrackedRequests
@@ -62,35 +62,33 @@ class Hidden(Overlay):
         self.tracked = TrackedRequests(context, "the hidden disk") if serialises else None
         self.reads_wait = reads_wait
 
-    def read(self, request: Request, pieces: Sequence[Extent]) -> list[bytes]:
-        """Read the pieces from here or from the secondary disk, run by run. Raises OSError."""
-        rest, here = Extent(pieces[0].start, pieces[-1].end), False
-        entry = self.tracked.begin(request, pieces) if self.tracked else None
+    def read(self, request: Request, extent: Extent) -> bytes:
+        """Read the extent from here or from the secondary disk, run by run. Raises OSError."""
+        rest, here, found = extent, False, []
+        entry = self.tracked.begin(request, extent) if self.tracked else None
         try:
             if self.tracked and entry:
                 self.tracked.wait(entry, "read.enter-hidden")
                 self.context.step("read.enter-hidden", request)
-            found = []
             while rest.start < rest.end:
                 here, run = self.allocated.run(rest)
                 self.context.step("read.lookup-hidden", request, extent=run, mapped=here)
-                wanted = inside(pieces, run)
                 if here:
-                    data = self.disk.read("read.hidden", request, wanted)
+                    data = self.disk.read("read.hidden", request, run)
                 else:
                     data = self.backing.read(
                         request,
-                        wanted,
+                        run,
                         enter="read.enter-secondary",
                         transfer="read.secondary",
                         serialises=self.reads_wait,
                     )
-                found += data
+                found.append(data)
                 rest = Extent(run.end, rest.end)
                 if self.tracked and entry and rest.start == rest.end:
                     self.tracked.end(entry)
                 self.context.step(_transfer(here), request)
-            return found
+            return b"".join(found)
         except OSError:
             if self.tracked and entry and entry.listed:
                 self.tracked.end(entry)
@@ -102,7 +100,7 @@ class Hidden(Overlay):
         if self.tracked is None:
             self.disk.write("cow.write", request, extent, data)
         else:
-            entry = self.tracked.begin(request, [extent], serialising=self.copies_serialise)
+            entry = self.tracked.begin(request, extent, serialising=self.copies_serialise)
             try:
                 self.tracked.wait(entry, "cow.serialise")
                 self.context.step("cow.serialise", request)
@@ -136,7 +134,7 @@ class Active(Overlay):
             here, run = self.allocated.run(rest)
             if here:
                 try:
-                    (data,) = self.disk.read("read.lookup-active", request, [run])
+                    data = self.disk.read("read.lookup-active", request, run)
                 except OSError:
                     self.context.step("read.active-fails", request)
                     raise
@@ -144,7 +142,7 @@ class Active(Overlay):
                 found.append(data)
             else:
                 self.context.step("read.lookup-active", request, extent=run, mapped=False)
-                found += self.backing.read(request, [run])
+                found.append(self.backing.read(request, run))
             rest = Extent(run.end, rest.end)
         return b"".join(found)
 
@@ -185,11 +183,9 @@ class Active(Overlay):
         clusters = run.widened(self.cluster, self.size)
         head, tail = Extent(clusters.start, run.start), Extent(run.end, clusters.end)
         if self.merges and run.start % self.cluster and run.end % self.cluster and run.length <= _FEW:
-            old = b"".join(self.backing.read(request, [clusters]))
+            old = self.backing.read(request, clusters)
             return old[: head.length] + data + old[head.length + run.length :]
-        before, behind = (
-            b"".join(self.backing.read(request, [end])) if end.length else b"" for end in (head, tail)
-        )
+        before, behind = (self.backing.read(request, end) if end.length else b"" for end in (head, tail))
         return before + data + behind
 
     def _write(self, request: Request, extent: Extent, data: bytes) -> None:

@@ -8,8 +8,6 @@ Source: block/io.c bdrv_co_pwritev, bdrv_aligned_preadv (2.8); bdrv_refresh_limi
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from cowpath.impl.context import AioContext, Request
 from cowpath.impl.disk import Disk
 from cowpath.impl.errors import AssertionFailed
@@ -27,27 +25,27 @@ class Protocol:
         self.alignment = alignment
         self.tracked = TrackedRequests(context, "the protocol node")
 
-    def read(self, label: str, request: Request, pieces: Sequence[Extent]) -> list[bytes]:
-        """Read the pieces; the transfer and the end of the entry belong to the step `label`."""
-        entry = self.tracked.begin(request, pieces)
+    def read(self, label: str, request: Request, extent: Extent) -> bytes:
+        """Read the extent; the transfer and the end of the entry belong to the step `label`."""
+        entry = self.tracked.begin(request, extent)
         try:
             self.tracked.wait(entry, "protocol.begin")
             self.context.step("protocol.begin", request)
-            return self.disk.read(label, request, pieces)
+            return self.disk.read(label, request, extent)
         finally:
             self.tracked.end(entry)
 
     def write(self, label: str, request: Request, extent: Extent, data: bytes) -> None:
         """Write the extent, whole blocks of it; the transfer belongs to the step `label`."""
-        entry = self.tracked.begin(request, [extent])
+        entry = self.tracked.begin(request, extent)
         try:
             blocks = extent.widened(self.alignment, self.size)
             if blocks != extent:
-                self.tracked.mark_serialising(entry, [blocks])
+                self.tracked.mark_serialising(entry, blocks)
             self.tracked.wait(entry, "protocol.begin")
             self.context.step("protocol.begin", request)
             if blocks != extent:
-                data = patched(blocks, self.disk.read("protocol.rmw", request, [blocks])[0], extent, data)
+                data = patched(blocks, self.disk.read("protocol.rmw", request, blocks), extent, data)
                 self.context.step("protocol.rmw", request)
                 waited = self.tracked.wait(entry, "protocol.settle")
                 self.context.step("protocol.settle", request)

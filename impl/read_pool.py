@@ -8,33 +8,33 @@ Source: block/qcow2.c qcow2_co_preadv_part, qcow2_add_task, qcow2_co_preadv_task
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from cowpath.impl.context import Request
-from cowpath.impl.extent import Extent, inside
+from cowpath.impl.extent import Extent
 from cowpath.impl.overlay import Active, Hidden, Overlay
 from cowpath.impl.pool import Pool
 
-Read = Callable[[Request, bool, Extent], list[bytes]]
+Read = Callable[[Request, bool, Extent], bytes]
 """Reads a run for the request, which has been found here or not."""
 
 
 class PooledHidden(Hidden):
     """The hidden disk."""
 
-    def read(self, request: Request, pieces: Sequence[Extent]) -> list[bytes]:
-        """Read the pieces from here or from the secondary disk. Raises OSError."""
+    def read(self, request: Request, extent: Extent) -> bytes:
+        """Read the extent from here or from the secondary disk. Raises OSError."""
         assert self.tracked is not None
-        entry = self.tracked.begin(request, pieces)
+        entry = self.tracked.begin(request, extent)
         last = "read.join-hidden"
 
-        def read(who: Request, here: bool, run: Extent) -> list[bytes]:
+        def read(who: Request, here: bool, run: Extent) -> bytes:
             nonlocal last
             label = "read.hidden" if here else "read.secondary"
             if who is request:
                 last = label
             try:
-                data = self._transfer(who, inside(pieces, run), here)
+                data = self._transfer(who, run, here)
             except OSError:
                 if who is not request:
                     self.context.trace(f"{label}-fails", who)
@@ -46,8 +46,7 @@ class PooledHidden(Hidden):
         try:
             self.tracked.wait(entry, "read.enter-hidden")
             self.context.step("read.enter-hidden", request)
-            whole = Extent(pieces[0].start, pieces[-1].end)
-            found, _ = _in_runs(self, "read.lookup-hidden", request, whole, read)
+            found, _ = _in_runs(self, "read.lookup-hidden", request, extent, read)
         except OSError:
             self.tracked.end(entry)
             request.ends(self.context, f"{last}-fails")
@@ -56,12 +55,12 @@ class PooledHidden(Hidden):
         request.ends(self.context, last)
         return found
 
-    def _transfer(self, who: Request, wanted: list[Extent], here: bool) -> list[bytes]:
+    def _transfer(self, who: Request, run: Extent, here: bool) -> bytes:
         if here:
-            return self.disk.read("read.hidden", who, wanted)
+            return self.disk.read("read.hidden", who, run)
         return self.backing.read(
             who,
-            wanted,
+            run,
             enter="read.enter-secondary",
             transfer="read.secondary",
             serialises=self.reads_wait,
@@ -74,11 +73,11 @@ class PooledActive(Active):
     def read(self, request: Request) -> bytes:
         """Read the request's extent from here or from below. Raises OSError."""
 
-        def read(who: Request, here: bool, run: Extent) -> list[bytes]:
+        def read(who: Request, here: bool, run: Extent) -> bytes:
             if not here:
-                return self.backing.read(who, [run])
+                return self.backing.read(who, run)
             try:
-                found = self.disk.read("read.active", who, [run])
+                found = self.disk.read("read.active", who, run)
             except OSError:
                 who.ends(self.context, "read.active-fails")
                 raise
@@ -91,7 +90,7 @@ class PooledActive(Active):
         found, pooled = _in_runs(self, "read.lookup-active", request, request.extent, read, fails)
         if pooled:
             self.context.step("read.join", request)
-        return b"".join(found)
+        return found
 
 
 def _in_runs(
@@ -101,13 +100,13 @@ def _in_runs(
     whole: Extent,
     read: Read,
     fails: Callable[[], None] = lambda: None,
-) -> tuple[list[bytes], bool]:
+) -> tuple[bytes, bool]:
     """Look the disk's map up, run by run, and read each; return the data, and whether by pieces.
 
     Where one has failed no more are handed out. The step with which all is back is the caller's, who does it
     by `fails` if one has failed. Raises OSError then.
     """
-    rest, found, pool = whole, dict[int, list[bytes]](), Pool(disk.context, request)
+    rest, found, pool = whole, dict[int, bytes](), Pool(disk.context, request)
     while rest.start < rest.end and pool.error is None:
         here, run = disk.allocated.run(rest)
         if run == whole:
@@ -126,4 +125,4 @@ def _in_runs(
     except OSError:
         fails()
         raise
-    return [data for start in sorted(found) for data in found[start]], True
+    return b"".join(found[start] for start in sorted(found)), True

@@ -8,7 +8,7 @@ each piece (bdrv_co_do_zero_pwritev), head block, middle and tail block.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from cowpath.impl.context import AioContext, Request
 from cowpath.impl.disk import Disk
@@ -43,28 +43,27 @@ class Secondary:
     def read(
         self,
         request: Request,
-        pieces: Sequence[Extent],
+        extent: Extent,
         *,
         enter: str,
         transfer: str,
         serialises: bool = True,
-    ) -> list[bytes]:
-        """Read the pieces; `enter` and `transfer` label the steps, the caller ends the second one.
+    ) -> bytes:
+        """Read the extent; `enter` and `transfer` label the steps, the caller ends the second one.
 
         Without `serialises` the read carries BDRV_REQ_NO_SERIALISING: it waits for nobody. With it, and where
         the node copies on read, it may write and is therefore serialising. Raises OSError.
         """
         entry = None
         if serialises or self.lists_unserialised:
-            entry = self.tracked.begin(request, pieces)
+            entry = self.tracked.begin(request, extent)
         try:
             if entry is not None and serialises:
                 if self.copy_on_read:
-                    blocks = [piece.widened(self.alignment, self.size) for piece in pieces]
-                    self.tracked.mark_serialising(entry, blocks)
+                    self.tracked.mark_serialising(entry, extent.widened(self.alignment, self.size))
                 self.tracked.wait(entry, enter)
-            self.context.step(enter, request, extent=Extent(pieces[0].start, pieces[-1].end))
-            return self.file.read(transfer, request, pieces)
+            self.context.step(enter, request, extent=extent)
+            return self.file.read(transfer, request, extent)
         finally:
             if entry is not None:
                 self.tracked.end(entry)
@@ -75,14 +74,14 @@ class Secondary:
         zeroes = request.data is None
         data = bytes(extent.length) if request.data is None else request.data
         pieces = [extent]
-        entry = self.tracked.begin(request, [extent])
+        entry = self.tracked.begin(request, extent)
         fails = "write.rmw-fails"
         try:
             if blocks != extent:
-                self.tracked.mark_serialising(entry, [blocks])
+                self.tracked.mark_serialising(entry, blocks)
                 self.tracked.wait(entry, "write.begin")
                 self.context.step("write.begin", request)
-                (old,) = self.file.read("write.rmw", request, [blocks])
+                old = self.file.read("write.rmw", request, blocks)
                 data = patched(blocks, old, extent, data)
                 self.context.step("write.rmw", request)
                 pieces = self._pieces(extent, blocks) if zeroes else [blocks]
@@ -109,7 +108,7 @@ class Secondary:
 
     def discard(self, request: Request, before_write: Notifier | None) -> None:
         """Discard the request's extent, and wait for nobody (bdrv_co_discard, up to 2.12). Raises OSError."""
-        entry, fails = self.tracked.begin(request, [request.extent]), "cow.fail"
+        entry, fails = self.tracked.begin(request, request.extent), "cow.fail"
         try:
             self.context.step("discard.begin", request)
             if before_write is not None:

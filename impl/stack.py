@@ -177,7 +177,7 @@ class MirrorStack(Folder):
         """Read what the target holds."""
         request = self._request("target-read", offset, length)
         with self.context:
-            (data,) = self.design.disks.target.read("target.read", request, [request.extent])
+            data = self.design.disks.target.read("target.read", request, request.extent)
         return data
 
     def guest_write(self, offset: int, data: bytes) -> None:

@@ -10,7 +10,9 @@ import threading
 import time
 from _thread import LockType
 from collections.abc import Callable
-from typing import Protocol
+from typing import Any, Protocol, TypeVar
+
+T = TypeVar("T")
 
 
 class Lock(Protocol):
@@ -55,6 +57,9 @@ class Sync(Protocol):
     def pause(self, lock: Lock) -> None:
         """Let others run between two atomic steps: give up the lock, which the caller has, for a moment."""
 
+    def transfer(self, lock: Lock, operation: Callable[..., T], *arguments: Any) -> T:
+        """Run a transfer without the lock, which the caller has, and return what comes of it."""
+
     def spawn(self, target: Callable[[], None], name: str) -> Thread:
         """Start a thread."""
 
@@ -84,6 +89,14 @@ class Threads:
         if self.delay:
             time.sleep(self.delay * random.random())
         lock.acquire()
+
+    def transfer(self, lock: Lock, operation: Callable[..., T], *arguments: Any) -> T:
+        """Run a transfer while others run, too."""
+        lock.release()
+        try:
+            return operation(*arguments)
+        finally:
+            lock.acquire()
 
     def spawn(self, target: Callable[[], None], name: str) -> Thread:
         """Start a daemon thread, so that a deadlock cannot keep the process from ending."""

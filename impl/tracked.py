@@ -6,10 +6,9 @@ tracked_request_end (2.8); bdrv_find_conflicting_request (10.1).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
-from cowpath.impl.context import AioContext, Request
+from cowpath.impl.context import NOWHERE, AioContext, Request
 from cowpath.impl.errors import AssertionFailed
 from cowpath.impl.extent import Extent
 from cowpath.impl.reqlist import Entry
@@ -17,9 +16,9 @@ from cowpath.impl.reqlist import Entry
 
 @dataclass(eq=False, slots=True)
 class TrackedRequest(Entry):
-    """A request on a node's list, for as long as it is in the node; `claims` are its overlap ranges."""
+    """A request on a node's list, for as long as it is in the node; `claim` is its overlap range."""
 
-    claims: Sequence[Extent] = ()
+    claim: Extent = NOWHERE
     serialising: bool = False
     waiting_for: TrackedRequest | None = None
 
@@ -37,16 +36,16 @@ class TrackedRequests:
         self.held = f"{{}} on {self.called}"
         self.entries: list[TrackedRequest] = []
 
-    def begin(self, owner: Request, claims: Sequence[Extent], *, serialising: bool = False) -> TrackedRequest:
+    def begin(self, owner: Request, claim: Extent, *, serialising: bool = False) -> TrackedRequest:
         """Enter the node (tracked_request_begin)."""
-        entry = TrackedRequest(owner, owner.extent, self.held, claims=claims, serialising=serialising)
+        entry = TrackedRequest(owner, owner.extent, self.held, claim=claim, serialising=serialising)
         self.touch(entry, write=True)
         self.entries.insert(0, entry)
         return entry
 
-    def mark_serialising(self, entry: TrackedRequest, claims: Sequence[Extent]) -> None:
-        """Make the request serialising over wider ranges (mark_request_serialising)."""
-        entry.claims = claims
+    def mark_serialising(self, entry: TrackedRequest, claim: Extent) -> None:
+        """Make the request serialising over a wider range (mark_request_serialising)."""
+        entry.claim = claim
         entry.serialising = True
         self.touch(entry, write=True)
 
@@ -62,7 +61,7 @@ class TrackedRequests:
                 other is not entry
                 and (entry.serialising or other.serialising)
                 and other.waiting_for is None
-                and any(one.overlaps(two) for one in entry.claims for two in other.claims)
+                and entry.claim.overlaps(other.claim)
             ):
                 conflicts.setdefault(other.owner, other)
         left = len(conflicts)
@@ -96,5 +95,4 @@ class TrackedRequests:
 
     def touch(self, entry: TrackedRequest, *, write: bool) -> None:
         """Say that the list is read or written where the entry is."""
-        for claim in entry.claims:
-            self.context.touch(self.called, claim, write)
+        self.context.touch(self.called, entry.claim, write)

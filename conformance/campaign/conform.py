@@ -18,7 +18,7 @@ from cowpath.conformance.pairs import PAIRS, Pair
 from cowpath.conformance.runs.epilogue import epilogue
 from cowpath.conformance.runs.log import Event, Sight
 from cowpath.conformance.runs.stress import Stress
-from cowpath.conformance.runs.workload import Run, Workload
+from cowpath.conformance.runs.workload import Run, Workload, not_run
 from cowpath.conformance.scheduler.kernel import Kernel
 from cowpath.conformance.scheduler.schedule import Replay, ReplayError, Schedule
 from cowpath.conformance.scheduler.substrate import Greenlets
@@ -151,8 +151,8 @@ Watch = Callable[[Progress], None]
 
 
 def runs(scenario: Scenario) -> bool:
-    """Tell whether threads run the scenario: they run each request once."""
-    return not any(request.stream for request in scenario.requests)
+    """Tell whether threads run the scenario."""
+    return not not_run(scenario)
 
 
 def conform(plan: Plan, watch: Watch = lambda progress: None) -> Iterator[Outcome]:

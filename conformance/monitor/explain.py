@@ -73,6 +73,8 @@ def _reasons(oracle: Oracle, each: Explaining, refusal: Refusal) -> Iterator[_Re
         yield from _of_rest(oracle, each, event, refusal.before.open)
     elif event.kind == "shows":
         yield from _of_values(oracle, each, event)
+    elif event.kind == "map":
+        yield from _of_map(oracle, each, event)
     elif event.kind == "content":
         yield from _of_content(oracle, each, event)
     elif event.kind in ("parked", "quiescent"):
@@ -149,6 +151,16 @@ def _of_values(oracle: Oracle, each: Explaining, event: Event) -> Iterator[_Reas
     for name, told in event.facts:
         if (value := oracle.value(each.state, name)) != told:
             yield _DATA, f"the run says {name}: {told}, in the model it is {value}"
+
+
+def _of_map(oracle: Oracle, each: Explaining, event: Event) -> Iterator[_Reason]:
+    names, disk = oracle.model.instance.names[oracle.clusters], event.fact("disk")
+    for name, told, here in zip(names, event.fact("clusters"), oracle.mapped(each.state, disk), strict=False):
+        if told != here:
+            yield (
+                _DATA,
+                f"in the end the {disk} disk {'has' if told else 'lacks'} {name}, not so in the model",
+            )
 
 
 def _of_content(oracle: Oracle, each: Explaining, event: Event) -> Iterator[_Reason]:

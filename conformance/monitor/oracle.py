@@ -82,11 +82,15 @@ class Oracle(View):
         except KeyError:
             explaining = {after for each in node.explaining for _, after in self.after(each, node, event)}
         if self.kept > MOST_KEPT:
-            self.first = self._begin()
+            self.forget()
         known = event.request in self.number  # of a piece it may be unknown: then nothing explains it
         owner = frozenset({self.number[event.request]} if known else ())
         after = node.following[event] = self._node(explaining, *_under_way(node, event, owner))
         return after
+
+    def forget(self) -> None:
+        """Give back the memory of what was worked out; runs under way are not disturbed."""
+        self.first = self._begin()
 
     # -- what explains an event
 
@@ -118,6 +122,8 @@ class Oracle(View):
                 explained = cycle <= self.waits(each.state)
             case "shows":
                 explained = all(self.value(each.state, name) == value for name, value in event.facts)
+            case "map":
+                explained = self.mapped(each.state, event.fact("disk")) == event.fact("clusters")
             case "content":
                 explained = not any(True for _ in self.unlike(each.state, event))
             case "crash":
@@ -265,6 +271,11 @@ class Oracle(View):
             other = spoilt is not None and bool(self.value(state, spoilt, cell))
             if (value in seen) == other:
                 yield cell, value
+
+    def mapped(self, state: bytes, disk: str) -> tuple[int, ...]:
+        """Return of each cluster whether the disk has it, 1 or 0."""
+        variable = self.design.machine.maps[disk]
+        return tuple(self.value(state, variable, k) for k in range(len(self.cells.clusters)))
 
     def rests(self, each: Explaining, open_: Iterable[int]) -> bool:
         """Tell whether all who are under way wait there, and nothing fell that runs crash of."""

@@ -31,7 +31,7 @@ CANARY = StackMutant(
     scenario="race",
     owner=Disk,
     attribute="_read",
-    make=lambda read: lambda disk, pieces: [bytes(piece.length) for piece in pieces],
+    make=lambda read: lambda disk, extent: bytes(extent.length),
 )
 
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 from cowpath.conformance.mutants.mutant import Faults
-from cowpath.impl import overlay, secondary
+from cowpath.impl import secondary
 from cowpath.impl.backup import BackupJob, Job
 from cowpath.impl.block_copy import BlockCopy
 from cowpath.impl.design import Design
@@ -56,20 +55,10 @@ def a_run_goes_on_over_allocations(next_start: Any) -> Any:
     return lambda requests, extent: extent.end
 
 
-@OVERLAP.stack(overlay, "inside", "fleecing-4.0", "staggered")
-def only_whole_pieces_are_inside(inside: Any) -> Any:
-    """Of the pieces to read only those are taken that lie wholly in the run."""
-
-    def takes(pieces: Iterable[Extent], extent: Extent) -> list[Extent]:
-        return [piece for piece in pieces if piece.common(extent) == piece]
-
-    return takes
-
-
 @OVERLAP.stack(TrackedRequests, "mark_serialising", "rfc-repaired", "read-back")
 def only_own_bytes_serialise(mark: Any) -> Any:
     """A read-modify-write claims its own bytes, not the blocks that it reads and writes back."""
-    return lambda node, entry, claims: mark(node, entry, entry.claims)
+    return lambda node, entry, claim: mark(node, entry, entry.claim)
 
 
 @OVERLAP.stack(TrackedRequests, "find_conflict", "rfc-repaired", "aligned-meets-unaligned")
@@ -160,8 +149,8 @@ def tails_are_forgotten(patched: Any) -> Any:
 def nobody_serialises(mark: Any) -> Any:
     """An unaligned write is never marked serialising."""
 
-    def marks(node: TrackedRequests, entry: TrackedRequest, claims: Any) -> None:
-        entry.claims = claims
+    def marks(node: TrackedRequests, entry: TrackedRequest, claim: Any) -> None:
+        entry.claim = claim
 
     return marks
 

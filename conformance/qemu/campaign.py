@@ -221,6 +221,8 @@ class _Stage:
                 row, verdict=REFUSED, reason=words, fault=example, subject=subject, last=example.run
             )  # fmt: skip
         seconds = time.perf_counter() - began
+        for each in filter(None, (subject, row.subject)):
+            each.oracle.forget()  # a row with a fault is kept, and its subject with it
         return replace(row, runs=runs, repeats=repeats, seconds=seconds, known=tuple(known.items()))
 
     def _settled(self, row: Outcome, subject: Subject, fault: Fault) -> Outcome:

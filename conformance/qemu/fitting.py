@@ -106,6 +106,11 @@ def _of_mirror(scenario: Scenario, job: Mirror, factor: int, options: Options) -
         return "requests that meet the job's start need sync=full and a raw target without a backing"
     if at_start and any(request.kind == "guest-zero" for request in scenario.requests):
         return "where requests meet the job's start, zeroes are what nobody has written"
+    torn = _torn(scenario) if dirty != all_of_it and job.copy_mode == "background" else None
+    if torn is not None:
+        return (
+            f"an overlay takes zeroes that end inside a cluster in pieces, and {torn.label} meets another's"
+        )
     target = "raw" if options.target == "raw" and backing == "none" else "qcow2"
     chosen = replace(
         options,
@@ -120,6 +125,24 @@ def _of_mirror(scenario: Scenario, job: Mirror, factor: int, options: Options) -
         discards=options.discards or at_start,
     )
     return Fitted(replace(scenario, mirror=job), chosen)
+
+
+def _torn(scenario: Scenario) -> Request | None:
+    """Return zeroes that end inside a cluster of the source, and meet another request; None if none do.
+
+    Source: block/io.c bdrv_co_do_pwrite_zeroes. In the models each request is written in one step.
+    """
+    writes = [r for r in scenario.requests if r.offset is not None and r.length is not None]
+    for one in writes:
+        ragged = (one.offset or 0) % scenario.cluster or (one.length or 0) % scenario.cluster
+        if one.kind == "guest-zero" and ragged and any(o is not one and _meet(o, one) for o in writes):
+            return one
+    return None
+
+
+def _meet(one: Request, other: Request) -> bool:
+    (a, b), (c, d) = (((r.offset or 0), (r.offset or 0) + (r.length or 0)) for r in (one, other))
+    return a < d and c < b
 
 
 def _amiss(scenario: Scenario, stack: Stack, design: Design, options: Options) -> Iterator[str]:

@@ -123,6 +123,15 @@ class Machine:
                 return False
         return done()
 
+    def close_images(self) -> None:
+        """Have QEMU close its images: then it writes down their mappings. A job that is there ends first."""
+        commands = list(CASE["closing"])
+        if commands and not self.wait(lambda: "BLOCK_JOB_COMPLETED" in self.qmp.events, ANOTHER_WAY):
+            commands.insert(0, ["block-job-cancel", {"device": "job", "force": True}])
+        for name, arguments in commands:
+            self.qmp.run(name, arguments)
+            self.loop.until(lambda: False, 0.2)
+
     def content(self, disk: str, size: int) -> bytes:
         """Return what a disk is read as, with what is behind it opened."""
         data = self.gate.peek(disk, 0, size)
@@ -140,9 +149,7 @@ class Machine:
             print("seen:     the job does not complete")
             return True
         size = CASE["disks"]["source"]["size"]
-        for name, arguments in CASE["closing"]:  # then it writes down the mappings of its images
-            self.qmp.run(name, arguments)
-            self.loop.until(lambda: False, 0.2)
+        self.close_images()
         source, target = (self.content(disk, size) for disk in ("source", "target"))
         differ = [at for at in range(0, size, 512) if source[at : at + 512] != target[at : at + 512]]
         print(f"seen:     {len(differ)} sectors differ" + (f", the first at {differ[0]}" if differ else ""))
@@ -172,6 +179,16 @@ def show(data: bytes) -> str:
         else:
             runs.append([1, byte])
     return ", ".join(f"{count} x 0x{byte:02x}" for count, byte in runs[:8])
+
+
+def alike(data: bytes, right: list[list[int]]) -> bool:
+    """Tell whether data are what is right, as runs of a byte; what is no byte may be anything."""
+    at = 0
+    for count, byte in right:
+        if byte >= 0 and data[at : at + count] != bytes([byte]) * count:
+            return False
+        at += count
+    return True
 
 
 def follow(machine: Machine) -> dict[str, Call]:
@@ -248,6 +265,11 @@ def judge(machine: Machine, calls: dict[str, Call]) -> bool:
         return True
     if check["kind"] == "equal":
         return not machine.equal()
+    if check["kind"] == "content":
+        machine.close_images()
+        data = machine.content(check["disk"], check["size"]).translate(bytes.maketrans(*check["reads"]))
+        print(f"seen:     {show(data)}")
+        return not any(alike(data, right) for right in check["right"])
     if check["kind"] == "crash":
         print("seen:     QEMU lives")
         return False

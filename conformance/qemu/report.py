@@ -287,6 +287,16 @@ def _check(subject: Subject, fault: Fault) -> dict[str, Any]:
         snapshot = all(request.kind != "guest-write" for request in subject.scenario.requests)
         return {"kind": "data", "request": event.request, "right": right, "any_way": snapshot,
                 "expected": f"{event.request} returns {said}"}  # fmt: skip
+    if event.kind == "content":
+        may = contents(subject, fault.refusal)
+        said = " or ".join(
+            ", ".join(f"{n} x " + (f"0x{byte:02x}" if byte >= 0 else "anything") for n, byte in runs)
+            for runs in may
+        )
+        unwritten = (b"\0", bytes([ORIGINAL])) if subject.options.at_start else (b"", b"")
+        return {"kind": "content", "request": "", "disk": event.fact("disk"), "right": may,
+                "size": subject.scenario.size, "reads": unwritten,
+                "expected": f"the {event.fact('disk')} has {said}"}  # fmt: skip
     if event.kind == "return":
         how = "fail" if event.fact("error") is not None else "return"
         return {"kind": "early", "request": event.request, "fails": event.fact("error") is not None,
@@ -300,6 +310,33 @@ def _check(subject: Subject, fault: Fault) -> dict[str, Any]:
         return {"kind": "transfer", "request": "", "held": names,
                 "expected": f"QEMU does not ask for all of {'; '.join(names)} now"}  # fmt: skip
     return {"kind": "hang", "request": "", "expected": "all requests return"}
+
+
+def contents(subject: Subject, refusal: Refusal) -> list[list[list[int]]]:
+    """Return what a job's disk may hold by the model, as runs of bytes; -1 for what may be anything."""
+    oracle, disk = subject.oracle, refusal.event.fact("disk")
+    spoilt = oracle.design.machine.spoilt.get(disk)
+    nobody = len(oracle.roots)
+    found: dict[tuple[int, ...], list[list[int]]] = {}
+    for each in sorted(refusal.before.explaining, key=lambda one: one.state):
+        parts = []
+        for cell, ranges in enumerate(oracle.cells.ranges):
+            value = oracle.value(each.state, disk, cell)
+            byte = ORIGINAL if value == nobody else written_by(subject.scenario, value)
+            if spoilt is not None and oracle.value(each.state, spoilt, cell):
+                byte = -1
+            parts += [(start, end, byte) for start, end in ranges]
+        runs: list[list[int]] = []
+        at = 0
+        for start, end, byte in sorted(parts):
+            for length, known in ((start - at, ORIGINAL), (end - start, byte)):
+                if length and runs and runs[-1][1] == known:
+                    runs[-1][0] += length
+                elif length:
+                    runs.append([length, known])
+            at = end
+        found.setdefault(tuple(byte for run in runs for byte in run), runs)
+    return list(found.values())
 
 
 def accepted(subject: Subject, refusal: Refusal) -> list[list[list[int]]]:

@@ -13,6 +13,7 @@ An event is of one of these kinds, `facts` being what is told beside:
                  transfers in `held`, which its disk has not begun. `out` transfers have taken effect, but
                  their owners have not been told so yet: while there are any, nothing is said of who waits
     shows        variables of the model, by name, have these values: who watches has been told so
+    map          of each cluster, in `clusters`, whether `disk` has it, when nobody was looking
     content      `disk` holds `data`, read when nobody was looking
     quiescent    nobody can move; who has not returned waits
     deadlock     `cycle`: (waiter, holder) pairs that close

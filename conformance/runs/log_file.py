@@ -30,6 +30,8 @@ of guest-read 0 from its second cluster on may be "guest-read 0.1".
                  `held` as its next step; `out` more have taken effect, but their owners do not know yet
                  (black sight: only where nothing is held or out, so that all who are under way wait)
     shows        whether a mirror is told to be `ready`, `over`, `actively_synced`: 1, or 0 for not
+    map          whether a `disk`, hidden or active, has each of the clusters that requests touch: 1 or 0, in
+                 `clusters`
     content      what the `disk` holds, in `pieces`, read when nobody wrote
     quiescent    nobody can move: who has not returned waits
     deadlock     `cycle`: [waiter, holder] pairs that close
@@ -52,6 +54,7 @@ from cowpath.conformance.runs.original import original
 from cowpath.impl.extent import Extent
 from cowpath.model.language.errors import InputError, shown
 from cowpath.model.scenarios import Scenario, ScenarioError
+from cowpath.model.scenarios.geometry import reduce
 from cowpath.model.scenarios.scenario import from_document
 from cowpath.model.scenarios.writing import document
 
@@ -60,6 +63,7 @@ _RUNS = re.compile(rb"(?s)(.)\1*")
 _PIECE = re.compile(r"(\.[0-9]+)+$", re.ASCII)
 _ORIGINAL = "original"
 _OF_MIRROR = ("shows", "content")
+_OVERLAYS = ("hidden", "active")
 _SHOWN = ("ready", "over", "actively_synced")
 _MIRROR_DISKS = ("source", "target")
 _DISKS = ("secondary", "hidden", "active", *_MIRROR_DISKS)
@@ -102,12 +106,21 @@ def read(lines: Iterable[str], name: str) -> tuple[Header, list[Event]]:
     for number, record in records:
         try:
             event = _event(record, requests, room)
-            if event.kind in _OF_MIRROR and header.scenario.mirror is None:
-                raise _Bad(f"{event.kind}: the scenario has no [mirror]; accepted there: no such event")
+            _check_place(event, header.scenario)
             events.append(_judged(event, header.sight))
         except _Bad as error:
             raise LogError(f"{name}: line {number}: {error}") from None
     return header, events
+
+
+def _check_place(event: Event, scenario: Scenario) -> None:
+    if event.kind in _OF_MIRROR and scenario.mirror is None:
+        raise _Bad(f"{event.kind}: the scenario has no [mirror]; accepted there: no such event")
+    if event.kind == "map":
+        if scenario.mirror is not None:
+            raise _Bad("map: the scenario has a [mirror]; accepted there: no such event")
+        if len(event.fact("clusters")) != (count := len(reduce(scenario).clusters)):
+            raise _Bad(f"clusters: {len(event.fact('clusters'))}; accepted: one of each touched, {count}")
 
 
 # -- writing
@@ -203,9 +216,9 @@ def _judged(event: Event, sight: Sight) -> Event:
 
 
 _ACCEPTED_AT = {
-    Sight.GREY: "invoke, return, step (a transfer alone), begin, rest, shows, content, quiescent, "
-    "deadlock, crash",
-    Sight.BLACK: "invoke, return, begin, rest (nothing held or out), shows, content, "
+    Sight.GREY: "invoke, return, step (a transfer alone), begin, rest, shows, map, content, "
+    "quiescent, deadlock, crash",
+    Sight.BLACK: "invoke, return, begin, rest (nothing held or out), shows, map, content, "
     "quiescent, deadlock, crash",
 }
 
@@ -218,8 +231,8 @@ def _event(record: Mapping[str, Any], requests: Sequence[str], room: _Room) -> E
     facts: list[Fact] = []
     for key in _KINDS[kind]:
         if key in record and key not in ("request", "label"):
-            facts.append(_fact(key, record[key], requests, room))
-    anonymous = kind in ("parked", "rest", "shows", "content", "quiescent", "deadlock")
+            facts.append(_fact(kind, key, record[key], requests, room))
+    anonymous = kind in ("parked", "rest", "shows", "map", "content", "quiescent", "deadlock")
     anonymous |= kind == "step" and "label" not in record
     anonymous |= kind == "crash" and "request" not in record
     if anonymous and kind == "step" and "transfer" not in record:
@@ -240,6 +253,7 @@ _KINDS: Mapping[str, tuple[str, ...]] = {
     "parked": ("who",),
     "rest": ("held", "out"),
     "shows": _SHOWN,
+    "map": ("disk", "clusters"),
     "content": ("disk", "pieces"),
     "quiescent": (),
     "deadlock": ("cycle",),
@@ -247,11 +261,12 @@ _KINDS: Mapping[str, tuple[str, ...]] = {
 }
 _NEEDED = (
     ("who", "parked"), ("held", "rest"), ("out", "rest"), ("disk", "content"), ("pieces", "content"),
+    ("disk", "map"), ("clusters", "map"),
     ("cycle", "deadlock"), ("property", "crash"),
 )  # fmt: skip
 
 
-def _fact(key: str, value: Any, requests: Sequence[str], room: _Room) -> Fact:
+def _fact(kind: str, key: str, value: Any, requests: Sequence[str], room: _Room) -> Fact:
     match key:
         case "pieces":
             return "data", _pieces(value, room)
@@ -273,13 +288,16 @@ def _fact(key: str, value: Any, requests: Sequence[str], room: _Room) -> Fact:
             return key, tuple(_transfer(each, room) for each in value)
         case _ if key in _SHOWN and type(value) is int and value in (0, 1):
             return key, value
-        case "disk" if value in _MIRROR_DISKS:
+        case "disk" if value in (_OVERLAYS if kind == "map" else _MIRROR_DISKS):
             return key, value
+        case "clusters" if isinstance(value, list) and all(type(k) is int and k in (0, 1) for k in value):
+            return key, tuple(value)
         case "out" if type(value) is int and value >= 0:
             return key, value
         case "error" | "text" if isinstance(value, str):
             return key, value
-    raise _Bad(f"{key}: {shown(value)}; accepted: {_ACCEPTED[key]}")
+    accepted = ", ".join(_OVERLAYS) if (kind, key) == ("map", "disk") else _ACCEPTED[key]
+    raise _Bad(f"{key}: {shown(value)}; accepted: {accepted}")
 
 
 _ACCEPTED = {
@@ -291,6 +309,7 @@ _ACCEPTED = {
     "out": "how many, from 0",
     **dict.fromkeys(_SHOWN, "0, 1"),
     "disk": "source, target",
+    "clusters": "a list of 0 and 1",
     "error": "a text",
     "text": "a text",
 }

@@ -90,13 +90,12 @@ class TappedDisk(Disk):
         if left:
             raise AssertionError(f"{self.called} has data left, or is shorter, when it has been emptied")
 
-    def read(self, label: str, request: Request, pieces: Sequence[Extent]) -> list[bytes]:
-        """Read the pieces, and tell."""
+    def read(self, label: str, request: Request, extent: Extent) -> bytes:
+        """Read the extent, and tell."""
         self.recorder.begin(request)
-        found = super().read(label, request, pieces)
-        transfer = (self.name, False, tuple(zip(pieces, found, strict=True)))
-        self.recorder.transfers[request.name] = ("transfer", transfer)
-        return found
+        data = super().read(label, request, extent)
+        self.recorder.transfers[request.name] = ("transfer", (self.name, False, ((extent, data),)))
+        return data
 
     def write(self, label: str, request: Request, extent: Extent, data: bytes) -> None:
         """Write the extent, and tell."""

@@ -144,6 +144,15 @@ class SecondaryRig(Rig):
             return {"quiesced": self.scenario.option("quiesced_checkpoint")}
         return {"drained": self.scenario.option("drain_on_stop")} if kind == "stop" else {}
 
+    def contents(self, design: Any, log: Sequence[Event]) -> list[Event]:
+        """Return what the overlays have; what is in there was told when it was written."""
+        numbers = [start // self.scenario.cluster for start, _ in self.reduced.clusters]
+        return [
+            Event("map", facts=(("disk", disk), ("clusters", tuple(int(k in there) for k in numbers))))
+            for disk in self.pair.model.machine.maps
+            for there in [getattr(design, disk).allocated.those_set]
+        ]
+
 
 class MirrorRig(Rig):
     """A mirror's source and target, and its background."""
@@ -227,7 +236,7 @@ class _FickleDisk(TappedDisk):
     """The secondary disk; its block status is chosen: by default all of it is the same, and data.
 
     Else it changes inside a cluster, of which that extent then is no more; and what is `zeroes` may be said
-    to be, up to the first byte that is not.
+    to be, up to the first byte that somebody has written, be it a zero.
     """
 
     def __init__(
@@ -252,8 +261,12 @@ class _FickleDisk(TappedDisk):
         status = Extent(extent.start, min((clusters.stop - less) * self.cluster + inside, extent.end))
         if self.zeroes:
             self.context.touch(self.called, status, False)
-            data = os.pread(self.file, status.length, status.start)
-            end = status.end - len(data.lstrip(b"\0"))
+            written = [
+                max(extent.start, status.start)
+                for file, extent in self.recorder.written
+                if file == self.file and extent.overlaps(status)
+            ]
+            end = min((*written, status.end))
             if end > status.start and self.context.choose(2, f"{ZEROES}{clusters.start}"):
                 return Extent(status.start, end), True
         return status, False

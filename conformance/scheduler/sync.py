@@ -3,24 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import cast
+from typing import Any, TypeVar, cast
 
 from cowpath.conformance.scheduler.kernel import Abandoned, Failure, Kernel, Task
 from cowpath.impl.sync import Lock
 
+T = TypeVar("T")
+
 
 class ScheduledLock:
-    """A lock. Taking a free one is no switch: whoever gives it up ends a step by other means."""
+    """A lock. Taking a free one is a switch for who has just given it up: others may come in.
 
-    __slots__ = ("kernel", "owner", "queue")
+    Whoever else takes a free one has begun, or ended a step by other means.
+    """
+
+    __slots__ = ("kernel", "last", "owner", "queue")
 
     def __init__(self, kernel: Kernel) -> None:
         self.kernel = kernel
         self.owner: Task | None = None
+        self.last: Task | None = None
         self.queue: list[Task] = []
 
     def acquire(self) -> None:
         """Take the lock; who waits longest gets it first."""
+        if self.last is self.kernel.current and self.owner is None and not self.kernel.ending:
+            self.kernel.pause()
+        self.take()
+
+    def take(self) -> None:
+        """Take the lock, after a switch."""
         kernel = self.kernel
         if kernel.ending:
             return
@@ -40,7 +52,7 @@ class ScheduledLock:
         if self.owner is not kernel.current:
             task = kernel.running()
             kernel.give_up(Failure("lock", task.name, f"{task.name} gives up a lock that it does not have"))
-        self.owner = None
+        self.owner, self.last = None, kernel.current
         if self.queue:
             kernel.unblock(self.queue.pop(0))
 
@@ -62,13 +74,13 @@ class ScheduledCondition:
         if timeout is not None:
             self.lock.release()
             kernel.give_way()
-            self.lock.acquire()
+            self.lock.take()
             return
         while not predicate():
             self.lock.release()
             self.waiters.append(kernel.running())
             kernel.park(predicate)
-            self.lock.acquire()
+            self.lock.take()
 
     def notify_all(self) -> None:
         """Make all waiters ready, first in, first out."""
@@ -105,7 +117,11 @@ class ScheduledSync:
         """Give up the lock and let another task go on."""
         lock.release()
         self.kernel.pause()
-        lock.acquire()
+        cast(ScheduledLock, lock).take()
+
+    def transfer(self, lock: Lock, operation: Callable[..., T], *arguments: Any) -> T:
+        """Run a transfer, which is a part of a step: nobody comes in."""
+        return operation(*arguments)
 
     def lock(self) -> ScheduledLock:
         """Return a lock."""

@@ -9,7 +9,15 @@ from cowpath.conformance.strategies.exhaustive import DPOR, BoundedDFS, SleepSet
 from cowpath.conformance.strategies.priorities import PCT, POS, UniformRandomWalk
 from cowpath.conformance.strategies.simple import RandomWalk
 
-_RANDOM = (RandomWalk, PCT, POS, UniformRandomWalk)
+_RANDOM: Sequence[Callable[[int], Strategy]] = (
+    RandomWalk,
+    PCT,
+    POS,
+    UniformRandomWalk,
+    lambda seed: PCT(
+        seed, depth=1
+    ),  # one after the other, in any order: who comes late meets what others left
+)
 
 
 class Portfolio(Strategy):

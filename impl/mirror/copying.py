@@ -122,7 +122,7 @@ class Copying:
 
     def _copy(self, operation: Operation) -> None:
         job, owner, extent = self.job, operation.owner, operation.extent
-        (data,) = job.source.read("copy.read", owner, [extent])
+        data = job.source.read("copy.read", owner, extent)
         job.step("copy.read", owner)
         job.target.write("copy.write", owner, extent, data)
         job.step("copy.write", owner)

@@ -71,8 +71,7 @@ class Mirror:
         """Read what the guest sees: the source, or the target once the mirror is over."""
         with self.context:
             disk = self.disks.target if self.job.state == "over" else self.disks.source
-            (data,) = disk.read("guest.read", request, [request.extent])
-            return data
+            return disk.read("guest.read", request, request.extent)
 
     def pause(self, request: Request, *, patient: bool = False) -> None:
         """Ask the job to pause (job.c job_user_pause)."""

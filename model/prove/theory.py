@@ -383,18 +383,22 @@ class Theory:
         Whoever is known brings his positions and his own with him: those that nobody asks for are too many.
         """
         universe = self.universe
+        tables = [
+            table
+            for table in self.system.parameters.values()
+            if table.sort == Maybe(self.owner) and len(table.indices) == 2 and table.indices[0] == self.owner
+        ]
         asked = set[int]()
-        for action in self.system.actions:
+        for action in self.system.actions if tables else ():
             others = {p.number: universe.element(p.sort, p.name) for p in action.params[1:]}
             asked |= _terms(z3.And(*self.enabling(action, {action.params[0].number: me, **others}).values()))
-        for table in self.system.parameters.values():
-            if table.sort == Maybe(self.owner) and len(table.indices) == 2 and table.indices[0] == self.owner:
-                position = Position(table.indices[1])
-                for declared in self.system.declarations:
-                    if (declared.sort, declared.indices) == (position, (self.owner,)):
-                        named = universe.now(table.name, (me, universe.now(declared.name, (me,))))
-                        if named.get_id() in asked:
-                            yield universe.landing(named, table.sort)
+        for table in tables:
+            position = Position(table.indices[1])
+            for declared in self.system.declarations:
+                if (declared.sort, declared.indices) == (position, (self.owner,)):
+                    named = universe.now(table.name, (me, universe.now(declared.name, (me,))))
+                    if named.get_id() in asked:
+                        yield universe.landing(named, table.sort)
 
     def _landmarks(self, me: z3.ExprRef) -> Iterator[tuple[Landmark, z3.ExprRef, z3.BoolRef]]:
         """Yield for each landmark that there is a first place where its condition holds, if there is any.

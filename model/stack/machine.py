@@ -24,8 +24,9 @@ class Machine:
     all scenarios satisfy, and `runs` of which runs it is claimed that they end. `bind` makes the instance;
     its last argument is how deep requests of which kinds are cut into pieces. `spoilt`: of a disk, the
     variable that tells of a sector that it holds something else than is said there. `errors`: the steps after
-    which a request comes back with an error, where no place of its own says so. `clusters`: the sort of its
-    geometry's clusters.
+    which a request comes back with an error, where no place of its own says so. `maps`: of a disk that need
+    not have all, the variable that tells of a cluster that it has it. `clusters`: the sort of its geometry's
+    clusters.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Machine:
     bind: Callable[[Scenario, Geometry, Vocabulary, Mapping[str, int]], Instance]
     spoilt: Mapping[str, str] = field(default_factory=dict)
     errors: tuple[str, ...] = ()
+    maps: Mapping[str, str] = field(default_factory=dict)
     clusters: str = "Cluster"
 
 
@@ -52,5 +54,6 @@ SECONDARY = Machine(
     runs=(wellformed.FINITE,),
     kinds_given=wellformed.of_kinds,
     bind=binding.bind,
+    maps={"hidden": "in_hidden", "active": "in_active"},
 )
 """The block stack of a secondary: a source that is written, a copy before each write, and readers."""

@@ -193,6 +193,10 @@ WRONG: dict[str, tuple[str, Callable[[dict[str, Any]], Any], str]] = {
         "data: not as",
     ),
     "pieces": ("return", lambda r: r.update(pieces={}), "pieces: {}; accepted: a list of "),
+    "map": ("map", lambda r: r.update(disk="secondary"), "disk: 'secondary'; accepted: hidden, active"),
+    "clusters": ("map", lambda r: r.update(clusters=[2]), "clusters: [2]; accepted: a list of 0 and 1"),
+    "too many": ("map", lambda r: r["clusters"].append(1), "clusters: 2; accepted: one of each touched, 1"),
+    "no map": ("map", lambda r: r.pop("clusters"), "map: no clusters"),
     "who": ("parked", lambda r: r.update(who="all"), "who: 'all'; accepted: a list of requests"),
     "no who": ("parked", lambda r: r.pop("who"), "parked: no who"),
     "neither": (

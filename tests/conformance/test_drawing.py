@@ -90,17 +90,34 @@ def test_wide_bounds_come_to_what_the_bundled_scenarios_leave_out() -> None:
     }  # fmt: skip
 
 
-def test_every_fault_is_dealt_and_two_of_three_workloads_are_struck() -> None:
+def test_every_fault_of_every_kind_is_dealt_and_two_of_three_workloads_are_struck() -> None:
     bounds = wide(BOUNDS.kinds, faults=("cbw-write", "rmw-read", "active-write", "cbw-write-hangs"))
     found = [
-        [request.fault for request in scenario.requests if request.fault != "none"]
+        [(request.kind, request.fault) for request in scenario.requests if request.fault != "none"]
         for scenario in workloads(0, bounds, 12, lambda scenario: True)
     ]
     assert [len(faults) for faults in found] == [0, 1, 1] * 4
     struck = [fault for faults in found for fault in faults]
-    assert {*struck} == {*bounds.faults}
-    assert struck.index("cbw-write-hangs") == 6
-    assert struck[:3] == struck[3:6]
+    assert {*struck[:7]} == {
+        ("guest-write", "active-write"),
+        *((kind, fault) for kind in NBD_WRITES for fault in ("cbw-write", "rmw-read", "cbw-write-hangs")),
+    }
+    assert [fault.endswith("hangs") for _, fault in struck] == [False] * 5 + [True] * 2 + [False]
+
+
+def test_what_is_struck_finds_what_it_needs_and_another_may_meet_what_it_leaves() -> None:
+    kinds = (*BOUNDS.kinds, "exit", "failover")
+    bounds = wide(kinds, faults=("active-read", "hidden-read", "secondary-write"))
+    again = set()
+    for scenario in workloads(0, bounds, 90, lambda scenario: True):
+        there = [request.kind for request in scenario.requests]
+        assert len(there) <= 5
+        assert "failover" not in there or "guest-write" in there or len(there) == 5
+        for request in scenario.requests:
+            needed = {"active-read": "guest-write", "hidden-read": "nbd-write", "secondary-write": "failover"}
+            assert request.fault == "none" or needed[request.fault] in there
+            again |= {request.kind} if request.fault != "none" and there.count(request.kind) > 1 else set()
+    assert again == {"guest-read", "guest-write", "failover"}
 
 
 def test_an_option_brings_the_requests_and_faults_that_it_is_about() -> None:

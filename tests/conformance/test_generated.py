@@ -11,11 +11,13 @@ import pytest
 from click.testing import CliRunner, Result
 
 from cowpath.conformance.campaign.conform import Plan
+from cowpath.conformance.commands import generated_mutants
 from cowpath.conformance.commands.mutants import mutants as command
 from cowpath.conformance.mutants.generated import Hunt, Outcome, known_equivalents, stack_modules
 from cowpath.conformance.own.mutate import Mutant, mutants
 from cowpath.conformance.pairs import PAIRS, Pair
 from cowpath.conformance.runs.log import Sight
+from cowpath.conformance.scheduler.schedule import Schedule
 from cowpath.impl import reqlist, secondary, stack
 from cowpath.impl.reqlist import ReqList
 from cowpath.model.designs import DESIGNS
@@ -123,3 +125,21 @@ def test_what_does_not_go_together_is_refused(words: list[str], says: str) -> No
     done = run(*words)
     assert isinstance(done.exception, InputError)
     assert str(done.exception).startswith(says)
+
+
+def test_the_stack_is_mutated_under_the_runs_of_one_design(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(generated_mutants, "bundled", lambda: (find("race"),))
+    monkeypatch.setattr(generated_mutants, "DRAWN", 0)
+    done = run("--generated", "rfc-repaired", "--function", "Bitmap.set", "--budget", "8", "--json", "-")
+    assert done.exit_code == 0
+    found = {each["before"]: each for each in json.loads(done.stdout)}
+    assert len(found) == 4
+    assert {(each["file"], each["function"]) for each in found.values()} == {("bitmap.py", "Bitmap.set")}
+    touched = found["self.context.touch(self.called, (clusters.start, clusters.stop), True)"]
+    assert (touched["state"], touched["by"], touched["token"]) == ("equivalent", None, None)
+    assert touched["why"].endswith("no run does.")
+    kept = found["self.those_set.update(clusters)"]
+    assert (kept["state"], kept["kind"], kept["why"]) == ("killed", "statement removed", None)
+    assert (kept["by"], kept["design"], kept["scenario"]) == ("monitor", "rfc-repaired", "the race")
+    assert str(Schedule.parse(kept["token"])) == kept["token"]
+    assert "the hidden disk lacks cluster [0, 65536)" in kept["says"]

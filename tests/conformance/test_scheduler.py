@@ -78,6 +78,28 @@ def test_who_is_woken_runs_first_in_first_out(substrate: MakeSubstrate) -> None:
 
 
 @each_substrate
+def test_who_gives_a_lock_up_and_takes_it_again_may_find_others_before_it(substrate: MakeSubstrate) -> None:
+    kernel, log, orders = Kernel(substrate()), list[str](), set[str]()
+    lock = ScheduledSync(kernel).lock()
+
+    def write(name: str, times: int) -> Callable[[], None]:
+        def body() -> None:
+            for _ in range(times):
+                lock.acquire()
+                log.append(name)
+                lock.release()
+
+        return body
+
+    strategy = BoundedDFS(2)
+    while not strategy.exhausted:
+        log.clear()
+        assert kernel.run([("a", write("a", 2)), ("b", write("b", 1))], strategy) is None
+        orders.add("".join(log))
+    assert orders == {"aab", "aba", "baa"}
+
+
+@each_substrate
 def test_a_wake_up_that_nobody_sends_is_reported_at_the_step_that_owes_it(substrate: MakeSubstrate) -> None:
     kernel = Kernel(substrate())
     here: list[int] = []

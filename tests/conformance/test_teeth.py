@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from types import SimpleNamespace
@@ -14,6 +15,7 @@ from cowpath.conformance.campaign.alarm import UNREPORTED, Finding, examine
 from cowpath.conformance.campaign.conform import TOURS, Plan, conform
 from cowpath.conformance.campaign.tours import cover, missed
 from cowpath.conformance.monitor.cells import Cells
+from cowpath.conformance.monitor.explain import reason
 from cowpath.conformance.monitor.oracle import Oracle
 from cowpath.conformance.pairs import PAIRS, find_pair
 from cowpath.conformance.runs import log_file, rigs, workload
@@ -23,16 +25,18 @@ from cowpath.conformance.runs.recorder import TappedDisk
 from cowpath.conformance.runs.watchdog import Spin, watchdog
 from cowpath.conformance.runs.workload import SPINS, Workload
 from cowpath.conformance.scheduler import kernel
-from cowpath.conformance.scheduler.kernel import Kernel
+from cowpath.conformance.scheduler.kernel import Kernel, Task
 from cowpath.conformance.scheduler.substrate import Greenlets
 from cowpath.conformance.strategies.portfolio import STRATEGIES
+from cowpath.conformance.strategies.simple import ZEROES, Sequential
 from cowpath.impl.backup import BackupJob
 from cowpath.impl.bitmap import Bitmap
 from cowpath.impl.context import AioContext
 from cowpath.impl.errors import LifetimeError
 from cowpath.impl.extent import Extent
+from cowpath.impl.overlay import Active
 from cowpath.model.designs import DESIGNS, Case
-from cowpath.model.scenarios import find, loads
+from cowpath.model.scenarios import ScenarioError, find, loads
 
 # -- original data
 
@@ -62,8 +66,8 @@ def test_a_stack_that_moves_original_data_is_refused(monkeypatch: pytest.MonkeyP
     """The second cluster is copied from where the first one is."""
     read = TappedDisk._read
 
-    def moved(disk: TappedDisk, pieces: list[Extent]) -> list[bytes]:
-        return read(disk, [Extent(p.start % 1024, p.start % 1024 + p.length) for p in pieces])
+    def moved(disk: TappedDisk, extent: Extent) -> bytes:
+        return read(disk, Extent(extent.start % 1024, extent.start % 1024 + extent.length))
 
     monkeypatch.setattr(TappedDisk, "_read", moved)
     plan = Plan((PAIRS["rfc-repaired"],), (find("second-cluster"),), None, ("random",), 20, Sight.WHITE)
@@ -165,6 +169,14 @@ def test_a_design_that_cannot_be_made_is_a_finding(monkeypatch: pytest.MonkeyPat
     assert "it cannot be made: AttributeError" in found.run.reason
 
 
+def test_a_design_that_cannot_be_asked_in_the_end_is_a_finding(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Active, "__init__", lambda active, *disks, merges: None)  # nobody uses it there
+    plan = Plan((PAIRS["copy-before-write-9.2"],), (find("race"),), None, ("random",), 1, Sight.WHITE)
+    found = _first_finding(plan)
+    assert found.by == "crash"
+    assert "in the end it cannot be asked: AttributeError" in found.run.reason
+
+
 # -- deadlocks, the bitmap, tours
 
 
@@ -175,6 +187,71 @@ def test_a_deadlock_that_the_detector_does_not_report_is_refused(monkeypatch: py
     assert found.by == UNREPORTED
     assert "in the model" in found.says
     assert "waits for" in found.says
+
+
+def test_an_overlay_that_keeps_its_clusters_is_refused_though_nobody_reads(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(Active, "empty", lambda active: active.disk.empty())  # but not its map
+    scenario = loads(KEPT, "kept")
+    found = _first_finding(Plan((PAIRS["block-copy-5.1"],), (scenario,), None, ("random",), 40, Sight.WHITE))
+    assert found.refusal is not None
+    assert found.refusal.event == Event("map", facts=(("disk", "active"), ("clusters", (1,))))
+    oracle = Oracle(DESIGNS["block-copy-5.1"], scenario)
+    says = "in the end the active disk has cluster [0, 2), not so in the model"
+    assert reason(oracle, found.refusal) == says
+
+
+def test_what_is_written_as_zeroes_is_said_to_be_data() -> None:
+    """The model's source is zeroes where nobody has written."""
+    run = Workload(PAIRS["block-copy-5.1"], loads(ZEROED, "zeroed"), Kernel(Greenlets())).run(_AllZeroes())
+    labels = [event.label for event in run.events if event.label.startswith("cow.")]
+    assert labels[:3] == ["cow.zeroes", "cow.serialise", "cow.write"]
+    assert labels[3:] == ["cow.enter", "cow.read", "cow.serialise", "cow.write"]
+    assert examine(Oracle(DESIGNS["block-copy-5.1"], loads(ZEROED, "zeroed")), run) is None
+
+
+class _AllZeroes(Sequential):
+    """One request after the other; whatever may be said to be zeroes is."""
+
+    def choose(self, n: int, label: str, tasks: Sequence[Task]) -> int:
+        return int(label.startswith(ZEROES))
+
+
+def test_no_read_hangs_where_a_checkpoint_may_empty_the_disk_under_it() -> None:
+    hung = loads(KEPT.replace("guest-write", "guest-read") + FAULT, "hung")
+    with pytest.raises(ScenarioError, match="'kept' is for the model alone; no thread's read hangs in the"):
+        Workload(PAIRS["block-copy-5.1"], hung, Kernel(Greenlets()))
+
+
+KEPT = """
+name = "kept"
+unit = "sectors"
+sectors = 2
+cluster = 2
+options = { quiesced_checkpoint = false }
+[[request]]
+kind = "checkpoint"
+[[request]]
+kind = "guest-write"
+at = [0, 1]
+"""
+FAULT = 'fault = "active-read-hangs"'
+ZEROED = """
+name = "zeroed"
+unit = "sectors"
+sectors = 2
+cluster = 2
+options = { zeroes = true }
+[[request]]
+kind = "nbd-zero"
+at = [0, 2]
+[[request]]
+kind = "checkpoint"
+[[request]]
+kind = "nbd-write"
+at = [0, 1]
+"""
 
 
 def test_the_jobs_bitmap_is_gone_with_the_end_of_the_job() -> None:

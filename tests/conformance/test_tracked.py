@@ -13,7 +13,7 @@ from cowpath.impl.tracked import TrackedRequests
 from cowpath.model.designs import DESIGNS
 from cowpath.model.scenarios import find
 
-BLOCK = [Extent(0, 4096)]
+BLOCK = Extent(0, 4096)
 
 
 @pytest.mark.parametrize(("past", "found"), [(0, "read"), (1, "write"), (2, "zero")])

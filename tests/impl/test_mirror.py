@@ -142,7 +142,7 @@ def test_a_new_cluster_of_a_target_with_a_backing_name_is_filled_with_zeroes(tmp
         target.write("", request, Extent(SECTOR, 2 * SECTOR), b"w" * SECTOR)
         target.write("", request, Extent(4 * SECTOR, 5 * SECTOR), b"w" * SECTOR)
         Target(context, disk, CHUNK, fills=False).write("", request, Extent(6 * CHUNK, 6 * CHUNK + 1), b"w")
-        (data,) = disk.read("", request, [Extent(0, SIZE)])
+        data = disk.read("", request, Extent(0, SIZE))
     one, gap = b"w" * SECTOR, bytes(2 * SECTOR)
     first = bytes(SECTOR) + one + gap + one + bytes(2 * CHUNK - 5 * SECTOR)
     assert data[: 2 * CHUNK] == first

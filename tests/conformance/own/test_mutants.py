@@ -113,7 +113,7 @@ def test_closures_and_super_do_not_keep_a_mutant_from_being_made() -> None:
 
 def test_a_test_that_fails_as_it_is_is_no_base() -> None:
     with pytest.raises(BaselineError, match="test fails as it is: stuck"):
-        hunted(failing, schedules_=400)
+        hunted(failing, schedules_=600)
 
 
 def test_functions_are_chosen_by_name() -> None:

@@ -98,6 +98,14 @@ def test_a_lost_write_is_reported_and_its_reproducer_shows_it(qemu: Qemu, tmp_pa
     assert "So the model explains the run." not in page
 
 
+def test_an_outcome_with_a_fault_keeps_no_more_of_its_oracle_than_a_new_one(qemu: Qemu) -> None:
+    (outcome,) = outcomes(qemu, of("name-only"))
+    assert outcome.subject is not None
+    kept = outcome.subject.oracle.kept
+    outcome.subject.oracle.forget()
+    assert kept == outcome.subject.oracle.kept
+
+
 def test_with_an_opened_backing_nothing_is_lost(qemu: Qemu) -> None:
     (outcome,) = outcomes(qemu, of("open"))
     assert (outcome.verdict, outcome.reason) == ("explained", "")
