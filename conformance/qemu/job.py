@@ -28,6 +28,7 @@ class Job:
         self._at_start = at_start
         self._paused = False
         self._completing = False
+        self._copying = machine.job is not None and machine.job.arguments["copy-mode"] != "background"
         self._told: set[str] = set()
 
     def start(self) -> None:
@@ -49,18 +50,19 @@ class Job:
         return self.begun is not None and self.begun.done and not self.over
 
     def accepts(self, kind: str) -> bool:
-        """Tell whether QEMU accepts this command of the user's now."""
+        """Tell whether QEMU accepts this command of the user's now, and something comes of it."""
         return self.there and {
             "pause": not self._paused,
             "resume": self._paused,
             "complete": READY in self._told and not self._paused and not self._completing,
-            "change-mode": True,
+            "change-mode": not self._copying,
         }.get(kind, False)
 
     def said(self, kind: str) -> None:
         """Take note of a command that has been given."""
         self._paused = kind == "pause" or (self._paused and kind != "resume")
         self._completing |= kind == "complete"
+        self._copying |= kind == "change-mode"
 
     def news(self) -> Iterator[Event]:
         """Yield what QEMU has told of the job since. Raises Broken if it has failed."""
