@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -21,7 +22,7 @@ _NEEDED: Mapping[str, Sequence[str]] = {
     "drain_on_stop": ("stop",),
     "on_cbw_error": ("nbd-write",),
     "cbw_timeout": ("nbd-write",),
-    "scarce_copies": ("nbd-write",),
+    "scarce_copies": ("nbd-write",) * 3,
     "copy_offload": ("nbd-write",),
     "bitmap": ("nbd-write", "guest-read"),
     "zeroes": ("nbd-write",),
@@ -176,8 +177,9 @@ def _document(chance: random.Random, bounds: Bounds, name: str, strike: Strike |
         at: list[object] = [start, length]
         if inside:
             where = chance.choice(("start", "end", "both"))
-            less = chance.randrange(1, _SECTOR // 2) if where != "end" else 0
-            more = chance.randrange(1, _SECTOR // 2) if where != "start" else 0
+            less, more = (chance.choice((chance.randrange(2, _SECTOR // 2), 1)) for _ in range(2))
+            if where != "both":
+                less, more = (chance.choice((less, _SECTOR - 1)), 0)[:: 1 if where == "start" else -1]
             at = [f"{start * _SECTOR + less}B", f"{length * _SECTOR - less - more}B"]
         return {"kind": kind, "at": at}
 
@@ -223,9 +225,12 @@ def _kinds(
         endings = sum(kind in _WITHOUT_EXTENT for kind in (*kinds, *more))
         return len(kinds) + len(more) <= most and (endings <= bounds.endings or not {*more} & {*ending})
 
+    def lacking(needed: Sequence[str]) -> list[str]:
+        missing = Counter(needed) - Counter(kinds)
+        return [kind for kind in missing.elements() if kind in bounds.kinds]
+
     def take(kind: str, *beside: str) -> None:
-        needed = [n for what in (kind, *beside) for n in _BROUGHT.get(what, ()) if n in bounds.kinds]
-        for each in [n for n in needed if n not in kinds]:
+        for each in lacking([needed for what in (kind, *beside) for needed in _BROUGHT.get(what, ())]):
             if room(each, kind):
                 take(each)
         kinds.append(kind)
@@ -237,7 +242,7 @@ def _kinds(
             kinds.append(strike[0])
     options = {}
     for option, setting in drawn.items():
-        needed = [n for n in _NEEDED.get(option, ()) if n in bounds.kinds and n not in kinds]
+        needed = lacking(_NEEDED.get(option, ()))
         if room(*needed):
             options[option] = setting
             kinds += needed

@@ -134,7 +134,11 @@ class Workload:
         cycle = self.cycle(failure.cycle) if failure else ()
         log += ending(failure, cycle)
         if log[-1:] == [Event("quiescent")] and not epilogue:
-            log += self.rig.contents(self.design, log)
+            try:
+                log += self.rig.contents(self.design, log)
+            except Exception as error:  # a design's, which lacks what all have
+                says = f"in the end it cannot be asked: {type(error).__name__}: {error}"
+                failure = Failure("crash", "", says, error=error)
         return Run(log, recorder.results, failure, cycle, values, seen)
 
     def _perform(self, bodies: Bodies, strategy: Strategy) -> Failure | None:

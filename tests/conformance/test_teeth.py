@@ -169,6 +169,14 @@ def test_a_design_that_cannot_be_made_is_a_finding(monkeypatch: pytest.MonkeyPat
     assert "it cannot be made: AttributeError" in found.run.reason
 
 
+def test_a_design_that_cannot_be_asked_in_the_end_is_a_finding(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Active, "__init__", lambda active, *disks, merges: None)  # nobody uses it there
+    plan = Plan((PAIRS["copy-before-write-9.2"],), (find("race"),), None, ("random",), 1, Sight.WHITE)
+    found = _first_finding(plan)
+    assert found.by == "crash"
+    assert "in the end it cannot be asked: AttributeError" in found.run.reason
+
+
 # -- deadlocks, the bitmap, tours
 
 
