@@ -39,10 +39,11 @@ _BROUGHT: Mapping[str, Sequence[str]] = {
     "failover": ("guest-write", "guest-write"),
     "active-read": ("guest-write",),
     "hidden-read": ("nbd-write",),
+    "secondary-read": ("nbd-write",),
     "secondary-write": ("failover",),
 }
-"""Requests without which another one, or the transfer that is to fail, finds nothing to do, if there is room;
-two where one is to come after it."""
+"""Requests without which another one, or the transfer that is to fail, finds nothing to do, or
+that come after it and would find what it has left; as many as there is room for."""
 Strike = tuple[str, str]
 """A kind of request, and the fault that strikes it."""
 
