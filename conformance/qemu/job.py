@@ -20,10 +20,11 @@ EVENTS = {"BLOCK_JOB_READY": READY, "BLOCK_JOB_COMPLETED": OVER}
 
 
 class Job:
-    """Of a machine's one run. `begun`: the command that has started it."""
+    """Of a machine's one run. `begun`: the command that has started it. `fails`: some transfers may fail."""
 
-    def __init__(self, machine: Machine, *, at_start: bool) -> None:
+    def __init__(self, machine: Machine, *, at_start: bool, fails: bool = False) -> None:
         self.machine = machine
+        self._fails = fails
         self.begun: Call | None = None
         self._at_start = at_start
         self._paused = False
@@ -70,6 +71,8 @@ class Job:
             name = EVENTS.get(event["event"], "")
             if "error" in event.get("data", {}):
                 raise Broken(f"the job fails: {event['data']['error']}")
+            if event["event"] == "BLOCK_JOB_ERROR" and not self._fails:  # it would try again for ever
+                raise Broken(f"the job fails to {event['data']['operation']}, though nothing is to fail")
             if name and name not in self._told:
                 self._told.add(name)
                 yield Event("shows", facts=((name, 1),))

@@ -197,9 +197,11 @@ def disks_of(graph: Graph, options: Options) -> dict[str, SparseDisk]:
             disks[each.name] = disk = SparseDisk(each.name, room, block=SECTOR, holds_data=False)
             disk.write(0, content)
             continue
+        unit = graph.images[each.name].cluster if each.name in graph.images else 1
+        size = graph.size or LONG
         disks[each.name] = disk = SparseDisk(
             each.name,
-            graph.size or LONG,
+            size + -size % unit,  # an image fills whole clusters
             fill=each.fill,
             block=block if each.source else 1,
             tells_status=options.status,

@@ -97,7 +97,8 @@ class Walk:
         end = self._base + self._span
         self._job = None
         if machine.job is not None:
-            self._job = Job(machine, at_start=scenario.option("requests_at_start"))
+            at_start = scenario.option("requests_at_start")
+            self._job = Job(machine, at_start=at_start, fails=bool(self._faults))
         self._starter = Task(len(requests), "the job", _nothing)
         whole = self._job is not None
         machine.gate.holds = lambda transfer: whole or self._base <= transfer.offset < end

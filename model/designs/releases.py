@@ -39,6 +39,7 @@ _PUBLIC = "d003e0aece, 751cec7a26 [6.2]: the filter is called copy-before-write,
 
 _NOT_FIRST = "a bit that is changed before the copy, which only a checkpoint in between would see"
 _NO_RUNS = "that mapped and new clusters of a guest write may be written together, from 4.2 on by tasks"
+_ONLY_RUN = "[11.0]: its source, and that of 11.1, was not read; 11.1.3 was run, and judged by this design"
 _NO_BUDGET = "waits for block-copy's memory and for a free task (block-copy-5.1-scarce)"
 _NO_TRIM = "discards on the source"
 _NO_THREADS = "the graph lock and iothreads"
@@ -159,8 +160,8 @@ _REPLICATION = Role(
             ("8eeaa706ba [10.2]: who ends a drained section counts those whom it wakes, of any thread",),
             (_NO_BUDGET, _NO_TRIM, _NO_THREADS, _NO_RUNS),
         ),
+        Era((11, 0), "replication-5.1", (_ONLY_RUN,), (_NO_BUDGET, _NO_TRIM, _NO_THREADS, _NO_RUNS)),
     ),
-    until=(10, 2),
 )
 
 _FLEECING = Role(
@@ -195,6 +196,7 @@ _FLEECING = Role(
             ("3d3911f16b [10.1]: blockdev-backup has on-cbw-error, of which no reader of an overlay knows",),
             (_NO_BUDGET, _NO_TRIM),
         ),
+        Era((11, 0), "block-copy-10.1", (_ONLY_RUN,), (_NO_BUDGET, _NO_TRIM)),
     ),
     without=("guest-write", "checkpoint"),
 )
@@ -252,6 +254,7 @@ _SNAPSHOT_ACCESS = Role(
             ),
             (_NO_BUDGET, _NO_TRIM),
         ),
+        Era((11, 0), "copy-before-write-9.2", (_ONLY_RUN,), (_NO_BUDGET, _NO_TRIM)),
     ),
 )
 
@@ -324,8 +327,8 @@ _MIRROR = Role(
             ('7e277545b9 "mirror: Skip writing zeroes when target is already zero" [10.1]',),
             (_NO_ZEROING,),
         ),
+        Era((11, 0), "mirror-10.1", (_ONLY_RUN,), (_NO_ZEROING,)),
     ),
-    until=(10, 2),
 )
 
 ROLES: tuple[Role, ...] = (_REPLICATION, _FLEECING, _SNAPSHOT_ACCESS, _MIRROR)

@@ -49,6 +49,7 @@ DESIGN = Design(
     # Who waits on a list waits for who is past it, and that one waits further down at most.
     order=(
         "checkpoints",
+        "the exit",
         "the end of the job",
         "CowRequests",
         "block-copy's in-flight list",

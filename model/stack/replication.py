@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from cowpath.model.language.claim import Level
 from cowpath.model.language.expression import Expr
 from cowpath.model.language.system import State, System
 from cowpath.model.stack.drain import Drain, drain_at
@@ -113,6 +114,16 @@ class Replication(Part):
             self.touch(s, r, when=s.replicating)
             s.replicating = False
             s.go(r, "done")
+
+    def levels(self, parts: Parts) -> Iterator[Level]:
+        """Say, too, whom an exit waits for."""
+        yield from super().levels(parts)
+        if not self.ignores:
+            yield Level(
+                "the exit",
+                "an exit waits for who is ending the job",
+                lambda s, r: is_kind(s, r, "exit"),
+            )
 
     def ended(self, system: System, s: State) -> Expr:
         """Tell whether it has ended: stopped, or failed over and not in vain."""

@@ -44,7 +44,8 @@ def failed(trace: Trace) -> str:
         since = since_fact(trace, fact)
         when = "" if since is None else f" since step {since}" if since else " from the start"
         values.append(f"{fact} is {fact.value}{when}")
-    return f"The conjunct that fails: {trace.conjunct}, where {' and '.join(values)}."
+    between = " and " if len(values) < 3 else "; "
+    return f"The conjunct that fails: {trace.conjunct}, where {between.join(values)}."
 
 
 def since_fact(trace: Trace, fact: Fact) -> int | None:

@@ -110,6 +110,16 @@ def test_a_zeroed_cluster_of_an_image_is_seen(qemu: Qemu) -> None:
         assert content(run, disk) == bytes(64 * K) + b"\xff" * 64 * K, disk
 
 
+def test_an_image_of_half_a_cluster_has_room_for_all_of_it(qemu: Qemu) -> None:
+    options = Options(target="qcow2", cluster=128 * K, backing="name-only")
+    with Bench(qemu, MIRROR, options, ALL[MIRROR.judged_by(qemu.release)], BLACK) as bench:
+        subject = bench.prepare(find("data-among-zeroes"))
+        assert isinstance(subject, Subject)
+        run = bench.run(subject, Portfolio(1))
+        assert any(event.fact("over") for event in run.log)
+        assert len(content(run, "target")) == 64 * K
+
+
 def test_zeroes_on_raw_disks_are_transfers(qemu: Qemu) -> None:
     run = ran(qemu, asked(""))
     assert {"source WRITE_ZEROES [65536, 131072)", "target WRITE_ZEROES [65536, 131072)"} <= {
