@@ -344,7 +344,7 @@ class Drain(Part):
         else:
             yield Level(
                 "the queue of drained sections",
-                "a job that is paused, and who has not come, wait for those who drain, of whom none waits for it",
+                "a job that is paused, or who has not come, waits for those who drain; none waits for it",
                 lambda s, r: _pauses(s, r) | _comes(s, r),
             )
         yield Level(
