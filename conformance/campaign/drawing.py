@@ -39,10 +39,11 @@ _BROUGHT: Mapping[str, Sequence[str]] = {
     "failover": ("guest-write", "guest-write"),
     "active-read": ("guest-write",),
     "hidden-read": ("nbd-write",),
+    "secondary-read": ("nbd-write",),
     "secondary-write": ("failover",),
 }
-"""Requests without which another one, or the transfer that is to fail, finds nothing to do, if there is room;
-two where one is to come after it."""
+"""Requests without which another one, or the transfer that is to fail, finds nothing to do, or
+that come after it and would find what it has left; as many as there is room for."""
 Strike = tuple[str, str]
 """A kind of request, and the fault that strikes it."""
 
@@ -188,15 +189,15 @@ def _document(chance: random.Random, bounds: Bounds, name: str, strike: Strike |
         requests[at]["fault"] = strike[1]
     for each in requests if bounds.streams else ():
         each["stream"] = "at" in each and chance.randrange(10) >= 10 - bounds.streams
-    fine = _FINE if inside else ()
+    fine = inside and chance.randrange(2)  # both: in coarse blocks of one node the other's are never seen
     return {
         "name": name,
         "unit": "sectors",
         "sectors": sectors,
         "cluster": cluster,
         "secondary": {
-            "request_alignment": chance.choice((*bounds.alignments, *fine)),
-            "protocol_alignment": chance.choice((*bounds.protocol_alignments, *fine)),
+            "request_alignment": chance.choice(_FINE if fine else bounds.alignments),
+            "protocol_alignment": chance.choice(_FINE if fine else bounds.protocol_alignments),
             "copy_on_read": bounds.copies_on_read and chance.randrange(10) == 9,
         },
         "options": options,
