@@ -38,6 +38,7 @@ from cowpath.impl.designs.mirrors import (
     Mirror82,
     Mirror101,
     Mirror101Repaired,
+    Mirror110,
     MirrorRepaired,
 )
 from cowpath.impl.designs.replication_4_1 import Replication41
@@ -110,6 +111,7 @@ MIRRORS: dict[str, type[Mirror]] = {
         Mirror80,
         Mirror82,
         Mirror101,
+        Mirror110,
         MirrorRepaired,
         Mirror101Repaired,
     )

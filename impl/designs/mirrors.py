@@ -74,6 +74,13 @@ class Mirror101(Mirror82):
     has = replace(Mirror82.has, knows_zeroes=True)
 
 
+class Mirror110(Mirror101):
+    """Zeroes within a chunk pass, and who comes before the lists are there is noted."""
+
+    name = "mirror-11.0"
+    has = replace(Mirror101.has, checks_range=True, marks_until_seen=True)
+
+
 class MirrorRepaired(Mirror82):
     """The smallest changes to 8.2 with which all but convergence holds."""
 

@@ -83,6 +83,7 @@ _MIRRORS = {
     "mirror-8.0": "mirror_8_0",
     "mirror-8.2": "mirror_8_2",
     "mirror-10.1": "mirror_10_1",
+    "mirror-11.0": "mirror_11_0",
     "mirror-repaired": "mirror_repaired",
     "mirror-10.1-repaired": "mirror_10_1_repaired",
 }

@@ -327,7 +327,16 @@ _MIRROR = Role(
             ('7e277545b9 "mirror: Skip writing zeroes when target is already zero" [10.1]',),
             (_NO_ZEROING,),
         ),
-        Era((11, 0), "mirror-10.1", (_ONLY_RUN,), (_NO_ZEROING,)),
+        Era(
+            (11, 0),
+            "mirror-11.0",
+            (
+                "4a7b1bd18d [January 2026]: zeroes that touch no end of a chunk set no bit",
+                "949a156773 [February 2026]: what comes before the job has its lists is marked, too",
+                _ONLY_RUN,
+            ),
+            (_NO_ZEROING,),
+        ),
     ),
 )
 
