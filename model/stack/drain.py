@@ -71,6 +71,11 @@ def _machines_stopped(s: State) -> Expr:
     return exists(Request, lambda d: in_section(s, d) & is_kind(s, d, "checkpoint"))
 
 
+def _comes(s: State, r: Expr) -> Expr:
+    """Tell whether r is a request that has not come: nobody does while the machines are stopped."""
+    return s.is_at(r, "outside") & is_request(s, r)
+
+
 def _pauses(s: State, r: Expr) -> Expr:
     return s.is_at(r, "job-created", "job-paused")
 
@@ -331,14 +336,16 @@ class Drain(Part):
         if self.gate:
             yield Level(
                 "the queue of drained sections",
-                "who is kept out waits for those who drain, of whom none waits for it",
-                lambda s, r: (s.is_at(r, "queued", "job-queued") & ~s.woken[r]) | _pauses(s, r),
+                "who is kept out, or has not come, waits for those who drain, of whom none waits for it",
+                lambda s, r: (
+                    (s.is_at(r, "queued", "job-queued") & ~s.woken[r]) | _pauses(s, r) | _comes(s, r)
+                ),
             )
         else:
             yield Level(
                 "the queue of drained sections",
-                "a job that is paused waits for those who drain, of whom none waits for it",
-                _pauses,
+                "a job that is paused, or who has not come, waits for those who drain; none waits for it",
+                lambda s, r: _pauses(s, r) | _comes(s, r),
             )
         yield Level(
             "drained sections",
