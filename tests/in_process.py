@@ -19,6 +19,11 @@ class Ran:
     out: str
     err: str
 
+    @property
+    def words(self) -> str:
+        """The output without its line breaks."""
+        return " ".join(self.out.split())
+
 
 Command = Callable[..., Ran]
 

@@ -24,7 +24,7 @@ from cowpath.impl.reqlist import ReqList
 from cowpath.model.language.system import System
 
 MIRROR = Faults("the mirror")
-NEWEST, WITH_ZEROES = "mirror-8.2", "mirror-10.1"
+WITHOUT_ZEROES, WITH_ZEROES = "mirror-8.2", "mirror-10.1"
 
 
 def _switched(**other: Any) -> Callable[[Switches], Switches]:
@@ -34,7 +34,7 @@ def _switched(**other: Any) -> Callable[[Switches], Switches]:
 # -- the list and the bits
 
 
-@MIRROR.stack(Operations, "unlink", NEWEST, "dirtied-under-copy")
+@MIRROR.stack(Operations, "unlink", WITHOUT_ZEROES, "dirtied-under-copy")
 def an_operation_wakes_nobody(unlink: Any) -> Any:
     """An operation leaves the list and wakes nobody."""
 
@@ -55,19 +55,19 @@ def the_last_operation_is_waited_for(first: Any) -> Any:
     return last
 
 
-@MIRROR.stack(Bitmap, "set", NEWEST, "dirtied-under-copy")
+@MIRROR.stack(Bitmap, "set", WITHOUT_ZEROES, "dirtied-under-copy")
 def no_bit_is_in_flight(set_: Any) -> Any:
     """Who takes chunks sets no bits in flight."""
     return but_on("the in-flight bitmap", set_)
 
 
-@MIRROR.stack(Bitmap, "reset", NEWEST, "dirtied-under-copy")
+@MIRROR.stack(Bitmap, "reset", WITHOUT_ZEROES, "dirtied-under-copy")
 def bits_stay_in_flight(reset: Any) -> Any:
     """Who is done with chunks leaves their bits set."""
     return but_on("the in-flight bitmap", reset)
 
 
-@MIRROR.stack(Mirror82, "has", NEWEST, "active-writes-meet-background")
+@MIRROR.stack(Mirror82, "has", WITHOUT_ZEROES, "active-writes-meet-background")
 def parked_operations_are_waited_for(has: Any) -> Any:
     """A write waits for an operation that is itself parked, as before 6.1."""
     return _switched(skips_parked=False)(has)
@@ -79,7 +79,7 @@ def buffers_of_who_has_none_are_waited_for(has: Any) -> Any:
     return _switched(first_of_list=True)(has)
 
 
-@MIRROR.stack(Job, "take", NEWEST, "short-of-buffers")
+@MIRROR.stack(Job, "take", WITHOUT_ZEROES, "short-of-buffers")
 def buffers_are_not_counted(take: Any) -> Any:
     """An operation begins however few buffers are free."""
     return lambda job, needed: None
@@ -88,25 +88,25 @@ def buffers_are_not_counted(take: Any) -> Any:
 # -- writes
 
 
-@MIRROR.stack(Mirror82, "has", NEWEST, "small-active-write")
+@MIRROR.stack(Mirror82, "has", WITHOUT_ZEROES, "small-active-write")
 def a_part_makes_the_chunk_clean(has: Any) -> Any:
     """A write makes a chunk clean of which it writes a part, as before 4.2."""
     return _switched(resets_outward=True)(has)
 
 
-@MIRROR.stack(Mirror82, "has", NEWEST, "write-at-start")
+@MIRROR.stack(Mirror82, "has", WITHOUT_ZEROES, "write-at-start")
 def the_job_is_seen_without_its_lists(has: Any) -> Any:
     """A write is copied as soon as there is a job, as before 8.0."""
     return _switched(late=False)(has)
 
 
-@MIRROR.stack(Filter, "_marks", NEWEST, "dirtied-under-copy")
+@MIRROR.stack(Filter, "_marks", WITHOUT_ZEROES, "dirtied-under-copy")
 def what_is_not_copied_stays_clean(marks: Any) -> Any:
     """A write that is not copied marks nothing dirty."""
     return lambda filter_: False
 
 
-@MIRROR.stack(Filter, "_settle", NEWEST, "failing-target-write")
+@MIRROR.stack(Filter, "_settle", WITHOUT_ZEROES, "failing-target-write")
 def a_failed_write_stays_clean(settle: Any) -> Any:
     """A write that has failed on the target leaves its chunks clean."""
     return lambda filter_, operation, *, failed, marks=False: settle(
@@ -114,7 +114,7 @@ def a_failed_write_stays_clean(settle: Any) -> Any:
     )
 
 
-@MIRROR.stack(Filter, "_whole", NEWEST, "whole-active-write")
+@MIRROR.stack(Filter, "_whole", WITHOUT_ZEROES, "whole-active-write")
 def no_chunk_becomes_clean(whole: Any) -> Any:
     """A write of a whole chunk leaves it dirty."""
     return lambda filter_, request: Extent(request.extent.start, request.extent.start)
@@ -126,7 +126,7 @@ def chunks_become_clean_after_the_write(has: Any) -> Any:
     return _switched(cleans_first=False)(has)
 
 
-@MIRROR.stack(Target, "is_new", NEWEST, "backing-by-name")
+@MIRROR.stack(Target, "is_new", WITHOUT_ZEROES, "backing-by-name")
 def new_clusters_are_not_filled(is_new: Any) -> Any:
     """The target finds nothing to fill in a new cluster."""
     return lambda target, extent: False
@@ -174,43 +174,43 @@ def nothing_is_looked_at_after_the_flush(has: Any) -> Any:
 # -- the job
 
 
-@MIRROR.stack(Mirror82, "has", NEWEST, "write-while-paused")
+@MIRROR.stack(Mirror82, "has", WITHOUT_ZEROES, "write-while-paused")
 def the_loop_waits_for_writes(has: Any) -> Any:
     """The background waits at the head of its loop for writes that are copied, as before 7.2."""
     return _switched(waits_for_writes=True)(has)
 
 
-@MIRROR.stack(Background, "_pause_with_a_chunk", NEWEST, "paused-with-a-chunk")
+@MIRROR.stack(Background, "_pause_with_a_chunk", WITHOUT_ZEROES, "paused-with-a-chunk")
 def who_has_a_chunk_does_not_pause(pause: Any) -> Any:
     """The background passes the pause point that it has with a chunk chosen."""
     return lambda background: None
 
 
-@MIRROR.stack(Background, "_pauses_for_operations", NEWEST, "write-while-paused")
+@MIRROR.stack(Background, "_pauses_for_operations", WITHOUT_ZEROES, "write-while-paused")
 def it_pauses_with_operations_in_flight(pauses: Any) -> Any:
     """The background pauses though an operation is in flight."""
     return lambda background: False
 
 
-@MIRROR.stack(ReqList, "wait_all", NEWEST, "completed-under-a-write")
+@MIRROR.stack(ReqList, "wait_all", WITHOUT_ZEROES, "completed-under-a-write")
 def the_source_is_not_drained(wait_all: Any) -> Any:
     """The job ends though a write is in the filter."""
     return lambda requests, *how: None
 
 
-@MIRROR.stack(Background, "_unsynced", NEWEST, "mode-changed")
+@MIRROR.stack(Background, "_unsynced", WITHOUT_ZEROES, "mode-changed")
 def both_are_in_step_once(unsynced: Any) -> Any:
     """The background does not find again that both disks are in step."""
     return lambda background: False
 
 
-@MIRROR.stack(Mirror, "accepts", NEWEST, "completed-under-a-write")
+@MIRROR.stack(Mirror, "accepts", WITHOUT_ZEROES, "completed-under-a-write")
 def commands_are_always_accepted(accepts: Any) -> Any:
     """A job accepts any command at any time."""
     return lambda mirror, kind: True
 
 
-@MIRROR.stack(Copying, "rounded", NEWEST, "shared-target-cluster")
+@MIRROR.stack(Copying, "rounded", WITHOUT_ZEROES, "shared-target-cluster")
 def clusters_are_written_in_part(rounded: Any) -> Any:
     """The background writes a part of a cluster of the target that is new."""
     return lambda copying, piece: piece
@@ -219,7 +219,7 @@ def clusters_are_written_in_part(rounded: Any) -> Any:
 @MIRROR.stack(
     Operations,
     "wait",
-    NEWEST,
+    WITHOUT_ZEROES,
     "dirtied-under-copy",
     survives=SIGHTS,
     why="who is woken looks at the whole list again, so to be woken once more in vain changes nothing",
@@ -270,37 +270,37 @@ def data_are_zeroes_in_the_model(system: System) -> System:
     return without_update(system, "write.target", "zero")
 
 
-@MIRROR.model(NEWEST, "active-writes-meet-background")
+@MIRROR.model(WITHOUT_ZEROES, "active-writes-meet-background")
 def bits_in_flight_are_not_looked_at(system: System) -> System:
     """A write is copied though a bit of its chunks is set."""
     return system.without("write.enter", "no bit of its chunks is set")
 
 
-@MIRROR.model(NEWEST, "completed-under-a-write")
+@MIRROR.model(WITHOUT_ZEROES, "completed-under-a-write")
 def the_drain_waits_for_nobody(system: System) -> System:
     """The job ends though a write is in the filter."""
     return system.without("finish.end", "wait on requests inside the filter (drain)")
 
 
-@MIRROR.model(NEWEST, "dirtied-under-copy")
+@MIRROR.model(WITHOUT_ZEROES, "dirtied-under-copy")
 def bits_in_flight_are_kept(system: System) -> System:
     """An operation that has copied leaves its bits set."""
     return without_update(system, "copy.end", "in_flight")
 
 
-@MIRROR.model(NEWEST, "job-alone")
+@MIRROR.model(WITHOUT_ZEROES, "job-alone")
 def what_the_background_takes_stays_dirty(system: System) -> System:
     """The background leaves dirty what it takes."""
     return without_update(system, "iterate.claim", "dirty")
 
 
-@MIRROR.model(NEWEST, "dirtied-under-copy")
+@MIRROR.model(WITHOUT_ZEROES, "dirtied-under-copy")
 def nothing_is_marked(system: System) -> System:
     """A write that is not copied marks nothing dirty."""
     return without_update(system, "write.mark", "dirty")
 
 
-@MIRROR.model(NEWEST, "dirtied-under-copy")
+@MIRROR.model(WITHOUT_ZEROES, "dirtied-under-copy")
 def nothing_is_copied_to_the_target(system: System) -> System:
     """An operation writes nothing to the target."""
     return without_update(system, "copy.write", "target")

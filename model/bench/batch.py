@@ -121,10 +121,11 @@ class _Batch:
     def tasks(self) -> list[int]:
         """The groups, by number; those that are likely to take longest come last, for who does not wait."""
 
-        def weight(number: int) -> int:
-            return sum(_weight(self.cases[case]) for case in self.groups[number])
+        def weights(number: int) -> tuple[int, int]:
+            each = [_weight(self.cases[case]) for case in self.groups[number]]
+            return max(each), sum(each)
 
-        return sorted(range(len(self.groups)), key=weight)
+        return sorted(range(len(self.groups)), key=weights)
 
     def work(self, task: int, send: Callable[[bytes | tuple[int, Progress | None]], None]) -> None:
         """Check the cases of a group; send each one's result and, where somebody watches, how far it is."""

@@ -20,6 +20,8 @@ from typing import IO
 
 import pytest
 
+from tests.in_process import Ran as Ran
+
 COWPATH = Path(sys.executable).parent / "cowpath"
 COLUMNS = 100
 PATIENCE = 120.0  # seconds until a process that hangs fails its test
@@ -48,20 +50,6 @@ LONG = 'name = "long"\nunit = "sectors"\nsectors = 4\ncluster = 2\n' + "".join(
     for kind in ("nbd-write", "guest-read")
 )
 STEP = {"step", "action", "request", "changes", "sees", "source"}  # the keys of a trace's steps in JSON
-
-
-@dataclass(frozen=True)
-class Ran:
-    """What a process left: exit status, stdout, stderr."""
-
-    status: int
-    out: str
-    err: str
-
-    @property
-    def words(self) -> str:
-        """The output without its line breaks."""
-        return " ".join(self.out.split())
 
 
 def environment() -> dict[str, str]:

@@ -25,7 +25,6 @@ from cowpath.model.language.errors import InputError
 from cowpath.model.scenarios import find
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "rfc_shared_threads.py"
-SCORE = Path(__file__).parents[2] / "conformance" / "mutants" / "score.json"
 SOME = (reqlist, secondary, stack)  # modules: each is made anew for every run
 
 
