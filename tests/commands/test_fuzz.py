@@ -342,6 +342,8 @@ SHORT = {
     "report": ["-o", "/dev/null/no"],
     "prove": ["--json", "/dev/null/no"],
     "mutants": ["--json", "/dev/null/no"],
+    "qemu": ["--json", "/dev/null/no"],
+    "survey": ["--json", "/dev/null/no"],
     "serve": ["/dev/null/no"],
 }
 """What is put last on each command line, so that it is soon over."""
