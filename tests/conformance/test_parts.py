@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import random
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -30,6 +28,7 @@ from cowpath.model.kept.answers import keeping, resuming
 from cowpath.model.scenarios import find
 from tests.commands.running import environment
 from tests.in_process import Command
+from tests.mpi import MPIEXEC, needs_mpi
 
 SCENARIOS = ("race", "unaligned-write", "two-by-two")
 
@@ -131,9 +130,6 @@ def test_what_own_code_depends_on_is_not_known(cowpath: Command) -> None:
         assert message in done.err
 
 
-MPIEXEC = shutil.which("mpiexec", path=str(Path(sys.executable).parent)) or shutil.which("mpiexec")
-
-
 CONFORM = (
     "conform", "rfc-2016", "unserialised", "--as", "rfc-repaired", "--schedules", "40",
     *(f"--scenario={name}" for name in SCENARIOS),
@@ -142,13 +138,12 @@ HUNT = ("mutants", "nobody-is-woken", "nothing-is-copied", "--budget", "20", "--
 lengthy = partial(pytest.param, marks=pytest.mark.lengthy)
 
 
-@pytest.mark.skipif(MPIEXEC is None and "CI" not in os.environ, reason="there is no mpiexec")
+@needs_mpi
 @pytest.mark.parametrize(
     ("asked", "number"),
     [(CONFORM, 2), *(lengthy(*each) for each in ((CONFORM, 1), (CONFORM, 3), (HUNT, 2), (HUNT, 3)))],
 )
 def test_several_processes_find_what_one_finds(asked: tuple[str, ...], number: int) -> None:
-    pytest.importorskip("mpi4py")
     command = [sys.executable, "-m", "cowpath", *asked, "--json", "-"]
     found = [
         subprocess.run(line, env=environment(), capture_output=True, text=True, check=False, timeout=300)

@@ -7,6 +7,7 @@ import signal
 import sys
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 from cowpath.model.designs import DESIGNS, Case
 from cowpath.model.explore import ranks
@@ -68,8 +69,7 @@ def die(folder: str, depths: list[int]) -> None:
                 os.kill(os.getpid(), signal.SIGKILL)
         return come
 
-    PartedSearch._exchanged = struck  # type: ignore[method-assign]
-    with keeping(resuming(Path(folder), every=0.0)):
+    with mock.patch.object(PartedSearch, "_exchanged", struck), keeping(resuming(Path(folder), every=0.0)):
         found = explored("unserialised", "two-by-two", ())
     if not ranks.rank():
         print(found.states, found.transitions, found.depth, found.depths, *found.remarks)

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -14,10 +12,9 @@ import pytest
 
 from tests.commands.running import environment
 from tests.explore.parted import essence, explored
+from tests.mpi import MPIEXEC, needs_mpi
 
-pytest.importorskip("mpi4py")
-MPIEXEC = shutil.which("mpiexec", path=str(Path(sys.executable).parent)) or shutil.which("mpiexec")
-pytestmark = pytest.mark.skipif(MPIEXEC is None and "CI" not in os.environ, reason="there is no mpiexec")
+pytestmark = needs_mpi
 RANKS = [2, *(pytest.param(number, marks=pytest.mark.lengthy) for number in (1, 3))]
 
 

@@ -151,7 +151,8 @@ def test_its_hypotheses_are_not_contradictory(rfc: tuple[Attempt, Induction]) ->
 
 
 def test_smt2_scripts_are_proved_by_another_solver(rfc: tuple[Attempt, Induction]) -> None:
-    cvc5 = pytest.importorskip("cvc5")
+    import cvc5  # takes its time to load
+
     attempt, induction = rfc
     for outcome in induction.outcomes[::40]:
         script = attempt.prover.script(attempt.obligations[outcome.name], outcome.needs)

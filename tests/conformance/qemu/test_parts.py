@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 import subprocess
 import sys
@@ -20,8 +19,9 @@ from cowpath.conformance.qemu.report import reported
 from cowpath.model.kept.answers import keeping, resuming
 from tests.commands.running import environment
 from tests.conformance.qemu.test_reports import HOW, plan
-from tests.conformance.test_parts import MPIEXEC, Killed, untimed
+from tests.conformance.test_parts import Killed, untimed
 from tests.in_process import Command
+from tests.mpi import MPIEXEC, needs_mpi
 
 
 def test_a_killed_campaign_goes_on(qemu: Qemu, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -65,10 +65,9 @@ def test_runs_of_which_nothing_is_kept_are_not_written(cowpath: Command, qemu: Q
 
 
 @pytest.mark.lengthy
-@pytest.mark.skipif(MPIEXEC is None and "CI" not in os.environ, reason="there is no mpiexec")
+@needs_mpi
 @pytest.mark.parametrize("number", [1, 2, 3])
 def test_several_processes_find_what_one_finds(number: int, qemu: Qemu) -> None:
-    pytest.importorskip("mpi4py")
     asked = ("--stack", "cbw", "--stack", "fleecing", "--scenario", "race", "--scenario", "two-readers")
     command = [
         sys.executable,
