@@ -207,12 +207,18 @@ def test_with_less_sight_runs_are_explained_too(sight: Sight) -> None:
         ("mirror-8.0", "mirror-7.2", "write-at-start"),
         ("mirror-8.2", "mirror-8.0", "write-at-start"),
         ("mirror-repaired", "mirror-8.2", "backing-by-name"),
+        ("mirror-10.1", "mirror-8.2", "zeroes-over-an-unopened-base"),
+        ("mirror-11.0", "mirror-10.1", "write-at-start"),
+        ("mirror-11.0", "mirror-10.1", "zeroes-within-a-chunk"),
+        ("mirror-10.1-repaired", "mirror-11.0", "zeroes-over-an-unopened-base"),
     ],
 )
 def test_one_release_is_not_another(run: str, judge: str, slug: str) -> None:
     workload, strategy = Workload(find_pair(run), find(slug), Kernel(Greenlets())), Portfolio(1)
-    oracle = Oracle(MIRRORS[judge], find(slug))
-    assert any(examine(oracle, workload.run(strategy)) for _ in range(100))
+    runs = [workload.run(strategy) for _ in range(100)]
+    own, other = (Oracle(MIRRORS[design], find(slug)) for design in (run, judge))
+    assert all(examine(own, made) is None for made in runs)
+    assert any(examine(other, made) is not None for made in runs)
     workload.close()
 
 
