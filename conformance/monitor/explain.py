@@ -155,7 +155,7 @@ def _of_values(oracle: Oracle, each: Explaining, event: Event) -> Iterator[_Reas
 
 def _of_map(oracle: Oracle, each: Explaining, event: Event) -> Iterator[_Reason]:
     names, disk = oracle.model.instance.names[oracle.clusters], event.fact("disk")
-    for name, told, here in zip(names, event.fact("clusters"), oracle.mapped(each.state, disk), strict=False):
+    for name, told, here in zip(names, event.fact("clusters"), oracle.mapped(each.state, disk), strict=True):
         if told != here:
             yield (
                 _DATA,
