@@ -210,15 +210,16 @@ def follow(machine: Machine) -> dict[str, Call]:
                 calls[step["ask"]] = client.submit(command, start, end - start, data)
         elif "let" in step:
             found = [t for t in gate.held if str(t) == step["let"]]
-            if not found:
+            if len(found) <= step["nth"]:
                 print(f"{number:3}. {step['let']} is not there: this QEMU goes another way")
                 machine.as_recorded = False
                 return calls
             print(f"{number:3}. {step['says']}")
-            if not found[0].executed:
-                gate.execute(found[0], step["error"])
+            transfer = found[step["nth"]]
+            if not transfer.executed:
+                gate.execute(transfer, step["error"])
             if step["answer"]:
-                gate.answer(found[0])
+                gate.answer(transfer)
         if step.get("open"):
             gate.open_up()
             machine.wait(lambda: calls[step["ask"]].done, ANOTHER_WAY)  # noqa: B023

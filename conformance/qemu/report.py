@@ -265,6 +265,7 @@ def _let(doing: Doing) -> dict[str, Any]:
     said = " and ".join(filter(None, (done, "is answered" if doing.answers else "")))
     return {
         "let": doing.transfer,
+        "nth": doing.nth,
         "error": doing.error,
         "answer": doing.answers,
         "says": f"{doing.transfer} {said}",

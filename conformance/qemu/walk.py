@@ -55,13 +55,15 @@ class Doing:
     """One thing that was done, and how QEMU then rested, for whoever wants to do it again.
 
     It is a request's arrival, the start of the `job`, or else a transfer's, by its name: that it took effect,
-    maybe failing with an error number, and whether it was answered. `held` and `back` are the transfers that
+    maybe failing with an error number, and whether it was answered; `nth` of that name have come before it
+    and are held. `held` and `back` are the transfers that
     were held then and the requests that had returned. `opened`: nothing was held any more. The log then had
     so many `events`.
     """
 
     request: int | None = None
     transfer: str = ""
+    nth: int = 0
     answers: bool = False
     error: int = 0
     opened: bool = False
@@ -234,6 +236,7 @@ class Walk:
         assert transfer is not None
         answers = transfer.stage is Stage.DONE
         name = self._name(transfer)
+        alike = [each for each in self.machine.gate.held if self._name(each) == name]
         accesses: list[Access] = []
         at = transfer.offset - self._base
         error = 0
@@ -247,7 +250,7 @@ class Walk:
         if answers or not self.how.apart:
             self.machine.answer(transfer)
             accesses.append(_QEMU)
-        self.doings.append(Doing(None, name, answers or not self.how.apart, error))
+        self.doings.append(Doing(None, name, alike.index(transfer), answers or not self.how.apart, error))
         if self.how.sight is not Sight.BLACK:  # the log tells of it, in its order
             accesses.append(_QEMU)
         return accesses
@@ -320,7 +323,8 @@ class Walk:
         # In the model one that is to fail is no transfer; what comes of it may have come already.
         whole = [t for t in under_way if t.stage is Stage.HELD and not self._fault(t)]
         held = tuple(map(self._transfer, whole))
-        out = len(under_way) - len(held) + asks
+        to_start = self._job is not None and self._job.begun is None  # the model's job starts at any time
+        out = len(under_way) - len(held) + asks + to_start
         self.tell(Event("rest", facts=(("held", held), ("out", out))))
 
     def _transfer(self, transfer: Transfer) -> tuple[str, bool, tuple[tuple[Extent, bytes], ...]]:

@@ -1,11 +1,13 @@
 """QEMU 10.1: the job knows which chunks of the target are zero, and writes no zeroes there."""
 
 from cowpath.model.designs.mirror_8_2 import DESIGN as MIRROR_8_2
+from cowpath.model.stack.mirror.wellformed import NO_ZEROES
 from cowpath.model.stack.mirror.zero_bitmap import ZeroBitmap
 
 DESIGN = MIRROR_8_2.changed(
     "mirror-10.1",
     ZeroBitmap(),
+    scope=(*MIRROR_8_2.scope, NO_ZEROES),
     era="QEMU 10.1 - 10.2",
     explanation=(
         "A bitmap says which chunks of the target read as zeroes; a guest's or the background's zeroes are "

@@ -9,11 +9,11 @@ from cowpath.model.stack.mirror.operations import Operations
 from cowpath.model.stack.mirror.start import Start
 from cowpath.model.stack.mirror.wellformed import (
     AMPLE,
-    NOT_FILLED,
+    FILLING,
     ONE_MODE,
-    OWN_CLUSTERS,
     STARTED_BEFORE,
     UNPAUSED,
+    UNROUNDED,
 )
 from cowpath.model.stack.mirror.world import DRAIN, LIST, World
 from cowpath.model.stack.part import Parts
@@ -45,7 +45,7 @@ DESIGN = Design(
             Commands(),
         )
     ),
-    scope=(AMPLE, STARTED_BEFORE, UNPAUSED, ONE_MODE, OWN_CLUSTERS, NOT_FILLED),
+    scope=(AMPLE, STARTED_BEFORE, UNPAUSED, ONE_MODE, UNROUNDED, FILLING),
     order=(
         "new writes",
         DRAIN.name,

@@ -5,12 +5,13 @@ Whatever is shown here is false without a repair, or in an older release.
 
 import functools
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from cowpath import command_line
-from cowpath.model.bench.theorems import BrokenInvariant, explore_claims
+from cowpath.model.bench.theorems import BrokenInvariant, explore_claims, in_scope
 from cowpath.model.designs import MIRRORS
 from cowpath.model.designs.mirror_repaired import repaired
 from cowpath.model.prove.prover import RLIMIT
@@ -18,6 +19,7 @@ from cowpath.model.prove.theorem import Attempt
 from cowpath.model.prove.theory import DEADLOCK
 from cowpath.model.scenarios import bundled, find
 from cowpath.model.stack.mirror.wellformed import AMPLE
+from tests.expectations import expected
 
 QUICK = ("mirror-3.0", "mirror-10.1", "mirror-10.1-repaired")
 
@@ -70,6 +72,36 @@ def test_where_parked_operations_are_waited_for_waits_do_not_descend() -> None:
     older = attempt("mirror-5.0", SOON)
     wait = "write.enter: who waits on the operations in flight waits for a lower level"
     assert not older.prover.prove(older.obligations[wait]).proved
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["mirror-11.0", *(pytest.param(f"mirror-{era}", marks=pytest.mark.lengthy) for era in ("8.2", "10.1"))],
+)
+def test_without_each_restriction_but_one_a_scenario_breaks_mirror_equal(name: str) -> None:
+    """That the job is never short of buffers is a restriction of the proofs alone."""
+    design = MIRRORS[name]
+    argument = design.proof
+    assert argument is not None
+
+    def breaks(without: str) -> bool:
+        less = replace(argument, scope=tuple(each for each in argument.scope if each.name != without))
+        slugs = [case.scenario.slug for case in in_scope(design, less, bundled())]
+        return any("mirror-equal" in expected(name)[slug]["violated"] for slug in slugs)
+
+    assert not breaks("")
+    assert [each.name for each in argument.scope if not breaks(each.name)] == [AMPLE.name]
+
+
+@pytest.mark.lengthy
+def test_zeroes_are_not_written_where_they_are_known_to_be() -> None:
+    whole = attempt("mirror-11.0", SOON)
+    obligation = whole.obligations["iterate.skip: what is clean and held by nobody is the same on both disks"]
+    known = "what is known to be zero in the target is"
+    outcome = whole.prover.prove(obligation)
+    assert outcome.needs is not None
+    assert known in outcome.needs
+    assert not whole.prover.prove(obligation, [known]).proved
 
 
 def test_a_write_that_settles_keeps_the_bits_of_others() -> None:

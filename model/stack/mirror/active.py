@@ -275,6 +275,7 @@ class ActiveWrites(Part):
 
     def _equality(self, zeroes: ZeroBitmap | None) -> Iterator[Claim]:
         if not self.cleans_first:
+            yield claim("the mode is as it was at the start")(lambda s: s.copying_writes == s.blocking)
             yield claim("writes are copied where that is the mode", Request)(
                 lambda s, r: s.within(r, ACTIVE).implies(s.copying_writes)
             )
@@ -282,7 +283,7 @@ class ActiveWrites(Part):
                 lambda s, r: s.within(r, UNCOPIED).implies(~s.copying_writes)
             )
             yield claim("a write that is back from the source is the last there", Request, Sector)(
-                lambda s, r, x: (s.is_at(r, "wrote-source") & s.covers[r, x]).implies(
+                lambda s, r, x: (s.is_at(r, "wrote-source", "cleaned") & s.covers[r, x]).implies(
                     s.source[x] == data(s, r, zeroes)
                 )
             )

@@ -80,6 +80,9 @@ class Start(Part):
                 (s.begun == ~before(s, j)) & (s.born == ~s.is_at(j, "unborn"))
             )
         )
+        yield claim("a job that has started before the requests is in its loop")(
+            lambda s: s.begun | s.requests_at_start
+        )
         yield claim("a job whose loop has begun is there")(lambda s: s.begun.implies(s.born))
         yield claim("a chunk is asked for only when the job is there", Chunk)(
             lambda s, c: s.scanned[c].implies(s.born)

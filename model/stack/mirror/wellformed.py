@@ -71,10 +71,20 @@ AMPLE = claim("the job is never short of buffers")(lambda s: ~s.counted)
 STARTED_BEFORE = claim("the job has started before the requests")(lambda s: ~s.requests_at_start)
 UNPAUSED = claim("nobody pauses the job", Request)(lambda s, r: s.kind[r] != "pause")
 ONE_MODE = claim("nobody changes the mode", Request)(lambda s, r: s.kind[r] != "change-mode")
-OWN_CLUSTERS = claim("no cluster of the target is larger than a chunk", Chunk)(
-    lambda s, c: s.lowest[c] == s.highest[c]
+UNROUNDED = claim("no copy is rounded to the target's clusters")(lambda s: ~s.rounds)
+FILLING = claim(
+    "where what is behind the target is not open, copied writes fill their chunks", Request, Chunk
+)(
+    lambda s, r, c: (s.fills & s.blocking & WRITES.holds(s, r)).implies(
+        s.whole[r, c] | (c < s.first_of[r]) | (s.last_of[r] < c)
+    )
 )
-NOT_FILLED = claim("what stands behind the target is open, or nothing does")(lambda s: ~s.fills)
+NO_ZEROES = claim("where what is behind the target is not open, nobody writes zeroes", Request)(
+    lambda s, r: s.fills.implies(s.kind[r] != "guest-zero")
+)
+NOT_COPIED_AT_START = claim("the job has started before the requests, or copies none of the guest's writes")(
+    lambda s: ~(s.requests_at_start & s.blocking)
+)
 
 FINITE = claim("no request is of a stream", Request)(lambda s, r: ~s.stream[r])
 

@@ -12,14 +12,15 @@ Source: block/mirror.c mirror_dirty_init, mirror_perform, mirror_co_zero, do_syn
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from cowpath.model.language.claim import Claim, claim
 from cowpath.model.language.expression import Expr, If, coerce, exists, forall
 from cowpath.model.language.sorts import BOOL
 from cowpath.model.language.system import State, System
 from cowpath.model.stack.mirror.target import fill
-from cowpath.model.stack.mirror.world import LISTED, OPERATIONS, STARTED, Chunk, Request, Sector, has
+from cowpath.model.stack.mirror.world import LISTED, OPERATIONS, STARTED, Chunk, Request, Sector, has, left
 from cowpath.model.stack.part import Part, Parts
 
 _ZERO = "block/mirror.c mirror_co_zero, 10.1"
@@ -73,6 +74,24 @@ class ZeroBitmap(Part):
             s.mirrored[r] = True
             s.go(r, "settling")
 
+    def claims(self, parts: Parts) -> Iterator[Claim]:
+        """Say that what counts as zero is, and what an operation that writes zeroes finds in the source."""
+        yield claim("what is known to be zero in the target is", Sector)(
+            lambda s, x: (~s.fills & s.zero[s.chunk_of[x]]).implies(
+                ~s.stale[x] & (s.target[x] == s.zero_data)
+            )
+        )
+        yield claim("nothing that an operation is to copy is known to be zero", Request, Chunk)(
+            lambda s, o, c: (~s.fills & s.is_at(o, "short", "reading", "read") & has(s, o, c)).implies(
+                ~s.zero[c]
+            )
+        )
+        yield claim("what is to be zeroed is zero in the source, or left", Request, Sector)(
+            lambda s, o, x: (s.is_at(o, "zeroing") & has(s, o, s.chunk_of[x])).implies(
+                left(s, s.chunk_of[x]) | (s.source[x] == s.zero_data)
+            )
+        )
+
     def finds(self, s: State, b: Expr, e: Expr) -> Expr:
         """Require that the source has zeroes from b to e, which are whole clusters of the target.
 
@@ -80,7 +99,7 @@ class ZeroBitmap(Part):
         """
         whole = (s.lowest[b] == b) & (s.highest[e] == e)
         zeroes = forall(Sector, lambda x: within(s, x, b, e).implies(s.source[x] == s.zero_data))
-        s.require(whole & zeroes, "whole clusters of zeroes")
+        s.require(whole & zeroes & is_zero(s, s.zero_data), "whole clusters of zeroes")
         return all_zero(s, lambda c: (b <= c) & (c <= e))
 
     def skips(self, s: State, r: Expr) -> Expr:

@@ -191,6 +191,35 @@ def test_a_write_at_the_start_is_lost_in_8_2_to_10_2(release: Qemu, mode: str) -
         assert hands.differing() == (list(range(128, 256)) if lost else [])
 
 
+def test_writes_that_meet_at_the_start_are_lost(release: Qemu) -> None:
+    """No record tells of it. One is not copied, and marks its chunk when it returns; then the other, which is
+    copied, and was before it on the source, makes the chunk clean. The background is kept busy elsewhere.
+    """
+    dirty = ((128 * K, 192 * K),)
+    with mirror(release, size=256 * K, at_start=True, dirty=dirty, discards=True) as hands:
+        hands.write(0, 64 * K, 1)  # allocates the cluster, so that others need not wait there
+        hands.let()
+        hands.start()
+        first = hands.write(0, 64 * K, 2)
+        hands.let(lambda t: t.disk.name != "below" and not (t.disk.name == "source" and t.writes))
+        second = hands.write(0, 64 * K, 3)
+        writes = [t for t in hands.machine.gate.held if t.disk.name == "source"]
+        assert len(writes) == 2  # which no two that are copied would be
+        for transfer in reversed(writes):
+            hands.machine.gate.execute(transfer)
+        for transfer in writes:
+            hands.machine.answer(transfer)
+            assert hands.machine.rest()
+        hands.let(lambda t: t.disk.name != "below")
+        assert (first.done, second.done, hands.ready) == (True, True, False)
+        hands.let()
+        hands.complete()
+        written = [
+            sector for sector in hands.differing() if sector < 256
+        ]  # what is dirty is below the source
+        assert written == list(range(128))
+
+
 @pytest.mark.parametrize("backing", ["name-only", "open"])
 def test_a_write_beside_a_chunk_in_a_larger_cluster_of_the_target(release: Qemu, backing: str) -> None:
     """No record tells of it: the background rounds to the target's cluster, and owns no bit of what it adds.

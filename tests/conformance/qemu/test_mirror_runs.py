@@ -5,7 +5,8 @@ from __future__ import annotations
 import random
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,7 @@ from cowpath.conformance.qemu.walk import Scheduled
 from cowpath.conformance.runs import log_file
 from cowpath.conformance.runs.log import Event, Sight
 from cowpath.conformance.runs.log_file import Header, LogError
+from cowpath.conformance.scheduler.kernel import Strategy, Task
 from cowpath.conformance.strategies.portfolio import Portfolio
 from cowpath.model.designs import ALL
 from cowpath.model.scenarios import Scenario, bundled, find, loads
@@ -150,6 +152,36 @@ def test_a_campaign_draws_what_the_stack_takes(qemu: Qemu) -> None:
     alone = (find("job-alone"),)
     *_, drawn = campaign(Plan((qemu,), (MIRROR,), alone, (PLAIN,), None, BLACK, 1, 1))
     assert (drawn.scenario, drawn.runs) == ("1 drawn workloads", 12)
+
+
+class First(Strategy):
+    """Takes the first of those that it prefers, by name."""
+
+    def __init__(self, prefers: Callable[[str], bool]) -> None:
+        self.prefers = prefers
+
+    def choose(self, n: int, label: str, tasks: Sequence[Task]) -> int:
+        return next((i for i, task in enumerate(tasks) if self.prefers(task.name)), 0)
+
+
+def test_nothing_is_at_rest_while_the_job_has_not_started(bench: Bench) -> None:
+    """In the model it may start at any time: there nobody who is about to start would rest."""
+    subject = bench.prepare(find("writes-meet-at-start"))
+    assert isinstance(subject, Subject)
+    run = bench.run(subject, First(lambda name: name != "the job"))
+    assert [event.kind for event in run.log][:4] == ["invoke", "return"] * 2
+    assert "rest" in [event.kind for event in run.log]
+
+
+def test_of_transfers_that_are_alike_it_is_told_which_was_let_go(bench: Bench) -> None:
+    scenario = find("dirtied-under-copy")
+    (write,) = scenario.requests
+    two = replace(write, label="guest-write 1", group=1)
+    subject = bench.prepare(replace(scenario, requests=(write, two)))
+    assert isinstance(subject, Subject)
+    run = bench.run(subject, First(lambda name: name.startswith("guest-write")))
+    let = [(doing.transfer, doing.nth) for doing in run.doings if doing.transfer.startswith("source WRITE")]
+    assert let == [("source WRITE [0, 65536)", 1), ("source WRITE [0, 65536)", 0)]
 
 
 def test_a_log_is_read_as_it_was_written(bench: Bench) -> None:
