@@ -1,6 +1,6 @@
 """Where a refusal is the model's doing: what QEMU does at the same time, or in finer steps, by its source.
 
-Each was observed on QEMU 5.2 to 11.1, and a design here simplifies it away. The monitor refuses such a run
+Each was observed on QEMU 5.2 to 11.1, and some design here simplifies it away. The monitor refuses such a run
 all the same; it is only listed apart, with its letter, from what nobody has accounted for.
 """
 

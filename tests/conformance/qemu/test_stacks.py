@@ -129,7 +129,7 @@ def test_bundled_scenarios_and_stacks(qemu: Qemu, stack: Stack) -> None:
         ("cbw", (7, 2, 22), "copy-before-write-7.2.15"),
         ("cbw", (10, 0, 2), "copy-before-write-9.2"),
         ("fleecing", (5, 0, 0), "block-copy-5.0"),
-        ("replication", (5, 2, 0), "replication-5.1"),
+        ("replication", (5, 2, 0), "replication-5.1-tasks"),
         ("mirror", (6, 1, 0), "mirror-6.1"),
         ("mirror", (7, 2, 22), "mirror-7.2"),
     ],
@@ -182,13 +182,42 @@ at = ["0B", "192KiB"]
 
 
 def test_what_the_models_simplify_is_known_by_its_letter(qemu: Qemu) -> None:
-    with bench(qemu, STACKS["replication"], GREY) as on:
+    with bench(qemu, STACKS["replication"], GREY, "replication-5.1") as on:
         what, strategy = subject(on, find("guest-writes-meet")), RandomWalk(1)
-        faults = [examine(what, on.run(what, strategy)) for _ in range(40)]
+        faults = [examine(what, on.run(what, strategy)) for _ in range(15)]
     assert {fault.known for fault in faults if fault is not None} == {D6}
     with bench(qemu, STACKS["replication"]) as on:  # a client does not see it
         what, strategy = subject(on, find("guest-writes-meet")), RandomWalk(1)
-        assert not any(examine(what, on.run(what, strategy)) for _ in range(40))
+        assert not any(examine(what, on.run(what, strategy)) for _ in range(10))
+
+
+MIXED = """
+name = "data over new, mapped, new, and two more writers"
+sectors = "384KiB"
+cluster = "64KiB"
+[[request]]
+kind = "guest-write"
+at = ["64KiB", "64KiB"]
+[[request]]
+kind = "guest-write"
+at = ["32KiB", "128KiB"]
+[[request]]
+kind = "guest-read"
+at = ["0KiB", "192KiB"]
+"""
+
+
+@pytest.mark.parametrize(
+    "scenario",
+    [find("guest-writes-meet"), find("guest-writes-overlap"), loads(MIXED, "mixed")],
+    ids=lambda scenario: scenario.slug,
+)
+def test_a_guest_write_takes_mapped_and_new_clusters_together_and_in_tasks(
+    qemu: Qemu, scenario: Scenario
+) -> None:
+    with bench(qemu, STACKS["replication"], GREY) as on:
+        what, strategy = subject(on, scenario), RandomWalk(1)
+        assert not any(examine(what, on.run(what, strategy)) for _ in range(20))
 
 
 READ_AT_ONCE = """
