@@ -15,8 +15,8 @@ DESIGN = REPLICATION_5_1.changed(
     explanation=(
         "As replication-5.1. A guest's write takes mapped and new clusters together where they follow one "
         "another in the active disk's file: it writes its data at once, and then reads, writes and links "
-        "what the new ones lack, the last of them first. It cuts a run where another is allocating, and writes it "
-        "as a task while it waits for that. By this model a real QEMU is judged; it has no threads."
+        "what the new ones lack, the last of them first. It cuts a run where another is allocating, and "
+        "writes it as a task while it waits for that. By this model a real QEMU is judged; it has no threads."
     ),
     sources=(
         "block/qcow2.c qcow2_co_pwritev_part, qcow2_co_pwritev_task, qcow2_handle_l2meta, 4.2",
