@@ -220,6 +220,17 @@ def test_a_guest_write_takes_mapped_and_new_clusters_together_and_in_tasks(
         assert not any(examine(what, on.run(what, strategy)) for _ in range(20))
 
 
+def test_what_a_checkpoint_empties_is_still_there_for_who_has_looked_it_up(qemu: Qemu) -> None:
+    with bench(qemu, STACKS["replication"], GREY) as on:
+        what = subject(on, find("checkpoint-unquiesced"))
+        run = on.run(what, Replay(Schedule.parse("0:2,1:1,2:1,4:1,5:2~VcnVRuV")))
+        assert examine(what, run) is None
+    with bench(qemu, STACKS["replication"], GREY, "replication-5.1") as on:
+        fault = examine(subject(on, find("checkpoint-unquiesced")), run)
+    assert fault is not None
+    assert "a read of the active disk" in fault.reason
+
+
 READ_AT_ONCE = """
 name = "a small write over two clusters, and one inside a third"
 sectors = "384KiB"
