@@ -130,7 +130,13 @@ class World(Part):
         pc.place("unused", "not in use", of=OPERATIONS)
         data("source", Sector, called="the source")
         data("target", Sector, called="the target")
-        system.variable("stale", Sector, initial=lambda s, x: s.allocated[s.chunk_of[x]], internal=True)
+        system.variable(
+            "stale",
+            Sector,
+            initial=lambda s, x: s.allocated[s.chunk_of[x]],
+            internal=True,
+            called="has something else in the target",
+        )
         system.variable(
             "dirty",
             Chunk,
