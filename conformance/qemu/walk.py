@@ -320,7 +320,7 @@ class Walk:
         # In the model one that is to fail is no transfer; what comes of it may have come already.
         whole = [t for t in under_way if t.stage is Stage.HELD and not self._fault(t)]
         held = tuple(map(self._transfer, whole))
-        out = len(under_way) - len(held) + asks
+        out = len(under_way) - len(held) + asks + self.machine.sat_on
         self.tell(Event("rest", facts=(("held", held), ("out", out))))
 
     def _transfer(self, transfer: Transfer) -> tuple[str, bool, tuple[tuple[Extent, bytes], ...]]:

@@ -7,7 +7,7 @@ import pytest
 
 from cowpath.model.bench.check import Result, check
 from cowpath.model.bench.kept import checked
-from cowpath.model.designs import ALL, DESIGNS, EXTENDED, MIRRORS, VARIANTS, Case
+from cowpath.model.designs import ALL, DESIGNS, EXTENDED, JUDGES, MIRRORS, VARIANTS, Case
 from cowpath.model.explore import plain
 from cowpath.model.explore.engines import ENGINES
 from cowpath.model.explore.result import DEADLOCK, UNLIMITED, Exploration, questions
@@ -86,7 +86,10 @@ def test_there_are_enough_scenarios_and_each_says_what_it_shows() -> None:
     assert all(len(scenario.shows) > 40 for scenario in bundled())
 
 
-@pytest.mark.parametrize("name", [*VARIANTS, *EXTENDED, *MIRRORS])
+@pytest.mark.parametrize(
+    "name",
+    [*VARIANTS, *EXTENDED, *MIRRORS, *(pytest.param(name, marks=pytest.mark.lengthy) for name in JUDGES)],
+)
 def test_what_comes_of_a_variant_is_expected(name: str) -> None:
     """By one engine: all engines read a variant's text as they read that of the design that it changes.
 
