@@ -58,7 +58,7 @@ def test_what_was_learned_on_one_disk_is_right_on_others() -> None:
         assert said == [verdict is Verdict.VIOLATED for verdict in other.verdicts("deadlock")]
 
 
-@settings(max_examples=some(25), derandomize=True, deadline=None, database=None)
+@settings(max_examples=some(25, 6), derandomize=True, deadline=None, database=None)
 @given(st.integers(0, 1 << 30), st.integers(2, 3), st.booleans())
 def test_what_is_found_is_right_for_every_workload(seed: int, requests: int, noisy: bool) -> None:
     """Verdicts drawn at random, or by a rule with an exception: right, or nothing is said."""
