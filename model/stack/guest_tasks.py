@@ -5,7 +5,8 @@ only the file knows: it may end at each such border. Such a mixed run writes its
 it takes its new clusters from the last on: what the last lacks behind the data is read and written, and what
 lacks nothing is linked in one go; so is what the first lacks before the data, and then that is linked.
 A run of one sort is as it is elsewhere. Where a run is not all of the write, it is the task of a piece; the
-write looks for the next one meanwhile, and waits for all of them at its end.
+write looks for the next one meanwhile, and waits for all of them at its end. Another's allocation cuts a run
+that has new clusters by then; one without waits for it, and looks again.
 Left out: who has begun to wait for another's allocation when a task of its own fails hands out one more. QEMU
 runs 8 tasks at most; a write that has more runs is in no scenario.
 Source: block/qcow2.c qcow2_co_pwritev_part, qcow2_co_pwritev_task, qcow2_handle_l2meta, merge_cow;
@@ -87,7 +88,8 @@ class GuestTasks(GuestWrites):
         def looks(s: State, r: Expr, e: Expr) -> Expr:
             """Require that [at, e] can be r's next run; tell whether that is all of the write."""
             s.require_at(r, "allocate")
-            s.wait_on(ALLOCATIONS, Request, lambda q: (q != r) & _allocates(s, q, s.at[r]))
+            only = None if commit is None else s.by_extent[r]
+            s.wait_on(ALLOCATIONS, Request, lambda q: (q != r) & _stands_in_the_way(s, r, q, only))
             apart = forall(Cluster, lambda j: ((s.at[r] < j) & (j <= e)).implies(~_others_allocate(s, r, j)))
             ends = forall(Cluster, lambda k: ((e + 1 == k) & (k < s.end[r])).implies(_may_end(s, r, e, k)))
             longest, all_ = apart & ends, (s.at[r] == s.first[r]) & (e + 1 == s.end[r])
@@ -335,6 +337,19 @@ def _may_end(s: State, r: Expr, e: Expr, k: Expr) -> Expr:
 
 def _allocates(s: State, q: Expr, k: Expr) -> Expr:
     return s.allocating[q] & s.fresh[q, k]
+
+
+def _stands_in_the_way(s: State, r: Expr, q: Expr, only: Expr | None) -> Expr:
+    """Tell whether r waits for q, which allocates r's next cluster, or one that only mapped ones precede.
+
+    `only`: if so, r looks at its next cluster only.
+    """
+
+    def meets(k: Expr) -> Expr:
+        mapped = forall(Cluster, lambda j: ((s.at[r] <= j) & (j < k)).implies(s.in_active[j]))
+        return (s.at[r] == k) | ((s.at[r] < k) & (mapped if only is None else mapped & ~only))
+
+    return exists(Cluster, lambda k: (k < s.end[r]) & _allocates(s, q, k) & meets(k))
 
 
 def _others_allocate(s: State, r: Expr, k: Expr) -> Expr:

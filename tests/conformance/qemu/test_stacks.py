@@ -207,9 +207,25 @@ at = ["0KiB", "192KiB"]
 """
 
 
+WAITS = """
+name = "mapped clusters before what another allocates"
+sectors = "384KiB"
+cluster = "64KiB"
+[[request]]
+kind = "guest-write"
+at = ["0KiB", "64KiB"]
+[[request]]
+kind = "guest-write"
+at = ["64KiB", "64KiB"]
+[[request]]
+kind = "guest-write"
+at = ["32KiB", "96KiB"]
+"""
+
+
 @pytest.mark.parametrize(
     "scenario",
-    [find("guest-writes-meet"), find("guest-writes-overlap"), loads(MIXED, "mixed")],
+    [find("guest-writes-overlap"), loads(MIXED, "mixed"), loads(WAITS, "waits")],
     ids=lambda scenario: scenario.slug,
 )
 def test_a_guest_write_takes_mapped_and_new_clusters_together_and_in_tasks(
