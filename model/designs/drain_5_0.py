@@ -16,6 +16,7 @@ DESIGN = BLOCK_COPY_5_0.changed(
     Drain(wakes_counted=False),
     order=(*LEVELS, *BLOCK_COPY_5_0.order),
     scope=(*BLOCK_COPY_5_0.scope, UNQUEUED, ONE_SECTION),
+    theorems=("snapshot", "quiet"),
     era="QEMU 5.0, drained sections",
     explanation=(
         "Who is queued is not counted, and counts itself when it runs again after the end of the section. A "

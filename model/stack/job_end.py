@@ -243,7 +243,8 @@ def _ending(parts: Parts, *places: str) -> Claim:
     drains = parts.has(Drain)
 
     def ends(s: State, q: Expr) -> Expr:
-        return s.is_at(q, *places) | (s.is_at(q, "draining") & is_kind(s, q, "stop") if drains else False)
+        there = s.is_at(q, *places)
+        return there | (s.is_at(q, "draining") & is_kind(s, q, "stop")) if drains else there
 
     return claim("while the job is ending a stop is at it")(
         lambda s: ((s.job == "ending") | (s.job == "ended")).implies(exists(Request, lambda q: ends(s, q)))

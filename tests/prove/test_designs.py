@@ -14,7 +14,7 @@ import z3
 
 from cowpath import command_line
 from cowpath.model.bench.theorems import ANY, BrokenInvariant, explore_claims
-from cowpath.model.designs import DESIGNS
+from cowpath.model.designs import ALL, DESIGNS, MIRRORS
 from cowpath.model.language.claim import claim
 from cowpath.model.prove.prover import Prover
 from cowpath.model.prove.rank import TERMINATION
@@ -189,6 +189,21 @@ def test_the_explorer_finds_every_invariant_true(name: str) -> None:
     assert set(explored.never) <= NEVER | unaligned | offload | (
         whole if "cbw.break" in explored.never else set()
     )
+
+
+@pytest.mark.parametrize(
+    "name",
+    first(
+        (n for n, design in ALL.items() if design.proof and n not in {*DESIGNS, *MIRRORS}),
+        "drain-4.1",
+    ),
+)
+def test_the_explorer_finds_every_invariant_of_a_variant_true(name: str) -> None:
+    design = ALL[name]
+    assert design.proof is not None
+    explored = explore_claims(design, design.proof, bundled())
+    assert explored.states > 5_000
+    assert explored.scenarios >= 2  # block-copy-5.1-scarce takes those that say so alone
 
 
 def test_an_invariant_that_the_explorer_breaks_is_an_error() -> None:
