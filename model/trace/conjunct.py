@@ -9,6 +9,7 @@ from cowpath.model.finite.reference import Bindings, Reference, Vector
 from cowpath.model.language.expression import (
     Add,
     And,
+    Const,
     Eq,
     Expr,
     IfThenElse,
@@ -18,6 +19,7 @@ from cowpath.model.language.expression import (
     Param,
     Quantified,
     Read,
+    parts,
 )
 from cowpath.model.language.sorts import BOOL
 from cowpath.model.trace.wording import Wording
@@ -63,6 +65,9 @@ class _Walk:
     def part(self, expr: Expr, bound: Bindings, truth: bool) -> tuple[Expr, Bindings]:
         """Return the part that gives the formula its truth value, where one part alone does."""
         match expr:
+            case Or() if not truth and (subject := _subject(expr)) is not None:
+                what_it_is = Const(subject.sort, self.value(subject, bound))
+                return Not(BOOL, Eq(BOOL, subject, what_it_is)), bound
             case And() | Or() if isinstance(expr, Or) == truth:
                 side = expr.left if bool(self.value(expr.left, bound)) == truth else expr.right
                 return self.part(side, bound, truth)
@@ -128,3 +133,18 @@ class _Walk:
         wording = Wording(self.reference, self.state)
         indices = tuple(wording.value(i, bound) for i in expr.indices)
         return Fact(expr.name, indices, wording.value(expr, bound), wording.statement(expr, bound))
+
+
+def _subject(expr: Or) -> Expr | None:
+    """Return what is said to be one thing or another; None if different things are said."""
+    sides = list(parts(expr))
+    said = []
+    while sides:
+        side = sides.pop()
+        if isinstance(side, Or):
+            sides += parts(side)
+        elif isinstance(side, Eq) and isinstance(side.right, Const):
+            said.append(side.left)
+        else:
+            return None
+    return said[0] if len({repr(each) for each in said}) == 1 else None

@@ -119,6 +119,11 @@ def counting(*values: int) -> tuple[Reference, tuple[int, ...]]:
             ["level thing 0 is 1", "level thing 1 is 2"],
         ),
         (
+            lambda s: forall(THING, lambda t: (s.level[t] == 0) | (s.level[t] == 2) | (s.level[t] == 3)),
+            "level thing 0 != 1",
+            ["level thing 0 is 1"],
+        ),
+        (
             lambda s: forall(THING, lambda t: ~s.dry[t]),
             "not (thing 0 has run dry)",
             ["thing 0 has run dry"],
