@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import concurrent.futures.thread
 import functools
+import itertools
 import logging
 import queue
 import threading
 import weakref
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from types import ModuleType
 from typing import Any
 
@@ -97,6 +99,9 @@ def swapped(modules: Sequence[ModuleType], objects: Sequence[object]) -> Iterato
         queues = vars(pool)["_threads_queues"]  # of workers that Python waits for at exit
         swap.undo.append(lambda: setattr(pool, "_threads_queues", queues))
         vars(pool)["_threads_queues"] = weakref.WeakKeyDictionary()
+        count = partial(setattr, pool.ThreadPoolExecutor, "_counter")  # its numbers are in threads' names
+        swap.undo.append(partial(count, vars(pool.ThreadPoolExecutor)["_counter"]))
+        count(itertools.count().__next__)
         swap.put(pool, "_global_shutdown_lock", vars(pool)["_global_shutdown_lock"])
         yield
     finally:

@@ -8,6 +8,7 @@ A wait that may end by itself is on a timer; the earliest goes off when nobody e
 from __future__ import annotations
 
 import heapq
+import itertools
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -64,6 +65,7 @@ class TimedKernel(Kernel):
         self.now = 0.0
         self.timers = _Timers()
         self.threads: dict[int, threading.Thread] = {}
+        self.hashes = itertools.count()
         self.swallowed = 0
         self.entering = False
         self.atomic = False

@@ -10,7 +10,9 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
 from contextlib import contextmanager
+from functools import partial
 from types import ModuleType
 from typing import Any
 
@@ -105,6 +107,8 @@ _REPLACED: tuple[tuple[Any, str, Any], ...] = (
     (threading.Thread, "start", threads.start),
     (threading.Thread, "join", threads.join),
     (threading.Thread, "is_alive", threads.is_alive),
+    (threading.Thread, "__hash__", threads.hash_of),
+    (Future, "__hash__", threads.hash_of),
 )
 _BY_REAL = {id(getattr(where, name)): new for where, name, new in _REPLACED if isinstance(where, ModuleType)}
 
@@ -114,17 +118,20 @@ def put_into(copies: Mapping[ModuleType, ModuleType]) -> None:
     for where, name, value in _REPLACED:
         if where is threading.Thread:
             setattr(copies[threading].Thread, name, value)
-        else:
+        elif where in copies:
             setattr(copies[where], name, value)
 
 
 @contextmanager
 def replaced(modules: Sequence[ModuleType]) -> Iterator[None]:
     """Replace the names, in these modules also where they were imported `from` their own."""
-    undo: list[tuple[Any, str, Any]] = []
+    undo: list[Callable[[], None]] = []
 
     def put(where: Any, name: str, value: Any) -> None:
-        undo.append((where, name, vars(where)[name]))
+        if name in vars(where):
+            undo.append(partial(setattr, where, name, vars(where)[name]))
+        else:
+            undo.append(partial(delattr, where, name))
         setattr(where, name, value)
 
     try:
@@ -136,5 +143,5 @@ def replaced(modules: Sequence[ModuleType]) -> Iterator[None]:
                     put(module, name, _BY_REAL[id(value)])
         yield
     finally:
-        for where, name, value in reversed(undo):
-            setattr(where, name, value)
+        for back in reversed(undo):
+            back()

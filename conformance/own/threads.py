@@ -8,6 +8,7 @@ from __future__ import annotations
 import _thread
 import contextvars
 import threading
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,6 +21,7 @@ _real_enumerate = threading.enumerate
 _real_start, _real_join = threading.Thread.start, threading.Thread.join
 _real_is_alive = threading.Thread.is_alive
 _OURS = "_cowpath_task"
+_HASH = "_cowpath_hash"
 
 
 @dataclass(eq=False)
@@ -104,6 +106,17 @@ def is_alive(thread: threading.Thread) -> bool:
     """Tell whether the thread has not ended yet."""
     record = thread.__dict__.get(_OURS)
     return _real_is_alive(thread) if record is None else not record.ended
+
+
+def hash_of(thing: threading.Thread | Future[Any]) -> int:
+    """Return a hash by which a set of what a run has made has the same order in every run.
+
+    Executors join a set of threads, and `as_completed` goes through one of futures.
+    """
+    if _HASH not in thing.__dict__:
+        kernel = inside()
+        thing.__dict__[_HASH] = object.__hash__(thing) if kernel is None else next(kernel.hashes)
+    return int(thing.__dict__[_HASH])
 
 
 def get_ident() -> int:

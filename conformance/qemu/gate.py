@@ -64,13 +64,17 @@ class Transfer:
 
 
 class Gate:
-    """Listens on a Unix socket; `held` has the transfers that wait for the driver, in order of arrival."""
+    """Listens on a Unix socket; `held` has the transfers that wait for the driver, in order of arrival.
+
+    `arrived` is told of each that is held, `passed` of each that is not.
+    """
 
     def __init__(self, loop: Loop, path: str, disks: Sequence[SparseDisk]) -> None:
         self.disks = {disk.name: disk for disk in disks}
         self.held: list[Transfer] = []
         self.holds: Callable[[Transfer], bool] = lambda transfer: False
         self.arrived: Callable[[Transfer], None] = lambda transfer: None
+        self.passed: Callable[[Transfer], None] = lambda transfer: None
         self._loop = loop
         self._path = path
         self._wires: list[Wire] = []
@@ -219,6 +223,7 @@ class Gate:
                 self.held.append(transfer)
                 self.arrived(transfer)
             else:
+                self.passed(transfer)
                 self.execute(transfer)
                 self.answer(transfer)
 

@@ -1,6 +1,6 @@
 """Where a refusal is the model's doing: what QEMU does at the same time, or in finer steps, by its source.
 
-Each was observed on QEMU 5.2 to 11.1, and a design here simplifies it away. The monitor refuses such a run
+Each was observed on QEMU 5.2 to 11.1, and some design here simplifies it away. The monitor refuses such a run
 all the same; it is only listed apart, with its letter, from what nobody has accounted for.
 """
 
@@ -34,18 +34,13 @@ D6 = Known(
     "runs at the same time, as tasks; in the model one run comes after the other",
     "block/qcow2-cluster.c qcow2_alloc_host_offset, block/qcow2.c qcow2_co_pwritev_part",
 )
-S1 = Known(
-    "S1",
-    "while a stop waits for what is under way, newcomers are queued; in the model they go on",
-    "block/io.c bdrv_drained_begin, block/block-backend.c blk_wait_while_drained",
-)
 Z1 = Known(
     "Z1",
     "a write that is ragged at both ends reads the two blocks one after the other, and zeroes are written in "
     "up to three pieces; in the model each is one step",
     "block/io.c bdrv_padding_rmw_read, bdrv_co_do_zero_pwritev",
 )
-ALL = (D6, S1, Z1)
+ALL = (D6, Z1)
 
 
 def recognise(oracle: Oracle, log: Sequence[Event], refusal: Refusal) -> Known | None:
@@ -125,11 +120,6 @@ def _several_runs(case: _Case) -> bool:
     return any(case.within(t, w) for w in wide for t in case.seen)
 
 
-def _stop_queues(case: _Case) -> bool:
-    """Somebody waits though the model lets it go on, while a stop is under way."""
-    return case.event.kind == "rest" and any(case.of_kind("stop"))
-
-
 def _ragged(case: _Case) -> bool:
     """Blocks of the source are read or written for an NBD write that is ragged there, in part."""
     ragged = [
@@ -147,7 +137,6 @@ def _ragged(case: _Case) -> bool:
 
 
 _SIGNS: Sequence[tuple[Known, Callable[[_Case], bool]]] = (
-    (S1, _stop_queues),
     (D6, _several_runs),
     (Z1, _ragged),
 )

@@ -54,12 +54,14 @@ class Machine:
         self._windows = graph.size is None
         self._kicks = _kicks(options.cluster) if self._windows else {}
         self._answered: set[str] = set()
+        self._unheard: set[str] = set()
         self._closing: list[Any] = []
         try:
             self.disks = disks_of(graph, options)
             for name, image in graph.images.items():
                 (self.folder / f"{name}.qcow2").write_bytes(image.to_bytes())
             self.gate = Gate(self.loop, str(self.folder / "gate"), list(self.disks.values()))
+            self.gate.passed = self._hear
             self._closing.append(self.gate)
             self.process = Process(qemu, stack.program, self.folder, self.loop)
             self._closing.append(self.process)
@@ -105,9 +107,22 @@ class Machine:
         self._answered.clear()
         if not kicked:
             return True
-        for name in kicked:  # it may be sat on itself, so nobody waits for it
+        for name in kicked:  # its answer may be sat on itself, so nobody waits for that
+            self._unheard.add(name)
             self._kicker.submit(Command.READ, self._kicks[name], 512)
         return self.process.rest()
+
+    @property
+    def sat_on(self) -> int:
+        """On how many disks a reply may be sat on still: the read that is to wake the client has not come.
+
+        In a drained section it is queued.
+        """
+        return len(self._unheard & {transfer.disk.name for transfer in self.gate.held})
+
+    def _hear(self, transfer: Transfer) -> None:
+        if transfer.command is Command.READ and transfer.offset == self._kicks.get(transfer.disk.name):
+            self._unheard.discard(transfer.disk.name)
 
     def answer(self, transfer: Transfer) -> None:
         """Answer a transfer that has taken effect."""

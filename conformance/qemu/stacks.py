@@ -31,6 +31,8 @@ from cowpath.conformance.runs.log import ORIGINAL
 from cowpath.model.designs.release import Version, find_role
 from cowpath.model.designs.releases import ROLES
 
+_FINER = {"replication-5.1": "replication-5.1-tasks"}
+"""What judges in a design's place: it leaves out less of what the disks see."""
 FILTERS = ("throttle", "copy-on-read", "raw")
 """Nodes that can be put between the source and what copies, as management software does."""
 
@@ -57,7 +59,8 @@ class Stack:
 
     def judged_by(self, release: Version) -> str:
         """Return the design whose model judges it in this release. Raises NoSuchRelease."""
-        return find_role(self.role, ROLES).era(release).design
+        design = find_role(self.role, ROLES).era(release).design
+        return _FINER.get(design, design)
 
     @property
     def newest(self) -> Version:

@@ -324,7 +324,7 @@ class Walk:
         whole = [t for t in under_way if t.stage is Stage.HELD and not self._fault(t)]
         held = tuple(map(self._transfer, whole))
         to_start = self._job is not None and self._job.begun is None  # the model's job starts at any time
-        out = len(under_way) - len(held) + asks + to_start
+        out = len(under_way) - len(held) + asks + self.machine.sat_on + to_start
         self.tell(Event("rest", facts=(("held", held), ("out", out))))
 
     def _transfer(self, transfer: Transfer) -> tuple[str, bool, tuple[tuple[Extent, bytes], ...]]:

@@ -3,6 +3,8 @@
 `DESIGNS` have a protocol of their own each. `VARIANTS` are what single releases made of one of these: an
 assertion, an option or a fault more, or two protocols at once. `releases.py` says which release is which.
 `EXTENDED` have a part of QEMU around one of these which all releases have, and most questions need not.
+`JUDGES` leave out less of what disks see than those they are named after; by them a real QEMU is judged. They
+have no threads.
 `MIRRORS` are of another kind of machine, with scenarios of their own.
 """
 
@@ -14,7 +16,7 @@ from collections.abc import Iterator, Mapping
 from cowpath.model.designs.case import Case
 from cowpath.model.designs.design import Design
 
-__all__ = ["ALL", "DESIGNS", "EXTENDED", "MIRRORS", "VARIANTS", "Case", "Design"]
+__all__ = ["ALL", "DESIGNS", "EXTENDED", "JUDGES", "MIRRORS", "VARIANTS", "Case", "Design"]
 
 
 class _Designs(Mapping[str, Design]):
@@ -73,6 +75,7 @@ _EXTENDED = {
     "drain-10.2": "drain_10_2",
     "block-copy-5.1-scarce": "block_copy_5_1_scarce",
 }
+_JUDGES = {"replication-5.1-tasks": "replication_5_1_tasks"}
 _MIRRORS = {
     "mirror-3.0": "mirror_3_0",
     "mirror-4.2": "mirror_4_2",
@@ -90,6 +93,7 @@ _MIRRORS = {
 DESIGNS: Mapping[str, Design] = _Designs(_OWN)
 VARIANTS: Mapping[str, Design] = _Designs(_VARIANTS)
 EXTENDED: Mapping[str, Design] = _Designs(_EXTENDED)
+JUDGES: Mapping[str, Design] = _Designs(_JUDGES)
 MIRRORS: Mapping[str, Design] = _Designs(_MIRRORS)
-ALL: Mapping[str, Design] = _Designs(_OWN | _VARIANTS | _EXTENDED | _MIRRORS)
+ALL: Mapping[str, Design] = _Designs(_OWN | _VARIANTS | _EXTENDED | _JUDGES | _MIRRORS)
 """All of them, for whoever is given a name."""

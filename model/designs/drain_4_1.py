@@ -3,7 +3,7 @@
 from cowpath.model.designs.merged_2_8 import DESIGN as MERGED_2_8
 from cowpath.model.stack.drain import Drain
 
-LEVELS = ("the queue of drained sections", "drained sections")
+LEVELS = ("the queue of drained sections", "checkpoints in drained sections", "drained sections")
 """Who waits on what a drained section brings, above all that the stack itself has."""
 
 DESIGN = MERGED_2_8.changed(

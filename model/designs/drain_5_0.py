@@ -16,15 +16,15 @@ DESIGN = BLOCK_COPY_5_0.changed(
     Drain(wakes_counted=False),
     order=(*LEVELS, *BLOCK_COPY_5_0.order),
     scope=(*BLOCK_COPY_5_0.scope, UNQUEUED, ONE_SECTION),
+    theorems=("snapshot", "quiet"),
     era="QEMU 5.0, drained sections",
     explanation=(
         "Who is queued is not counted, and counts itself when it runs again after the end of the section. A "
         "second section that begins in between does not see it, and it runs inside that one: at a checkpoint "
         "it writes in the new epoch uncopied. That needs a request in another thread than who ends the "
         "section; in one thread it runs, and counts, as soon as it is woken. A job's own "
-        "requests are not queued, else a busy job would wait for the section that waits for it. The proof "
-        "of freedom from deadlock needs --rlimit 60000000; less leaves it undetermined. So is whether runs "
-        "end where checkpoints are not quiesced."
+        "requests are not queued, else a busy job would wait for the section that waits for it. "
+        "Undetermined: whether runs end where checkpoints are not quiesced."
     ),
     sources=(
         '7f16476fab "block: Fix blk->in_flight during blk_wait_while_drained()", 5.0',

@@ -10,6 +10,7 @@ DESIGN = BLOCK_COPY_5_1.changed(
     Drain(wakes_counted=False),
     order=(*LEVELS, *BLOCK_COPY_5_1.order),
     scope=(*BLOCK_COPY_5_1.scope, UNQUEUED, ONE_SECTION),
+    theorems=("snapshot", "quiet"),
     era="QEMU 5.1 - 10.1, drained sections",
     explanation=(
         "As in 5.0, on the stack of 5.1: what is dirty of a write is copied by tasks at the same time, and a "

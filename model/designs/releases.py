@@ -38,7 +38,10 @@ _LARGE_CLUSTERS = (
 _PUBLIC = "d003e0aece, 751cec7a26 [6.2]: the filter is called copy-before-write, and is public"
 
 _NOT_FIRST = "a bit that is changed before the copy, which only a checkpoint in between would see"
-_NO_RUNS = "that mapped and new clusters of a guest write may be written together, from 4.2 on by tasks"
+_NO_RUNS = (
+    "that mapped and new clusters of a guest write may be written together, from 4.2 on by tasks "
+    "(replication-5.1-tasks)"
+)
 _ONLY_RUN = "[11.0]: its source, and that of 11.1, was not read; 11.1.3 was run, and judged by this design"
 _NO_BUDGET = "waits for block-copy's memory and for a free task (block-copy-5.1-scarce)"
 _NO_TRIM = "discards on the source"

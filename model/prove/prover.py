@@ -16,8 +16,13 @@ RLIMIT = 20_000_000
 SHORT = (50_000, 1_000_000)
 """The same for first tries: which hypotheses z3 soon makes do with is seen by trying."""
 Poll = Callable[[], None]
-"""Called before each proof: raises KeyboardInterrupt to end with what is known."""
+"""Called before each proof, and each further try: raises KeyboardInterrupt to end with what is known."""
 _OPTIONS = {"auto_config": False, "mbqi": False, "random_seed": 0, "ctrl_c": False}
+VARIATIONS: tuple[dict[str, int], ...] = ({"relevancy": 1}, {}, {"relevancy": 1, "random_seed": 1})
+"""What z3 is told besides, where an obligation was too much work for it: one after the other, each with all
+of the limit. With relevancy 1 its theories hear of every atom that it has decided, not only of those that are
+of use to it by then. In which of the two ways it loses itself is luck.
+"""
 _ASSUME = "assume "
 _GAVE_UP = ("canceled", "max. resource limit exceeded")
 
@@ -78,6 +83,8 @@ class Prover:
             alone.add(_assumed(obligation.own))
             longer = [each for each in tries if each is not near or not nearest]  # which is less
             needs = self._ask(alone, obligation, longer, [self.rlimit])
+            if needs is None:
+                needs = self._vary(obligation, longer)
         for of in _kin(obligation):
             self._sufficed.setdefault(of, set()).update(needs or ())
         return Outcome(
@@ -105,12 +112,36 @@ class Prover:
                     continue
                 solver.set("rlimit", limit)
                 if solver.check([_literal(name) for name in names]) == z3.unsat:
-                    return frozenset(str(p.decl().name()).removeprefix(_ASSUME) for p in solver.unsat_core())
+                    return _core(solver)
                 if solver.reason_unknown() not in _GAVE_UP:
                     tries.remove(names)
             return None
         finally:
             solver.pop()
+
+    def _vary(self, obligation: Obligation, tries: list[list[str]]) -> frozenset[str] | None:
+        """Return what `_ask` does, of each variation in turn.
+
+        Each is asked in a context of its own, of nothing but the hypotheses named: how z3 numbers its terms,
+        which is the order that it takes them in, then no longer depends on what came before.
+        """
+        hypotheses = self._hypotheses(obligation)
+        for names, variation in itertools.product(list(tries), VARIATIONS):
+            if names not in tries:
+                continue
+            self.poll()
+            plain = z3.SimpleSolver()  # matching alone, as the others do it between push and pop
+            plain.add(*self.theory.instance.values())
+            plain.add(*_assumed({name: hypotheses[name] for name in names}), z3.Not(obligation.goal))
+            context = z3.Context()
+            solver = plain.translate(context)
+            for option, value in {**_OPTIONS, **variation, "rlimit": self.rlimit}.items():
+                solver.set(option, value)
+            if solver.check([z3.Bool(_ASSUME + name, context) for name in names]) == z3.unsat:
+                return _core(solver)
+            if solver.reason_unknown() not in _GAVE_UP:
+                tries.remove(names)
+        return None
 
     def script(self, obligation: Obligation, needs: Collection[str] | None) -> str:
         """Return the obligation as SMT-LIB 2, from the hypotheses named (None: all); unsat if it holds."""
@@ -144,6 +175,11 @@ def _kin(obligation: Obligation) -> tuple[str, ...]:
 
 def _assumed(hypotheses: Mapping[str, z3.BoolRef]) -> list[z3.BoolRef]:
     return [z3.Implies(_literal(name), formula) for name, formula in hypotheses.items()]
+
+
+def _core(solver: z3.Solver) -> frozenset[str]:
+    """Return the names of the hypotheses that were enough."""
+    return frozenset(str(p.decl().name()).removeprefix(_ASSUME) for p in solver.unsat_core())
 
 
 def _literal(name: str) -> z3.BoolRef:

@@ -33,10 +33,11 @@ MIRROR_OPTIONS = ("requests_at_start",)
 MIRROR_FAULTS = ("source-write", "target-write")
 """The step of a guest's write that fails where there is a mirror."""
 _GUESTS = ("guest-read", "guest-write")
+_COPIED = (*NBD_WRITES, "source-discard")
 TRANSFERS: Mapping[str, tuple[str, ...]] = {
-    "cbw-read": NBD_WRITES,
-    "cbw-write": NBD_WRITES,
-    "data-write": NBD_WRITES,
+    "cbw-read": _COPIED,
+    "cbw-write": _COPIED,
+    "data-write": _COPIED,
     "rmw-read": NBD_WRITES,
     "protocol-rmw-read": NBD_WRITES,
     "active-read": ("guest-read", "failover"),
@@ -48,9 +49,10 @@ TRANSFERS: Mapping[str, tuple[str, ...]] = {
 """The transfers that a fault may strike, and the kinds of request that make them.
 
 An NBD write: both halves of its copy, its data, and the reads of head and tail of its blocks, in the
-secondary's node and in the protocol node below. A guest's request: its reads of the three disks (a guest
-write reads what it fills its cluster with), and the write to the active disk, or after a failover to the
-secondary disk. A failover: what its commit reads of both overlays, and writes to the secondary disk.
+secondary's node and in the protocol node below. A discard on the source: its copy and itself; it is of whole
+blocks. A guest's request: its reads of the three disks (a guest write reads what it fills its cluster with),
+and the write to the active disk, or after a failover to the secondary disk. A failover: what its commit reads
+of both overlays, and writes to the secondary disk.
 """
 FAULTS = ("none", *TRANSFERS, HANGS, *map(hanging, TRANSFERS))
 """What may strike a request: the transfer that fails, or that hangs."""

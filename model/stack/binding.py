@@ -47,8 +47,11 @@ def elements_of(scenario: Scenario, geometry: Geometry, splits: Mapping[str, int
         calls = scenario.option("cbw_timeout") and kind in NBD_WRITES
         if calls and not whole.depth:
             found.append(Element(whole.request, whole.first, whole.end, number, 1, calls=True))
-        elif kind == "guest-write" and not _merged(scenario, scenario.requests[whole.request]):
-            pass  # what it reads at a time lies in one cluster
+        elif kind == "guest-write" and (
+            whole.depth
+            or (splits.get(kind, 0) < 2 and not _merged(scenario, scenario.requests[whole.request]))
+        ):
+            pass  # what it, or a run of it, reads at a time lies in one cluster
         elif whole.depth < splits.get(kind, 0) + calls and whole.end - whole.first > 1:
             found += [
                 Element(whole.request, k, whole.end, number, whole.depth + 1)

@@ -35,11 +35,15 @@ _IGNORED = "block/replication.c replication_do_checkpoint, 5.0 (08ddb4eb6d)"
 class Checkpoint(Part):
     """The checkpoint. With `drained` it runs in a drained section of its own.
 
+    `keeps_data`: what is unmapped stays in the overlays' files until it is mapped anew, as where QEMU passes
+    no discards on to them; who has looked it up before may read it still. Else it reads as it was at first.
+
     Drained, or quiesced by COLO, it is one step: nobody else can move. Otherwise each of its metadata updates
     lets others run in between. Where the design has no drained sections, it waits where it begins.
     """
 
     drained: bool = False
+    keeps_data: bool = False
 
     @property
     def kinds(self) -> tuple[str, ...]:
@@ -113,8 +117,8 @@ class Checkpoint(Part):
             if drain is not None:  # whom it has not seen, if it wakes without counting, is in flight still
                 _overtake(s)
             _clear_done(s)
-            _empty_active(s)
-            _empty_hidden(s)
+            self._empty(s, "active")
+            self._empty(s, "hidden")
             s.go(r, "done")
 
         @system.action("checkpoint.clear-done", r=Request, source=_SOURCE)
@@ -132,15 +136,22 @@ class Checkpoint(Part):
         def empty_active(s: State, r: Expr) -> None:
             """Empties the active disk."""
             s.require_at(r, "done-cleared")
-            _empty_active(s)
+            self._empty(s, "active")
             s.go(r, "active-emptied")
 
         @system.action("checkpoint.empty-hidden", r=Request, source=_SOURCE)
         def empty_hidden(s: State, r: Expr) -> None:
             """Empties the hidden disk."""
             s.require_at(r, "active-emptied")
-            _empty_hidden(s)
+            self._empty(s, "hidden")
             s.go(r, "done")
+
+    def _empty(self, s: State, disk: str) -> None:
+        for k in s.each(Cluster):
+            s[f"in_{disk}"][k] = False
+        if not self.keeps_data:
+            for x in s.each(Sector):
+                s[disk][x] = nobody(Request)
 
     def claims(self, parts: Parts) -> Iterator[Claim]:
         """Say that, quiesced, a checkpoint is one step."""
@@ -170,17 +181,3 @@ def _clear_done(s: State) -> None:
         s.done[k] = False
     for x in s.each(Sector):
         s.epoch[x] = s.secondary[x]
-
-
-def _empty_active(s: State) -> None:
-    for k in s.each(Cluster):
-        s.in_active[k] = False
-    for x in s.each(Sector):
-        s.active[x] = nobody(Request)
-
-
-def _empty_hidden(s: State) -> None:
-    for k in s.each(Cluster):
-        s.in_hidden[k] = False
-    for x in s.each(Sector):
-        s.hidden[x] = nobody(Request)

@@ -113,9 +113,20 @@ class Commit(Part):
         )
 
     def claims(self, parts: Parts) -> Iterator[Claim]:
-        """Say that there is no snapshot any more by then."""
+        """Say that there is no snapshot any more by then, and who writes past the overlays."""
         yield claim("what is committed is so after the end of the job")(
             lambda s: (s.committing | s.committed | s.commit_failed).implies(s.job == "freed")
+        )
+        yield claim("what is committed is so by a failover")(
+            lambda s: (s.committing | s.committed | s.commit_failed).implies(
+                exists(Request, lambda r: is_kind(s, r, "failover"))
+            )
+        )
+        yield claim("who finds no overlay does so after the commit", Request)(
+            lambda s, r: s.is_at(r, "direct-write").implies(s.committed)
+        )
+        yield claim("who writes extent by extent does so after a failed failover", Request)(
+            lambda s, r: (s.by_extent[r] | s.is_at(r, "look-above", "beside-write")).implies(s.commit_failed)
         )
         yield claim("who writes past the overlays does so after the end of the job", Request)(
             lambda s, r: s.is_at(r, "direct-write", "beside-write").implies(s.job == "freed")

@@ -126,18 +126,7 @@ class PooledCopies(BlockCopy50):
             require_status(s, r, e)
             s.require(s.pooled[r] | ~(e + 1 == s.end[r]), "one of several", location=True)
             s.require(is_next_piece(s, r, c), "its piece", location=True)
-            last, shrunk = e + 1 == s.end[r], e + 1 < s.upto[r]
-            for q in s.each(Request):
-                mine, its = q == r, q == c
-                follows = If(last, s.place(r, "copy-joining"), "copy-loop")
-                s.go(q, If(mine, follows, If(its, s.place(c, "copy-enter"), s.pc[q])))
-                s.at[q] = If(mine, If(last, s.first[r], e + 1), s.at[q])
-                s.upto[q] = If(mine, s.end[r], If(its, e + 1, s.upto[q]))
-                s.copying[q] = If(mine, False, its | s.copying[q])
-                # Who waits for the extent in flight waits for the piece now, or looks again.
-                waits = s.copy_waits_for[q] == r
-                s.copy_waits_for[q] = If(waits, If(shrunk, nobody(Request), c), s.copy_waits_for[q])
-            s.pooled[r] = True
+            hand_out(s, r, c, e + 1, If(e + 1 < s.upto[r], nobody(Request), c))
 
     @property
     def handing_out(self) -> tuple[str, ...]:
@@ -226,6 +215,23 @@ class PooledCopies(BlockCopy50):
                 s.piece_at[r, k] != nobody(Request)
             )
         )
+
+
+def hand_out(s: State, r: Expr, c: Expr, upto: Expr, whom: Expr) -> None:
+    """Let piece c copy r's extent up to that cluster; r looks on behind it, or joins.
+
+    Who waits for the extent in flight waits for `whom` now: the piece, or nobody, so that he looks again.
+    """
+    last = upto == s.end[r]
+    for q in s.each(Request):
+        mine, its = q == r, q == c
+        follows = If(last, s.place(r, "copy-joining"), "copy-loop")
+        s.go(q, If(mine, follows, If(its, s.place(c, "copy-enter"), s.pc[q])))
+        s.at[q] = If(mine, If(last, s.first[r], upto), s.at[q])
+        s.upto[q] = If(mine, s.end[r], If(its, upto, s.upto[q]))
+        s.copying[q] = If(mine, False, its | s.copying[q])
+        s.copy_waits_for[q] = If(s.copy_waits_for[q] == r, whom, s.copy_waits_for[q])
+    s.pooled[r] = True
 
 
 def _has_lost(s: State, r: Expr) -> Expr:

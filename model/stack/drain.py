@@ -304,6 +304,9 @@ class Drain(Part):
             lambda s, r: s.is_at(r, "idle").implies(is_request(s, r))
         )
         if not self.gate:
+            yield claim("in a checkpoint's section nothing is in flight", Request, Request)(
+                lambda s, d, r: ~(s.is_at(d, "drained") & is_kind(s, d, "checkpoint") & in_flight(s, r))
+            )
             return
         yield claim("who is woken was queued", Request)(
             lambda s, r: s.woken[r].implies(s.is_at(r, "queued", "job-queued"))

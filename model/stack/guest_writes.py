@@ -7,7 +7,7 @@ data between them, where these are few. Then it writes the run, and links it in 
 nobody finds what it has written. Up to 2.9 QEMU writes the data before it reads head and tail, in which
 nobody can see a difference.
 Left out: runs of both sorts that follow one another in the file are one to QEMU, which links the last first;
-from 4.2 on the runs of one write are tasks, at the same time.
+from 4.2 on the runs of one write are tasks, at the same time (both are in guest_tasks.py).
 Source: block/qcow2.c qcow2_co_pwritev; qcow2-cluster.c qcow2_alloc_cluster_offset, handle_dependencies,
 handle_copied, handle_alloc, perform_cow, qcow2_alloc_cluster_link_l2 (2.8, 2.10).
 """
@@ -39,7 +39,7 @@ from cowpath.model.stack.world import (
     is_kind,
 )
 
-_ALLOCATIONS = List(
+ALLOCATIONS = List(
     "the active disk's in-flight allocations",
     "an allocation in the active disk",
     lambda s, q: s.allocating[q],
@@ -80,13 +80,13 @@ class GuestWrites(Part):
             Source: block/qcow2-cluster.c handle_dependencies, handle_copied, handle_alloc, 2.8
             """
             s.require_at(r, "allocate")
-            s.wait_on(_ALLOCATIONS, Request, lambda q: (q != r) & _allocates(s, q, s.at[r]))
+            s.wait_on(ALLOCATIONS, Request, lambda q: (q != r) & _allocates(s, q, s.at[r]))
             one = None if commit is None else s.by_extent[r]
             require_run(
                 s, r, e, s.end[r], lambda k: s.in_active[k], one=one, cut=lambda k: _others_allocate(s, r, k)
             )
             new = ~s.in_active[e]
-            head, tail = (_lacks(s, r, e, behind) for behind in (False, True))
+            head, tail = (lacks(s, r, e, behind) for behind in (False, True))
             reads, at_tail, what = new & (head | tail), new & tail & ~head, If(head, filling("head"), "tail")
             if self.merges:
                 at_once = s.merged[r] & (s.at[r] == s.first[r]) & (e + 1 == s.end[r])
@@ -224,7 +224,7 @@ def _others_allocate(s: State, r: Expr, k: Expr) -> Expr:
     return exists(Request, lambda q: (q != r) & _allocates(s, q, k))
 
 
-def _lacks(s: State, r: Expr, e: Expr, behind: bool) -> Expr:
+def lacks(s: State, r: Expr, e: Expr, behind: bool) -> Expr:
     """Tell whether the run [at, e] lacks something before r's data, or behind them."""
     return exists(
         Sector,

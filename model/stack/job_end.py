@@ -105,11 +105,18 @@ class JobEnd(Part):
         _refused(system, None)
 
     def claims(self, parts: Parts) -> Iterator[Claim]:
-        """Say who ends the job."""
-        yield _ending("stopping", "stopped")
+        """Say who ends the job, and that it drains only where teardown does."""
+        yield _ending(parts, "stopping", "stopped")
+        if parts.has(Drain):
+            yield claim("a stop drains only if teardown does", Request)(
+                lambda s, r: (s.is_at(r, "draining") & is_kind(s, r, "stop")).implies(
+                    s.drain_on_stop | self.drained
+                )
+            )
 
     def levels(self, parts: Parts) -> Iterator[Level]:
         """Say whom a stop waits for."""
+        yield from _levels_of_checkpoints(parts)
         yield _level(*self.kinds)
 
 
@@ -195,10 +202,12 @@ class FilterEnd(Part):
     def claims(self, parts: Parts) -> Iterator[Claim]:
         """Say who ends the job."""
         if self.frees_first:
-            yield _ending("stopped")
+            yield _ending(parts, "stopped")
 
     def levels(self, parts: Parts) -> Iterator[Level]:
         """Say whom a stop waits for, if not in a drained section."""
+        if self.frees_first:
+            yield from _levels_of_checkpoints(parts)
         if not parts.has(Drain):
             yield _level(*self.kinds)
 
@@ -230,9 +239,31 @@ def _within(parts: Parts) -> tuple[Region, ...]:
     return (WHOLE, OWED) if parts.has(Drain) else (WHOLE,)
 
 
-def _ending(*places: str) -> Claim:
+def _ending(parts: Parts, *places: str) -> Claim:
+    drains = parts.has(Drain)
+
+    def ends(s: State, q: Expr) -> Expr:
+        there = s.is_at(q, *places)
+        return there | (s.is_at(q, "draining") & is_kind(s, q, "stop")) if drains else there
+
     return claim("while the job is ending a stop is at it")(
-        lambda s: ((s.job == "ending") | (s.job == "ended")).implies(
-            exists(Request, lambda q: s.is_at(q, *places))
-        )
+        lambda s: ((s.job == "ending") | (s.job == "ended")).implies(exists(Request, lambda q: ends(s, q)))
     )
+
+
+def _levels_of_checkpoints(parts: Parts) -> Iterator[Level]:
+    """Yield that a checkpoint in its drained section waits for the end of the job.
+
+    Where there are no sections it waits where it begins.
+    """
+    if parts.has(Drain):
+        yield Level(
+            "checkpoints in drained sections",
+            "a checkpoint that is in its section waits for the end of the job if that has begun; who ends it "
+            "waits for none",
+            lambda s, r: (
+                s.is_at(r, "drained")
+                & is_kind(s, r, "checkpoint")
+                & ((s.job == "ending") | (s.job == "ended"))
+            ),
+        )

@@ -19,6 +19,7 @@ from cowpath.model.language.expression import Expr, If, nobody
 from cowpath.model.language.system import State, System
 from cowpath.model.stack import hidden, overlay
 from cowpath.model.stack.cow_requests import ADMITTED
+from cowpath.model.stack.guest_tasks import GuestTasks, is_task
 from cowpath.model.stack.overlay import Overlay
 from cowpath.model.stack.part import Parts
 from cowpath.model.stack.pieces import is_next_piece, is_piece, is_whole, wait_for_pieces
@@ -80,6 +81,23 @@ class PooledReads(Overlay):
 
     def act(self, system: System, parts: Parts) -> None:
         """Add the look-ups, the transfers and the joins."""
+        tasks = parts.find(GuestTasks)
+
+        def ends(s: State, r: Expr) -> None:
+            _ends(s, r, tasks)
+
+        def fails(s: State, r: Expr) -> None:
+            _fails(s, r, tasks)
+
+        def leaves_hidden(s: State, r: Expr) -> None:
+            """Leave the hidden disk's list, if it is on it, and end."""
+            hidden.NODE.leave(s, r)
+            ends(s, r)
+
+        def is_for(s: State, r: Expr, q: Expr) -> Expr:
+            """Tell whether what r reads is q's: a piece's is its request's, a task's its own."""
+            piece = is_piece(s, r)
+            return If(piece if tasks is None else piece & ~is_task(s, r), s.parent[r] == q, q == r)
 
         def asks_no_more(s: State, r: Expr, e: Expr) -> Expr:
             return overlay.reads_one_end(s, r) | ((s.at[r] == s.asked[r]) & (e + 1 == s.until[r]))
@@ -135,14 +153,14 @@ class PooledReads(Overlay):
                 return s.reads[r, x] & (s.at[r] <= s.cluster_of[x]) & (s.cluster_of[x] < s.until[r])
 
             s.read_from("active", Sector, wanted, fails="active-read")
-            _ends(s, r)
+            ends(s, r)
 
         @system.action("read.active-fails", r=Request, source="block/qcow2.c qcow2_co_preadv_task, 4.2")
         def active_fails(s: State, r: Expr) -> None:
             """Fails to read from the active disk."""
             s.require_at(r, "active-read")
             s.fails("active-read", "the read fails")
-            _fails(s, r)
+            fails(s, r)
 
         @system.action("read.join", r=Request, source=_JOIN)
         def join(s: State, r: Expr) -> None:
@@ -158,7 +176,7 @@ class PooledReads(Overlay):
             s.require(_joins(s, r, "active"), "joins its pieces", location=True)
             s.require(s.piece_failed[r], "a piece has failed")
             wait_for_pieces(s, r)
-            _fails(s, r)
+            fails(s, r)
 
         hidden.NODE.wait(
             system,
@@ -193,7 +211,7 @@ class PooledReads(Overlay):
             s.require_at(r, "joining-hidden")
             s.require(~s.piece_failed[r], "no piece has failed")
             wait_for_pieces(s, r)
-            _leaves_hidden(s, r)
+            leaves_hidden(s, r)
 
         @system.action("read.join-hidden-fails", r=Request, source=_JOIN)
         def join_hidden_fails(s: State, r: Expr) -> None:
@@ -202,14 +220,14 @@ class PooledReads(Overlay):
             s.require(s.piece_failed[r], "a piece has failed")
             wait_for_pieces(s, r)
             hidden.NODE.leave(s, r)
-            _fails(s, r)
+            fails(s, r)
 
         @system.action("read.hidden", r=Request)
         def hidden_transfer(s: State, r: Expr) -> None:
             """Reads from the hidden disk. Source: block/qcow2.c qcow2_co_preadv_task, 4.2"""
             s.require_at(r, "hidden-read")
-            overlay.take(s, r, "hidden", _is_for)
-            _leaves_hidden(s, r)
+            overlay.take(s, r, "hidden", is_for)
+            leaves_hidden(s, r)
 
         @system.action("read.hidden-fails", r=Request)
         def hidden_fails(s: State, r: Expr) -> None:
@@ -217,18 +235,18 @@ class PooledReads(Overlay):
             s.require_at(r, "hidden-read")
             s.fails("hidden-read", "the read fails")
             hidden.NODE.leave(s, r)
-            _fails(s, r)
+            fails(s, r)
 
         def gives_up(s: State, r: Expr) -> None:
             hidden.NODE.leave(s, r)
-            _fails(s, r)
+            fails(s, r)
 
-        overlay.read_secondary(system, parts, _leaves_hidden, gives_up, _is_for)
+        overlay.read_secondary(system, parts, leaves_hidden, gives_up, is_for)
 
     def claims(self, parts: Parts) -> Iterator[Claim]:
         """Say which pieces are under way, where, and who stands for them on the hidden disk's list."""
         yield from super().claims(parts)
-        node = hidden.NODE
+        node, tasks = hidden.NODE, parts.has(GuestTasks)
 
         def moves(s: State, c: Expr, r: Expr) -> Expr:
             return (s.parent[c] == r) & ~s.is_at(c, "unborn")
@@ -236,21 +254,26 @@ class PooledReads(Overlay):
         def guest(s: State, r: Expr) -> Expr:
             return is_kind(s, r, "guest-read", "guest-write")
 
+        def looks(s: State, r: Expr) -> Expr:
+            its_own = ~s.deep[r] & is_kind(s, r, "guest-read")
+            return its_own | is_task(s, r) if tasks else its_own
+
+        handing_out = ("lookup-active", "lookup-hidden", *(("allocate",) if tasks else ()))
         yield claim("pieces of a read transfer, and only those of a guest's read itself look up", Request)(
             lambda s, r: (is_piece(s, r) & guest(s, r)).implies(
                 ~s.is_at(r, "lookup-active", "joining")
-                & ((~s.deep[r] & is_kind(s, r, "guest-read")) | s.is_at(r, "unborn") | s.within(r, LOOKED_UP))
+                & (looks(s, r) | s.is_at(r, "unborn") | s.within(r, LOOKED_UP))
             )
         )
         yield claim("whose piece of a read moves hands out or joins, and is past it", Request, Request)(
             lambda s, c, r: (guest(s, r) & moves(s, c, r)).implies(
-                s.is_at(r, "joining", "joining-hidden")
-                | (s.is_at(r, "lookup-active", "lookup-hidden") & (s.first[c] < s.at[r]))
+                s.is_at(r, "joining", "joining-hidden", *(("joining-runs",) if tasks else ()))
+                | (s.is_at(r, *handing_out) & (s.first[c] < s.at[r]))
             )
         )
         yield claim("a piece begins at its first cluster", Request)(
             lambda s, r: (is_piece(s, r) & guest(s, r) & ~s.is_at(r, "lookup-hidden")).implies(
-                s.at[r] == s.first[r]
+                (s.at[r] == s.first[r]) | (s.filling[r] == "tail") if tasks else s.at[r] == s.first[r]
             )
         )
         yield claim("pieces of the hidden disk lie in what was asked for and looked up", Request, Request)(
@@ -280,9 +303,10 @@ class PooledReads(Overlay):
                 is_piece(s, r) | (s.merged[r] & (s.run[r] == s.first[r]) & (s.until[r] == s.end[r]))
             )
         )
-        yield claim("no piece has an allocation in flight", Request)(
-            lambda s, r: s.allocating[r].implies(~is_piece(s, r))
-        )
+        if not tasks:
+            yield claim("no piece has an allocation in flight", Request)(
+                lambda s, r: s.allocating[r].implies(~is_piece(s, r))
+            )
         yield claim("who joins what a guest write has read at once is such a write", Request)(
             lambda s, r: (is_kind(s, r, "guest-write") & s.is_at(r, "joining-hidden")).implies(
                 s.filling[r] == "all"
@@ -327,17 +351,14 @@ class PooledReads(Overlay):
         )
 
 
-def _leaves_hidden(s: State, r: Expr) -> None:
-    """Leave the hidden disk's list, if it is on it, and end."""
-    hidden.NODE.leave(s, r)
-    _ends(s, r)
-
-
-def _ends(s: State, r: Expr) -> None:
+def _ends(s: State, r: Expr, tasks: GuestTasks | None) -> None:
     """End the range: a piece is over and as if never begun, a read finishes, a guest write goes on."""
     piece = is_piece(s, r)
     writes = is_kind(s, r, "guest-write") & ~piece
     then_tail = writes & overlay.reads_tail_next(s, r)
+    if tasks is not None:
+        writes = writes | is_task(s, r)
+        then_tail = then_tail & ~s.written[r]
     filled = If(then_tail, s.place(r, "to-hidden"), "active-write")
     s.go(r, If(writes, filled, If(piece, s.place(r, "unborn"), "finishing")))
     s.at[r] = If(then_tail, s.last[r], If(writes, s.run[r], s.first[r]))
@@ -348,27 +369,26 @@ def _ends(s: State, r: Expr) -> None:
     s.overtaken[r] = s.overtaken[r] & ~piece
 
 
-def _is_for(s: State, r: Expr, q: Expr) -> Expr:
-    """Tell whether what r reads is q's: a piece's is its request's."""
-    return If(is_piece(s, r), s.parent[r] == q, q == r)
-
-
 def _joins(s: State, r: Expr, disk: str) -> Expr:
     """Tell whether r hands no more pieces out of the disk: there are none, or one has failed."""
     joining = "joining" if disk == "active" else "joining-hidden"
     return s.is_at(r, joining) | (s.is_at(r, f"lookup-{disk}") & s.piece_failed[r])
 
 
-def _fails(s: State, r: Expr) -> None:
+def _fails(s: State, r: Expr, tasks: GuestTasks | None) -> None:
     """End the range with an error: a piece's is its request's."""
     piece = is_piece(s, r)
+    allocating = s.allocating[r]
+    if tasks is not None:
+        allocating = allocating & ~piece
+        tasks.give_up(s, r)
     for q in s.each(Request):
         s.piece_failed[q] = (s.piece_failed[q] & (q != r)) | (s.parent[r] == q)
     for x in s.each(Sector):
         s.copied[r, x] = nobody(Request)
     s.go(r, If(piece, s.place(r, "unborn"), "failing"))
     s.at[r] = If(is_kind(s, r, "guest-write"), s.run[r], s.first[r])
-    s.until[r] = If(s.allocating[r], s.until[r], s.end[r])
+    s.until[r] = If(allocating, s.until[r], s.end[r])
     s.upto[r] = s.end[r]
     s.filling[r] = "nothing"
     s.asked[r] = s.first[r]

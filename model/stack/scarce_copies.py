@@ -20,7 +20,7 @@ from cowpath.model.language.expression import Expr, If, exists
 from cowpath.model.language.system import List, State, System
 from cowpath.model.scenarios.scenario import Scenario
 from cowpath.model.stack.block_copy import copies, require_status, touch, unlist, wake
-from cowpath.model.stack.copy_pool import PooledCopies
+from cowpath.model.stack.copy_pool import PooledCopies, hand_out
 from cowpath.model.stack.part import Parts
 from cowpath.model.stack.pieces import is_next_piece, wait_for_pieces
 from cowpath.model.stack.world import COPYING, UNWRITTEN, WRITES, Cluster, Request
@@ -75,22 +75,13 @@ class ScarceCopies(PooledCopies):
             s.go(r, If(alone, s.place(r, "copy-enter"), "copy-slot"))
 
         @system.action("copy.hand-out", r=Request, c=Request, source=_SOURCE)
-        def hand_out(s: State, r: Expr, c: Expr) -> None:
+        def handed_out(s: State, r: Expr, c: Expr) -> None:
             """Finds a task free, hands its copy out."""
             s.require_at(r, "copy-slot")
             wait_for_pieces(s, r, "lost")
             s.require(~self.takes_no_more(s, r), "no copy of its has failed")
             s.require(is_next_piece(s, r, c), "its piece", location=True)
-            last = s.upto[r] == s.end[r]
-            for q in s.each(Request):
-                mine, its = q == r, q == c
-                follows = If(last, s.place(r, "copy-joining"), "copy-loop")
-                s.go(q, If(mine, follows, If(its, s.place(c, "copy-enter"), s.pc[q])))
-                s.at[q] = If(mine, If(last, s.first[r], s.upto[r]), s.at[q])
-                s.upto[q] = If(mine, s.end[r], If(its, s.upto[r], s.upto[q]))
-                s.copying[q] = If(mine, False, its | s.copying[q])
-                s.copy_waits_for[q] = If(s.copy_waits_for[q] == r, c, s.copy_waits_for[q])
-            s.pooled[r] = True
+            hand_out(s, r, c, s.upto[r], c)
 
         @system.action("copy.drop", r=Request, source=_SOURCE)
         def drop(s: State, r: Expr) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from cowpath.model.finite.reference import Bindings, Reference, Vector
 from cowpath.model.language.expression import (
@@ -14,27 +14,28 @@ from cowpath.model.language.expression import (
     Expr,
     IfThenElse,
     Less,
-    Local,
     Not,
     Or,
     Param,
     Quantified,
     Read,
-    Size,
+    parts,
 )
 from cowpath.model.language.sorts import BOOL
+from cowpath.model.trace.wording import Wording
 
 
 @dataclass(frozen=True)
 class Fact:
-    """A component of the state, or a parameter of the instance, with its value, in words."""
+    """A component of the state, or a parameter of the instance, with its value; `says` is all that."""
 
     variable: str
     indices: tuple[str, ...]
     value: str
+    says: str
 
     def __str__(self) -> str:
-        return " ".join([self.variable.replace("_", " "), *self.indices])
+        return self.says
 
 
 def failed(reference: Reference, formula: Expr, state: Vector) -> tuple[str, tuple[Fact, ...]]:
@@ -44,7 +45,7 @@ def failed(reference: Reference, formula: Expr, state: Vector) -> tuple[str, tup
     """
     walk = _Walk(reference, state)
     part, bound = walk.part(formula, {}, False)
-    return walk.words(part, bound), tuple(dict.fromkeys(walk.facts(part, bound)))
+    return Wording(reference, state).words(part, bound), tuple(dict.fromkeys(walk.facts(part, bound)))
 
 
 class _Walk:
@@ -59,15 +60,14 @@ class _Walk:
 
     def witness(self, expr: Quantified, bound: Bindings, wanted: int) -> Bindings | None:
         """Return bindings for the first element whose body has the wanted value."""
-        for i in range(expr.bound.sort.size(self.reference.instance.sizes)):
-            inner = {**bound, expr.bound.number: i}
-            if self.value(expr.body, inner) == wanted:
-                return inner
-        return None
+        return next((each for each in self.every(expr, bound) if self.value(expr.body, each) == wanted), None)
 
     def part(self, expr: Expr, bound: Bindings, truth: bool) -> tuple[Expr, Bindings]:
         """Return the part that gives the formula its truth value, where one part alone does."""
         match expr:
+            case Or() if not truth and (subject := _subject(expr)) is not None:
+                what_it_is = Const(subject.sort, self.value(subject, bound))
+                return Not(BOOL, Eq(BOOL, subject, what_it_is)), bound
             case And() | Or() if isinstance(expr, Or) == truth:
                 side = expr.left if bool(self.value(expr.left, bound)) == truth else expr.right
                 return self.part(side, bound, truth)
@@ -80,10 +80,29 @@ class _Walk:
                 inner = self.witness(expr, bound, int(truth))
                 assert inner is not None
                 return self.part(expr.body, inner, truth)
+            case Quantified() if expr.kind != "count":
+                body = self.narrowed(expr.body, self.every(expr, bound), truth)
+                return replace(expr, body=body), bound
             case Not():
                 inner_part, inner = self.part(expr.operand, bound, not truth)
                 return Not(BOOL, inner_part), inner
         return expr, bound
+
+    def every(self, expr: Quantified, bound: Bindings) -> list[Bindings]:
+        """Return the bindings of all elements."""
+        size = expr.bound.sort.size(self.reference.instance.sizes)
+        return [{**bound, expr.bound.number: i} for i in range(size)]
+
+    def narrowed(self, expr: Expr, every: list[Bindings], truth: bool) -> Expr:
+        """Return the part that gives the formula its truth value for all of the bindings."""
+        match expr:
+            case And() | Or() if isinstance(expr, Or) == truth:
+                for side in (expr.left, expr.right):
+                    if all(bool(self.value(side, each)) == truth for each in every):
+                        return self.narrowed(side, every, truth)
+            case Not():
+                return Not(BOOL, self.narrowed(expr.operand, every, not truth))
+        return expr
 
     def facts(self, expr: Expr, bound: Bindings) -> Iterator[Fact]:
         """Yield the components and parameters that decide the value."""
@@ -96,9 +115,8 @@ class _Walk:
                     yield from self.facts(side, bound)
             case Quantified():
                 inner = self.witness(expr, bound, int(expr.kind == "exists"))
-                size = expr.bound.sort.size(self.reference.instance.sizes)
-                every = [{**bound, expr.bound.number: i} for i in range(size)]
-                for each in every if inner is None or expr.kind == "count" else [inner]:
+                of_all = inner is None or expr.kind == "count"
+                for each in self.every(expr, bound) if of_all else [inner or {}]:
                     yield from self.facts(expr.body, each)
             case Not():
                 yield from self.facts(expr.operand, bound)
@@ -112,52 +130,21 @@ class _Walk:
                 yield self.fact(expr, bound)
 
     def fact(self, expr: Read | Param, bound: Bindings) -> Fact:
-        system, show = self.reference.system, self.reference.instance.show
-        variable = system.variables.get(expr.name)
-        unset = variable.unset if variable else "nobody"
-        places = tuple(show(i.sort, self.value(i, bound)) for i in expr.indices)
-        return Fact(expr.name, places, show(expr.sort, self.value(expr, bound), unset))
+        wording = Wording(self.reference, self.state)
+        indices = tuple(wording.value(i, bound) for i in expr.indices)
+        return Fact(expr.name, indices, wording.value(expr, bound), wording.statement(expr, bound))
 
-    def words(self, expr: Expr, bound: Bindings) -> str:
-        """Return the formula as text, with the names of the elements that its variables stand for."""
-        match expr:
-            case Not(operand=Not() as inner):
-                return self.words(inner.operand, bound)
-            case Not(operand=Eq() as inner):
-                return f"{self.words(inner.left, bound)} != {self.words(inner.right, bound)}"
-            case Not():
-                return f"not {self.inner(expr.operand, bound)}"
-            case And() | Or():
-                joint = " and " if isinstance(expr, And) else " or "
-                return joint.join(self.inner(side, bound, type(expr)) for side in (expr.left, expr.right))
-            case Quantified():
-                name = {"exists": "some", "forall": "every", "count": "number of"}[expr.kind]
-                return f"{name} {expr.bound.name}: {self.words(expr.body, bound)}"
-            case Read() | Param():
-                indices = ", ".join(self.index(i, bound) for i in expr.indices)
-                return f"{expr.name}[{indices}]" if indices else expr.name
-            case Local():
-                shown = self.reference.instance.show
-                return shown(expr.sort, bound[expr.number]) if expr.number in bound else expr.name
-            case Const() | Size():
-                return self.reference.instance.show(expr.sort, self.value(expr, bound))
-            case Eq() | Less() | Add():
-                sign = {Eq: "=", Less: "<", Add: "+"}[type(expr)]
-                return f"{self.inner(expr.left, bound)} {sign} {self.inner(expr.right, bound)}"
-            case IfThenElse():
-                parts = (self.inner(each, bound) for each in (expr.condition, expr.then, expr.other))
-                return "if {} then {} else {}".format(*parts)
-        raise TypeError(f"not an expression: {expr!r}")
 
-    def index(self, expr: Expr, bound: Bindings) -> str:
-        """Return the element that an index is, where it hangs on no variable and on no bound name."""
-        if isinstance(expr, Param) and all(isinstance(i, Local) and i.number in bound for i in expr.indices):
-            return self.reference.instance.show(expr.sort, self.value(expr, bound))
-        return self.words(expr, bound)
-
-    def inner(self, expr: Expr, bound: Bindings, around: type[Expr] = Expr) -> str:
-        """Return a part of a larger formula, in parentheses if it needs them."""
-        loose = isinstance(expr, And | Or | Quantified | IfThenElse) and not isinstance(expr, around)
-        if around is Expr:
-            loose = isinstance(expr, And | Or | Quantified | IfThenElse)
-        return f"({self.words(expr, bound)})" if loose else self.words(expr, bound)
+def _subject(expr: Or) -> Expr | None:
+    """Return what is said to be one thing or another; None if different things are said."""
+    sides = list(parts(expr))
+    said = []
+    while sides:
+        side = sides.pop()
+        if isinstance(side, Or):
+            sides += parts(side)
+        elif isinstance(side, Eq) and isinstance(side.right, Const):
+            said.append(side.left)
+        else:
+            return None
+    return said[0] if len({repr(each) for each in said}) == 1 else None

@@ -43,9 +43,11 @@ def failed(trace: Trace) -> str:
     for fact in trace.facts:
         since = since_fact(trace, fact)
         when = "" if since is None else f" since step {since}" if since else " from the start"
-        values.append(f"{fact} is {fact.value}{when}")
+        values.append(f"{fact}{when}")
+    if [f"not ({fact})" for fact in trace.facts] == [trace.conjunct]:
+        return f"It fails: {values[0]}."
     between = " and " if len(values) < 3 else "; "
-    return f"The conjunct that fails: {trace.conjunct}, where {between.join(values)}."
+    return f"It fails at this conjunct: {trace.conjunct}, where {between.join(values)}."
 
 
 def since_fact(trace: Trace, fact: Fact) -> int | None:

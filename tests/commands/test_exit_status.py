@@ -10,6 +10,7 @@ import pytest
 
 from cowpath.command_line import COMMANDS, LONGEST_LINE, main
 from tests.commands.running import COWPATH, PATIENCE, Ran, environment, run
+from tests.draws import everything
 
 STATUSES = [
     ("designs", 0),
@@ -19,7 +20,14 @@ STATUSES = [
     ("check rfc-repaired --scenario race --max-states 3", 3),
     ("check nonsense", 2),
 ]
-each_status = pytest.mark.parametrize(("command", "status"), STATUSES)
+REDIRECTED = [">&-", "2>&-", "<&- >&- 2>&-", "| head -1", "2>&1 | head -1", "| true"]
+# Each of both in some pair; all pairs with `--everything`.
+TOGETHER = [
+    (command, status, redirected)
+    for n, (command, status) in enumerate(STATUSES)
+    for m, redirected in enumerate(REDIRECTED)
+    if everything() or (m - n) % len(STATUSES) < 2
+]
 
 
 def by_shell(folder: Path, command: str, redirected: str) -> Ran:
@@ -36,10 +44,7 @@ def by_shell(folder: Path, command: str, redirected: str) -> Ran:
     return Ran(int((folder / "status").read_text()), done.stdout, done.stderr)
 
 
-@each_status
-@pytest.mark.parametrize(
-    "redirected", [">&-", "2>&-", "<&- >&- 2>&-", "| head -1", "2>&1 | head -1", "| true"]
-)
+@pytest.mark.parametrize(("command", "status", "redirected"), TOGETHER)
 def test_streams_closed_or_cut_short_do_not_change_it(
     tmp_path: Path, command: str, status: int, redirected: str
 ) -> None:

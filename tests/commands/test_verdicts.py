@@ -58,7 +58,7 @@ def test_limits_that_are_not_hit_change_nothing(cowpath: Callable[..., Ran]) -> 
     [
         ("drained-twice", [name for name in SPARED if "drain" in ALL[name].kinds]),
         ("exit", [name for name in EXTENDED if name.startswith("replication-")]),
-        ("active-writes-meet", list(MIRRORS)),
+        ("job-alone", list(MIRRORS)),
         ("two-readers", [*DESIGNS, *SPARED]),
         ("scarce-copies", ["block-copy-5.1-scarce"]),
     ],

@@ -93,7 +93,12 @@ def test_the_graph_ends_where_runs_end() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["readers-take-no-request", "shrinking-wakes-nobody", "touching-is-overlapping"]
+    "name",
+    [
+        "readers-take-no-request",
+        pytest.param("shrinking-wakes-nobody", marks=pytest.mark.lengthy),
+        "touching-is-overlapping",
+    ],
 )
 def test_a_stack_with_a_fault_does_not_complete_the_tour(name: str) -> None:
     mutant = next(each for each in MUTANTS if each.name == name)

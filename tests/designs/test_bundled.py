@@ -7,7 +7,7 @@ import pytest
 
 from cowpath.model.bench.check import Result, check
 from cowpath.model.bench.kept import checked
-from cowpath.model.designs import ALL, DESIGNS, EXTENDED, MIRRORS, VARIANTS, Case
+from cowpath.model.designs import ALL, DESIGNS, EXTENDED, JUDGES, MIRRORS, VARIANTS, Case
 from cowpath.model.explore import plain
 from cowpath.model.explore.engines import ENGINES
 from cowpath.model.explore.result import DEADLOCK, UNLIMITED, Exploration, questions
@@ -24,17 +24,17 @@ def fitting(scenario: Scenario) -> list[str]:
 
 
 def on_all_engines() -> set[tuple[str, str]]:
-    """Every scenario on a third of the designs, another one each time; on all of them with `--everything`."""
+    """Every scenario on a sixth of the designs, another one each time; on all of them with `--everything`."""
     chosen = set()
     for number, scenario in enumerate(bundled()):
         if not (names := fitting(scenario)):
             continue
-        wanted = some(len(names), 4)
+        wanted = some(len(names), 6)
         chosen |= {(names[(number + 3 * n) % len(names)], scenario.slug) for n in range(wanted)}
     return chosen
 
 
-LARGE = 20_000  # states
+LARGE = 2_500  # states
 RUNS = [(name, scenario) for scenario in bundled() for name in fitting(scenario)]
 ON_ALL_ENGINES = on_all_engines()
 
@@ -86,7 +86,10 @@ def test_there_are_enough_scenarios_and_each_says_what_it_shows() -> None:
     assert all(len(scenario.shows) > 40 for scenario in bundled())
 
 
-@pytest.mark.parametrize("name", [*VARIANTS, *EXTENDED, *MIRRORS])
+@pytest.mark.parametrize(
+    "name",
+    [*VARIANTS, *EXTENDED, *MIRRORS, *(pytest.param(name, marks=pytest.mark.lengthy) for name in JUDGES)],
+)
 def test_what_comes_of_a_variant_is_expected(name: str) -> None:
     """By one engine: all engines read a variant's text as they read that of the design that it changes.
 

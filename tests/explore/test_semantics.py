@@ -173,6 +173,7 @@ def kinds(thing: object) -> Iterator[str]:
             yield from kinds(part)
 
 
+@pytest.mark.lengthy  # what it draws is the same in every run
 def test_the_generator_is_not_vacuous() -> None:
     seen: list[Naive] = []
     used: set[str] = set()

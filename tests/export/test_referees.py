@@ -160,8 +160,15 @@ def test_spin_on_toys(which: Toy) -> None:
     assert_spin_agrees(toy(which))
 
 
+# One run of each design; all with `--everything`.
+FIRST = list(dict(reversed(RUNS)).items())
+
+
 @pytest.mark.usefixtures("with_spin")
-@each_run
+@pytest.mark.parametrize(
+    ("design", "scenario"),
+    [run if run in FIRST else pytest.param(*run, marks=pytest.mark.lengthy) for run in RUNS],
+)
 def test_spin_on_designs(design: str, scenario: str) -> None:
     assert_spin_agrees(real(design, scenario))
 

@@ -39,7 +39,7 @@ def woken_first(system: System) -> System:
 LATER = {("writes-of-a-block", "write-through"): 2}
 
 
-@pytest.mark.parametrize("name", first(DESIGNS, "rfc-2016", "copy-before-write-9.2"))
+@pytest.mark.parametrize("name", first(DESIGNS, "rfc-2016"))
 def test_no_verdict_depends_on_the_order_of_wake_ups(name: str) -> None:
     design = DESIGNS[name]
     system = woken_first(design.system)

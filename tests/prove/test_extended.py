@@ -30,6 +30,7 @@ def is_open(name: str, given: ProofOutline, part: str) -> list[str]:
     return [each.name for each in chosen if not attempt.prover.prove(each).proved]
 
 
+@pytest.mark.lengthy
 def test_no_drained_section_and_no_job_waits_at_idle_for_ever() -> None:
     given = argument("drain-10.2")
     assert is_open("drain-10.2", given, AT_IDLE) == []

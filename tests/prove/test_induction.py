@@ -11,11 +11,13 @@ import pytest
 import z3
 
 from cowpath.model.commands.prove_text import show_uses
+from cowpath.model.designs import DESIGNS
 from cowpath.model.finite.reference import Reference
 from cowpath.model.language.claim import claim
+from cowpath.model.prove import prover
 from cowpath.model.prove.counterexample import search
 from cowpath.model.prove.drawing import draw
-from cowpath.model.prove.prover import Prover
+from cowpath.model.prove.prover import VARIATIONS, Prover
 from cowpath.model.prove.theorem import Attempt, audit
 from cowpath.model.prove.theory import DEADLOCK, Obligation, Theory
 from tests.prove.toys import ARGUMENT, Request, lock
@@ -110,6 +112,42 @@ def test_too_little_work_proves_nothing(rlimit: int) -> None:
     induction = Attempt(lock(), ARGUMENT, rlimit).induct()
     assert not induction.proves("alone")
     assert not induction.proves(DEADLOCK)
+
+
+def gives_up(self: Prover, *_: object) -> None:
+    """As z3 does when an obligation is too much for it: it has shown nothing, and ruled out nothing."""
+
+
+def test_what_is_too_much_for_the_first_tries_is_tried_in_other_ways(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Prover, "_ask", gives_up)
+    right, wrong = (Attempt(lock(tests_holder=tests), ARGUMENT) for tests in (True, False))
+    name = "enter: who is inside holds the lock"
+    shown = right.prover.prove(right.obligations[name])
+    assert shown.needs == frozenset({"who is inside holds the lock", "enter: wait on the lock"})
+    assert not wrong.prover.prove(wrong.obligations[name]).proved
+
+
+def test_each_way_is_tried_within_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Prover, "_ask", gives_up)
+    monkeypatch.setattr(prover, "SHORT", (1,))
+    polls: list[None] = []
+    attempt = Attempt(lock(), ARGUMENT, 2, lambda: polls.append(None))
+    before = len(polls)
+    assert not attempt.prover.prove(attempt.obligations["enter: who is inside holds the lock"]).proved
+    assert len(polls) - before == 1 + 2 * len(VARIATIONS)  # what is near, and all
+
+
+@pytest.mark.lengthy
+def test_an_obligation_that_z3_loses_itself_in_is_shown_in_another_way(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    design = DESIGNS["block-copy-10.1"]
+    assert design.proof is not None
+    attempt = Attempt(design.system, design.proof)
+    (moves,) = (o for o in attempt.obligations.values() if "who is at lookup-active can move" in o.name)
+    assert attempt.prover.prove(moves).proved
+    monkeypatch.setattr(prover, "VARIATIONS", ())
+    assert not Attempt(design.system, design.proof).prover.prove(moves).proved
 
 
 def test_results_are_the_same_again() -> None:

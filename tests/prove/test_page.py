@@ -1,7 +1,7 @@
 """The table of docs/proofs.md: what is proved of which design, in the scope of its argument.
 
-`python -m tests.prove.test_page DESIGN...` asks for all that two theorems of a design rest on, and prints its
-rows as they should read. Whether a row is true is lengthy to ask: up to some minutes a design.
+`python -m tests.prove.test_page DESIGN...` asks for all that a design's theorems rest on, but not whether its
+runs end, and prints its rows as they should read. Whether a row is true is lengthy to ask: some minutes each.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def answer(name: str) -> Iterator[str]:
     """Yield the rows of a design as they should read."""
     design, began = ALL[name], time.process_time()
     assert design.proof is not None
-    theorems = (*design.theorems, DEADLOCK)
+    theorems = tuple(dict.fromkeys((*design.proof.theorems, DEADLOCK)))
     induction = Attempt(design.system, design.proof).induct(theorems)
     cost = f"{time.process_time() - began:.0f} s"
     for theorem in theorems:

@@ -86,7 +86,7 @@ def test_rounds_that_are_not_counted_do_not() -> None:
     ("design", "scenario"),
     [
         ("rfc-2016", "unaligned-write"),
-        ("rfc-repaired", "guest-writes-meet"),
+        pytest.param("rfc-repaired", "guest-writes-meet", marks=pytest.mark.lengthy),
         pytest.param("block-copy-5.0", "failing-copies", marks=pytest.mark.lengthy),
     ],
 )

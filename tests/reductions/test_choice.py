@@ -30,7 +30,7 @@ def outcome(result: Result) -> dict[str, object]:
 
 
 @pytest.mark.parametrize(("name", "where"), RUNS)
-@pytest.mark.parametrize("engine", ["auto", "python", "numpy", "native"])
+@pytest.mark.parametrize("engine", ["python", "numpy", "native"])
 def test_verdicts_and_shortest_traces_are_those_of_the_whole_search(
     engine: str, name: str, where: str
 ) -> None:

@@ -105,7 +105,7 @@ def test_machine_code_agrees_on_designs(design: str, scenario: str) -> None:
     assert_machine_code_agrees(narrowed, asked, alike)
 
 
-@settings(max_examples=some(8, 2), deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@settings(max_examples=some(8, 4), deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(scenarios(BOUNDS), st.sampled_from(sorted(DESIGNS)))
 def test_machine_code_agrees_on_drawn_scenarios(scenario: Scenario, name: str) -> None:
     assume(DESIGNS[name].unsupported(scenario) is None)

@@ -117,7 +117,7 @@ def test_verdicts_depths_and_orbits(scenario: Scenario, name: str, without: int 
 
 
 @pytest.mark.parametrize("engine", FAST)
-@pytest.mark.parametrize(("clusters", "writers", "readers"), [(1, 3, 2), (1, 2, 3), (2, 1, 3)])
+@pytest.mark.parametrize(("clusters", "writers", "readers"), [(1, 2, 2), (1, 2, 3), (2, 1, 3)])
 def test_a_request_that_names_another_is_renamed_exactly(
     engine: str, clusters: int, writers: int, readers: int
 ) -> None:

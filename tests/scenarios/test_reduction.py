@@ -30,7 +30,7 @@ BOUNDS = Bounds(
 )
 
 
-@settings(max_examples=some(60), deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@settings(max_examples=some(60, 6), deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(scenarios(BOUNDS), st.sampled_from(sorted(DESIGNS)))
 def test_same_verdicts_and_depths(scenario: Scenario, name: str) -> None:
     if DESIGNS[name].unsupported(scenario) is not None:

@@ -220,7 +220,7 @@ def test_a_snapshot_violation_ends_with_a_read_of_another_value_than_the_snapsho
         for place, value in differing.items():
             assert seen["reads"][place] != value, f"{each}: {place}"
         assert "; but the snapshot has " in joined(each.text)
-        told = f" snapshot is violated; it says that {PROPERTIES['snapshot']}. The conjunct that fails: "
+        told = f" snapshot is violated; it says that {PROPERTIES['snapshot']}. It fails: guest-read"
         assert told in joined(each.text)
 
 
@@ -309,6 +309,6 @@ def test_a_witness_ends_with_the_property_in_words(found: list[Found]) -> None:
             (hangs,) = (r.label for r in each.scenario.requests if r.fault.endswith(HANGS))
             assert f" for a transfer that never completes, of {hangs}." in joined(each.text)
         elif name != "deadlock":
-            ends = " The conjunct that fails: " if name not in ("concurrency", "progress") else "\n"
+            ends = " It fails" if name not in ("concurrency", "progress") else "\n"
             assert f"{PROPERTIES[name]}.{ends}" in f"{joined(each.text)}\n", str(each)
             assert each.trace.cycle == ()

@@ -9,6 +9,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 
+import numpy as np
+
 from cowpath.model.explore.native.text import Constants, Writer
 from cowpath.model.explore.reductions import Permutation
 from cowpath.model.explore.renaming import moved
@@ -70,7 +72,7 @@ def _image(writer: Writer, part: Iterable[int], image: Image) -> str:
         there, codes = image[number]
         code = writer.code(number)
         if codes != list(range(len(codes))):
-            code = writer.entry(codes, code)
+            code = writer.entry(np.array(codes, np.int64), code)
         if writer.coding.words > 1:
             code = writer.add(f"zext i64 {code} to {state}")
         if writer.coding.shifts[there]:

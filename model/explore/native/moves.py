@@ -218,7 +218,7 @@ class Moves:
         for operand, size in index:
             scaled = place if place == "0" else writer.add(f"mul i64 {place}, {size}")
             place = operand if scaled == "0" else writer.add(f"add i64 {scaled}, {operand}")
-        return writer.entry(np.maximum(moves, 0).ravel().tolist(), place)
+        return writer.entry(np.maximum(moves, 0).ravel(), place)
 
     def _bounded(self, writer: Writer, term: Term, size: int) -> tuple[str, int]:
         """Return a term's value as an index; where the guard fails it may be anything, so look."""

@@ -6,7 +6,9 @@ computed from such pieces.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable
+
+import numpy as np
 
 from cowpath.model.explore.semantics import Semantics, Values, joined
 from cowpath.model.finite.term import Node, Term
@@ -16,17 +18,21 @@ class Constants:
     """Tables of a module, each text once."""
 
     def __init__(self) -> None:
-        self.names: dict[str, str] = {}
+        self._numbers: dict[tuple[bytes, int], int] = {}
+        self._texts: list[str] = []
 
-    def table(self, values: Iterable[int], width: int) -> str:
+    def table(self, values: Values, width: int) -> str:
         """Return the name of a constant array of integers of so many bits."""
-        items = [f"i{width} {value}" for value in values]
-        text = f"[{len(items)} x i{width}] [{', '.join(items)}]"
-        return self.names.setdefault(text, f"@table.{len(self.names)}")
+        key = (values.astype(np.int64, copy=False).tobytes(), width)
+        number = self._numbers.setdefault(key, len(self._texts))
+        if number == len(self._texts):
+            items = ", ".join(f"i{width} {value}" for value in values.tolist())
+            self._texts.append(f"[{len(values)} x i{width}] [{items}]")
+        return f"@table.{number}"
 
     def text(self) -> str:
         """Return the definitions."""
-        return "\n".join(f"{name} = private constant {text}" for text, name in self.names.items())
+        return "\n".join(f"@table.{n} = private constant {text}" for n, text in enumerate(self._texts))
 
 
 class Writer:
@@ -83,9 +89,10 @@ class Writer:
 
         return self.remembered(("code", group), make)
 
-    def entry(self, values: Sequence[int], index: str, width: int = 64) -> str:
+    def entry(self, values: Values, index: str) -> str:
         """Return a table's entry as i64."""
-        small = 8 if max(values) < 1 << 8 else 16 if max(values) < 1 << 16 else 64
+        most = values.max()
+        small = 8 if most < 1 << 8 else 16 if most < 1 << 16 else 64
         table = self.constants.table(values, small)
         place = self.add(f"getelementptr i{small}, ptr {table}, i64 {index}")
         entry = self.add(f"load i{small}, ptr {place}")
@@ -110,8 +117,12 @@ class Writer:
         if not truths.any():
             return "false"
         if len(truths) > 64:
-            entry = self.entry([int(t > 0) for t in truths], self.code(group))
-            return self.add(f"trunc i64 {entry} to i1")
+
+            def find() -> str:
+                entry = self.entry((truths > 0).astype(np.int64), self.code(group))
+                return self.add(f"trunc i64 {entry} to i1")
+
+            return self.remembered((group, (truths > 0).tobytes()), find)
         mask = sum(1 << code for code, yes in enumerate(truths) if yes)
         signed = mask - (1 << 64) if mask >> 63 else mask
 
@@ -155,7 +166,7 @@ class Writer:
     def _number(self, node: Node) -> str:
         group = self.semantics.alone(node)
         if group is not None:
-            return self.entry([int(v) for v in self.semantics.values(node)], self.code(group))
+            return self.entry(self.semantics.values(node), self.code(group))
         match node.kind:
             case "add":
                 left, right = (self.number(a) for a in node.arguments)

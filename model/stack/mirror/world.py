@@ -130,8 +130,19 @@ class World(Part):
         pc.place("unused", "not in use", of=OPERATIONS)
         data("source", Sector, called="the source")
         data("target", Sector, called="the target")
-        system.variable("stale", Sector, initial=lambda s, x: s.allocated[s.chunk_of[x]], internal=True)
-        system.variable("dirty", Chunk, initial=lambda s, c: s.allocated[c] & ~s.requests_at_start)
+        system.variable(
+            "stale",
+            Sector,
+            initial=lambda s, x: s.allocated[s.chunk_of[x]],
+            internal=True,
+            called="has something else in the target",
+        )
+        system.variable(
+            "dirty",
+            Chunk,
+            initial=lambda s, c: s.allocated[c] & ~s.requests_at_start,
+            called="is dirty",
+        )
         system.variable("in_flight", Chunk)
         system.variable("written", Chunk, internal=True)  # its cluster of the target, as the background knows
         system.variable("in_target", Chunk, internal=True)  # its cluster of the target is allocated
@@ -143,7 +154,9 @@ class World(Part):
         system.variable("crashed", called="QEMU has died of an assertion")
         system.variable("born", initial=lambda s: ~s.requests_at_start, internal=True)  # the job
         system.variable("drained", internal=True)  # the source, by the job
-        system.variable("begun", initial=lambda s: ~s.requests_at_start, internal=True)  # the job's loop
+        system.variable(
+            "begun", initial=lambda s: ~s.requests_at_start, internal=True, called="the job's loop has begun"
+        )
         system.variable("over", internal=True)  # the job: the target is the guest's disk
         # Has chunks in hand: an operation on the list, or a write on its way that is not copied.
         system.variable("in_hand", Request, internal=True, called="has chunks in hand")

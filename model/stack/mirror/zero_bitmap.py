@@ -47,7 +47,7 @@ class ZeroBitmap(Part):
         def known(s: State, c: Expr) -> Expr:
             return coerce(False, BOOL) if self.heeds_backing else s.fills
 
-        system.variable("zero", Chunk, initial=known, called="known to be zero in the target")
+        system.variable("zero", Chunk, initial=known, called="is known to be zero in the target")
         system.programs["pc"].place(
             "zeroing", "about to write zeroes to the target", of=OPERATIONS, within=(LISTED, STARTED)
         )

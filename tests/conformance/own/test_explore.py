@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed, wait
 from typing import Any
 
 import pytest
@@ -60,6 +61,25 @@ def test_tokens_are_the_same_from_run_to_run_and_replay(substrate: str) -> None:
     assert again.found is not None
     assert (again.found.reason, again.found.token) == (found[0].reason, found[0].token)
     assert "replayed, 2 deviations" in str(again)
+
+
+def test_executors_join_and_futures_come_in_the_same_order_in_every_run() -> None:
+    """Of threads and of futures they have sets, which are ordered by hash; and their threads are numbered."""
+    seen = []
+
+    def pooled() -> None:
+        with ThreadPoolExecutor(6) as pool:
+            futures = [pool.submit(pow, 2, i) for i in range(6)]
+            wait(futures)
+            completed = [future.result() for future in as_completed(futures)]
+            seen.append((completed, [thread.name for thread in vars(pool)["_threads"]]))
+
+    hashes = threading.Thread.__hash__, Future.__hash__
+    for _ in range(4):
+        explore(pooled, schedules=3, points="synchronisation")
+    assert seen[:3] * 4 == seen
+    assert seen[0][1][0] == "ThreadPoolExecutor-0_0"
+    assert (threading.Thread.__hash__, Future.__hash__) == hashes
 
 
 def test_tokens_do_not_depend_on_the_substrate() -> None:
