@@ -106,14 +106,9 @@ class Walk:
         machine.gate.holds = lambda transfer: whole or self._base <= transfer.offset < end
 
     def begin(self) -> None:
-        """Start the job, unless requests are to meet its start; let what it asks of its target first pass.
-
-        It looks whether that is zero (10.1), and makes it so where it can.
-        """
+        """Start the job, unless requests are to meet its start."""
         if self._job is not None and not self.scenario.option("requests_at_start"):
             self.do(Action(self._starter, job=True))
-            while first := [t for t in self.machine.gate.held if t.disk.name == TARGET]:
-                self.do(Action(self._task(first[0]), transfer=first[0]))
 
     def actions(self) -> list[Action]:
         """Return what can happen now; the first is the default: whoever moved last goes on."""
@@ -135,11 +130,17 @@ class Walk:
         return actions
 
     def do(self, action: Action) -> list[Access]:
-        """Have it happen, and leave QEMU to itself until it rests; return what that accessed."""
+        """Have it happen, and leave QEMU to itself until it rests; return what that accessed.
+
+        What a job asks of its target as it starts is let pass: it looks whether that is zero (10.1), and
+        makes it so where it can, which is in no model.
+        """
         accesses = self._act(action)
         self._rest()
         self._tell_rest()
         self._note()
+        while action.job and (first := [t for t in self.machine.gate.held if t.disk.name == TARGET]):
+            self.do(Action(self._task(first[0]), transfer=first[0]))
         return accesses
 
     def follow(self) -> None:

@@ -60,7 +60,7 @@ def _workload(name: str, slug: str) -> Workload:
 
 def test_every_mirror_runs() -> None:
     assert list(RUN) == list(MIRRORS)
-    assert len(_fitting("mirror-8.2")) == 26
+    assert len(_fitting("mirror-8.2")) == 27
 
 
 def _labels(name: str, slug: str, runs: int) -> set[str]:

@@ -191,6 +191,30 @@ def test_a_write_at_the_start_is_lost_in_8_2_to_10_2(release: Qemu, mode: str) -
         assert hands.differing() == (list(range(128, 256)) if lost else [])
 
 
+def test_the_end_of_the_first_zeroing_forgets_who_is_in_flight(release: Qemu) -> None:
+    """No record tells of it. Its end clears the bits in flight of all its chunks, and with them that of
+    a write that has come meanwhile (mirror_iteration_done): the next to its chunk does not wait for it. From
+    8.0 on no write is copied before that is over.
+    """
+    with mirror(release, size=128 * K, at_start=True, dirty=(), discards=True) as hands:
+        hands.start()
+        zeroing = [t for t in hands.machine.gate.held if t.disk.name == "target" and t.writes]
+        first = hands.write(0, 64 * K, 1)
+        hands.let(lambda t: t in zeroing)
+        hands.let(lambda t: t.disk.name != "target")
+        second = hands.write(0, 64 * K, 2)
+        hands.let(lambda t: t.disk.name != "target")
+        copies = [t for t in hands.machine.gate.held if t.disk.name == "target"]
+        lost = release.release < (8, 0)
+        assert bool(zeroing) == (release.release < (10, 1))
+        assert len(copies) == 1 + lost  # of which the second should have waited
+        hands.let(lambda t: t is copies[-1])
+        hands.let()
+        assert (first.done, second.done) == (True, True)
+        hands.complete()
+        assert hands.differing() == list(range(128 * lost))
+
+
 def test_writes_that_meet_at_the_start_are_lost(release: Qemu) -> None:
     """No record tells of it. One is not copied, and marks its chunk when it returns; then the other, which is
     copied, and was before it on the source, makes the chunk clean. The background is kept busy elsewhere.
