@@ -106,8 +106,7 @@ class GuestTasks(GuestWrites):
         def allocate(s: State, r: Expr, e: Expr) -> None:
             """Takes all of it as one run of the active disk; allocates what is not mapped."""
             s.require(looks(s, r, e), "all of it", location=True)
-            new = forall(Cluster, lambda k: _in(s, r, e, k).implies(~s.in_active[k]))
-            head, tail = new & lacks(s, r, e, False), new & lacks(s, r, e, True)
+            head, tail = _lacks(s, r, e)
             at_once = s.merged[r] & (s.at[r] == s.first[r]) & (e + 1 == s.end[r])
             start = If(tail & ~head, s.last[r], s.at[r])
             s.at[r] = start
@@ -126,8 +125,7 @@ class GuestTasks(GuestWrites):
             s.require(~looks(s, r, e), "part of it", location=True)
             s.require(~s.piece_failed[r], "no task has failed", location=True)
             s.require(is_next_piece(s, r, c), "its piece", location=True)
-            new = forall(Cluster, lambda k: _in(s, r, e, k).implies(~s.in_active[k]))
-            head, tail = new & lacks(s, r, e, False), new & lacks(s, r, e, True)
+            head, tail = _lacks(s, r, e)
             last = e + 1 == s.end[r]
             start, goes_on = If(tail, s.last[r], s.at[r]), If(last, s.first[r], e + 1)
             for q in s.each(Request):
@@ -328,6 +326,12 @@ def _take(s: State, r: Expr, w: Expr, e: Expr) -> None:
 
 def _in(s: State, r: Expr, e: Expr, k: Expr) -> Expr:
     return (s.at[r] <= k) & (k <= e)
+
+
+def _lacks(s: State, r: Expr, e: Expr) -> tuple[Expr, Expr]:
+    """Tell what r's next run, [at, e], lacks before and behind the data, if all of it is new."""
+    new = forall(Cluster, lambda k: _in(s, r, e, k).implies(~s.in_active[k]))
+    return new & lacks(s, r, e, False), new & lacks(s, r, e, True)
 
 
 def _may_end(s: State, r: Expr, e: Expr, k: Expr) -> Expr:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import subprocess
 import sys
 from functools import cache
@@ -24,6 +22,7 @@ from cowpath.model.render.graph import NoGraphviz
 from cowpath.model.render.state_graphs import Explored
 from cowpath.model.scenarios import find
 from cowpath.model.stack.life import STAGES, stage
+from tests.programs import need
 
 COWPATH = Path(sys.executable).with_name("cowpath")
 CASES = (
@@ -129,8 +128,7 @@ def test_dot_and_graphml_have_the_same_boxes_and_arrows(design: str, slug: str, 
 
 
 def test_graphviz_draws_every_box() -> None:
-    if shutil.which("dot") is None and not os.environ.get("CI"):
-        pytest.skip("Graphviz is not installed")
+    need("dot")
     picture = explored("rfc-2016", "unaligned-write").quotient()
     svg = etree.fromstring(picture.drawn("svg"))
     words = [text.text for text in svg.iter("{*}text")]

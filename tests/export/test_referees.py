@@ -5,7 +5,6 @@ SPIN must be there in CI (.ci/run installs it); TLC is asked where TLA2TOOLS_JAR
 
 from __future__ import annotations
 
-import os
 from collections.abc import Collection
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -29,6 +28,7 @@ from tests.benchmarks.cow_request import TABLE, Row, build
 from tests.benchmarks.cow_request import instance as row_instance
 from tests.expectations import expected
 from tests.explore.test_semantics import random_cases
+from tests.programs import lacks
 from tests.random_systems import Case, cases
 from tests.toys import TOYS, Toy, overflow
 
@@ -59,11 +59,7 @@ MIRROR_RUNS = [
 
 @pytest.fixture(scope="module")
 def with_spin() -> None:
-    missing = referees.missing_spin()
-    if missing and os.environ.get("CI"):
-        pytest.fail(missing)
-    if missing:
-        pytest.skip(missing)
+    lacks(referees.missing_spin())
 
 
 @pytest.fixture(scope="module")

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from cowpath.impl.designs import DESIGNS
+from tests.programs import need
 
 COWPATH = Path(sys.executable).with_name("cowpath")
 CLIENTS = ("nbdkit", "qemu-io", "nbdcopy", "nbdinfo", "fio")
@@ -21,10 +22,7 @@ CONTROL = '"nbd+unix:///control?socket=$unixsocket"'
 
 @pytest.fixture(autouse=True, scope="module")
 def _clients() -> None:
-    missing = [client for client in CLIENTS if shutil.which(client) is None]
-    if missing and not os.environ.get("CI"):
-        pytest.skip(f"not installed: {', '.join(missing)}")
-    assert not missing, "CI installs them: see .ci/run"
+    need(*CLIENTS)
 
 
 def serve(folder: Path, *arguments: str, run: str) -> subprocess.CompletedProcess[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import signal
 import subprocess
 import sys
@@ -15,6 +14,7 @@ import pytest
 
 from cowpath.impl.design import Geometry
 from cowpath.impl.stack import Stack
+from tests.programs import lacks, need
 
 COWPATH = Path(sys.executable).with_name("cowpath")
 PATIENCE = 60
@@ -33,9 +33,9 @@ def test_two_stacks_do_not_share_a_folder(tmp_path: Path) -> None:
 
 @pytest.fixture
 def _clients() -> None:
-    missing = [client for client in ("nbdkit", "nbdcopy") if shutil.which(client) is None]
-    if missing or subprocess.run(["nbdkit", "python", "--dump-plugin"], capture_output=True).returncode:
-        pytest.skip("nbdkit with its Python plugin, or nbdcopy, is not installed")
+    need("nbdkit", "nbdcopy")
+    plugin = subprocess.run(["nbdkit", "python", "--dump-plugin"], capture_output=True)
+    lacks("nbdkit has no Python plugin" if plugin.returncode else None)
 
 
 def serve(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:

@@ -26,7 +26,7 @@ from cowpath.model.stack.binding import bind
 from tests.draws import first
 from tests.reductions.certified import each_toy, found, prepared, reductions, visit
 from tests.reductions.test_partial_order import assert_same
-from tests.toys import Owner, Toy, dining, instance, leak, mutex, overflow, relay
+from tests.toys import TOYS, Owner, Toy, dining, instance, leak, mutex, overflow, relay
 
 SMALL = ("unaligned-write", "race", "neighbours", "stop", "aligned-meets-unaligned")
 
@@ -68,10 +68,8 @@ def assert_persistent(program: Program) -> int:
     return cut
 
 
-@each_toy
+@pytest.mark.parametrize("toy", [toy for toy in TOYS if toy.states <= 100], ids=lambda toy: toy.name)
 def test_sets_are_persistent_in_toys(toy: Toy) -> None:
-    if toy.states > 100:
-        pytest.skip("large")
     narrowed, asked, certified = prepared(toy.system, toy.instance)
     assert_persistent(Program(narrowed, asked, reductions(certified)))
 

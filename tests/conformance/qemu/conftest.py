@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,14 +9,7 @@ import pytest
 
 from cowpath.conformance.qemu.binaries import Qemu, at_prefix, installed
 from cowpath.conformance.qemu.errors import NoQemu
-
-
-def need(*programs: str) -> None:
-    """Skip the test if one of the programs is missing; in CI that is a failure."""
-    missing = [program for program in programs if shutil.which(program) is None]
-    if missing and not os.environ.get("CI"):
-        pytest.skip(f"not installed: {', '.join(missing)}")
-    assert not missing, "CI installs them: see .ci/run"
+from tests.programs import need
 
 
 @pytest.fixture

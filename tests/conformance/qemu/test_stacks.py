@@ -21,6 +21,7 @@ from cowpath.conformance.qemu.fitting import fit
 from cowpath.conformance.qemu.known import ALL, D6
 from cowpath.conformance.qemu.machine import Machine
 from cowpath.conformance.qemu.nodes import Options
+from cowpath.conformance.qemu.run import QemuRun
 from cowpath.conformance.qemu.stacks import STACKS, Stack
 from cowpath.conformance.qemu.walk import Scheduled
 from cowpath.conformance.runs.log import Sight
@@ -45,6 +46,15 @@ def subject(on: Bench, scenario: Scenario) -> Subject:
     made = on.prepare(scenario)
     assert isinstance(made, Subject), made
     return made
+
+
+def explained(qemu: Qemu, stack: str, scenario: Scenario, number: int) -> list[QemuRun]:
+    """Return so many random runs, of which grey sight refuses none."""
+    with bench(qemu, STACKS[stack], GREY) as on:
+        what, strategy = subject(on, scenario), RandomWalk(1)
+        runs = [on.run(what, strategy) for _ in range(number)]
+    assert not any(examine(what, run) for run in runs)
+    return runs
 
 
 def interleavings(on: Bench, what: Subject, most: int = 400) -> Iterator[str | None]:
@@ -231,9 +241,7 @@ at = ["32KiB", "96KiB"]
 def test_a_guest_write_takes_mapped_and_new_clusters_together_and_in_tasks(
     qemu: Qemu, scenario: Scenario
 ) -> None:
-    with bench(qemu, STACKS["replication"], GREY) as on:
-        what, strategy = subject(on, scenario), RandomWalk(1)
-        assert not any(examine(what, on.run(what, strategy)) for _ in range(20))
+    explained(qemu, "replication", scenario, 20)
 
 
 def test_what_a_checkpoint_empties_is_still_there_for_who_has_looked_it_up(qemu: Qemu) -> None:
@@ -269,9 +277,7 @@ at = ["64KiB", "128KiB"]
     ids=lambda scenario: scenario.slug,
 )
 def test_a_guest_write_fills_its_clusters_as_the_model_says(qemu: Qemu, scenario: Scenario) -> None:
-    with bench(qemu, STACKS["replication"], GREY) as on:
-        what, strategy = subject(on, scenario), RandomWalk(1)
-        assert not any(examine(what, on.run(what, strategy)) for _ in range(25))
+    explained(qemu, "replication", scenario, 25)
 
 
 @pytest.mark.parametrize(
@@ -280,10 +286,7 @@ def test_a_guest_write_fills_its_clusters_as_the_model_says(qemu: Qemu, scenario
 def test_the_models_have_several_transfers_of_a_request_in_flight(
     qemu: Qemu, stack: str, scenario: Scenario
 ) -> None:
-    with bench(qemu, STACKS[stack], GREY) as on:
-        what, strategy = subject(on, scenario), RandomWalk(1)
-        runs = [on.run(what, strategy) for _ in range(40)]
-    assert not any(examine(what, run) for run in runs)
+    runs = explained(qemu, stack, scenario, 40)
     assert any(len(event.fact("held")) > 1 for run in runs for event in run.log if event.kind == "rest")
 
 
